@@ -1,0 +1,43 @@
+// NumPy arrays in and out. Python has checked shapes and values; what is checked again here is what
+// memory safety needs.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/types.hpp"
+#include "engines/passes.hpp"
+
+namespace fastgrok {
+
+namespace py = pybind11;
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+// An array copy of a vector, of the given shape (by default one axis).
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& values, std::vector<py::ssize_t> shape = {}) {
+    if (shape.empty()) shape.push_back(static_cast<py::ssize_t>(values.size()));
+    return py::array_t<T>(shape, values.data());
+}
+
+inline void require(bool condition, const std::string& message) {
+    if (!condition) throw py::value_error(message);
+}
+
+inline Loss parse_loss(const std::string& name) {
+    if (name == "logistic") return Loss::logistic;
+    require(name == "exponential", "loss must be 'logistic' or 'exponential', not '" + name + "'");
+    return Loss::exponential;
+}
+
+inline Tie parse_tie(bool tie_negative) {
+    return tie_negative ? Tie::negative : Tie::wrong;
+}
+
+}  // namespace fastgrok

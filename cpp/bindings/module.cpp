@@ -1,0 +1,24 @@
+// The extension module fastgrok._core.
+#include <pybind11/pybind11.h>
+
+#include "kernels/kernels.hpp"
+
+namespace fastgrok {
+
+void register_kernels(pybind11::module_& m);
+void register_problem(pybind11::module_& m);
+void register_descent(pybind11::module_& m);
+
+}  // namespace fastgrok
+
+PYBIND11_MODULE(_core, m) {
+    m.doc() = "The compiled core of fastgrok: kernels and engines.";
+    try {
+        fastgrok::kernels();
+    } catch (const std::runtime_error& error) {
+        throw pybind11::import_error(error.what());
+    }
+    fastgrok::register_kernels(m);
+    fastgrok::register_problem(m);
+    fastgrok::register_descent(m);
+}

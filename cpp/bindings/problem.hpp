@@ -1,0 +1,27 @@
+// A Problem together with the arrays that it reads.
+#pragma once
+
+#include <memory>
+
+#include "bindings/arrays.hpp"
+#include "core/problem.hpp"
+
+namespace fastgrok {
+
+struct BoundProblem {
+    BoundProblem(py::array x, Array<double> y, bool bias);
+
+    // The problem as a shared pointer that keeps this object, and so the arrays, alive. Whoever
+    // holds it last must hold the GIL when letting go.
+    static std::shared_ptr<const Problem> share(const std::shared_ptr<BoundProblem>& self) {
+        return {self, &self->problem};
+    }
+
+    Vector parameters(const Array<double>& w, double b) const;
+
+    py::array x;
+    Array<double> y;
+    Problem problem;
+};
+
+}  // namespace fastgrok

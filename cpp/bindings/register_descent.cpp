@@ -1,0 +1,95 @@
+// Descent: one exact run.
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include "bindings/problem.hpp"
+#include "engines/descent.hpp"
+
+namespace fastgrok {
+namespace {
+
+using Shared = std::shared_ptr<BoundProblem>;
+
+std::unique_ptr<Descent> make_descent(const Shared& problem, const std::vector<Shared>& evals,
+                                      const Array<std::int64_t>& records, const std::string& loss,
+                                      double scale, double lr, const Array<double>& w, double b,
+                                      bool tie_negative, bool keep_weights, bool watch_sharpness,
+                                      int threads) {
+    DescentOptions options;
+    options.loss = parse_loss(loss);
+    options.scale = scale;
+    options.lr = lr;
+    options.tie = parse_tie(tie_negative);
+    options.keep_weights = keep_weights;
+    options.watch_sharpness = watch_sharpness;
+    options.threads = threads;
+    problem->parameters(w, b);  // checks the length
+    std::vector<std::shared_ptr<const Problem>> shared;
+    for (const Shared& eval : evals) {
+        require(eval->problem.layout().cols == problem->problem.layout().cols,
+                "every evaluation set needs the columns of X");
+        shared.push_back(BoundProblem::share(eval));
+    }
+    require(records.ndim() == 1, "records must have one axis");
+    std::vector<std::int64_t> steps(records.data(), records.data() + records.size());
+    return std::make_unique<Descent>(BoundProblem::share(problem), std::move(shared),
+                                     std::move(steps), w.data(), b, options);
+}
+
+std::string run(Descent& self, const py::function& poll) {
+    const Descent::Poll ask = [&poll](std::int64_t step) {
+        py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        return poll(step).cast<bool>();
+    };
+    py::gil_scoped_release release;
+    switch (self.run(ask)) {
+        case Descent::Status::done: return "done";
+        case Descent::Status::paused: return "paused";
+        default: return "diverged";
+    }
+}
+
+Array<double> weights_of(const Descent& self, const Vector& parameters) {
+    Vector w(self.problem().layout().cols);
+    self.problem().unpack_weights(parameters, w.data());
+    return to_array(w);
+}
+
+py::dict recorded(const Descent& self) {
+    const Records& r = self.records();
+    const auto count = static_cast<py::ssize_t>(r.steps.size());
+    const auto cols = static_cast<py::ssize_t>(self.problem().layout().cols);
+    const auto sets = static_cast<py::ssize_t>(self.sets());
+    py::dict out;
+    out["steps"] = to_array(r.steps);
+    out["b"] = to_array(r.b);
+    out["norm_w"] = to_array(r.norm_w);
+    out["loss_sum"] = to_array(r.loss_sum, {count, sets});
+    out["correct"] = to_array(r.correct, {count, sets});
+    out["sharpness"] = to_array(r.sharpness);
+    out["sharpness_mean"] = to_array(r.sharpness_mean);
+    out["regime"] = to_array(r.regime);
+    out["w_last"] = weights_of(self, r.last_parameters);
+    if (self.keeps_weights()) out["weights"] = to_array(r.weights, {count, cols + 1});
+    return out;
+}
+
+}  // namespace
+
+void register_descent(py::module_& m) {
+    py::class_<Descent>(m, "Descent", "One exact run: its state and what it has recorded so far.",
+                        py::is_final())
+        .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"),
+             py::arg("records").noconvert(), py::kw_only(), py::arg("loss"), py::arg("scale"),
+             py::arg("lr"), py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
+             py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("threads"))
+        .def("run", &run, py::arg("poll"))
+        .def_property_readonly("step", &Descent::step)
+        .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
+        .def_property_readonly(
+            "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })
+        .def("recorded", &recorded);
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,114 @@
+// Problem: margins, losses, gradients and curvature of a data set.
+#include <pybind11/stl.h>
+
+#include "bindings/problem.hpp"
+#include "engines/curvature.hpp"
+
+namespace fastgrok {
+namespace {
+
+template <class Real>
+const Real* data_of(const py::array& x) {
+    const auto* data = static_cast<const Real*>(x.data());
+    require(reinterpret_cast<std::uintptr_t>(data) % alignof(Real) == 0, "X must be aligned");
+    return data;
+}
+
+Problem make_problem(const py::array& x, const Array<double>& y, bool bias) {
+    require(x.ndim() == 2 && x.shape(0) > 0 && x.shape(1) > 0, "X must have rows and columns");
+    require((x.flags() & py::array::c_style) != 0, "X must be C-contiguous");
+    require(y.ndim() == 1 && y.shape(0) == x.shape(0), "y must have one label a row of X");
+    const auto rows = static_cast<std::size_t>(x.shape(0));
+    const auto cols = static_cast<std::size_t>(x.shape(1));
+    std::variant<const double*, const float*> data;
+    if (x.dtype().equal(py::dtype::of<double>())) {
+        data = data_of<double>(x);
+    } else if (x.dtype().equal(py::dtype::of<float>())) {
+        data = data_of<float>(x);
+    } else {
+        throw py::type_error("X must be float64 or float32 in native byte order");
+    }
+    const double* labels = data_of<double>(y);
+    py::gil_scoped_release release;
+    return Problem(data, labels, rows, cols, bias);
+}
+
+using Shared = std::shared_ptr<BoundProblem>;
+
+Array<double> margins(const BoundProblem& self, const Array<double>& w, double b, int threads) {
+    const Vector u = self.parameters(w, b);
+    const auto rows = static_cast<py::ssize_t>(self.problem.rows());
+    Array<double> out(rows);
+    double* to = out.mutable_data();
+    py::gil_scoped_release release;
+    Passes passes(self.problem, threads);
+    const Vector& m = passes.margins(u);
+    std::copy(m.begin(), m.begin() + rows, to);
+    return out;
+}
+
+std::pair<double, std::int64_t> evaluate(const BoundProblem& self, const Array<double>& w, double b,
+                                         const std::string& loss, bool tie_negative, int threads) {
+    const Vector u = self.parameters(w, b);
+    const Loss kind = parse_loss(loss);
+    py::gil_scoped_release release;
+    const Evaluation e = Passes(self.problem, threads).evaluate(u, kind, parse_tie(tie_negative));
+    return {e.loss_sum, e.correct};
+}
+
+py::tuple gradient(const BoundProblem& self, const Array<double>& w, double b,
+                   const std::string& loss, int threads) {
+    const Vector u = self.parameters(w, b);
+    const Loss kind = parse_loss(loss);
+    Vector out(u.size());
+    Vector g(self.problem.layout().cols);
+    {
+        py::gil_scoped_release release;
+        Passes(self.problem, threads).first(u, kind, out);
+        for (double& x : out) x = -x;
+        self.problem.unpack_weights(out, g.data());
+    }
+    return py::make_tuple(to_array(g), out[self.problem.layout().intercept]);
+}
+
+double curvature(const BoundProblem& self, const Array<double>& w, double b,
+                 const std::string& loss, int threads) {
+    const Vector u = self.parameters(w, b);
+    const Loss kind = parse_loss(loss);
+    py::gil_scoped_release release;
+    Passes passes(self.problem, threads);
+    Vector direction;
+    return largest_curvature(passes, u, kind, 1e-9, 500, direction);
+}
+
+}  // namespace
+
+BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias)
+    : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias)) {}
+
+Vector BoundProblem::parameters(const Array<double>& w, double b) const {
+    require(w.ndim() == 1 && static_cast<std::size_t>(w.shape(0)) == problem.layout().cols,
+            "w must have one entry a column of X");
+    return problem.pack_parameters(w.data(), b);
+}
+
+void register_problem(py::module_& m) {
+    py::class_<BoundProblem, Shared>(
+        m, "Problem", "Rows and labels, checked by the caller, ready for the kernels.",
+        py::is_final())
+        .def(py::init<py::array, Array<double>, bool>(), py::arg("X").noconvert(),
+             py::arg("y").noconvert(), py::arg("bias"))
+        .def_property_readonly("rows", [](const BoundProblem& p) { return p.problem.rows(); })
+        .def_property_readonly("cols",
+                               [](const BoundProblem& p) { return p.problem.layout().cols; })
+        .def_property_readonly("bias", [](const BoundProblem& p) { return p.problem.bias(); })
+        .def("margins", &margins, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"))
+        .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
+             py::arg("tie_negative"), py::arg("threads"))
+        .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
+             py::arg("threads"))
+        .def("curvature", &curvature, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
+             py::arg("threads"));
+}
+
+}  // namespace fastgrok

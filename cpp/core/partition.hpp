@@ -1,0 +1,31 @@
+// How rows are cut into chunks whose partial sums are added in order: by the problem's size alone,
+// so that the number of threads cannot change a bit of any result.
+#pragma once
+
+#include <cstddef>
+
+namespace fastgrok {
+
+class Partition {
+public:
+    // `units` are rows, or blocks of 16 packed rows; `work` the number of matrix entries.
+    Partition(std::size_t units, std::size_t work) : units_(units) {
+        while (count_ < kMostChunks && 2 * count_ <= units && work >= 2 * count_ * kLeastWork)
+            count_ *= 2;
+        if (count_ < kFewestChunks) count_ = 1;
+    }
+
+    std::size_t count() const { return count_; }
+    std::size_t begin(std::size_t chunk) const { return units_ * chunk / count_; }
+    std::size_t end(std::size_t chunk) const { return begin(chunk + 1); }
+
+private:
+    // A chunk of 2^15 doubles takes about 10 us, many times the cost of handing a step to a thread;
+    // a problem of less than four such chunks is not worth a second thread.
+    static constexpr std::size_t kMostChunks = 64, kFewestChunks = 4, kLeastWork = 1u << 15;
+
+    std::size_t units_;
+    std::size_t count_ = 1;
+};
+
+}  // namespace fastgrok

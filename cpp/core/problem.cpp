@@ -1,0 +1,64 @@
+#include "core/problem.hpp"
+
+#include <algorithm>
+
+namespace fastgrok {
+namespace {
+
+constexpr std::size_t kLanes = 16, kMostPackedCols = 16;
+
+bool is_packed(std::size_t cols) {
+    return cols <= kMostPackedCols;
+}
+
+std::size_t round_up(std::size_t n) {
+    return (n + kLanes - 1) / kLanes * kLanes;
+}
+
+Layout make_layout(std::size_t cols) {
+    if (is_packed(cols)) return {cols, cols, cols + 1};
+    return {cols, round_up(cols), round_up(cols) + 1};
+}
+
+template <class Real>
+Vector pack(const Real* x, const double* y, std::size_t rows, std::size_t cols) {
+    const std::size_t blocks = round_up(rows) / kLanes;
+    Vector out(blocks * kLanes * (cols + 1), 0.0);
+    for (std::size_t i = 0; i < rows; ++i) {
+        double* block = out.data() + i / kLanes * kLanes * (cols + 1) + i % kLanes;
+        for (std::size_t j = 0; j < cols; ++j)
+            block[j * kLanes] = y[i] * static_cast<double>(x[i * cols + j]);
+        block[cols * kLanes] = y[i];
+    }
+    return out;
+}
+
+}  // namespace
+
+Problem::Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
+                 std::size_t cols, bool bias)
+    : x_(x),
+      y_(y),
+      rows_(rows),
+      bias_(bias),
+      layout_(make_layout(cols)),
+      partition_(is_packed(cols) ? round_up(rows) / kLanes : rows, rows * (cols + 1)) {
+    if (is_packed(cols)) packed_ = std::visit([&](auto* p) { return pack(p, y, rows, cols); }, x_);
+}
+
+std::size_t Problem::first_row(std::size_t chunk) const {
+    return partition_.begin(chunk) * (packed_.empty() ? 1 : kLanes);
+}
+
+Vector Problem::pack_parameters(const double* w, double b) const {
+    Vector u(layout_.length, 0.0);
+    std::copy(w, w + layout_.cols, u.begin());
+    u[layout_.intercept] = b;
+    return u;
+}
+
+void Problem::unpack_weights(const Vector& u, double* w) const {
+    std::copy(u.begin(), u.begin() + static_cast<std::ptrdiff_t>(layout_.cols), w);
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,63 @@
+// A data set ready for the kernels.
+#pragma once
+
+#include <cstddef>
+#include <variant>
+#include <vector>
+
+#include "core/partition.hpp"
+#include "core/types.hpp"
+#include "kernels/kernels.hpp"
+
+namespace fastgrok {
+
+// Cache-aligned storage is not needed: the kernels load unaligned.
+using Vector = std::vector<double>;
+
+class Problem {
+public:
+    // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
+    // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data are
+    // not copied.
+    Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
+            std::size_t cols, bool bias);
+
+    std::size_t rows() const { return rows_; }
+    const Layout& layout() const { return layout_; }
+    bool bias() const { return bias_; }
+    const double* labels() const { return y_; }
+    const Partition& partition() const { return partition_; }
+
+    // The first row of a chunk.
+    std::size_t first_row(std::size_t chunk) const;
+
+    // The rows of one chunk, to a function object that takes PackedRows or PlainRows.
+    template <class Use>
+    void visit_chunk(std::size_t chunk, Use use) const {
+        const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
+        const std::size_t cols = layout_.cols;
+        if (!packed_.empty()) {
+            use(PackedRows{packed_.data() + begin * 16 * (cols + 1), end - begin, cols});
+        } else if (const auto* x64 = std::get_if<const double*>(&x_)) {
+            use(PlainRows<double>{*x64 + begin * cols, y_ + begin, end - begin, cols});
+        } else {
+            const float* x32 = std::get<const float*>(x_);
+            use(PlainRows<float>{x32 + begin * cols, y_ + begin, end - begin, cols});
+        }
+    }
+
+    // (w, b) in this problem's layout, and back.
+    Vector pack_parameters(const double* w, double b) const;
+    void unpack_weights(const Vector& u, double* w) const;
+
+private:
+    std::variant<const double*, const float*> x_;
+    const double* y_;
+    std::size_t rows_;
+    bool bias_;
+    Layout layout_;
+    Partition partition_;
+    Vector packed_;
+};
+
+}  // namespace fastgrok

@@ -1,0 +1,122 @@
+#include "engines/curvature.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace fastgrok {
+namespace {
+
+double dot(const Vector& a, const Vector& b) {
+    return kernels().dot(a.data(), b.data(), a.size());
+}
+
+void add_multiple(Vector& a, double factor, const Vector& b) {
+    for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
+}
+
+// Makes v a unit vector; false if it is zero or not finite.
+bool normalize(Vector& v) {
+    const double norm = std::sqrt(dot(v, v));
+    if (!(norm > 0.0) || !std::isfinite(norm)) return false;
+    for (double& x : v) x /= norm;
+    return true;
+}
+
+// A direction with a share in every eigenvector, the same in every run: a low-discrepancy sequence.
+Vector generic_direction(const Problem& problem) {
+    const Layout& layout = problem.layout();
+    Vector v(layout.length, 0.0);
+    double x = 0.0;
+    const auto next = [&x] {
+        x += 0.6180339887498949;
+        x -= std::floor(x);
+        return x - 0.5;
+    };
+    for (std::size_t j = 0; j < layout.cols; ++j) v[j] = next();
+    if (problem.bias()) v[layout.intercept] = next();
+    return v;
+}
+
+// Symmetric tridiagonal matrix: diagonal a, off-diagonal b.
+struct Tridiagonal {
+    std::vector<double> a, b;
+
+    // All pivots of (x I - T) are positive exactly if x lies above every eigenvalue.
+    bool is_above(double x) const {
+        double pivot = x - a[0];
+        for (std::size_t i = 1; i < a.size(); ++i) {
+            if (!(pivot > 0.0)) return false;
+            pivot = x - a[i] - b[i - 1] * b[i - 1] / pivot;
+        }
+        return pivot > 0.0;
+    }
+
+    double largest_eigenvalue() const {
+        double low = *std::max_element(a.begin(), a.end()), high = low;
+        for (double off : b) high += 2.0 * off;
+        while (true) {
+            const double middle = low + 0.5 * (high - low);
+            if (middle <= low || middle >= high) return high;
+            (is_above(middle) ? high : low) = middle;
+        }
+    }
+
+    // The unit eigenvector of the largest eigenvalue; all its entries are positive.
+    std::vector<double> top_vector(double eigenvalue) const {
+        std::vector<double> s(a.size(), 1.0);
+        double pivot = eigenvalue - a[0], square = 1.0;
+        for (std::size_t i = 1; i < a.size(); ++i) {
+            s[i] = s[i - 1] * std::max(pivot, 0.0) / b[i - 1];
+            square += s[i] * s[i];
+            pivot = eigenvalue - a[i] - (pivot > 0.0 ? b[i - 1] * b[i - 1] / pivot : 0.0);
+        }
+        for (double& x : s) x /= std::sqrt(square);
+        return s;
+    }
+};
+
+}  // namespace
+
+double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
+                         int most_passes, Vector& direction,
+                         const std::function<void()>& between_passes) {
+    const Problem& problem = passes.problem();
+    const std::size_t dimension = problem.layout().cols + (problem.bias() ? 1 : 0);
+    const std::size_t most =
+        std::min<std::size_t>(dimension, static_cast<std::size_t>(most_passes));
+
+    Vector weights;
+    passes.curvature_weights(u, loss, weights);
+    Vector start = direction.empty() ? generic_direction(problem) : direction;
+    if (!normalize(start)) return std::numeric_limits<double>::quiet_NaN();
+
+    std::vector<Vector> basis{start};
+    Tridiagonal t;
+    std::vector<double> top;
+    double eigenvalue = 0.0;
+    Vector next(start.size());
+    while (true) {
+        const Vector& v = basis.back();
+        passes.second(weights, v, next);
+        if (between_passes) between_passes();
+        const double alpha = dot(v, next);
+        if (!std::isfinite(alpha)) return std::numeric_limits<double>::quiet_NaN();
+        // Orthogonal to the whole basis, twice, so that no eigenvalue is found again.
+        for (int pass = 0; pass < 2; ++pass)
+            for (const Vector& q : basis) add_multiple(next, -dot(q, next), q);
+        const double beta = std::sqrt(dot(next, next));
+        t.a.push_back(alpha);
+        eigenvalue = t.largest_eigenvalue();
+        top = t.top_vector(eigenvalue);
+        const double residual = beta * top.back();
+        if (basis.size() == most || residual <= tolerance * eigenvalue || !normalize(next)) break;
+        t.b.push_back(beta);
+        basis.push_back(next);
+    }
+    direction.assign(start.size(), 0.0);
+    for (std::size_t i = 0; i < basis.size(); ++i) add_multiple(direction, top[i], basis[i]);
+    return std::max(eigenvalue, 0.0);
+}
+
+}  // namespace fastgrok

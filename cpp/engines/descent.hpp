@@ -1,0 +1,89 @@
+// Full-batch gradient descent, every step taken.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engines/passes.hpp"
+
+namespace fastgrok {
+
+struct DescentOptions {
+    Loss loss = Loss::logistic;
+    double scale = 1.0;  // 1 for the sum of the losses, 1/n for their mean
+    double lr = 1.0;
+    Tie tie = Tie::wrong;
+    bool keep_weights = false;
+    bool watch_sharpness = true;
+    int threads = 1;
+};
+
+// How the last 64 updates du turned: all cos(du_k, du_k+1) >= 0, all below -0.9, or neither.
+enum class Regime : std::int8_t { smooth = 0, period_two = 1, irregular = 2 };
+
+// What is kept at each recorded step. Column 0 of loss_sum and correct is the training set.
+struct Records {
+    std::vector<std::int64_t> steps, correct;
+    std::vector<double> b, norm_w, loss_sum, sharpness, sharpness_mean, weights;
+    std::vector<std::int8_t> regime;
+    Vector last_parameters;  // at the last record, or at the start
+};
+
+class Descent {
+public:
+    enum class Status { done, paused, diverged };
+    // Asked a few times a second, between passes over the data; true pauses the run. May throw: the
+    // run can then go on from its last complete step and record.
+    using Poll = std::function<bool(std::int64_t step)>;
+
+    Descent(std::shared_ptr<const Problem> problem,
+            std::vector<std::shared_ptr<const Problem>> evals,
+            std::vector<std::int64_t> record_steps, const double* w, double b,
+            const DescentOptions& options);
+
+    // Goes on from the present step to the last one to record. Where it was paused, or how often it
+    // was polled, changes no bit.
+    Status run(const Poll& poll);
+
+    std::int64_t step() const { return step_; }
+    const Vector& parameters() const { return u_; }
+    const Problem& problem() const { return *problem_; }
+    const Records& records() const { return records_; }
+    std::size_t sets() const { return 1 + evals_.size(); }
+    bool keeps_weights() const { return options_.keep_weights; }
+
+private:
+    // Watches successive updates for oscillations: a bit for each of the last 64.
+    struct Turns {
+        std::uint64_t backward = 0, reversed = 0;
+        int seen = 0;
+        void add(double dot, double square, double last_square);
+        Regime regime() const;
+    };
+
+    void take_steps(std::int64_t count);
+    void update();
+    void record(const std::function<void()>& between_passes);
+
+    std::shared_ptr<const Problem> problem_;
+    std::vector<std::shared_ptr<const Problem>> evals_;
+    std::vector<std::int64_t> record_steps_;
+    DescentOptions options_;
+    double rate_;  // lr * scale
+    Passes passes_;
+    std::vector<Passes> eval_passes_;
+
+    std::int64_t step_ = 0;
+    std::size_t next_record_ = 0;
+    std::int64_t last_record_step_ = 0;
+    Vector u_, next_u_, update_, gradient_;
+    double update_square_ = 0.0;
+    bool diverged_ = false;
+    Turns turns_;
+    Vector top_direction_, top_direction_mean_;
+    Records records_;
+};
+
+}  // namespace fastgrok

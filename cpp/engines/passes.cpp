@@ -1,0 +1,109 @@
+#include "engines/passes.hpp"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace fastgrok {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+
+// Picks the kernels for the storage of a chunk.
+inline const Kernels::Packed& kernels_for(const PackedRows&) {
+    return kernels().packed;
+}
+inline const Kernels::Plain<double>& kernels_for(const PlainRows<double>&) {
+    return kernels().plain64;
+}
+inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
+    return kernels().plain32;
+}
+
+}  // namespace
+
+Passes::Passes(const Problem& problem, int threads)
+    : problem_(problem),
+      threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
+      // Whole cache lines apart, so that two threads never write to the same one.
+      stride_((problem.layout().length + 7) / 8 * 8),
+      partials_(stride_ * problem.partition().count(), 0.0) {}
+
+template <class Chunk>
+void Passes::for_chunks(Chunk work) {
+    run_team(threads_, [&](const Member& me) {
+        for (std::size_t c = me.first(chunks()); c < me.last(chunks()); ++c) work(c);
+    });
+}
+
+void Passes::finish(Vector& out) const {
+    add_chunks(0, problem_.layout().length, out);
+    if (!problem_.bias()) out[problem_.layout().intercept] = 0.0;
+}
+
+void Passes::add_chunks(std::size_t from, std::size_t to, Vector& out) const {
+    const double* p = partials_.data();
+    std::copy(p + from, p + to, out.begin() + static_cast<std::ptrdiff_t>(from));
+    for (std::size_t c = 1; c < chunks(); ++c) {
+        p += stride_;
+        for (std::size_t j = from; j < to; ++j) out[j] += p[j];
+    }
+}
+
+const Vector& Passes::margins(const Vector& u) {
+    margins_.resize((problem_.rows() + kLanes - 1) / kLanes * kLanes);
+    for_chunks([&](std::size_t c) {
+        double* out = margins_.data() + problem_.first_row(c);
+        problem_.visit_chunk(c, [&](auto rows) { kernels_for(rows).margins(rows, u.data(), out); });
+    });
+    return margins_;
+}
+
+Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
+    const double* m = margins(u).data();
+    const double* y = problem_.labels();
+    double sums[64];
+    std::int64_t counts[64];
+    for_chunks([&](std::size_t c) {
+        const std::size_t begin = problem_.first_row(c);
+        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
+        sums[c] = kernels().loss_sum(m + begin, end - begin, loss);
+        std::int64_t correct = 0;
+        for (std::size_t i = begin; i < end; ++i) correct += m[i] > 0.0;
+        if (tie == Tie::negative)
+            for (std::size_t i = begin; i < end; ++i) correct += m[i] == 0.0 && y[i] < 0.0;
+        counts[c] = correct;
+    });
+    Evaluation total{sums[0], counts[0]};
+    for (std::size_t c = 1; c < chunks(); ++c) {
+        total.loss_sum += sums[c];
+        total.correct += counts[c];
+    }
+    return total;
+}
+
+void Passes::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss) {
+    problem_.visit_chunk(
+        chunk, [&](auto rows) { kernels_for(rows).first(rows, u.data(), loss, partial(chunk)); });
+}
+
+void Passes::first(const Vector& u, Loss loss, Vector& out) {
+    for_chunks([&](std::size_t c) { first_of_chunk(c, u, loss); });
+    finish(out);
+}
+
+void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {
+    const Vector& m = margins(u);
+    weights.resize(m.size());
+    kernels().curvature(m.data(), weights.data(), m.size(), loss);
+}
+
+void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
+    for_chunks([&](std::size_t c) {
+        const double* q = weights.data() + problem_.first_row(c);
+        problem_.visit_chunk(
+            c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), partial(c)); });
+    });
+    finish(out);
+}
+
+}  // namespace fastgrok

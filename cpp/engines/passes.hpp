@@ -1,0 +1,57 @@
+// Whole passes over a problem: the kernels, chunk by chunk, on a team of threads, partial sums
+// added in chunk order.
+#pragma once
+
+#include <cstdint>
+
+#include "core/problem.hpp"
+#include "core/team.hpp"
+
+namespace fastgrok {
+
+// What a zero logit counts as.
+enum class Tie { wrong, negative };
+
+struct Evaluation {
+    double loss_sum;
+    std::int64_t correct;
+};
+
+class Passes {
+public:
+    Passes(const Problem& problem, int threads);
+
+    const Problem& problem() const { return problem_; }
+    int threads() const { return threads_; }
+    std::size_t chunks() const { return problem_.partition().count(); }
+
+    // y_i (x_i . w + b). The result stays valid until the next call; it is padded to whole blocks.
+    const Vector& margins(const Vector& u);
+
+    Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
+
+    // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
+    // 0.
+    void first(const Vector& u, Loss loss, Vector& out);
+
+    // weights <- l''(m_i) at u;  out <- sum of weight_i (z_i . v) z_i.
+    void curvature_weights(const Vector& u, Loss loss, Vector& weights);
+    void second(const Vector& weights, const Vector& v, Vector& out);
+
+    // The pieces of `first`, for an engine that runs a team of its own over many steps.
+    void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss);
+    void add_chunks(std::size_t from, std::size_t to, Vector& out) const;
+
+private:
+    double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
+    template <class Chunk>
+    void for_chunks(Chunk work);
+    void finish(Vector& out) const;
+
+    const Problem& problem_;
+    int threads_;
+    std::size_t stride_;
+    Vector partials_, margins_;
+};
+
+}  // namespace fastgrok

@@ -1,0 +1,122 @@
+// Compiled once per instruction set, each time into a namespace of its own. Nothing here may
+// instantiate a template of the standard library: the linker could hand such an instance, compiled
+// for AVX, to code that must run everywhere.
+#include "kernels/kernels.hpp"
+
+#include "kernels/packed_rows.hpp"
+#include "kernels/plain_rows.hpp"
+
+namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
+namespace {
+
+// f on n values; the last register is filled up with zeros.
+template <class Function>
+inline void map(const double* x, double* out, std::size_t n, Function f) {
+    std::size_t i = 0;
+    for (; i + kWidth <= n; i += kWidth) store(out + i, f(load(x + i)));
+    if (i < n) {
+        double rest[kWidth];
+        store(rest, f(load_tail(x + i, static_cast<int>(n - i))));
+        for (std::size_t j = 0; i < n; ++i, ++j) out[i] = rest[j];
+    }
+}
+
+// Sums g(whole register at i) over n values in 16 lanes; g gets the number of valid values as well
+// and must return zeros for the others.
+template <class Term>
+inline double sum_lanes(std::size_t n, Term term) {
+    Vec sum[kGroups];
+    for (int g = 0; g < kGroups; ++g) sum[g] = set1(0.0);
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+        for (int g = 0; g < kGroups; ++g) sum[g] = sum[g] + term(i + g * kWidth, kWidth);
+    for (int g = 0; i < n; ++g, i += kWidth) {
+        const std::size_t left = n - i;
+        sum[g] = sum[g] + term(i, left < kWidth ? static_cast<int>(left) : kWidth);
+    }
+    double lanes[kLanes];
+    for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[g]);
+    return add_lanes(lanes);
+}
+
+inline Vec load_some(const double* p, int n) {
+    return n < kWidth ? load_tail(p, n) : load(p);
+}
+
+// Zeroes the values beyond the first n of a register.
+inline Vec keep_first(Vec a, int n) {
+    double all[kWidth];
+    store(all, a);
+    return load_tail(all, n);
+}
+
+template <class Function>
+inline double sum_of(const double* x, std::size_t n, Function f) {
+    return sum_lanes(n, [=](std::size_t i, int count) {
+        const Vec value = f(load_some(x + i, count));
+        return count < kWidth ? keep_first(value, count) : value;
+    });
+}
+
+void exp_all(const double* x, double* out, std::size_t n) {
+    map(x, out, n, [](Vec v) { return exp(v); });
+}
+
+void softplus_all(const double* x, double* out, std::size_t n) {
+    map(x, out, n, [](Vec v) { return softplus(v); });
+}
+
+void sigmoid_all(const double* x, double* out, std::size_t n) {
+    map(x, out, n, [](Vec v) { return sigmoid(v); });
+}
+
+// l''(m): sig(m) sig(-m) = e / (1 + e)^2 with e = exp(-|m|), or exp(-m).
+void curvature_all(const double* margin, double* out, std::size_t n, Loss loss) {
+    if (loss == Loss::exponential) {
+        map(margin, out, n, [](Vec m) { return exp(set1(0.0) - m); });
+        return;
+    }
+    map(margin, out, n, [](Vec m) {
+        const Vec e = exp_of_negative(negate_abs(m));
+        const Vec s = set1(1.0) + e;
+        return e / (s * s);
+    });
+}
+
+double loss_sum(const double* margin, std::size_t n, Loss loss) {
+    if (loss == Loss::exponential)
+        return sum_of(margin, n, [](Vec m) { return exp(set1(0.0) - m); });
+    return sum_of(margin, n, [](Vec m) { return softplus(set1(0.0) - m); });
+}
+
+double dot(const double* a, const double* b, std::size_t n) {
+    return sum_lanes(n, [=](std::size_t i, int count) {
+        return load_some(a + i, count) * load_some(b + i, count);
+    });
+}
+
+template <class Real>
+constexpr Kernels::Plain<Real> plain() {
+    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>};
+}
+
+#define FASTGROK_STRING_(name) #name
+#define FASTGROK_STRING(name) FASTGROK_STRING_(name)
+
+}  // namespace
+
+extern const Kernels table;
+const Kernels table = {
+    FASTGROK_STRING(FASTGROK_SIMD_NAMESPACE),
+    exp_all,
+    softplus_all,
+    sigmoid_all,
+    curvature_all,
+    loss_sum,
+    dot,
+    {packed_margins, packed_first, packed_second},
+    plain<double>(),
+    plain<float>(),
+};
+
+}  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

@@ -1,0 +1,72 @@
+// The table of hot passes, one per instruction set. Pointers and sizes only: a kernel allocates
+// nothing, starts no thread and knows neither steps nor Python.
+//
+// Two storages. *Packed* rows (d <= 16) lie in blocks of 16 rows, column after column inside a
+// block, already multiplied by their label, with the label itself as the last column (the bias
+// feature): the 16 lanes run over the rows. Unused rows of the last block are zero. *Plain* rows
+// lie one after the other as the caller gave them, float64 or float32; the lanes run over the
+// columns.
+#pragma once
+
+#include "core/types.hpp"
+
+namespace fastgrok {
+
+struct PackedRows {
+    const double* blocks = nullptr;  // block-major: 16 * (cols + 1) doubles a block
+    std::size_t count = 0;           // blocks
+    std::size_t cols = 0;
+};
+
+template <class Real>
+struct PlainRows {
+    const Real* x = nullptr;  // row-major, `cols` apart
+    const double* y = nullptr;
+    std::size_t count = 0;  // rows
+    std::size_t cols = 0;
+};
+
+struct Kernels {
+    const char* name;
+
+    // Elementwise, n values.
+    void (*exp)(const double* x, double* out, std::size_t n);
+    void (*softplus)(const double* x, double* out, std::size_t n);
+    void (*sigmoid)(const double* x, double* out, std::size_t n);
+    void (*curvature)(const double* margin, double* out, std::size_t n, Loss loss);  // l''(m)
+
+    // Sum of the losses of n margins in 16 lanes.
+    double (*loss_sum)(const double* margin, std::size_t n, Loss loss);
+
+    // a . b in 16 lanes.
+    double (*dot)(const double* a, const double* b, std::size_t n);
+
+    // Passes over rows. `u` holds (w, b) and `out` the result, both in the storage's Layout.
+    //   margins  y_i (x_i . w + b)
+    //   first    sum of -l'(m_i) y_i (x_i, 1), minus the gradient of the summed loss
+    //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
+    struct Packed {
+        void (*margins)(PackedRows rows, const double* u, double* out);  // 16 * count values
+        void (*first)(PackedRows rows, const double* u, Loss loss, double* out);
+        void (*second)(PackedRows rows, const double* weight, const double* v, double* out);
+    } packed;
+
+    template <class Real>
+    struct Plain {
+        void (*margins)(PlainRows<Real> rows, const double* u, double* out);
+        void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double* out);
+        void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
+    };
+    Plain<double> plain64;
+    Plain<float> plain32;
+};
+
+// The table in use, chosen once: the best that processor and operating system support, or what the
+// environment variable FASTGROK_SIMD names. Throws std::runtime_error on a name that cannot be
+// used.
+const Kernels& kernels();
+
+// Names of the tables that this machine can run, best first.
+const char* const* available_kernels();  // null-terminated
+
+}  // namespace fastgrok

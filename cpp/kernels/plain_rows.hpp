@@ -1,0 +1,152 @@
+// Passes over plain rows: 16 lanes over the columns of a row, one read of the data for margins and
+// sums.
+//
+// kStrip rows are taken together: their products z . u first, then one vector evaluation of their
+// coefficients, then their contribution to the sums while the rows are still in the first-level
+// caches. The order of operations inside a row and from row to row does not depend on kStrip.
+#pragma once
+
+#include "kernels/elementary.hpp"
+#include "kernels/kernels.hpp"
+
+namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
+namespace {
+
+constexpr std::size_t kStrip = 4;
+// Coefficients of a strip, padded to whole registers of any width.
+constexpr std::size_t kStripRoom = 8;
+
+// t[r] = x_r . w for R rows that start at x, `cols` apart. w is padded with zeros to whole 16s.
+template <std::size_t R, class Real>
+inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t) {
+    Vec sum[R][kGroups];
+    for (std::size_t r = 0; r < R; ++r)
+        for (int g = 0; g < kGroups; ++g) sum[r][g] = set1(0.0);
+    std::size_t j = 0;
+    for (; j + kLanes <= cols; j += kLanes)
+        for (int g = 0; g < kGroups; ++g) {
+            const Vec wg = load(w + j + g * kWidth);
+            for (std::size_t r = 0; r < R; ++r)
+                sum[r][g] = fma(load(x + r * cols + j + g * kWidth), wg, sum[r][g]);
+        }
+    for (int g = 0; j < cols; ++g, j += kWidth) {
+        const Vec wg = load(w + j);
+        const int left = static_cast<int>(cols - j);
+        for (std::size_t r = 0; r < R; ++r) {
+            const Real* p = x + r * cols + j;
+            sum[r][g] = fma(left < kWidth ? load_tail(p, left) : load(p), wg, sum[r][g]);
+        }
+    }
+    for (std::size_t r = 0; r < R; ++r) {
+        double lanes[kLanes];
+        for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[r][g]);
+        t[r] = add_lanes(lanes);
+    }
+}
+
+// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
+template <std::size_t R, class Real>
+inline void add_rows(const Real* x, std::size_t cols, const double* c, double* out) {
+    Vec cc[R];
+    for (std::size_t r = 0; r < R; ++r) cc[r] = set1(c[r]);
+    std::size_t j = 0;
+    for (; j + kWidth <= cols; j += kWidth) {
+        Vec sum = load(out + j);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x + r * cols + j), sum);
+        store(out + j, sum);
+    }
+    if (j < cols) {
+        const int left = static_cast<int>(cols - j);
+        Vec sum = load(out + j);
+        for (std::size_t r = 0; r < R; ++r)
+            sum = fma(cc[r], load_tail(x + r * cols + j, left), sum);
+        store(out + j, sum);
+    }
+}
+
+// t[r] = x_r . w + b for a strip of n <= kStrip rows, kRowsAtOnce at a time.
+template <class Real>
+inline void dot_strip(const Real* x, std::size_t cols, const double* u, double b, std::size_t n,
+                      double* t) {
+    std::size_t r = 0;
+    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce)
+        dot_rows<kRowsAtOnce>(x + r * cols, cols, u, t + r);
+    for (; r < n; ++r) dot_rows<1>(x + r * cols, cols, u, t + r);
+    for (r = 0; r < n; ++r) t[r] += b;
+}
+
+constexpr std::size_t intercept_index(std::size_t cols) {
+    return (cols + kLanes - 1) / kLanes * kLanes;
+}
+
+// out = sum over rows of c_i (x_i, 1), where coefficient(first row, n, t, c) turns t = x . w + b
+// into c.
+template <class Real, class Coefficient>
+inline void accumulate_plain(PlainRows<Real> rows, const double* u, Coefficient coefficient,
+                             double* out) {
+    const std::size_t cols = rows.cols, intercept = intercept_index(cols);
+    for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
+    double sum_c = 0.0;
+    for (std::size_t i = 0; i < rows.count; i += kStrip) {
+        const Real* x = rows.x + i * cols;
+        const std::size_t n = rows.count - i < kStrip ? rows.count - i : kStrip;
+        double t[kStripRoom] = {}, c[kStripRoom];
+        dot_strip(x, cols, u, u[intercept], n, t);
+        coefficient(i, n, t, c);
+        if (n == kStrip) {
+            add_rows<kStrip>(x, cols, c, out);
+        } else {
+            for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r * cols, cols, c + r, out);
+        }
+        for (std::size_t r = 0; r < n; ++r) sum_c += c[r];
+    }
+    out[intercept] = sum_c;
+}
+
+template <class Real>
+void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
+    const std::size_t cols = rows.cols;
+    const double b = u[intercept_index(cols)];
+    for (std::size_t i = 0; i < rows.count; i += kStrip) {
+        const std::size_t n = rows.count - i < kStrip ? rows.count - i : kStrip;
+        dot_strip(rows.x + i * cols, cols, u, b, n, out + i);
+        for (std::size_t r = i; r < i + n; ++r) out[r] *= rows.y[r];
+    }
+}
+
+// c = y * f(y t), f evaluated on whole registers.
+template <class Function>
+inline auto signed_coefficient(const double* y, Function f) {
+    return [y, f](std::size_t row, std::size_t n, const double* t, double* c) {
+        double label[kStripRoom] = {};
+        for (std::size_t r = 0; r < n; ++r) label[r] = y[row + r];
+        for (std::size_t r = 0; r < kStrip; r += kWidth) {
+            const Vec s = load(label + r);
+            store(c + r, f(load(t + r) * s) * s);
+        }
+    };
+}
+
+template <class Real>
+void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double* out) {
+    if (loss == Loss::logistic) {
+        accumulate_plain(
+            rows, u, signed_coefficient(rows.y, [](Vec m) { return sigmoid_of_negative(m); }), out);
+    } else {
+        accumulate_plain(rows, u,
+                         signed_coefficient(rows.y, [](Vec m) { return exp(set1(0.0) - m); }), out);
+    }
+}
+
+template <class Real>
+void plain_second(PlainRows<Real> rows, const double* weight, const double* v, double* out) {
+    accumulate_plain(
+        rows, v,
+        [weight](std::size_t row, std::size_t n, const double* t, double* c) {
+            for (std::size_t r = 0; r < n; ++r) c[r] = weight[row + r] * t[r];
+        },
+        out);
+}
+
+}  // namespace
+}  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

@@ -1,0 +1,87 @@
+// x86-64-v3: AVX2 and FMA. See simd.hpp for what each name means.
+#pragma once
+
+#include <immintrin.h>
+
+namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
+namespace {
+
+struct Vec {
+    __m256d r;
+};
+constexpr int kWidth = 4;
+constexpr int kRowsAtOnce = 2;
+constexpr int kAccumulators = 12;
+
+inline Vec load(const double* p) {
+    return {_mm256_loadu_pd(p)};
+}
+inline Vec load(const float* p) {
+    return {_mm256_cvtps_pd(_mm_loadu_ps(p))};
+}
+inline void store(double* p, Vec a) {
+    _mm256_storeu_pd(p, a.r);
+}
+inline Vec set1(double x) {
+    return {_mm256_set1_pd(x)};
+}
+
+inline __m256i tail_mask(int n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+inline Vec load_tail(const double* p, int n) {
+    return {_mm256_maskload_pd(p, tail_mask(n))};
+}
+inline Vec load_tail(const float* p, int n) {
+    const __m128i mask = _mm_cmpgt_epi32(_mm_set1_epi32(n), _mm_setr_epi32(0, 1, 2, 3));
+    return {_mm256_cvtps_pd(_mm_maskload_ps(p, mask))};
+}
+
+inline Vec operator+(Vec a, Vec b) {
+    return {_mm256_add_pd(a.r, b.r)};
+}
+inline Vec operator-(Vec a, Vec b) {
+    return {_mm256_sub_pd(a.r, b.r)};
+}
+inline Vec operator*(Vec a, Vec b) {
+    return {_mm256_mul_pd(a.r, b.r)};
+}
+inline Vec operator/(Vec a, Vec b) {
+    return {_mm256_div_pd(a.r, b.r)};
+}
+inline Vec fma(Vec a, Vec b, Vec c) {
+    return {_mm256_fmadd_pd(a.r, b.r, c.r)};
+}
+
+// MAXPD and MINPD return their second operand if either is NaN.
+inline Vec max_keep_nan(Vec a, Vec b) {
+    return {_mm256_max_pd(a.r, b.r)};
+}
+inline Vec min_keep_nan(Vec a, Vec b) {
+    return {_mm256_min_pd(a.r, b.r)};
+}
+inline Vec abs(Vec a) {
+    return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.r)};
+}
+inline Vec negate_abs(Vec a) {
+    return {_mm256_or_pd(_mm256_set1_pd(-0.0), a.r)};
+}
+inline Vec select_negative(Vec m, Vec a, Vec b) {
+    return {_mm256_blendv_pd(b.r, a.r, m.r)};
+}
+inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
+    return {_mm256_blendv_pd(b.r, a.r, _mm256_cmp_pd(x.r, y.r, _CMP_GT_OQ))};
+}
+
+inline Vec power(Vec t) {
+    return {_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t.r), 52))};
+}
+inline void split_power(Vec t, Vec& s, Vec& r) {
+    const __m256i bits = _mm256_castpd_si256(t.r);
+    const __m256i half = _mm256_srli_epi64(bits, 1);
+    s.r = _mm256_castsi256_pd(_mm256_slli_epi64(half, 52));
+    r.r = _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_sub_epi64(bits, half), 52));
+}
+
+}  // namespace
+}  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE
