@@ -2,7 +2,6 @@
 
 #include <omp.h>
 #include <pthread.h>
-#include <sched.h>
 
 namespace fastgrok {
 namespace {
@@ -30,16 +29,15 @@ void SpinBarrier::wait() {
     if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         missing_.store(threads_, std::memory_order_relaxed);
         generation_.store(generation + 1, std::memory_order_release);
+        generation_.notify_all();
         return;
     }
-    constexpr int kSpins = 4096;
-    for (int spin = 0; generation_.load(std::memory_order_acquire) == generation; ++spin) {
-        if (spin < kSpins) {
-            relax();
-        } else {
-            sched_yield();
-        }
+    constexpr int kSpins = 2048;  // tens of microseconds
+    for (int spin = 0; spin < kSpins; ++spin) {
+        if (generation_.load(std::memory_order_acquire) != generation) return;
+        relax();
     }
+    generation_.wait(generation, std::memory_order_acquire);
 }
 
 void run_team(int threads, void (*work)(const Member&, void*), void* context) {

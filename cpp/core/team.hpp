@@ -7,8 +7,9 @@
 
 namespace fastgrok {
 
-// A barrier for a few threads that meet every few microseconds: it spins, and gives the processor
-// away only after a long wait, as when another process has taken a core.
+// A barrier for a few threads that meet every few microseconds: it spins, and goes to sleep only
+// after a long wait, as when another process has taken a core and the spinning would keep it from
+// the threads that are waited for.
 class SpinBarrier {
 public:
     explicit SpinBarrier(int threads) : threads_(threads), missing_(threads) {}

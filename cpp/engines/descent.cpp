@@ -66,10 +66,11 @@ Descent::Status Descent::run(const Poll& poll) {
         const std::int64_t target = record_steps_[next_record_];
         while (step_ < target) {
             const Clock::time_point start = Clock::now();
-            take_steps(std::min(block, target - step_));
+            const std::int64_t count = std::min(block, target - step_);
+            take_steps(count);
             if (diverged_) return Status::diverged;
             const double seconds = seconds_since(start);
-            if (seconds < 0.5 * kBlockSeconds) block *= 2;
+            if (seconds < 0.5 * kBlockSeconds && count == block) block *= 2;
             if (seconds > 2.0 * kBlockSeconds) block = std::max<std::int64_t>(1, block / 2);
             poll_if_due();
             if (pause) return Status::paused;
