@@ -101,11 +101,12 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tole
         passes.second(weights, v, next);
         if (between_passes) between_passes();
         const double alpha = dot(v, next);
-        if (!std::isfinite(alpha)) return std::numeric_limits<double>::quiet_NaN();
         // Orthogonal to the whole basis, twice, so that no eigenvalue is found again.
         for (int pass = 0; pass < 2; ++pass)
             for (const Vector& q : basis) add_multiple(next, -dot(q, next), q);
         const double beta = std::sqrt(dot(next, next));
+        if (!std::isfinite(alpha) || !std::isfinite(beta))
+            return std::numeric_limits<double>::quiet_NaN();
         t.a.push_back(alpha);
         eigenvalue = t.largest_eigenvalue();
         top = t.top_vector(eigenvalue);
