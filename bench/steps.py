@@ -1,0 +1,129 @@
+"""Time of one exact descent step beside plain NumPy's, in one run.
+
+The two sides take turns, each turn long enough to measure; what is printed is the median of the turns
+and the ratio of the medians. Before that both sides must agree on the weights after 200 steps.
+
+    python bench/steps.py [--turns 15] [--threads 1 2] [--seconds 0.2]
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+import fastgrok as fg
+
+LR = 1e-2
+# (rows, columns), the data and the reduction; the cube is the setting of Das et al.
+SHAPES = [(2000, 2), (500, 100), (1000, 500), (4000, 1980)]
+
+
+def make_data(n: int, dim: int) -> tuple[np.ndarray, np.ndarray, str]:
+    if dim == 2:
+        cube = fg.datasets.margin_cube(n=(n // 2, n // 2), dim=dim, seed=0)
+        return cube.X, cube.y, "sum"
+    noise = fg.datasets.gaussian_noise(n, dim, seed=0)
+    return noise.X, noise.y, "mean"
+
+
+class NumPySteps:
+    """What one would write: labels folded into the rows, a column for the bias, two products."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, reduction: str) -> None:
+        self.Z = y[:, None] * np.column_stack([X, np.ones(len(y))])
+        self.rate = LR if reduction == "sum" else LR / len(y)
+        self.u = np.zeros(self.Z.shape[1])
+
+    def take(self, steps: int) -> np.ndarray:
+        Z, rate, u = self.Z, self.rate, self.u
+        for _ in range(steps):
+            p = 1.0 / (1.0 + np.exp(Z @ u))
+            u += rate * (p @ Z)
+        return u
+
+
+class FastgrokSteps:
+    """The descent loop itself: a run that records nothing but its end."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, reduction: str, threads: int) -> None:
+        self.run = lambda steps: fg.train(
+            X, y, steps=steps, lr=LR, reduction=reduction, engine="exact", record=[steps],
+            watch_sharpness=False, threads=threads,
+        )  # fmt: skip
+
+    def take(self, steps: int) -> np.ndarray:
+        run = self.run(steps)
+        return np.append(run.w, run.bias_final)
+
+
+def steps_for(take: Callable[[int], object], seconds: float) -> int:
+    """As many steps as take about `seconds`."""
+    steps = 1
+    while True:
+        start = time.perf_counter()
+        take(steps)
+        elapsed = time.perf_counter() - start
+        if elapsed > 0.2 * seconds or steps > 10**8:
+            return max(1, round(steps * seconds / elapsed))
+        steps *= 4
+
+
+def compare(n: int, dim: int, threads: int, turns: int, seconds: float) -> dict[str, object]:
+    X, y, reduction = make_data(n, dim)
+    reference = NumPySteps(X, y, reduction).take(200)
+    ours = FastgrokSteps(X, y, reduction, threads)
+    error = np.max(np.abs(ours.take(200) - reference)) / np.max(np.abs(reference))
+    # The sum at this learning rate oscillates, which amplifies rounding: it agrees to fewer digits.
+    assert error < (1e-8 if reduction == "sum" else 1e-12), error
+
+    sides: dict[str, Callable[[int], object]] = {
+        "numpy": NumPySteps(X, y, reduction).take,
+        "fastgrok": ours.take,
+    }
+    counts = {name: steps_for(take, seconds) for name, take in sides.items()}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(turns):
+        for name, take in sides.items():
+            start = time.perf_counter()
+            take(counts[name])
+            times[name].append((time.perf_counter() - start) / counts[name] * 1e6)
+    median = {name: statistics.median(values) for name, values in times.items()}
+    return {
+        "rows": n,
+        "columns": dim,
+        "threads": threads,
+        "simd": fg.show_config()["simd"],
+        "numpy_us": median["numpy"],
+        "fastgrok_us": median["fastgrok"],
+        "ratio": median["numpy"] / median["fastgrok"],
+        "gb_per_s": X.nbytes / median["fastgrok"] / 1e3,
+        "relative_difference": float(error),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.2, help="length of a turn")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    args = parser.parse_args()
+    for n, dim in SHAPES:
+        for threads in args.threads if dim > 16 else args.threads[:1]:
+            row = compare(n, dim, threads, args.turns, args.seconds)
+            if args.json:
+                print(json.dumps(row), flush=True)
+            else:
+                print(
+                    "({rows}, {columns}) {threads} threads {simd}: numpy {numpy_us:.2f} us, "
+                    "fastgrok {fastgrok_us:.2f} us a step ({gb_per_s:.1f} GB/s), "
+                    "ratio {ratio:.2f}".format(**row),
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

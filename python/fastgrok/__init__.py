@@ -1,0 +1,33 @@
+"""Exact, fast full-batch gradient descent for the study of grokking in linear models."""
+
+from importlib.metadata import version
+
+from fastgrok import datasets
+from fastgrok.config import show_config
+from fastgrok.datasets import Dataset
+from fastgrok.errors import DivergenceError, FastgrokError, Interrupted
+from fastgrok.margins import accuracy, hyperplane_distance, margins
+from fastgrok.training import StabilityWarning, log_spaced, train
+from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
+
+__version__ = version("fastgrok")
+
+__all__ = [
+    "Dataset",
+    "DivergenceError",
+    "EngineReport",
+    "FastgrokError",
+    "GrokkingTimes",
+    "Interrupted",
+    "Phases",
+    "StabilityWarning",
+    "Trajectory",
+    "__version__",
+    "accuracy",
+    "datasets",
+    "hyperplane_distance",
+    "log_spaced",
+    "margins",
+    "show_config",
+    "train",
+]

@@ -1,0 +1,266 @@
+"""Validation of arguments: public functions check here, once, and the core trusts what it gets.
+
+Every message names the argument and shows its value, shape or dtype. Wrong values and shapes are
+``ValueError``, wrong types ``TypeError``.
+"""
+
+import math
+import os
+import reprlib
+from collections.abc import Collection, Mapping
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+F64 = NDArray[np.float64]
+Data = tuple[NDArray[Any], F64]
+
+MAX_EXACT_STEPS = 2**53
+"""Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
+MAX_RECORDS = 10**8
+MAX_THREADS = 2**16
+_BLOCK = 1 << 16
+
+
+class Labelled(Protocol):
+    """Anything with rows ``X`` and labels ``y``, such as a :class:`fastgrok.Dataset`."""
+
+    @property
+    def X(self) -> ArrayLike: ...
+    @property
+    def y(self) -> ArrayLike: ...
+
+
+EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled
+
+
+def show(value: object) -> str:
+    """Describe a value in a message, however large it is."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return reprlib.repr(value)
+
+
+def _numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return `value` as an array of real numbers, without a copy where it is one already."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
+    if hasattr(value, "toarray"):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a dense array, got {kind}: call its toarray() first")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    return array
+
+
+def _as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """C-contiguous, aligned, native, finite; a copy only where `array` is not that yet."""
+    with np.errstate(over="ignore"):  # what overflows is reported as infinite just below
+        out = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    flat = out.reshape(-1)
+    bad, first = 0, -1
+    for start in range(0, flat.size, _BLOCK):  # in blocks: no mask as large as the data
+        finite = np.isfinite(flat[start : start + _BLOCK])
+        if not finite.all():
+            if first < 0:
+                first = start + int(np.argmin(finite))
+            bad += finite.size - int(np.count_nonzero(finite))
+    if bad:
+        where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
+        raise ValueError(
+            f"{name} must be finite, but {bad} of its {flat.size} values are NaN or infinite; "
+            f"the first is {name}[{where}] = {flat[first]}"
+        )
+    return out
+
+
+def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
+    """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
+    array = _numbers(name, value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(
+            f"{name} must have at least one row and one column, got shape {array.shape}"
+        )
+    if columns is not None and array.shape[1] != columns:
+        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
+    single = array.dtype.kind == "f" and array.dtype.itemsize == 4
+    return _as_float(name, array, np.float32 if single else np.float64)
+
+
+def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
+    """Finite float64 vector, of the given length or at least one entry."""
+    array = _numbers(name, value)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+    if length is not None and array.size != length:
+        raise ValueError(f"{name} must have length {length}, got length {array.size}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    return _as_float(name, array, np.float64)
+
+
+def labels(name: str, value: ArrayLike, rows: int) -> F64:
+    """Labels -1 and +1, one a row."""
+    array = _numbers(name, value)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+    if array.size != rows:
+        raise ValueError(f"{name} must have one label a row: {rows} rows, {array.size} labels")
+    if array.dtype.kind == "b":
+        raise TypeError(
+            f"{name} must hold labels -1 and +1, got dtype bool: use np.where({name}, 1, -1)"
+        )
+    out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
+    wrong = np.flatnonzero(np.abs(out) != 1.0)
+    if wrong.size:
+        first = int(wrong[0])
+        hint = f": make them so with 2 * {name} - 1" if np.isin(out, (0.0, 1.0)).all() else ""
+        raise ValueError(
+            f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
+            f"({wrong.size} of {rows} are neither){hint}"
+        )
+    return out
+
+
+def data(X: ArrayLike, y: ArrayLike, *, prefix: str = "", columns: int | None = None) -> Data:
+    """Rows and their labels."""
+    rows = matrix(f"{prefix}X", X, columns)
+    return rows, labels(f"{prefix}y", y, rows.shape[0])
+
+
+def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> dict[str, Data]:
+    """Named evaluation sets, each with the training set's number of columns."""
+    if evals is None:
+        return {}
+    if not isinstance(evals, Mapping):
+        raise TypeError(f"evals must be a dict of name: (X, y), got {show(evals)}")
+    checked: dict[str, Data] = {}
+    for name, value in evals.items():
+        if not isinstance(name, str):
+            raise TypeError(f"evals must have strings for names, got {show(name)}")
+        if name in ("", "train"):
+            raise ValueError(f"evals can't have the name {name!r}: 'train' is the training set's")
+        prefix = f"evals[{name!r}] "
+        if isinstance(value, tuple | list):
+            if len(value) != 2:
+                raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
+            checked[name] = data(value[0], value[1], prefix=prefix, columns=columns)
+        elif hasattr(value, "X") and hasattr(value, "y"):
+            checked[name] = data(value.X, value.y, prefix=prefix, columns=columns)
+        else:
+            raise TypeError(f"{prefix}must be (X, y) or have .X and .y, got {show(value)}")
+    return checked
+
+
+def _scalar(name: str, value: object, kind: str) -> Real:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {kind}, got {show(value)} ({type(value).__name__})")
+    return value
+
+
+def real(name: str, value: object, *, positive: bool = False) -> float:
+    """Finite real number, greater than zero where `positive`."""
+    number = _scalar(name, value, "a real number")
+    try:
+        out = float(number)
+    except OverflowError:
+        out = math.inf
+    if not math.isfinite(out):
+        raise ValueError(f"{name} must be finite, got {show(value)}")
+    if positive and out <= 0.0:
+        raise ValueError(f"{name} must be greater than 0, got {show(value)}")
+    return out
+
+
+def whole(name: str, value: object, *, minimum: int = 1, maximum: int | None = None) -> int:
+    """Integer in minimum..maximum; a float such as 1e7 is one if it is integral."""
+    number = _scalar(name, value, "an integer")
+    if isinstance(number, Integral):
+        out = int(number)
+    elif real(name, number).is_integer():
+        out = int(float(number))
+    else:
+        raise ValueError(f"{name} must be integral, got {show(value)}")
+    if out < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {show(value)}")
+    if maximum is not None and out > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {show(value)}")
+    return out
+
+
+def flag(name: str, value: object) -> bool:
+    """Accept True or False, and nothing that merely counts as one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {show(value)}")
+    return bool(value)
+
+
+def choice(name: str, value: object, names: Collection[str]) -> str:
+    """One of the given names."""
+    allowed = ", ".join(repr(option) for option in names)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {allowed}, got {show(value)}")
+    if value not in names:
+        raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+    return value
+
+
+def threads(value: object) -> int:
+    """Count threads: None is the cores this process may use, at most OMP_NUM_THREADS."""
+    if value is not None:
+        return whole("threads", value, maximum=MAX_THREADS)
+    cores = len(os.sched_getaffinity(0))
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(cores, int(limit)) if limit.isdecimal() and int(limit) >= 1 else cores
+
+
+def records(value: object, steps: int) -> NDArray[np.int64]:
+    """Check a stride or an increasing array of step numbers; the result always ends at `steps`."""
+    if np.ndim(value) == 0:  # type: ignore[arg-type]
+        stride = whole("record", value)
+        if steps // stride > MAX_RECORDS:
+            raise ValueError(
+                f"record={stride} asks for {steps // stride} records in {steps} steps; "
+                f"at most {MAX_RECORDS} can be kept"
+            )
+        chosen = np.arange(0, steps + 1, stride, dtype=np.int64)
+    else:
+        chosen = _step_numbers(value, steps)
+    return chosen if chosen[-1] == steps else np.append(chosen, np.int64(steps))
+
+
+def _step_numbers(value: Any, steps: int) -> NDArray[np.int64]:
+    array = _numbers("record", value)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"record must be an integer or a 1-dimensional array of step numbers, "
+            f"got shape {array.shape}"
+        )
+    if array.dtype.kind == "b":
+        raise TypeError("record must hold step numbers, got dtype bool")
+    for wrong, rule in (
+        (~np.isfinite(array) | (array != np.floor(array)), "be integral"),
+        ((array < 0) | (array > steps), f"lie in 0..{steps}"),
+    ):
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise ValueError(f"record must {rule}, but record[{first}] = {array[first]}")
+    chosen = array.astype(np.int64)
+    falls = np.diff(chosen) <= 0
+    if falls.any():
+        first = int(np.argmax(falls)) + 1
+        raise ValueError(
+            f"record must increase, but record[{first}] = {chosen[first]} "
+            f"comes after {chosen[first - 1]}"
+        )
+    return chosen

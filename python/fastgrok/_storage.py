@@ -1,0 +1,148 @@
+"""Files of runs: NumPy's .npz with a JSON header, written atomically, read with suspicion."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fastgrok.trajectory import EngineReport, Trajectory
+
+FORMAT = "fastgrok-trajectory"
+VERSION = 1
+
+_DTYPES = {
+    "steps": "int64",
+    "b": "float64",
+    "norm_w": "float64",
+    "sharpness": "float64",
+    "sharpness_mean": "float64",
+    "w": "float64",
+    "bias_final": "float64",
+    "weights": "float64",
+    "losses": "float64",
+    "counts": "int64",
+}
+_PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
+    """Let `write` fill a new file that takes the place of `path` only when it is on the disk."""
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".fastgrok-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too, must survive a power cut
+    finally:
+        os.close(folder)
+
+
+def save(run: Trajectory, path: str | os.PathLike[str]) -> None:
+    """Write a run; see `Trajectory.save`."""
+    engine = run.engine
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "sizes": run.sizes,
+        "engine": {
+            "name": engine.name,
+            "exact_steps": engine.exact_steps,
+            "simd": engine.simd,
+            "threads": engine.threads,
+            "seconds": engine.seconds,
+        },
+        "params": run.params,
+    }
+    try:
+        text = json.dumps(header)
+    except TypeError as error:
+        raise TypeError(f"params must hold plain numbers, strings and booleans: {error}") from error
+    arrays = {name: getattr(run, name) for name in _PLAIN}
+    arrays["bias_final"] = np.float64(run.bias_final)
+    arrays["losses"] = np.stack(list(run.losses.values()))
+    arrays["counts"] = np.stack(list(run.counts.values()))
+    if run.weights is not None:
+        arrays["weights"] = run.weights
+    raw = np.frombuffer(text.encode(), dtype=np.uint8)
+    write_atomically(path, lambda file: np.savez(file, header=raw, **arrays))
+
+
+def load(
+    path: str | os.PathLike[str], engine_report: Callable[..., EngineReport]
+) -> dict[str, Any]:
+    """Read the fields of a run; see `Trajectory.load`."""
+    with open(path, "rb") as file:
+        header, arrays = _read(file, path)
+    version = header.get("version")
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{os.fspath(path)!r} is not a saved trajectory")
+    if version != VERSION:
+        raise ValueError(
+            f"{os.fspath(path)!r} has trajectory format version {version!r}; this fastgrok reads "
+            f"version {VERSION}"
+        )
+    try:
+        return _fields(header, arrays, engine_report)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is not a complete trajectory: {error}") from error
+
+
+def _read(file: IO[bytes], path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read header and arrays of an archive whose checksums are right."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"wrong checksum of {damaged}")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        if not isinstance(header, dict):
+            raise ValueError("its header is not an object")
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the bytes make the readers of zip, npy and JSON raise
+        raise ValueError(
+            f"{os.fspath(path)!r} is not a saved trajectory, or is damaged: {error}"
+        ) from error
+    return header, arrays
+
+
+def _fields(
+    header: dict[str, Any],
+    arrays: dict[str, Any],
+    engine_report: Callable[..., EngineReport],
+) -> dict[str, Any]:
+    for name, array in arrays.items():
+        if name in _DTYPES and array.dtype != _DTYPES[name]:
+            raise ValueError(f"{name} has dtype {array.dtype}, expected {_DTYPES[name]}")
+    sizes = header["sizes"]
+    return {
+        **{name: arrays[name] for name in _PLAIN},
+        "losses": dict(zip(sizes, arrays["losses"], strict=True)),
+        "counts": dict(zip(sizes, arrays["counts"], strict=True)),
+        "sizes": sizes,
+        "bias_final": float(arrays["bias_final"]),
+        "weights": arrays.get("weights"),
+        "engine": engine_report(**header["engine"]),
+        "params": header["params"],
+    }

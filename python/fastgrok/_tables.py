@@ -1,0 +1,104 @@
+"""A run as a table, as a labelled data set, and in a few lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from fastgrok.trajectory import Trajectory
+
+
+def to_pandas(run: Trajectory) -> pd.DataFrame:
+    """Give the record as a table; see `Trajectory.to_pandas`."""
+    try:
+        import pandas as pd  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("to_pandas needs pandas: pip install 'fastgrok[data]'") from error
+    columns: dict[str, Any] = {}
+    for name, accuracy in run.accuracy.items():
+        columns[f"loss_{name}"] = run.losses[name]
+        columns[f"accuracy_{name}"] = accuracy
+        columns[f"correct_{name}"] = run.counts[name]
+    columns |= _by_step(run)
+    return pd.DataFrame(columns, index=pd.Index(run.steps, name="step"))
+
+
+def to_xarray(run: Trajectory) -> xr.Dataset:
+    """Give the record as a labelled data set; see `Trajectory.to_xarray`."""
+    try:
+        import xarray as xr  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError("to_xarray needs xarray: pip install 'fastgrok[data]'") from error
+    by_set: dict[str, dict[str, Any]] = {
+        "loss": run.losses,
+        "accuracy": run.accuracy,
+        "correct": run.counts,
+    }
+    variables: dict[str, Any] = {
+        name: (("step", "dataset"), np.stack(list(arrays.values()), axis=1))
+        for name, arrays in by_set.items()
+    }
+    variables["size"] = ("dataset", list(run.sizes.values()))
+    variables |= {name: ("step", values) for name, values in _by_step(run).items()}
+    if run.weights is not None:
+        variables["w"] = (("step", "feature"), run.weights[:, :-1])
+    coords = {"step": run.steps, "dataset": list(run.sizes)}
+    return xr.Dataset(variables, coords=coords, attrs=dict(run.params))
+
+
+def _by_step(run: Trajectory) -> dict[str, Any]:
+    return {
+        "b": run.b,
+        "norm_w": run.norm_w,
+        "distance": run.distance,
+        "sharpness": run.sharpness,
+        "sharpness_mean": run.sharpness_mean,
+        "regime": run.regime,
+    }
+
+
+def summary(run: Trajectory) -> str:
+    """Describe the run: data and settings, engine, final state, regime."""
+    params = run.params
+    bias = "bias" if params["bias"] else "no bias"
+    lines = [
+        f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
+        f"({params['reduction']}), {bias}, lr {params['lr']:g}, {_steps(run)}",
+        f"  engine    {run.engine}",
+    ]
+    if run.steps.size:
+        right = ", ".join(
+            f"{name} {count[-1]}/{run.sizes[name]} = {count[-1] / run.sizes[name]:.4g}"
+            for name, count in run.counts.items()
+        )
+        lines += [
+            f"  accuracy  {right}",
+            f"  state     loss {run.loss[-1]:.4g}, b {run.bias_final:.4g}, "
+            f"||w|| {run.norm_w[-1]:.4g}, |b|/||w|| {run.distance[-1]:.4g}",
+            f"  regime    {_regimes(run)}",
+        ]
+    return "\n".join(lines)
+
+
+def _steps(run: Trajectory) -> str:
+    asked = run.params["steps"]
+    reached = int(run.steps[-1]) if run.steps.size else 0
+    text = f"{asked:,} steps" if reached == asked else f"{reached:,} of {asked:,} steps"
+    if "interrupted" in run.params:
+        text += " (interrupted)"
+    if "diverged_at" in run.params:
+        text += f" (diverged at step {run.params['diverged_at']:,})"
+    return f"{text}, {run.steps.size} records"
+
+
+def _regimes(run: Trajectory) -> str:
+    names, records = np.unique(run.regime, return_counts=True)
+    if names.size == 1:
+        return f"{names[0]} throughout"
+    shares = ", ".join(f"{name} at {k} records" for name, k in zip(names, records, strict=True))
+    return f"{run.regime[-1]} at the end ({shares})"

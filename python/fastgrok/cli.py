@@ -1,0 +1,169 @@
+"""The shell command: ``fastgrok reproduce`` and ``fastgrok info``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import NoReturn
+
+from fastgrok import _checks
+from fastgrok.config import show_config
+from fastgrok.errors import FastgrokError
+from fastgrok.papers import PAPERS, Item, Paper, Settings, Stopped
+from fastgrok.papers._draw import require_matplotlib
+
+_ALL = "all"
+_FAILED = 1
+_USAGE = 2
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage in front."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_USAGE, f"{self.prog}: error: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for arguments that make no sense, 0 after ``--help`` and ``--version``.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.command == "info":
+            print(show_config())
+            return 0
+        return _reproduce(arguments, parser)
+    except KeyboardInterrupt as stop:
+        kept = str(stop) if isinstance(stop, Stopped) else "nothing was kept"
+        print(f"\nfastgrok: stopped by Ctrl-C; {kept}", file=sys.stderr)
+        return _INTERRUPTED
+    except (FastgrokError, ImportError, OSError) as error:
+        print(f"fastgrok: error: {error}", file=sys.stderr)
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="fastgrok",
+        description="Exact full-batch gradient descent for the study of grokking in linear models.",
+    )
+    parser.add_argument("--version", action="version", version=show_config()["fastgrok"])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("info", help="print versions, compiler, instruction sets and threads")
+
+    offered = "\n".join(
+        f"  {paper.key}: {paper.citation}\n"
+        + "\n".join(f"    {item.name}: {item.title}" for item in paper.items)
+        for paper in PAPERS.values()
+    )
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="train, draw and judge the figures and tables of a paper",
+        description="Train, draw and judge the figures and tables of a paper, from scratch.",
+        epilog=f"offered:\n{offered}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    reproduce.add_argument("paper", choices=(*PAPERS, _ALL), help="which paper, or all of them")
+    which = reproduce.add_mutually_exclusive_group()
+    which.add_argument("--figure", type=int, metavar="N", help="this figure only")
+    which.add_argument("--table", type=int, metavar="N", help="this table only")
+    scale = reproduce.add_mutually_exclusive_group()
+    scale.add_argument(
+        "--quick", action="store_true", help="about a minute: fewer steps and draws of the data"
+    )
+    scale.add_argument(
+        "--full", action="store_true", help="the paper's size everywhere, and more draws"
+    )
+    reproduce.add_argument(
+        "--engine", choices=("auto", "exact"), default="auto", help="default: %(default)s"
+    )
+    reproduce.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the results; default: ./fastgrok-PAPER"
+    )
+    reproduce.add_argument(
+        "--threads", type=_positive, metavar="K", help="runs at the same time; default: all cores"
+    )
+    reproduce.add_argument(
+        "--seeds", type=_positive, metavar="S", help="draws of the data, in place of the default"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return value
+
+
+def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    papers = list(PAPERS.values()) if arguments.paper == _ALL else [PAPERS[arguments.paper]]
+    try:
+        chosen = [(paper, _items(paper, arguments)) for paper in papers]
+    except LookupError as error:
+        parser.error(error.args[0])
+    require_matplotlib()
+    settings = Settings(
+        scale="quick" if arguments.quick else "full" if arguments.full else "default",
+        engine=arguments.engine,
+        threads=_checks.threads(arguments.threads),
+        seeds=arguments.seeds,
+    )
+    for paper, items in chosen:
+        folder = _folder(paper, arguments)
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"{paper.citation} -> {folder}")
+        for item in items:
+            _make(item, settings, folder)
+        print(f"Results are in {folder.resolve()}")
+    return 0
+
+
+def _items(paper: Paper, arguments: argparse.Namespace) -> tuple[Item, ...]:
+    for kind in ("figure", "table"):
+        wanted = getattr(arguments, kind)
+        if wanted is not None:
+            if arguments.paper == _ALL:
+                raise LookupError(f"--{kind} needs one paper, not {_ALL!r}")
+            return (paper.find(kind, wanted),)
+    return paper.items
+
+
+def _folder(paper: Paper, arguments: argparse.Namespace) -> Path:
+    if arguments.out is None:
+        return Path(f"fastgrok-{paper.key}")
+    out: Path = arguments.out
+    return out / paper.key if arguments.paper == _ALL else out
+
+
+def _make(item: Item, settings: Settings, folder: Path) -> None:
+    print(f"{item.name.capitalize()}: {item.title} ({settings.scale}, {settings.threads} threads)")
+    began = perf_counter()
+    output = item.make(settings, folder)
+    for verdict in output.verdicts:
+        print(f"\n{verdict.text()}")
+    print(f"\n{item.name.capitalize()} took {perf_counter() - began:.0f} s and wrote")
+    for path in output.files:
+        print(f"  {path}")

@@ -1,0 +1,56 @@
+"""What this build of fastgrok is and what it runs on."""
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+import scipy
+
+from fastgrok import _checks, _core
+
+
+class Config(dict[str, str]):
+    """Names and values of a configuration; prints as a table."""
+
+    def __repr__(self) -> str:
+        """Align the values in a column, a line each."""
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.items())
+
+    __str__ = __repr__
+
+
+def show_config() -> Config:
+    """
+    Versions, compiler, instruction sets and threads of this installation.
+
+    Nothing is printed: the result shows itself at a prompt, ``print(show_config())`` prints it in
+    a program, and every value can be looked up by name.
+
+    Returns
+    -------
+    Config
+        A dict of strings: "fastgrok", "python", "numpy", "scipy", "platform", what the extension
+        was compiled with (compiler, flags and the like), "simd" (the instruction set in use),
+        "simd_available" (what FASTGROK_SIMD may name on this machine) and "threads" (what
+        ``threads=None`` means now).
+
+    Examples
+    --------
+    >>> import fastgrok as fg
+    >>> fg.show_config()["simd"] in fg.show_config()["simd_available"].split()
+    True
+    """
+    return Config(
+        {
+            "fastgrok": version("fastgrok"),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "platform": platform.platform(),
+            **_core.build_info(),
+            "simd": _core.simd(),
+            "simd_available": " ".join(_core.simd_available()),
+            "threads": str(_checks.threads(None)),
+        }
+    )

@@ -1,0 +1,72 @@
+"""The package's own exceptions; bad arguments raise ValueError or TypeError instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastgrok.trajectory import Trajectory
+
+
+class FastgrokError(RuntimeError):
+    """Base class of the errors that a run can end in."""
+
+
+class DivergenceError(FastgrokError):
+    """A weight became infinite or NaN: the learning rate is too large for these data.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    trajectory : Trajectory
+        Everything recorded before the divergence.
+    step : int
+        The update that produced the first weight that is not finite.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        Everything recorded before the divergence.
+    step : int
+        The update that produced the first weight that is not finite.
+    """
+
+    def __init__(self, message: str, trajectory: Trajectory, step: int) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+        self.step = step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments, so that the error crosses process boundaries."""
+        return type(self), (str(self), self.trajectory, self.step)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a run; what was recorded until then is kept.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    trajectory : Trajectory
+        Everything recorded before the interruption.
+    step : int
+        The number of updates that had been done.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        Everything recorded before the interruption.
+    step : int
+        The number of updates that had been done.
+    """
+
+    def __init__(self, message: str, trajectory: Trajectory, step: int) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+        self.step = step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments, so that the error crosses process boundaries."""
+        return type(self), (str(self), self.trajectory, self.step)

@@ -1,0 +1,179 @@
+"""Grokking times of a recorded run: first hits and sustained hits in exact counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fastgrok.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class GrokkingTimes:
+    """When the training and the test accuracy reach (1 - eps) of their maxima.
+
+    Definition 3.4 of Das et al. (2026), arXiv 2602.08302, read off a record. Every time is a
+    number of steps; None means never.
+
+    Attributes
+    ----------
+    train, test : int or None
+        First step at which the accuracy is at least (1 - eps) times its maximum over the record.
+    delay : float or None
+        zeta = test / train; inf if only ``train`` is 0, nan if both are, None if either is None.
+    difference : int or None
+        test - train, which is negative where the test accuracy comes first.
+    sustained_train, sustained_test : int or None
+        First step from which the condition holds up to the end of the record; None if it does
+        not hold at the end.
+    eps : Fraction
+        The tolerance, as the decimal that was given.
+    max_train, max_test : int
+        The maxima over the record, as counts of correct points.
+    horizon : int or None
+        Last step of the record: the maxima are those up to here. None if the record is empty.
+    train_bracket, test_bracket : tuple of int, or None
+        (lo, hi]: the record before the first hit, and the first hit. The resolution of the time.
+    """
+
+    train: int | None
+    test: int | None
+    delay: float | None
+    difference: int | None
+    sustained_train: int | None
+    sustained_test: int | None
+    eps: Fraction
+    max_train: int
+    max_test: int
+    horizon: int | None
+    train_bracket: tuple[int, int] | None
+    test_bracket: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where one accuracy curve meets its threshold; ``first`` and ``sustained`` index records."""
+
+    best: int
+    need: int
+    first: int | None
+    sustained: int | None
+
+
+@dataclass(frozen=True)
+class CrossingSteps:
+    """The steps that belong to a crossing, from the record or from a rerun."""
+
+    first: int | None
+    sustained: int | None
+    bracket: tuple[int, int] | None
+
+
+def exact_tolerance(eps: float | Fraction | Decimal) -> Fraction:
+    """Read `eps` as the decimal its author wrote (0.1 is 1/10), and check 0 <= eps < 1."""
+    if isinstance(eps, bool) or not isinstance(
+        eps, int | float | np.integer | np.floating | Fraction | Decimal
+    ):
+        raise TypeError(f"eps must be a real number, got {type(eps).__name__}")
+    try:
+        # The shortest decimal that reads back as the same float is what the user typed.
+        tolerance = Fraction(str(eps))
+    except ValueError:  # nan and the infinities
+        tolerance = Fraction(-1)
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"eps must lie in [0, 1), got {eps}")
+    return tolerance
+
+
+def check_name(run: Trajectory, test: str) -> None:
+    """Raise ValueError unless `test` names a data set of the run."""
+    if test not in run.counts:
+        known = ", ".join(repr(name) for name in run.counts)
+        raise ValueError(f"test is {test!r}, but this run recorded only {known}")
+
+
+def find_crossing(
+    steps: NDArray[np.int64], counts: NDArray[np.int64], eps: Fraction, include_start: bool
+) -> Crossing:
+    """Compare counts with (1 - eps) * max(counts) in exact arithmetic."""
+    start = int(not include_start and steps.size > 0 and steps[0] == 0)
+    considered = counts[start:]
+    best = int(considered.max(initial=0))
+    if best == 0:
+        # No record, or no point ever right: every record would trivially reach a maximum of 0.
+        return Crossing(best=0, need=0, first=None, sustained=None)
+    need = math.ceil((1 - eps) * best)
+    reached = considered >= need
+    misses = np.flatnonzero(~reached)
+    since = int(misses[-1]) + 1 if misses.size else 0
+    return Crossing(
+        best=best,
+        need=need,
+        first=start + int(np.argmax(reached)),
+        sustained=start + since if reached[-1] else None,
+    )
+
+
+def recorded_steps(steps: NDArray[np.int64], crossing: Crossing) -> CrossingSteps:
+    """Translate record indices into steps."""
+    if crossing.first is None:
+        return CrossingSteps(first=None, sustained=None, bracket=None)
+    first = int(steps[crossing.first])
+    before = int(steps[crossing.first - 1]) if crossing.first > 0 else 0
+    sustained = None if crossing.sustained is None else int(steps[crossing.sustained])
+    return CrossingSteps(first=first, sustained=sustained, bracket=(before, first))
+
+
+def combine(
+    run: Trajectory,
+    eps: Fraction,
+    crossings: tuple[Crossing, Crossing],
+    found: tuple[CrossingSteps, CrossingSteps],
+) -> GrokkingTimes:
+    """Put the training and the test curve's times together."""
+    train, test = found
+    delay: float | None = None
+    difference: int | None = None
+    if train.first is not None and test.first is not None:
+        difference = test.first - train.first
+        if train.first > 0:
+            delay = test.first / train.first
+        else:
+            delay = math.inf if test.first > 0 else math.nan
+    return GrokkingTimes(
+        train=train.first,
+        test=test.first,
+        delay=delay,
+        difference=difference,
+        sustained_train=train.sustained,
+        sustained_test=test.sustained,
+        eps=eps,
+        max_train=crossings[0].best,
+        max_test=crossings[1].best,
+        horizon=int(run.steps[-1]) if run.steps.size else None,
+        train_bracket=train.bracket,
+        test_bracket=test.bracket,
+    )
+
+
+def grokking_times(
+    run: Trajectory, test: str, eps: float | Fraction | Decimal, include_start: bool
+) -> GrokkingTimes:
+    """Read the grokking times off the record; see `Trajectory.grokking`."""
+    check_name(run, test)
+    tolerance = exact_tolerance(eps)
+    train_crossing = find_crossing(run.steps, run.counts["train"], tolerance, include_start)
+    test_crossing = find_crossing(run.steps, run.counts[test], tolerance, include_start)
+    return combine(
+        run,
+        tolerance,
+        (train_crossing, test_crossing),
+        (recorded_steps(run.steps, train_crossing), recorded_steps(run.steps, test_crossing)),
+    )

@@ -1,0 +1,86 @@
+"""What the command offers: papers, their figures and tables, and the settings of a reproduction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fastgrok.papers._report import Verdict
+
+Scale = Literal["quick", "default", "full"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a figure or table is to be made.
+
+    Attributes
+    ----------
+    scale : {"quick", "default", "full"}
+        About a minute; the paper's size where that takes minutes; the paper's size everywhere.
+    engine : str
+        Passed on to `fastgrok.train`.
+    threads : int
+        Training runs under way at the same time.
+    seeds : int, optional
+        Number of draws of the data; None leaves it to the scale.
+    progress : bool
+        Show a progress bar on standard error.
+    """
+
+    scale: Scale = "default"
+    engine: str = "auto"
+    threads: int = 1
+    seeds: int | None = None
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class Output:
+    """What making an item left behind: the files written and the verdicts reached."""
+
+    files: tuple[Path, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while an item was being made; the message says what was kept and where."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One figure or table of a paper: `make(settings, folder)` writes its files into `folder`."""
+
+    kind: Literal["figure", "table"]
+    number: int
+    title: str
+    make: Callable[[Settings, Path], Output]
+
+    @property
+    def name(self) -> str:
+        """Such as ``"figure 1"``."""
+        return f"{self.kind} {self.number}"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper and those of its figures and tables that can be reproduced."""
+
+    key: str
+    citation: str
+    items: tuple[Item, ...]
+
+    def find(self, kind: str, number: int) -> Item:
+        """
+        Return the item of that kind and number.
+
+        Raises
+        ------
+        KeyError
+            If it is not offered; the message lists what is.
+        """
+        for item in self.items:
+            if (item.kind, item.number) == (kind, number):
+                return item
+        offered = ", ".join(item.name for item in self.items)
+        raise KeyError(f"{self.key} has no {kind} {number} here; offered: {offered}")

@@ -1,0 +1,91 @@
+"""What the papers' pictures have in common; matplotlib is loaded only when one is drawn."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Text width of a page, in inches.
+PAGE_WIDTH = 7.2
+
+#: Settings of matplotlib for all pictures, for `matplotlib.rc_context`.
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "0.9",
+    "legend.frameon": False,
+}
+
+
+def require_matplotlib() -> None:
+    """
+    Check that pictures can be drawn, before any long work.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing; the message says how to install it.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "drawing needs matplotlib, which is not installed: pip install 'fastgrok[plot]'"
+        ) from error
+
+
+def panels(rows: int, columns: int, *, height: float) -> tuple["Figure", NDArray[Any]]:
+    """Make a figure of page width with a grid of panels that share both axes."""
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    # A bare Figure, not pyplot's: nothing global, and it saves without a display.
+    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    return figure, axes
+
+
+def draws(
+    ax: "Axes",
+    steps: NDArray[Any],
+    curves: Sequence[NDArray[Any]],
+    *,
+    color: str,
+    label: str | None = None,
+    zorder: float = 2.0,
+) -> None:
+    """Draw a thin line for each draw of the data and a thick one for their median; step 0 apart."""
+    later = steps > 0
+    for curve in curves:
+        ax.plot(steps[later], curve[later], color=color, lw=0.5, alpha=0.45, zorder=zorder)
+    median = np.median(np.stack(list(curves)), axis=0)
+    ax.plot(steps[later], median[later], color=color, lw=1.6, label=label, zorder=zorder + 0.5)
+
+
+def legend_below(figure: "Figure") -> None:
+    """Put one legend for all panels under them; each label is named once."""
+    handles: dict[str, Any] = {}
+    for ax in figure.axes:
+        for artist, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, artist)
+    columns = 3 if len(handles) > 4 else len(handles)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+
+
+def label_panels(axes: Iterable["Axes"]) -> None:
+    """Put letters a, b, c, ... in the upper left corners, outside the data."""
+    for letter, ax in zip("abcdefghijklmnopqrstuvwxyz", axes, strict=False):
+        ax.text(0.0, 1.02, letter, transform=ax.transAxes, weight="bold", ha="left", va="bottom")

@@ -1,0 +1,185 @@
+"""Verdicts on a paper's claims, and the tables and files in which figures report their data."""
+
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+# A stated number with one digit, read off a log axis, is known to about a factor of two.
+READING = 2.0
+# Draws of the data that spread further than this can confirm no number.
+DECISIVE_SPREAD = 100.0
+
+
+class Outcome(StrEnum):
+    """What a claim comes to."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    OPEN = "cannot be decided from the paper"
+    SHORT = "cannot be decided from this run"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim held against one reading of the paper; `outcome` is open if the draws disagree."""
+
+    reading: str
+    outcome: Outcome
+    numbers: str
+
+    @property
+    def label(self) -> str:
+        """The outcome in words that fit a single reading."""
+        return "depends on the draw" if self.outcome is Outcome.OPEN else str(self.outcome)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim of the paper, what it comes to, and the numbers that show it."""
+
+    claim: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """Which readings came out how, in a line."""
+        if self.outcome is Outcome.SHORT:
+            return "too few steps"
+        groups: dict[str, list[str]] = {}
+        for finding in self.findings:
+            groups.setdefault(finding.label, []).append(finding.reading)
+        if len(groups) == 1:
+            return f"{next(iter(groups))}: every reading"
+        return "; ".join(f"{label}: {' / '.join(those)}" for label, those in groups.items())
+
+    def text(self) -> str:
+        """Write the verdict in lines for the terminal."""
+        width = max(len(finding.reading) for finding in self.findings)
+        lines = [f"{self.claim}", f"  => {self.outcome.upper()} ({self.summary})"]
+        lines += [f"     {f.reading:<{width}}  {f.numbers}" for f in self.findings]
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """Write the verdict as a section with one table row for each reading."""
+        parts = [f"### {self.claim}", f"**{self.outcome}**", self.note]
+        rows = [(f.reading, f.label, f.numbers) for f in self.findings]
+        parts.append(markdown_table(("Reading", "Outcome", "Numbers"), rows))
+        return "\n\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A number as a paper prints it: ``relation`` is "=", "<=" or ">="."""
+
+    value: float
+    relation: str = "="
+
+    def __str__(self) -> str:
+        value = number(self.value)
+        return value if self.relation == "=" else f"{self.relation} {value}"
+
+
+def judge_number(stated: Stated, ours: Sequence[float]) -> Outcome:
+    """
+    Hold a stated number against those of several draws of the data.
+
+    Parameters
+    ----------
+    stated : Stated
+        The paper's number. An equality is read to within a factor of `READING`.
+    ours : sequence of float
+        One number for each draw, > 0; infinity where the event never came.
+
+    Returns
+    -------
+    Outcome
+        An equality *differs* if it lies outside the range of the draws, *agrees* if it lies inside
+        and the range spans at most a factor `DECISIVE_SPREAD`, and is open otherwise. A bound
+        agrees or differs if it holds for all draws or for none, and is open otherwise.
+    """
+    if stated.relation != "=":
+        below = stated.relation == "<="
+        return judge_shares([(x <= stated.value) if below else (x >= stated.value) for x in ours])
+    low, high = min(ours), max(ours)
+    if not low / READING <= stated.value <= high * READING:
+        return Outcome.DIFFERS
+    return Outcome.AGREES if high <= DECISIVE_SPREAD * low and isfinite(high) else Outcome.OPEN
+
+
+def judge_shares(holds: Sequence[bool]) -> Outcome:
+    """Agrees if a statement holds for every draw, differs if for none, and is open otherwise."""
+    if all(holds):
+        return Outcome.AGREES
+    return Outcome.OPEN if any(holds) else Outcome.DIFFERS
+
+
+def combine(outcomes: Iterable[Outcome]) -> Outcome:
+    """
+    One outcome for a claim that was held against every admissible reading of the paper.
+
+    A claim agrees (differs) if it does so under every reading. When the readings disagree, or any
+    of them is open, the paper does not say enough. One reading that the run was too short for
+    leaves the claim undecided by the run.
+    """
+    found = set(outcomes)
+    if Outcome.SHORT in found:
+        return Outcome.SHORT
+    return found.pop() if len(found) == 1 else Outcome.OPEN
+
+
+def number(x: float | None) -> str:
+    """Write a number in short: 400 as "400", 17500 as "1.8e4", None or infinity as "never"."""
+    if x is None or x == inf:
+        return "never"
+    if x == 0 or 1e-2 <= abs(x) < 1e4:
+        return f"{x:.3g}" if abs(x) < 1e3 else f"{x:.0f}"
+    mantissa, exponent = f"{x:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent to four digits, enough for one point of some thousands."""
+    return f"{100 * share:.4g}"
+
+
+def spread(values: Sequence[float], write: Callable[[float], str] = number) -> str:
+    """Write the median and the range, as in ``"400 [10, never]"``."""
+    ordered = sorted(values)
+    # The upper median: a mean of two draws is no draw, and infinity has no mean.
+    middle = ordered[len(ordered) // 2]
+    if ordered[0] == ordered[-1]:
+        return write(middle)
+    return f"{write(middle)} [{write(ordered[0])}, {write(ordered[-1])}]"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Make a Markdown table; every row is as long as the header."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> str:
+    """Make a Markdown table of the verdicts."""
+    return markdown_table(
+        ("Claim", "Verdict", "By reading"),
+        [(v.claim, f"**{v.outcome}**", v.summary) for v in verdicts],
+    )
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """
+    Write rows with the same keys as a CSV file.
+
+    None is an empty cell; floats are written so that reading them back gives the same bits.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

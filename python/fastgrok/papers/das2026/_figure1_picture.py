@@ -1,0 +1,126 @@
+"""The pictures of Figure 1 at d = 2."""
+
+from typing import TYPE_CHECKING
+
+from fastgrok.papers import _draw
+from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._ensemble import Ensemble
+from fastgrok.papers.das2026._setting import Variant
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLORS = {"train": "0.25", "standard": "#0072b2", "concentrated": "#d55e00"}
+_NAMES = {
+    "train": "training set",
+    "standard": "standard test set",
+    "concentrated": "concentrated test set",
+}
+
+
+def draw_figure1(data: Ensemble) -> dict[str, "Figure"]:
+    """
+    Draw Figure 1 for each reduction, and the wrong points from which the times are read.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure1` returns.
+
+    Returns
+    -------
+    dict of str to matplotlib Figure
+        "mean" and "sum" (those that were run): accuracy against steps, one row of panels for each
+        test set and one column for each set of planted support vectors. "errors": the number of
+        wrong points, on whose axis the last few can be seen.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    """
+    _draw.require_matplotlib()
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    reductions = tuple(dict.fromkeys(variant.reduction for variant in data.variants))
+    with rc_context(_draw.STYLE):
+        pictures = {reduction: _accuracy(data, reduction) for reduction in reductions}
+        pictures["errors"] = _errors(data, reductions)
+    return pictures
+
+
+def _accuracy(data: Ensemble, reduction: str) -> "Figure":
+    variants = [variant for variant in data.variants if variant.reduction == reduction]
+    figure, axes = _draw.panels(2, len(variants), height=4.3)
+    for row, test in zip(axes, setting.TEST_SETS, strict=True):
+        for ax, variant in zip(row, variants, strict=True):
+            for name in ("train", test):
+                _curves(ax, data, variant, name)
+            _stated_times(ax, test)
+        row[0].set_ylabel(f"accuracy (%)\n{_NAMES[test]}")
+    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]), ylim=(47, 101.5))
+    for ax, variant in zip(axes[0], variants, strict=True):
+        ax.set_title(variant.planted)
+    for ax in axes[-1]:
+        ax.set_xlabel("gradient descent steps")
+    figure.suptitle(_headline(data, f"loss: {reduction} over the points"), fontsize=9)
+    _draw.label_panels(axes.flat)
+    _draw.legend_below(figure)
+    return figure
+
+
+def _errors(data: Ensemble, reductions: tuple[str, ...]) -> "Figure":
+    columns = list(dict.fromkeys(variant.support for variant in data.variants))
+    figure, axes = _draw.panels(len(reductions), len(columns), height=0.6 + 1.9 * len(reductions))
+    for row, reduction in zip(axes, reductions, strict=True):
+        for ax, support in zip(row, columns, strict=True):
+            variant = Variant(reduction, support)
+            for name in _COLORS:
+                _curves(ax, data, variant, name, wrong=True)
+            ax.set_title(variant.planted)
+        row[0].set_ylabel(f"wrong points of {sum(data.settings['n'])}\nloss: {reduction}")
+    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]))
+    axes[0, 0].set_yscale("symlog", linthresh=1, linscale=0.5)
+    axes[0, 0].set_ylim(-0.15, sum(data.settings["n"]))
+    for ax in axes[-1]:
+        ax.set_xlabel("gradient descent steps")
+    figure.suptitle(_headline(data, "wrong points"), fontsize=9)
+    _draw.label_panels(axes.flat)
+    _draw.legend_below(figure)
+    return figure
+
+
+def _curves(ax: "Axes", data: Ensemble, variant: Variant, name: str, wrong: bool = False) -> None:
+    trajectories = [run.trajectory for run in data.of(variant)]
+    curves = [
+        t.sizes[name] - t.counts[name] if wrong else 100 * t.accuracy[name] for t in trajectories
+    ]
+    # Training under the test sets, whose curves are the message.
+    zorder = 2.0 if name == "train" else 3.0
+    label = _NAMES[name]
+    _draw.draws(ax, trajectories[0].steps, curves, color=_COLORS[name], label=label, zorder=zorder)
+
+
+def _stated_times(ax: "Axes", test: str) -> None:
+    """Mark the paper's times at eps_0 = 0 by dashed lines in the colours of their curves."""
+    row = next(row for row in setting.TABLE_1 if (row.test, row.eps) == (test, 0.0))
+    for stated, name, symbol in ((row.t_train, "train", "tr"), (row.t_test, test, "te")):
+        ax.axvline(
+            stated.value,
+            color=_COLORS[name],
+            lw=0.9,
+            ls=(0, (2, 2)),
+            zorder=1.5,
+            label=f"paper's $T_{{{symbol}}}(0)$",
+        )
+
+
+def _headline(data: Ensemble, what: str) -> str:
+    used = data.settings
+    plus, minus = used["n"]
+    draws = len({run.seed for run in data.runs})
+    return (
+        f"d = 2, D({plus},{minus}), $\\gamma$ = {used['gamma']:g}, $\\eta$ = {used['lr']:g}, "
+        f"{what}; {draws} draws, median thick"
+    )

@@ -1,0 +1,57 @@
+"""The paper's setting at d = 2 and the numbers it states."""
+
+from dataclasses import dataclass
+
+from fastgrok.papers._report import Stated
+
+DIM = 2
+CLASSES = (1000, 1000)
+GAMMA = 1e-3
+ALPHA = 10.0
+LEARNING_RATE = 1e-2
+STEPS = 10_000_000
+TEST_SETS = ("standard", "concentrated")
+
+#: The paper speaks of grokking where zeta = T_te / T_tr is of this order or more.
+GROKKING = 100.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A reading of the paper: how the losses are reduced, and the planted support vectors."""
+
+    reduction: str
+    support: tuple[int, int]
+
+    @property
+    def planted(self) -> str:
+        """The planted support vectors in the paper's notation."""
+        if self.support == (0, 0):
+            return "none planted"
+        return f"S({self.support[0]},{self.support[1]})"
+
+    def __str__(self) -> str:
+        return f"{self.reduction}, {self.planted}"
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of the paper's Table 1: times to (1 - eps) of the best accuracy, in steps."""
+
+    test: str
+    eps: float
+    t_train: Stated
+    t_test: Stated
+    zeta: Stated
+
+
+#: Table 1 of the paper, the rows of d = 2.
+TABLE_1 = (
+    TableRow("standard", 0.0, Stated(5e5), Stated(2e6), Stated(4.0)),
+    TableRow("concentrated", 0.0, Stated(4e2), Stated(7e6), Stated(1.75e4)),
+    TableRow("concentrated", 1e-3, Stated(10.0, "<="), Stated(1e6), Stated(1.75e4, ">=")),
+)
+
+#: Ends of the first two phases that the paper names for the setting of Figure 1, in steps.
+PHASE_1_END = Stated(5e3)
+PHASE_2_END = Stated(5e4)

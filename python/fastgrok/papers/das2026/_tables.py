@@ -1,0 +1,76 @@
+"""The data of an ensemble as rows for CSV files and as arrays for NumPy."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from fastgrok.papers.das2026._ensemble import Ensemble, Run
+from fastgrok.papers.das2026._setting import TABLE_1, TEST_SETS
+
+
+def record_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Make one row for each run and record: settings, step, accuracies, losses and the state."""
+    rows = []
+    for run in runs:
+        trajectory = run.trajectory
+        columns: dict[str, Any] = {"step": trajectory.steps}
+        for name in ("train", *TEST_SETS):
+            columns[f"{name}_accuracy"] = trajectory.accuracy[name]
+        for name in ("train", *TEST_SETS):
+            columns[f"{name}_loss"] = trajectory.losses[name]
+        for name in ("norm_w", "b", "distance", "sharpness", "sharpness_mean", "regime"):
+            columns[name] = getattr(trajectory, name)
+        listed = [values.tolist() for values in columns.values()]
+        for values in zip(*listed, strict=True):
+            rows.append(_labels(run) | dict(zip(columns, values, strict=True)))
+    return rows
+
+
+def time_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Make a row for each run, test set and eps, beside the paper's Table 1 where that has one."""
+    stated = {(row.test, row.eps): row for row in TABLE_1}
+    rows = []
+    for run in runs:
+        for times in run.times:
+            paper = stated.get((times.test, times.eps))
+            rows.append(
+                _labels(run)
+                | asdict(times)
+                | {
+                    "paper_t_train": str(paper.t_train) if paper else None,
+                    "paper_t_test": str(paper.t_test) if paper else None,
+                    "paper_zeta": str(paper.zeta) if paper else None,
+                }
+            )
+    return rows
+
+
+def as_arrays(data: Ensemble) -> dict[str, Any]:
+    """Stack the data: curves (runs, records), states (runs, records, 3), and what each run is."""
+    trajectories = [run.trajectory for run in data.runs]
+    arrays: dict[str, Any] = {
+        "steps": trajectories[0].steps,
+        "reduction": np.array([run.variant.reduction for run in data.runs]),
+        "support": np.array([run.variant.support for run in data.runs]),
+        "seed": np.array([run.seed for run in data.runs]),
+        "weights": np.stack([t.weights for t in trajectories if t.weights is not None]),
+        "regime": np.stack([t.regime for t in trajectories]),
+        "sharpness": np.stack([t.sharpness for t in trajectories]),
+        "sharpness_mean": np.stack([t.sharpness_mean for t in trajectories]),
+    }
+    for name in ("train", *TEST_SETS):
+        arrays[f"accuracy_{name}"] = np.stack([t.accuracy[name] for t in trajectories])
+        arrays[f"loss_{name}"] = np.stack([t.losses[name] for t in trajectories])
+    return arrays
+
+
+def _labels(run: Run) -> dict[str, Any]:
+    plus, minus = run.variant.support
+    return {
+        "reduction": run.variant.reduction,
+        "support_plus": plus,
+        "support_minus": minus,
+        "seed": run.seed,
+    }

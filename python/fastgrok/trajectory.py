@@ -1,0 +1,406 @@
+"""What a run returns: arrays over the recorded steps, and the questions one asks of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok import _storage, _tables
+from fastgrok import plots as _plots
+from fastgrok.grokking import GrokkingTimes, grokking_times
+from fastgrok.phases import Phases, find_phases
+from fastgrok.refine import refined_times
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+__all__ = ["EngineReport", "GrokkingTimes", "Phases", "Trajectory"]
+
+
+@dataclass(frozen=True)
+class EngineReport:
+    """How a run was computed.
+
+    Attributes
+    ----------
+    name : str
+        The engine: ``"exact"`` takes every step.
+    exact_steps : int
+        How many steps were taken one by one.
+    simd : str
+        The instruction set of the kernels.
+    threads : int
+        Number of threads.
+    seconds : float
+        Wall-clock time of the run, in seconds.
+    """
+
+    name: str
+    exact_steps: int
+    simd: str
+    threads: int
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        plural = "" if self.threads == 1 else "s"
+        return (
+            f"{self.name}, {self.exact_steps:,} steps one by one, {self.simd}, "
+            f"{self.threads} thread{plural}, {self.seconds:.3g} s"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory:
+    """A run of gradient descent, as it was recorded at R steps.
+
+    `fastgrok.train` makes these. All arrays are read-only. "Value at step t" means after t
+    updates; step 0 is the start. The data sets are ``"train"`` and the evaluation sets by name.
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (R,)
+        The recorded steps, increasing.
+    b : ndarray of float64, shape (R,)
+        The intercept.
+    norm_w : ndarray of float64, shape (R,)
+        Euclidean norm of the weights.
+    losses : dict of str to ndarray of float64, shape (R,)
+        Loss on every data set, reduced (mean or sum) as in training.
+    counts : dict of str to ndarray of int64, shape (R,)
+        Number of correctly classified points of every data set.
+    sizes : dict of str to int
+        Number of points of every data set.
+    sharpness : ndarray of float64, shape (R,)
+        lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
+        stable where it is below 2. NaN if it was not watched.
+    sharpness_mean : ndarray of float64, shape (R,)
+        The same at the mean of the last two iterates, which an oscillation cannot hide from.
+    regime : ndarray of str, shape (R,)
+        ``"smooth"``, ``"period-2"`` or ``"irregular"``.
+    w : ndarray of float64, shape (d,)
+        The weights at the last recorded step.
+    bias_final : float
+        The intercept at the last recorded step.
+    weights : ndarray of float64, shape (R, d + 1), or None
+        The weights at every record, the intercept in the last column; None unless the run was
+        made with ``keep_weights=True``.
+    engine : EngineReport
+        How the run was computed.
+    params : dict
+        The settings of the run: steps, lr, loss, reduction, bias, tie, rows, dim, and
+        interrupted or diverged_at if the run ended before its time.
+    data : tuple of (X, y), or None
+        The training data, so that `phases` need not be given them. Not saved.
+    """
+
+    steps: NDArray[np.int64]
+    b: NDArray[np.float64]
+    norm_w: NDArray[np.float64]
+    losses: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.int64]]
+    sizes: dict[str, int]
+    sharpness: NDArray[np.float64]
+    sharpness_mean: NDArray[np.float64]
+    regime: NDArray[np.str_]
+    w: NDArray[np.float64]
+    bias_final: float
+    weights: NDArray[np.float64] | None
+    engine: EngineReport
+    params: dict[str, Any]
+    data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check that the shapes fit together and make the arrays read-only."""
+        records = (self.steps.size,)
+        if not (list(self.losses) == list(self.counts) == list(self.sizes)) or (
+            next(iter(self.sizes), None) != "train"
+        ):
+            raise ValueError(
+                "losses, counts and sizes must have the same names, 'train' first; got "
+                f"{list(self.losses)}, {list(self.counts)}, {list(self.sizes)}"
+            )
+        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+            "steps": (self.steps, records),
+            "b": (self.b, records),
+            "norm_w": (self.norm_w, records),
+            "sharpness": (self.sharpness, records),
+            "sharpness_mean": (self.sharpness_mean, records),
+            "regime": (self.regime, records),
+            "w": (self.w, (self.w.size,)),
+            **{f"losses[{name!r}]": (a, records) for name, a in self.losses.items()},
+            **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
+        }
+        if self.weights is not None:
+            shapes["weights"] = (self.weights, (*records, self.w.size + 1))
+        for name, (array, shape) in shapes.items():
+            if array.shape != shape:
+                raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        for item in fields(self):
+            if item.name != "data":
+                object.__setattr__(self, item.name, _frozen(getattr(self, item.name)))
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Training loss at every record, shape (R,)."""
+        return self.losses["train"]
+
+    @property
+    def accuracy(self) -> dict[str, NDArray[np.float64]]:
+        """Fraction of correctly classified points at every record, by data set, shape (R,)."""
+        return {name: _frozen(count / self.sizes[name]) for name, count in self.counts.items()}
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """Distance |b| / ||w|| of the hyperplane from the origin at every record, shape (R,).
+
+        NaN where w and b are both 0, infinite where only w is.
+        """
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            distance: NDArray[np.float64] = _frozen(np.abs(self.b) / self.norm_w)
+        return distance
+
+    def grokking(
+        self,
+        test: str,
+        eps: float | Fraction | Decimal = 0.0,
+        *,
+        include_start: bool = False,
+    ) -> GrokkingTimes:
+        """Read the grokking times off the record.
+
+        With k_j of n points right at record t_j and K = max_j k_j, the time is
+        min{t_j : k_j >= (1 - eps) K}, compared in exact rational arithmetic and never
+        interpolated; the sustained time is the first t_j from which this holds to the end.
+        Both are found for the training set and for `test`, each with its own K.
+
+        Parameters
+        ----------
+        test : str
+            Name of an evaluation set of the run (``"train"`` is allowed: its delay is 1).
+        eps : float, Fraction or Decimal, default 0.0
+            Tolerance in [0, 1), read as the decimal that was written: 0.1 is 1/10.
+        include_start : bool, default False
+            Whether the record at step 0 takes part, both in the maximum and as a possible hit.
+
+        Returns
+        -------
+        GrokkingTimes
+            Times in steps, None where the accuracy never gets there: nothing recorded after
+            the start, or no point ever right (K = 0). The first hit of a set that had any point
+            right always exists; a sustained time need not.
+
+        Raises
+        ------
+        ValueError
+            If the run has no such data set or `eps` is outside [0, 1).
+        TypeError
+            If `eps` is not a real number.
+
+        Notes
+        -----
+        The definition is Das et al. (2026), arXiv 2602.08302, Definition 3.4, with two
+        differences. Its maximum is over infinite time; here it is over the record, so that the
+        times depend on the horizon: a longer run may reach a higher maximum and then have
+        later times. And a time is known only to within the spacing of the records, reported
+        as ``train_bracket`` and ``test_bracket``: the condition failed, or was not looked at,
+        at lo, and held at hi. A crossing that begins and ends between two records is not seen.
+        `refine` makes the times exact to the step.
+
+        Examples
+        --------
+        >>> times = run.grokking("concentrated", eps=0.001)  # doctest: +SKIP
+        >>> times.train, times.test, times.delay  # doctest: +SKIP
+        """
+        return grokking_times(self, test, eps, include_start)
+
+    def refine(
+        self,
+        test: str,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        evals: Mapping[str, Any] | None,
+        eps: float | Fraction | Decimal = 0.0,
+        *,
+        include_start: bool = False,
+    ) -> GrokkingTimes:
+        """Find the grokking times exact to the step, by running their brackets again.
+
+        Each time that `grokking` reports lies between two records; that stretch is run again
+        from the stored weights, which gives the same bits, looking at the accuracy after every
+        step.
+
+        Parameters
+        ----------
+        test : str
+            Name of an evaluation set of the run, or ``"train"``.
+        X : ndarray, shape (n, d)
+            The training data of the run.
+        y : ndarray, shape (n,)
+            Their labels, -1 or +1.
+        evals : mapping of str to (X, y) or Dataset
+            Must hold `test`; other entries are not used. None will do for ``test="train"``.
+        eps : float, Fraction or Decimal, default 0.0
+            Tolerance, as in `grokking`.
+        include_start : bool, default False
+            As in `grokking`.
+
+        Returns
+        -------
+        GrokkingTimes
+            As from `grokking`, with every bracket one step wide.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``; if the data are not those of the
+            run (shapes, or the losses and counts at the last record, which must come out bit
+            for bit); if a crossing lies before the first record; or as in `grokking`.
+
+        Notes
+        -----
+        Only the brackets are run again. An accuracy that crosses the threshold and comes back
+        entirely between two other records is not seen, nor does it count towards the maximum,
+        which stays the record's. For oscillating runs the records must be dense enough.
+        """
+        return refined_times(self, test, X, y, evals, eps, include_start)
+
+    def phases(
+        self,
+        support: ArrayLike,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        test: str | None = None,
+    ) -> Phases:
+        """Divide the run into the three phases of Das et al. (2026), arXiv 2602.08302.
+
+        In phase 1 all the data drive the descent; from ``t1`` on the support vectors do: their
+        share in sum_i -l'(m_i) is at least one half. Up to ``t2`` the hyperplane then moves
+        away from the origin, and after it, in phase 3, back. The step 0 takes no part.
+
+        Parameters
+        ----------
+        support : array_like of int
+            Row indices of the support vectors (`Dataset.support`).
+        X : ndarray, shape (n, d), optional
+            The training data; needed after `load`, which does not bring them back.
+        y : ndarray, shape (n,), optional
+            Their labels, -1 or +1.
+        test : str, optional
+            Evaluation set whose accuracy defines ``t3``. Default: ``"concentrated"`` if the
+            run has one, else its only evaluation set, else ``t3`` is None.
+
+        Returns
+        -------
+        Phases
+            ``t1``, ``t2``, ``t3`` and ``peak`` in steps, and whether phase 2 is empty.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``, if the training data are needed
+            or are not those of the run, or if `support` or `test` is not valid.
+        TypeError
+            If `support` does not hold integers.
+        """
+        return find_phases(self, support, X, y, test)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the accuracies against the steps.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes drawn on. `fastgrok.plots` has more curves.
+        """
+        return _plots.accuracy_curves(self, ax)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the record as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``step``; for every data set the columns ``loss_<name>``, ``accuracy_<name>``
+            and ``correct_<name>``; then ``b``, ``norm_w``, ``distance``, ``sharpness``,
+            ``sharpness_mean`` and ``regime``.
+        """
+        return _tables.to_pandas(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Give the record as a labelled data set.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
+            (dataset), and ``b``, ``norm_w``, ``distance``, ``sharpness``, ``sharpness_mean``,
+            ``regime`` (step); with stored weights also ``w`` (step, feature). The attributes
+            are ``params``.
+        """
+        return _tables.to_xarray(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the run to a file, atomically: there is never half a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, used exactly as given; the format is NumPy's ``.npz``, without pickle.
+            An existing file is replaced.
+
+        Raises
+        ------
+        TypeError
+            If ``params`` holds what JSON cannot express.
+        """
+        _storage.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trajectory:
+        """Read a run that `save` wrote; all comes back to the last bit but the training data.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        Trajectory
+            The run, with ``data`` None.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, is not a saved run, or is of an unknown version.
+        """
+        return cls(**_storage.load(path, EngineReport))
+
+    def __repr__(self) -> str:
+        """Summarise the run in a few lines."""
+        return _tables.summary(self)
+
+
+def _frozen(value: Any) -> Any:
+    """Give arrays (also inside a dict) as views that cannot be written to."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value

@@ -1,0 +1,61 @@
+"""A set of passes and runs whose every bit is compared between threads and instruction sets."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fastgrok as fg
+from cases import LENGTHS, SEVERAL_CHUNKS, point, problem
+from fastgrok import _core
+
+SHAPES = (*((n, LENGTHS[-k]) for k, n in enumerate(LENGTHS)), (1, 1), (65, 65), *SEVERAL_CHUNKS)
+STEPS = 30
+
+
+def functions() -> dict[str, NDArray[Any]]:
+    x = np.random.default_rng(1).uniform(-750.0, 750.0, 4099)
+    return {
+        name: getattr(_core, name)(scale * x)
+        for name in ("exp", "softplus", "sigmoid")
+        for scale in (1.0, 1e-2)
+    }
+
+
+def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
+    """Every pass and a short run on each shape, in both precisions and losses."""
+    out: dict[str, NDArray[Any]] = {}
+    for k, (n, d) in enumerate(shapes):
+        rows, y = problem(n, d)
+        w, b = point(d)
+        for loss, dtype in (("logistic", np.float64), ("exponential", np.float32)):
+            X = rows.astype(dtype)
+            bias = k % 3 > 0
+            core = _core.Problem(X, y, bias)
+            at = f"{n} x {d} {loss}"
+            out[f"{at} margins"] = core.margins(w, b, threads)
+            total, correct = core.evaluate(w, b, loss, False, threads)
+            out[f"{at} loss"], out[f"{at} correct"] = np.array(total), np.array(correct)
+            g, g_b = core.gradient(w, b, loss, threads)
+            out[f"{at} gradient"] = np.append(g, g_b)
+            out[f"{at} curvature"] = np.array(core.curvature(w, b, loss, threads))
+            run = fg.train(
+                X,
+                y,
+                steps=STEPS if n * d < 10**5 else 3,
+                lr=0.5 / (1 + d),
+                loss=loss,
+                bias=bias,
+                evals={"same": (X, y)},
+                keep_weights=True,
+                threads=threads,
+            )
+            out[f"{at} weights"] = run.weights
+            out[f"{at} losses"] = np.array([run.loss, run.losses["same"]])
+            out[f"{at} sharpness"] = np.array([run.sharpness, run.sharpness_mean])
+    return out
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], simd=_core.simd(), **functions(), **compute(SHAPES, threads=2))

@@ -1,0 +1,179 @@
+"""The shell command."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import fastgrok
+from fastgrok import papers
+from fastgrok.cli import main
+from fastgrok.papers import Settings, Stopped
+from fastgrok.papers.das2026 import _figure1 as module
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Figure 1 at a size that takes no time, whatever the scale."""
+    scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
+    monkeypatch.setattr(module, "_SCALES", scales)
+
+
+def fail(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert message.startswith("fastgrok")
+    return message
+
+
+def test_quick_reproduction_leaves_its_files(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "das2026", "--quick", "--threads", "1"]) == 0
+    shown = capsys.readouterr()
+    folder = tmp_path / "fastgrok-das2026"
+    assert shown.out.rstrip().endswith(str(folder))
+    assert (folder / "figure1-mean.png").exists()
+    assert (folder / "figure1-times.csv").exists()
+    assert "CANNOT BE DECIDED FROM THIS RUN" in shown.out
+    assert "6/6 runs" in shown.err
+
+
+def test_one_figure_into_a_folder(tiny, tmp_path, capsys):
+    folder = tmp_path / "a" / "b"
+    arguments = ["reproduce", "das2026", "--figure", "1", "--out", str(folder), "--seeds", "2"]
+    assert main([*arguments, "--engine", "exact"]) == 0
+    assert "12/12 runs" in capsys.readouterr().err
+    assert (folder / "figure1.md").exists()
+
+
+def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
+    assert main(["reproduce", "all", "--quick", "--out", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == set(papers.PAPERS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["reproduce", "das2027"], "das2027"),
+        (["reproduce", "das2026", "--figure", "7"], "no figure 7 here; offered: figure 1"),
+        (["reproduce", "das2026", "--table", "9"], "no table 9 here"),
+        (["reproduce", "das2026", "--figure", "one"], "one"),
+        (["reproduce", "das2026", "--figure", "1", "--table", "1"], "not allowed with"),
+        (["reproduce", "das2026", "--quick", "--full"], "not allowed with"),
+        (["reproduce", "das2026", "--engine", "leap"], "leap"),
+        (["reproduce", "das2026", "--threads", "0"], "--threads: must be an integer of at least 1"),
+        (["reproduce", "das2026", "--seeds", "many"], "'many'"),
+        (["reproduce", "all", "--figure", "1"], "--figure needs one paper"),
+        (["reproduce"], "paper"),
+        (["invent"], "invent"),
+        ([], "COMMAND"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_and_status_2(arguments, names, capsys):
+    assert names in fail(arguments, capsys)
+
+
+def test_the_folder_must_be_one(tiny, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_text("in the way", encoding="utf-8")
+    assert main(["reproduce", "das2026", "--out", str(path)]) == 1
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert message.count("\n") == 1
+    assert path.read_text(encoding="utf-8") == "in the way"
+
+
+def test_without_matplotlib_nothing_is_begun(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["reproduce", "das2026", "--out", str(tmp_path / "out")]) == 1
+    assert "pip install 'fastgrok[plot]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stop_says_what_was_kept(tiny, tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise module.EnsembleInterrupted(done, ())
+
+    done = module.figure1(steps=100, seeds=[0], supports=[(0, 0)], n=(20, 20))
+    monkeypatch.setattr(module, "figure1", interrupted)
+    assert main(["reproduce", "das2026", "--out", str(tmp_path)]) == 130
+    message = capsys.readouterr().err
+    assert "2 finished" in message
+    kept = tmp_path / "figure1-partial.csv"
+    assert str(kept) in message
+    assert len(kept.read_text(encoding="utf-8").splitlines()) > 2
+
+
+def test_a_stop_before_any_record_keeps_nothing(tmp_path, monkeypatch):
+    def interrupted(*args, **options):
+        raise module.EnsembleInterrupted(module.Ensemble((), {}), ())
+
+    monkeypatch.setattr(module, "figure1", interrupted)
+    with pytest.raises(Stopped, match="nothing had been recorded"):
+        module.make_figure1(Settings(progress=False), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_stops_the_real_thing(tmp_path):
+    """A run at the paper's size, interrupted by the signal that a terminal sends."""
+    command = [sys.executable, "-m", "fastgrok", "reproduce", "das2026", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        job.stdout.readline()  # "Figure 1: ...": training begins
+        time.sleep(2.0)
+        os.kill(job.pid, signal.SIGINT)
+        _, error = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert "stopped by Ctrl-C; kept the records of 0 finished and" in error
+    assert "Traceback" not in error
+    assert (tmp_path / "figure1-partial.csv").stat().st_size > 0
+
+
+def test_info_shows_the_configuration(capsys):
+    assert main(["info"]) == 0
+    shown = capsys.readouterr().out
+    for name, value in fastgrok.show_config().items():
+        assert re.search(rf"^{re.escape(name)}\s+{re.escape(value)}$", shown, re.MULTILINE)
+
+
+def test_python_m_is_the_command():
+    command = [sys.executable, "-m", "fastgrok", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == fastgrok.__version__
+
+
+def test_help_lists_what_is_offered(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["reproduce", "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    for paper in papers.PAPERS.values():
+        assert paper.citation in shown
+        for item in paper.items:
+            assert f"{item.name}: {item.title}" in shown
+
+
+def test_the_readme_runs(tmp_path, monkeypatch, capsys):
+    """Its Python, in order; its two commands are there word for word."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "    pip install '.[plot]' && fastgrok reproduce das2026 --quick\n" in text
+    assert "    pip install '.[test]' && pytest\n" in text
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) > 2
+    for block in blocks:
+        exec(block, names)

@@ -1,0 +1,141 @@
+"""What the plots show."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from fastgrok import plots
+from fastgrok.phases import Phases
+from synthetic_runs import make_run
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def run():
+    return make_run(
+        (0, 1, 10, 1000),
+        {"train": [0, 5, 10, 10], "standard": [0, 1, 2, 9]},
+        b=np.array([0.0, 0.5, -0.25, 0.125]),
+    )
+
+
+def lines(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def check_step_axis(ax, last):
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlim() == (1.0, last)
+    assert ax.get_xlabel() == "step"
+    ax.figure.canvas.draw()
+
+
+def check_curve(line, run, values):
+    np.testing.assert_array_equal(line.get_xdata(), run.steps[1:])
+    np.testing.assert_array_equal(line.get_ydata(), values[1:])
+
+
+def test_accuracy_curves(run):
+    ax = run.plot()
+    check_step_axis(ax, 1000)
+    assert ax.get_ylabel() == "accuracy"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "standard"]
+    for name, line in lines(ax).items():
+        check_curve(line, run, run.accuracy[name])
+
+
+def test_given_axes_are_used_and_shared(run):
+    _, ax = plt.subplots()
+    assert run.plot(ax) is ax
+    assert plots.accuracy_curves(make_run((0, 1, 2), {"train": [0, 1, 2]}), ax) is ax
+    assert len(ax.lines) == 3
+    check_step_axis(ax, 1000)
+    assert plt.get_fignums() == [ax.figure.number]
+
+
+def test_loss_curves(run):
+    ax = plots.loss_curves(run)
+    check_step_axis(ax, 1000)
+    assert ax.get_yscale() == "log"
+    assert ax.get_ylabel() == "logistic loss (mean)"
+    for name, line in lines(ax).items():
+        check_curve(line, run, run.losses[name])
+
+
+def test_bias_curve(run):
+    ax = plots.bias_curve(run)
+    check_step_axis(ax, 1000)
+    check_curve(lines(ax)["b"], run, run.b)
+    assert ax.get_yscale() == "linear"
+
+
+def test_distance_curve(run):
+    ax = plots.distance_curve(run)
+    check_step_axis(ax, 1000)
+    check_curve(lines(ax)["|b|/||w||"], run, run.distance)
+    assert ax.get_yscale() == "log"
+
+
+def test_distance_of_a_run_without_bias():
+    ax = plots.distance_curve(make_run(b=np.zeros(4)))
+    check_step_axis(ax, 100)
+    assert ax.get_yscale() == "linear"
+
+
+def test_sharpness_curve(run):
+    ax = plots.sharpness_curve(run)
+    check_step_axis(ax, 1000)
+    curves = lines(ax)
+    check_curve(curves["at the iterate"], run, run.sharpness)
+    check_curve(curves["at the mean of two iterates"], run, run.sharpness_mean)
+    assert set(curves["limit of stability"].get_ydata()) == {2.0}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plots.accuracy_curves,
+        plots.loss_curves,
+        plots.bias_curve,
+        plots.distance_curve,
+        plots.sharpness_curve,
+    ],
+)
+@pytest.mark.parametrize("steps", [(), (0,), (0, 1)])
+def test_runs_of_next_to_nothing(draw, steps):
+    nan = np.full(len(steps), np.nan)
+    run = make_run(steps, sharpness=nan, sharpness_mean=nan)
+    check_step_axis(draw(run), 10.0)
+
+
+def spans(ax):
+    return {
+        patch.get_label(): (patch.get_x(), patch.get_x() + patch.get_width())
+        for patch in ax.patches
+    }
+
+
+def test_phase_shading(run):
+    ax = plots.bias_curve(run)
+    assert plots.phase_shading(ax, Phases(t1=10, t2=100, t3=500, peak=100)) is ax
+    assert spans(ax) == {"phase 1": (1, 10), "phase 2": (10, 100), "phase 3": (100, 1000)}
+    assert set(lines(ax)["best test accuracy"].get_xdata()) == {500}
+    check_step_axis(ax, 1000)
+
+
+def test_phase_shading_without_some_phases(run):
+    ax = plots.phase_shading(run.plot(), Phases(t1=10, t2=10, t3=None, peak=10))
+    assert spans(ax) == {"phase 1": (1, 10), "phase 3": (10, 1000)}
+    ax = plots.phase_shading(run.plot(), Phases(t1=1, t2=1000, t3=None, peak=1))
+    assert spans(ax) == {"phase 2": (1, 1000)}
+    ax = plots.phase_shading(run.plot(), Phases(t1=None, t2=None, t3=7, peak=3))
+    assert spans(ax) == {}
+    assert set(lines(ax)["best test accuracy"].get_xdata()) == {7}

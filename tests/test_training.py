@@ -1,0 +1,451 @@
+"""train against plain NumPy and 50 digits, and what it records."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import fastgrok as fg
+import reference
+from cases import LENGTHS, layouts, problem
+from fastgrok import _core
+
+LOSSES = ("logistic", "exponential")
+REDUCTIONS = ("mean", "sum")
+
+
+def stable_rate(X, y, loss, reduction):
+    """Return a learning rate with lr * lambda_max <= 1 all the way down from 0."""
+    Z = np.column_stack([X, np.ones(len(y))])
+    c = reference.scale(len(y), reduction)
+    if loss == "logistic":
+        return 4.0 / (c * np.linalg.eigvalsh(Z.T @ Z)[-1])
+    # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
+    return 1.0 / (c * len(y) * np.max(np.sum(Z**2, axis=1)))
+
+
+def assert_follows(run, path_w, path_b, relative=1e-12, floor=0.0):
+    """(w, b) at every record within `relative` of its norm, or of `floor`."""
+    got = run.weights
+    expected = np.column_stack([path_w[run.steps], path_b[run.steps]])
+    error = np.linalg.norm(got - expected, axis=1)
+    size = np.maximum(np.linalg.norm(expected, axis=1), floor)
+    assert np.all(error <= relative * size), (error / np.maximum(size, 1e-300)).max()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (20, 2), (65, 3), (33, 16), (40, 17), (17, 63)])
+def test_a_thousand_steps(n, d, loss, reduction, bias):
+    X, y = problem(n, d)
+    lr = stable_rate(X, y, loss, reduction)
+    options = {"loss": loss, "reduction": reduction, "bias": bias}
+    path_w, path_b = reference.descend(X, y, 1000, lr, **options)
+    run = fg.train(X, y, steps=1000, lr=lr, record=1, keep_weights=True, **options)
+    np.testing.assert_array_equal(run.steps, np.arange(1001))
+    assert_follows(run, path_w, path_b)
+    np.testing.assert_array_equal(run.b, run.weights[:, -1])
+    np.testing.assert_allclose(run.norm_w, np.linalg.norm(run.weights[:, :-1], axis=1), rtol=1e-14)
+    np.testing.assert_array_equal(run.w, run.weights[-1, :-1])
+    assert run.bias_final == run.weights[-1, -1]
+    losses = [
+        reference.total_loss(X, y, w, b, loss, reduction)
+        for w, b in zip(path_w, path_b, strict=True)
+    ]
+    np.testing.assert_allclose(run.loss, losses, rtol=1e-11)
+    assert (run.params["steps"], run.params["rows"], run.params["dim"]) == (1000, n, d)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n", LENGTHS)
+def test_lengths_around_lane_widths(n, loss):
+    for d in LENGTHS:
+        X, y = problem(n, d)
+        lr = stable_rate(X, y, loss, "mean")
+        path_w, path_b = reference.descend(X, y, 12, lr, loss=loss)
+        run = fg.train(X, y, steps=12, lr=lr, loss=loss, record=4, keep_weights=True)
+        assert_follows(run, path_w, path_b, floor=np.linalg.norm(path_w[1]))
+
+
+@given(
+    n=st.integers(1, 70),
+    d=st.integers(1, 40),
+    steps=st.integers(1, 60),
+    seed=st.integers(0, 2**32),
+    loss=st.sampled_from(LOSSES),
+    reduction=st.sampled_from(REDUCTIONS),
+    bias=st.booleans(),
+    start=st.booleans(),
+    spread=st.sampled_from([1e-150, 1e-3, 1.0, 1e3]),
+    fraction=st.floats(1e-3, 1.0),
+)
+def test_any_problem(n, d, steps, seed, loss, reduction, bias, start, spread, fraction):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) * spread
+    y = rng.choice([-1.0, 1.0], size=n)
+    lr = fraction * stable_rate(X, y, loss, reduction)
+    options = {"loss": loss, "reduction": reduction, "bias": bias}
+    if start:
+        options |= {"w0": rng.normal(size=d) / (spread * d), "b0": float(rng.normal())}
+        c = reference.scale(n, reduction)
+        steepest = reference.curvature(X, y, options["w0"], options["b0"], loss)
+        assume(lr * c * steepest < 1.0)
+    path_w, path_b = reference.descend(X, y, steps, lr, **options)
+    run = fg.train(X, y, steps=steps, lr=lr, keep_weights=True, **options)
+    c = reference.scale(n, reduction)
+    # Where a gradient's terms cancel, rounding is relative to the terms.
+    w0, b0 = options.get("w0", np.zeros(d)), options.get("b0", 0.0)
+    terms = lr * c * reference.gradient_scale(X, y, w0, b0, loss)
+    assert_follows(run, path_w, path_b, floor=terms)
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("n", "d", "bias"), [(4, 1, True), (6, 2, True), (7, 3, False)])
+def test_against_fifty_digits(n, d, bias, loss, reduction):
+    X, y = problem(n, d, seed=3)
+    lr = stable_rate(X, y, loss, reduction)
+    options = {"loss": loss, "reduction": reduction, "bias": bias}
+    w, b = reference.descend_exactly(X, y, 150, lr, **options)
+    run = fg.train(X, y, steps=150, lr=lr, **options)
+    with mpmath.workdps(50):
+        expected = [*w, b]
+        norm = mpmath.norm(expected)
+        error = mpmath.norm(
+            [
+                mpmath.mpf(float(v)) - u
+                for v, u in zip([*run.w, run.bias_final], expected, strict=True)
+            ]
+        )
+        assert error <= mpmath.mpf("1e-13") * norm
+
+
+@given(seed=st.integers(0, 2**32), n=st.integers(2, 30), d=st.sampled_from([1, 3, 16, 17, 20]))
+@settings(max_examples=25)
+def test_layouts_and_dtypes_give_the_bits_of_their_values(seed, n, d):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-100, 100, size=(n, d))
+    y = rng.choice([-1, 1], size=n)
+    options = {"steps": 20, "lr": 1e-5, "record": 5, "keep_weights": True}
+    expected = fg.train(X.astype(float), y.astype(float), **options)
+    labels = layouts(y)
+    for dtype in (np.float64, np.float32, np.float16, np.int16, np.int64):
+        for name, variant in layouts(X.astype(dtype)).items():
+            run = fg.train(variant, labels[name], **options)
+            np.testing.assert_array_equal(run.weights, expected.weights, err_msg=f"{dtype} {name}")
+            np.testing.assert_array_equal(run.loss, expected.loss)
+
+
+def test_the_sum_is_the_mean_with_n_times_the_rate():
+    X, y = problem(64, 5)  # a power of two: the two rates are the same number
+    mean = fg.train(X, y, steps=100, lr=0.25, reduction="mean")
+    total = fg.train(X, y, steps=100, lr=0.25 / 64, reduction="sum")
+    np.testing.assert_array_equal(mean.w, total.w)
+    np.testing.assert_allclose(total.loss, 64 * mean.loss, rtol=1e-15)
+
+
+def test_mirror_image():
+    X, y = problem(50, 4)
+    run = fg.train(X, y, steps=100, lr=0.5)
+    mirrored = fg.train(-X, -y, steps=100, lr=0.5)
+    np.testing.assert_array_equal(mirrored.w, run.w)
+    assert mirrored.bias_final == -run.bias_final
+
+
+def test_start_and_fixed_intercept():
+    X, y = problem(30, 3)
+    w0, b0 = np.array([1.0, -2.0, 0.5]), -0.75
+    free = fg.train(X, y, steps=1, lr=0.1, w0=w0, b0=b0, keep_weights=True)
+    np.testing.assert_array_equal(free.weights[0], [*w0, b0])
+    assert free.b[1] != b0
+    fixed = fg.train(X, y, steps=50, lr=0.1, w0=w0, b0=b0, bias=False)
+    assert np.all(fixed.b == b0)
+    assert fixed.bias_final == b0
+    expected = reference.descend(X, y, 50, 0.1, w0=w0, b0=b0, bias=False)[0][-1]
+    np.testing.assert_allclose(fixed.w, expected, rtol=1e-13)
+    np.testing.assert_array_equal(w0, [1.0, -2.0, 0.5])
+
+
+# --- what is recorded -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("steps", "record", "expected"),
+    [
+        (10, 3, [0, 3, 6, 9, 10]),
+        (10, 5.0, [0, 5, 10]),
+        (10, 11, [0, 10]),
+        (10, [2, 5], [2, 5, 10]),
+        (10, (0, 10), [0, 10]),
+        (10.0, np.array([1.0, 7.0]), [1, 7, 10]),
+        (1, None, [0, 1]),
+        (4, range(4), [0, 1, 2, 3, 4]),
+    ],
+)
+def test_chosen_records(steps, record, expected):
+    X, y = problem(5, 2)
+    run = fg.train(X, y, steps=steps, lr=0.1, record=record)
+    np.testing.assert_array_equal(run.steps, expected)
+    assert run.steps.dtype == np.int64
+
+
+def test_records_change_no_step():
+    X, y = problem(40, 6)
+    dense = fg.train(X, y, steps=200, lr=0.3, record=1, keep_weights=True)
+    for record in (None, 7, [13, 150]):
+        run = fg.train(X, y, steps=200, lr=0.3, record=record, keep_weights=True)
+        np.testing.assert_array_equal(run.weights, dense.weights[run.steps])
+        np.testing.assert_array_equal(run.loss, dense.loss[run.steps])
+
+
+def test_default_records():
+    X, y = problem(5, 2)
+    run = fg.train(X, y, steps=2000, lr=0.1)
+    np.testing.assert_array_equal(run.steps, fg.log_spaced(2000))
+    assert run.weights is None
+
+
+@given(
+    steps=st.one_of(st.integers(1, 10**6), st.integers(1, 2**53), st.integers(2**53, 10**300)),
+    per_decade=st.integers(1, 100),
+)
+def test_log_spaced(steps, per_decade):
+    numbers = fg.log_spaced(steps, per_decade)
+    assert numbers[0] == 0
+    assert 1 in numbers
+    assert numbers[-1] == (steps if steps <= 2**53 else float(steps))
+    assert numbers.dtype == (np.int64 if steps <= 2**53 else np.float64)
+    assert np.all(np.diff(numbers) > 0)
+    assert np.all(numbers == np.floor(numbers))
+    assert numbers.size <= per_decade * (math.log10(steps) + 1) + 3
+    # No gap is wider than a spacing and the rounding.
+    ratios = numbers[2:] / (numbers[1:-1] + 1.0)
+    assert np.all(ratios <= 10 ** (1 / per_decade) * (1 + 1e-12))
+
+
+def test_log_spaced_of_decades():
+    assert fg.log_spaced(1000, 1).tolist() == [0, 1, 10, 100, 1000]
+    assert fg.log_spaced(1.0).tolist() == [0, 1]
+    assert fg.log_spaced(1e300, 1)[-1] == 1e300
+    assert set(10 ** np.arange(8)) <= set(fg.log_spaced(10**7).tolist())
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_evaluation_sets(reduction):
+    X, y = problem(30, 3)
+    test, test_y = problem(50, 3, seed=1)
+    single, single_y = problem(1, 3, seed=2)
+
+    class Held:
+        X = test.astype(np.float32)
+        y = test_y
+
+    evals = {"pair": (test, test_y), "held": Held(), "one": [single.tolist(), single_y]}
+    lr = 0.5 if reduction == "mean" else 0.5 / 30
+    options = {"steps": 20, "lr": lr, "reduction": reduction, "record": 4}
+    run = fg.train(X, y, evals=evals, keep_weights=True, **options)
+    assert list(run.losses) == ["train", "pair", "held", "one"]
+    assert run.sizes == {"train": 30, "pair": 50, "held": 50, "one": 1}
+    sets = {"train": (X, y), "pair": (test, test_y), "held": (Held.X, test_y)}
+    for name, (rows, labels) in {**sets, "one": (single, single_y)}.items():
+        for k, row in enumerate(run.weights):
+            expected = reference.total_loss(rows, labels, row[:-1], row[-1], "logistic", reduction)
+            assert run.losses[name][k] == pytest.approx(expected, rel=1e-13)
+            assert run.counts[name][k] == reference.correct(rows, labels, row[:-1], row[-1])
+            assert run.accuracy[name][k] == fg.accuracy(rows, labels, row[:-1], row[-1])
+    alone = fg.train(X, y, **options)
+    np.testing.assert_array_equal(alone.w, run.w)
+
+
+def test_ties_at_the_start():
+    X, y = problem(31, 2)
+    strict = fg.train(X, y, steps=1, lr=0.1)
+    papers = fg.train(X, y, steps=1, lr=0.1, tie="negative")
+    assert strict.counts["train"][0] == 0
+    assert papers.counts["train"][0] == np.sum(y < 0)
+
+
+def test_progress_is_reported_and_changes_nothing(capsys):
+    X, y = problem(10, 2)
+    quiet = fg.train(X, y, steps=100, lr=0.1)
+    assert capsys.readouterr().err == ""
+    shown = fg.train(X, y, steps=100, lr=0.1, progress=True)
+    assert "100%" in capsys.readouterr().err
+    np.testing.assert_array_equal(quiet.w, shown.w)
+    seen = []
+    slow = fg.train(X, y, steps=10**6, lr=1e-6, record=[10**6], progress=seen.append)
+    assert seen == sorted(seen)
+    assert all(0 < step <= slow.steps[-1] for step in seen)
+
+
+def test_report_of_the_engine():
+    X, y = problem(10, 2)
+    run = fg.train(X, y, steps=100, lr=0.1, threads=2)
+    assert (run.engine.name, run.engine.exact_steps, run.engine.threads) == ("exact", 100, 2)
+    assert run.engine.simd == _core.simd()
+    assert run.engine.seconds >= 0.0
+    for engine in ("auto", "exact"):
+        same = fg.train(X, y, steps=100, lr=0.1, engine=engine, skip_rows=False, rtol=0.5)
+        np.testing.assert_array_equal(same.w, run.w)
+
+
+def test_arrays_are_read_only_and_the_input_is_left_alone():
+    X, y = problem(10, 2)
+    X_before, y_before = X.copy(), y.copy()
+    run = fg.train(X, y, steps=5, lr=0.1, keep_weights=True)
+    for array in (run.steps, run.b, run.loss, run.w, run.weights, run.regime):
+        assert not array.flags.writeable
+    np.testing.assert_array_equal(X, X_before)
+    np.testing.assert_array_equal(y, y_before)
+    assert X.flags.writeable
+
+
+# --- stability --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", [None, 100])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("n", "d", "tolerance"),
+    [(1, 1, 1e-9), (30, 2, 1e-9), (50, 16, 1e-9), (60, 17, 1e-3), (90, 65, 1e-3)],
+)
+def test_sharpness(n, d, tolerance, loss, bias, record):
+    X, y = problem(n, d)
+    lr = 0.7 * stable_rate(X, y, loss, "mean")
+    options = {"loss": loss, "bias": bias, "record": record}
+    run = fg.train(X, y, steps=300, lr=lr, keep_weights=True, **options)
+    expected = [lr / n * reference.curvature(X, y, u[:-1], u[-1], loss, bias) for u in run.weights]
+    np.testing.assert_allclose(run.sharpness, expected, rtol=tolerance)
+    assert set(run.regime) == {"smooth"}
+
+
+def test_sharpness_need_not_be_watched():
+    X, y = problem(30, 4)
+    watched = fg.train(X, y, steps=50, lr=0.1)
+    run = fg.train(X, y, steps=50, lr=0.1, watch_sharpness=False)
+    assert np.isnan(run.sharpness).all()
+    assert np.isnan(run.sharpness_mean).all()
+    assert not np.isnan(watched.sharpness).any()
+    np.testing.assert_array_equal(run.w, watched.w)
+
+
+def two_labels_for_one_point(d):
+    """Return rows on which the sum's gradient is tanh(w_1 / 2), of slope 1/2 at 0."""
+    X = np.zeros((2, d))
+    X[:, 0] = 1.0
+    return X, np.array([1.0, -1.0])
+
+
+@pytest.mark.parametrize("d", [1, 20])
+def test_period_two_orbit(d):
+    # w <- w - 6 tanh(w / 2) settles on +-w with w = 3 tanh(w / 2).
+    X, y = two_labels_for_one_point(d)
+    orbit = float(mpmath.findroot(lambda w: w - 3 * mpmath.tanh(w / 2), 2.5))
+    start = np.zeros(d)
+    start[0] = 0.1
+    with pytest.warns(fg.StabilityWarning, match=r"lr=6\.0 .* is 3 at step"):
+        run = fg.train(
+            X, y, steps=400, lr=6.0, reduction="sum", bias=False, w0=start, record=[0, 399, 400]
+        )
+    assert abs(run.w[0]) == pytest.approx(orbit, rel=1e-12)
+    assert run.regime.tolist() == ["smooth", "period-2", "period-2"]
+    flat = 6 * 2 * reference.loss_curvature(np.array([orbit]), "logistic")[0]
+    assert run.sharpness[-1] == pytest.approx(flat, rel=1e-9)
+    assert run.sharpness_mean[-1] == pytest.approx(3.0, rel=1e-9)  # at 0, where it is 6 / 2
+
+
+def test_a_decaying_oscillation_is_period_two():
+    # Below the threshold lr = 4 the same map swings into 0, from side to side.
+    X, y = two_labels_for_one_point(1)
+    run = fg.train(X, y, steps=100, lr=3.5, reduction="sum", bias=False, w0=[0.1], record=100)
+    assert abs(run.w[0]) < 1e-10
+    assert run.regime[-1] == "period-2"
+    assert run.sharpness[-1] == pytest.approx(1.75, rel=1e-9)
+
+
+def test_irregular_motion():
+    # Labels that disagree on three points of a line: w <- w + 12 (2 sig(-w) - 1.5 sig(1.5 w)).
+    X, y = np.array([[1.0], [1.0], [1.5]]), np.array([1.0, 1.0, -1.0])
+    path = reference.descend(X, y, 300, 12.0, reduction="sum", bias=False)[0][-64:, 0]
+    moves = np.diff(path)
+    assert np.any(moves[1:] * moves[:-1] > 0)
+    assert np.any(moves[1:] * moves[:-1] < 0)
+    with pytest.warns(fg.StabilityWarning):
+        run = fg.train(X, y, steps=300, lr=12.0, reduction="sum", bias=False, record=100)
+    assert run.regime.tolist() == ["smooth", "irregular", "irregular", "irregular"]
+
+
+def test_no_warning_of_what_was_not_recorded_or_is_stable():
+    X, y = two_labels_for_one_point(1)
+    options = {"steps": 10, "reduction": "sum", "bias": False, "w0": [0.1]}
+    fg.train(X, y, lr=3.9, **options)
+    fg.train(X, y, lr=6.0, watch_sharpness=False, **options)
+
+
+# --- the core's run ---------------------------------------------------------------------------
+
+
+def descent(X, y, records, *, evals=(), keep_weights=True):
+    return _core.Descent(
+        _core.Problem(X, y, True),
+        [_core.Problem(*pair, True) for pair in evals],
+        np.array(records, dtype=np.int64),
+        loss="logistic",
+        scale=1 / len(y),
+        lr=0.5,
+        w=np.zeros(X.shape[1]),
+        b=0.0,
+        tie_negative=False,
+        keep_weights=keep_weights,
+        watch_sharpness=True,
+        threads=1,
+    )
+
+
+def test_pausing_changes_no_bit():
+    X, y = problem(300, 20)
+    records = [0, 10, 10_000, 60_000]
+    straight = descent(X, y, records)
+    assert straight.run(lambda _: False) == "done"
+    halting = descent(X, y, records)
+    pauses = 0
+    while (status := halting.run(lambda _: True)) == "paused":
+        pauses += 1
+        kept = halting.recorded()["steps"]
+        np.testing.assert_array_equal(kept, records[: len(kept)])
+        assert kept[-1] <= halting.step
+    assert status == "done"
+    assert halting.step == 60_000
+    for name, values in straight.recorded().items():
+        np.testing.assert_array_equal(halting.recorded()[name], values, err_msg=name)
+    np.testing.assert_array_equal(halting.w, straight.w)
+    assert halting.b == straight.b
+
+
+def test_what_a_poll_raises_comes_out_and_leaves_the_run_usable():
+    X, y = problem(300, 20)
+
+    def fail(step):
+        raise LookupError(step)
+
+    run = descent(X, y, [0, 100, 10**12])
+    with pytest.raises(LookupError):
+        run.run(fail)
+    kept = run.recorded()
+    assert kept["steps"].tolist() == [0, 100]
+    assert kept["weights"].shape == (2, 21)
+    assert 100 < run.step < 10**12
+    np.testing.assert_array_equal(kept["w_last"], kept["weights"][-1, :-1])
+
+
+def test_before_anything_is_recorded():
+    X, y = problem(10, 3)
+    kept = descent(X, y, [5, 7], evals=[(X, y)]).recorded()
+    assert kept["loss_sum"].shape == kept["correct"].shape == (0, 2)
+    assert kept["weights"].shape == (0, 4)
+    np.testing.assert_array_equal(kept["w_last"], np.zeros(3))
