@@ -169,7 +169,7 @@ class TestVerdicts:
         assert find(found, "Table 1, concentrated, eps_0 = 0:") is Outcome.AGREES
         assert find(found, "Table 1, standard, eps_0 = 0:") is Outcome.DIFFERS
         assert find(found, "The concentrated set is classified perfectly") is Outcome.AGREES
-        assert find(found, "T_tr(0) of one training run") is Outcome.DIFFERS
+        assert find(found, "Table 1's two values") is Outcome.DIFFERS
 
     def test_a_run_that_does_not(self):
         found = outcomes(ensemble(self.plain_run()))

@@ -86,6 +86,7 @@ void register_descent(py::module_& m) {
              py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("threads"))
         .def("run", &run, py::arg("poll"))
         .def_property_readonly("step", &Descent::step)
+        .def_property_readonly("threads", &Descent::threads)
         .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
         .def_property_readonly(
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })

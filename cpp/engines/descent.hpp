@@ -48,6 +48,7 @@ public:
     Status run(const Poll& poll);
 
     std::int64_t step() const { return step_; }
+    int threads() const { return passes_.threads(); }  // that share a step
     const Vector& parameters() const { return u_; }
     const Problem& problem() const { return *problem_; }
     const Records& records() const { return records_; }

@@ -134,7 +134,7 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
     for paper, items in chosen:
         folder = _folder(paper, arguments)
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"{paper.citation} -> {folder}")
+        print(f"{paper.citation} -> {folder}", flush=True)
         for item in items:
             _make(item, settings, folder)
         print(f"Results are in {folder.resolve()}")
@@ -159,7 +159,8 @@ def _folder(paper: Paper, arguments: argparse.Namespace) -> Path:
 
 
 def _make(item: Item, settings: Settings, folder: Path) -> None:
-    print(f"{item.name.capitalize()}: {item.title} ({settings.scale}, {settings.threads} threads)")
+    size = f"{settings.scale} size, {settings.threads} at a time"
+    print(f"{item.name.capitalize()}: {item.title} ({size})", flush=True)
     began = perf_counter()
     output = item.make(settings, folder)
     for verdict in output.verdicts:

@@ -227,7 +227,7 @@ def train(
     elif status == "diverged":
         params["diverged_at"] = step + 1
     used = EngineReport(
-        name="exact", exact_steps=step, simd=_core.simd(), threads=workers, seconds=seconds
+        name="exact", exact_steps=step, simd=_core.simd(), threads=descent.threads, seconds=seconds
     )
     trajectory = _trajectory(descent.recorded(), data, params, used)
     if status == "interrupted":

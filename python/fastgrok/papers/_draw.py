@@ -75,14 +75,21 @@ def draws(
     ax.plot(steps[later], median[later], color=color, lw=1.6, label=label, zorder=zorder + 0.5)
 
 
-def legend_below(figure: "Figure") -> None:
-    """Put one legend for all panels under them; each label is named once."""
+def legend_below(figure: "Figure", order: Sequence[str]) -> None:
+    """Put one legend for all panels under them, labels once each, those of `order` first."""
     handles: dict[str, Any] = {}
     for ax in figure.axes:
         for artist, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, artist)
-    columns = 3 if len(handles) > 4 else len(handles)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
+    names = sorted(handles, key=lambda label: order.index(label) if label in order else len(order))
+    figure.legend(
+        [handles[name] for name in names],
+        names,
+        loc="outside lower center",
+        ncols=len(names),
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
 
 
 def label_panels(axes: Iterable["Axes"]) -> None:

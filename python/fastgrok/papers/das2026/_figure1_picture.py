@@ -66,7 +66,7 @@ def _accuracy(data: Ensemble, reduction: str) -> "Figure":
         ax.set_xlabel("gradient descent steps")
     figure.suptitle(_headline(data, f"loss: {reduction} over the points"), fontsize=9)
     _draw.label_panels(axes.flat)
-    _draw.legend_below(figure)
+    _draw.legend_below(figure, list(_NAMES.values()))
     return figure
 
 
@@ -87,7 +87,7 @@ def _errors(data: Ensemble, reductions: tuple[str, ...]) -> "Figure":
         ax.set_xlabel("gradient descent steps")
     figure.suptitle(_headline(data, "wrong points"), fontsize=9)
     _draw.label_panels(axes.flat)
-    _draw.legend_below(figure)
+    _draw.legend_below(figure, list(_NAMES.values()))
     return figure
 
 

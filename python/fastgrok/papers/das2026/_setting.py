@@ -55,3 +55,6 @@ TABLE_1 = (
 #: Ends of the first two phases that the paper names for the setting of Figure 1, in steps.
 PHASE_1_END = Stated(5e3)
 PHASE_2_END = Stated(5e4)
+
+#: Where |b| / ||w|| peaks for balanced classes, in steps.
+PEAK = Stated(2e3)
