@@ -149,17 +149,22 @@ void Descent::record(const std::function<void()>& between_passes) {
 
     double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
     Vector top = top_direction_, top_mean = top_direction_mean_;
+    std::int64_t spent = 0;
     if (options_.watch_sharpness) {
-        // With few columns the search ends by itself after d + 1 passes. Otherwise it may cost a
-        // quarter of the steps since the last record: what one record leaves undone the next goes
-        // on with.
+        // With few columns the search ends by itself after d + 1 passes. Otherwise all searches
+        // together may cost kFreePasses and a quarter of the steps, beyond which a record gets
+        // kFewestPasses: what one leaves undone the next goes on with.
+        constexpr std::int64_t kFreePasses = 200, kFewestPasses = 4, kMostPasses = 40;
         const bool few = problem_->layout().cols <= 16;
-        const std::int64_t affordable = (step_ - last_record_step_) / 4;
+        const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
         const int most =
-            few || step_ == 0 ? 40 : static_cast<int>(std::clamp<std::int64_t>(affordable, 2, 40));
+            static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
         const auto curvature = [&](const Vector& u, Vector& direction) {
             return rate_ * largest_curvature(passes_, u, options_.loss, few ? 1e-7 : 1e-3, most,
-                                             direction, between_passes);
+                                             direction, [&] {
+                                                 ++spent;
+                                                 between_passes();
+                                             });
         };
         sharpness = curvature(u_, top);
         sharpness_mean = sharpness;
@@ -172,6 +177,7 @@ void Descent::record(const std::function<void()>& between_passes) {
     }
     std::swap(top_direction_, top);
     std::swap(top_direction_mean_, top_mean);
+    sharpness_passes_ += spent;
 
     const std::size_t cols = problem_->layout().cols;
     const double b = u_[problem_->layout().intercept];
@@ -191,7 +197,6 @@ void Descent::record(const std::function<void()>& between_passes) {
     }
     records_.steps.push_back(step_);
     records_.last_parameters = u_;
-    last_record_step_ = step_;
 }
 
 }  // namespace fastgrok

@@ -78,7 +78,7 @@ private:
 
     std::int64_t step_ = 0;
     std::size_t next_record_ = 0;
-    std::int64_t last_record_step_ = 0;
+    std::int64_t sharpness_passes_ = 0;  // spent so far
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0;
     bool diverged_ = false;

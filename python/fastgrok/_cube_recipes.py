@@ -3,6 +3,7 @@
 import functools
 import math
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -124,6 +125,7 @@ def margin_cube(
     X = np.empty((sum(counts), lattice.dim), settings.dtype)
     parts = []
     start = 0
+    plant: Callable[..., None]
     for label, of_class, of_support in zip((1, -1), counts, planted, strict=True):
         k = label * offset
         if planting == "antipodal":
