@@ -70,6 +70,16 @@ def curvature(X: NDArray[Any], y: F64, w: F64, b: float, loss: str, bias: bool =
     return float(np.linalg.eigvalsh(H)[-1])
 
 
+def stable_rate(X: NDArray[Any], y: F64, loss: str, reduction: str) -> float:
+    """Return a learning rate with lr * lambda_max <= 1 all the way down from 0."""
+    Z = np.column_stack([X, np.ones(len(y))])
+    c = scale(len(y), reduction)
+    if loss == "logistic":
+        return 4.0 / (c * float(np.linalg.eigvalsh(Z.T @ Z)[-1]))
+    # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
+    return 1.0 / (c * len(y) * float(np.max(np.sum(Z**2, axis=1))))
+
+
 def descend(
     X: NDArray[Any],
     y: F64,

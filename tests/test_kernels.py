@@ -208,7 +208,23 @@ def rows_with_margins(m):
 
 @pytest.mark.parametrize("repeat", [1, 17])
 def test_extreme_margins(repeat):
-    values = [1e4, -1e4, 745.0, 740.0, 710.0, 709.0, 708.0, 707.5, 37.0, 1e-300, -1e-300, 5e-324, 0.0, -0.0, -700.0]
+    values = [
+        1e4,
+        -1e4,
+        745.0,
+        740.0,
+        710.0,
+        709.0,
+        708.0,
+        707.5,
+        37.0,
+        1e-300,
+        -1e-300,
+        5e-324,
+        0.0,
+        -0.0,
+        -700.0,
+    ]
     for m in values:
         X, y, w, b = rows_with_margins([m] * repeat)
         for columns in (1, 17):  # both ways of sweeping the rows

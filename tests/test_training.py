@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 import reference
-from cases import LENGTHS, layouts, problem
+from cases import LENGTHS, SEVERAL_CHUNKS, layouts, problem
 from fastgrok import _core
 
 LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
-
-
-def stable_rate(X, y, loss, reduction):
-    """Return a learning rate with lr * lambda_max <= 1 all the way down from 0."""
-    Z = np.column_stack([X, np.ones(len(y))])
-    c = reference.scale(len(y), reduction)
-    if loss == "logistic":
-        return 4.0 / (c * np.linalg.eigvalsh(Z.T @ Z)[-1])
-    # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
-    return 1.0 / (c * len(y) * np.max(np.sum(Z**2, axis=1)))
 
 
 def assert_follows(run, path_w, path_b, relative=1e-12, floor=0.0):
@@ -42,7 +32,7 @@ def assert_follows(run, path_w, path_b, relative=1e-12, floor=0.0):
 @pytest.mark.parametrize(("n", "d"), [(1, 1), (20, 2), (65, 3), (33, 16), (40, 17), (17, 63)])
 def test_a_thousand_steps(n, d, loss, reduction, bias):
     X, y = problem(n, d)
-    lr = stable_rate(X, y, loss, reduction)
+    lr = reference.stable_rate(X, y, loss, reduction)
     options = {"loss": loss, "reduction": reduction, "bias": bias}
     path_w, path_b = reference.descend(X, y, 1000, lr, **options)
     run = fg.train(X, y, steps=1000, lr=lr, record=1, keep_weights=True, **options)
@@ -65,7 +55,7 @@ def test_a_thousand_steps(n, d, loss, reduction, bias):
 def test_lengths_around_lane_widths(n, loss):
     for d in LENGTHS:
         X, y = problem(n, d)
-        lr = stable_rate(X, y, loss, "mean")
+        lr = reference.stable_rate(X, y, loss, "mean")
         path_w, path_b = reference.descend(X, y, 12, lr, loss=loss)
         run = fg.train(X, y, steps=12, lr=lr, loss=loss, record=4, keep_weights=True)
         assert_follows(run, path_w, path_b, floor=np.linalg.norm(path_w[1]))
@@ -87,7 +77,7 @@ def test_any_problem(n, d, steps, seed, loss, reduction, bias, start, spread, fr
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d)) * spread
     y = rng.choice([-1.0, 1.0], size=n)
-    lr = fraction * stable_rate(X, y, loss, reduction)
+    lr = fraction * reference.stable_rate(X, y, loss, reduction)
     options = {"loss": loss, "reduction": reduction, "bias": bias}
     if start:
         options |= {"w0": rng.normal(size=d) / (spread * d), "b0": float(rng.normal())}
@@ -108,7 +98,7 @@ def test_any_problem(n, d, steps, seed, loss, reduction, bias, start, spread, fr
 @pytest.mark.parametrize(("n", "d", "bias"), [(4, 1, True), (6, 2, True), (7, 3, False)])
 def test_against_fifty_digits(n, d, bias, loss, reduction):
     X, y = problem(n, d, seed=3)
-    lr = stable_rate(X, y, loss, reduction)
+    lr = reference.stable_rate(X, y, loss, reduction)
     options = {"loss": loss, "reduction": reduction, "bias": bias}
     w, b = reference.descend_exactly(X, y, 150, lr, **options)
     run = fg.train(X, y, steps=150, lr=lr, **options)
@@ -285,7 +275,9 @@ def test_progress_is_reported_and_changes_nothing(capsys):
 def test_report_of_the_engine():
     X, y = problem(10, 2)
     run = fg.train(X, y, steps=100, lr=0.1, threads=2)
-    assert (run.engine.name, run.engine.exact_steps, run.engine.threads) == ("exact", 100, 2)
+    assert (run.engine.name, run.engine.exact_steps) == ("exact", 100)
+    assert run.engine.threads == 1  # too small to be worth a second one
+    assert fg.train(*problem(*SEVERAL_CHUNKS[0]), steps=1, lr=0.1, threads=3).engine.threads == 3
     assert run.engine.simd == _core.simd()
     assert run.engine.seconds >= 0.0
     for engine in ("auto", "exact"):
@@ -302,89 +294,6 @@ def test_arrays_are_read_only_and_the_input_is_left_alone():
     np.testing.assert_array_equal(X, X_before)
     np.testing.assert_array_equal(y, y_before)
     assert X.flags.writeable
-
-
-# --- stability --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("record", [None, 100])
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize(
-    ("n", "d", "tolerance"),
-    [(1, 1, 1e-9), (30, 2, 1e-9), (50, 16, 1e-9), (60, 17, 1e-3), (90, 65, 1e-3)],
-)
-def test_sharpness(n, d, tolerance, loss, bias, record):
-    X, y = problem(n, d)
-    lr = 0.7 * stable_rate(X, y, loss, "mean")
-    options = {"loss": loss, "bias": bias, "record": record}
-    run = fg.train(X, y, steps=300, lr=lr, keep_weights=True, **options)
-    expected = [lr / n * reference.curvature(X, y, u[:-1], u[-1], loss, bias) for u in run.weights]
-    np.testing.assert_allclose(run.sharpness, expected, rtol=tolerance)
-    assert set(run.regime) == {"smooth"}
-
-
-def test_sharpness_need_not_be_watched():
-    X, y = problem(30, 4)
-    watched = fg.train(X, y, steps=50, lr=0.1)
-    run = fg.train(X, y, steps=50, lr=0.1, watch_sharpness=False)
-    assert np.isnan(run.sharpness).all()
-    assert np.isnan(run.sharpness_mean).all()
-    assert not np.isnan(watched.sharpness).any()
-    np.testing.assert_array_equal(run.w, watched.w)
-
-
-def two_labels_for_one_point(d):
-    """Return rows on which the sum's gradient is tanh(w_1 / 2), of slope 1/2 at 0."""
-    X = np.zeros((2, d))
-    X[:, 0] = 1.0
-    return X, np.array([1.0, -1.0])
-
-
-@pytest.mark.parametrize("d", [1, 20])
-def test_period_two_orbit(d):
-    # w <- w - 6 tanh(w / 2) settles on +-w with w = 3 tanh(w / 2).
-    X, y = two_labels_for_one_point(d)
-    orbit = float(mpmath.findroot(lambda w: w - 3 * mpmath.tanh(w / 2), 2.5))
-    start = np.zeros(d)
-    start[0] = 0.1
-    with pytest.warns(fg.StabilityWarning, match=r"lr=6\.0 .* is 3 at step"):
-        run = fg.train(
-            X, y, steps=400, lr=6.0, reduction="sum", bias=False, w0=start, record=[0, 399, 400]
-        )
-    assert abs(run.w[0]) == pytest.approx(orbit, rel=1e-12)
-    assert run.regime.tolist() == ["smooth", "period-2", "period-2"]
-    flat = 6 * 2 * reference.loss_curvature(np.array([orbit]), "logistic")[0]
-    assert run.sharpness[-1] == pytest.approx(flat, rel=1e-9)
-    assert run.sharpness_mean[-1] == pytest.approx(3.0, rel=1e-9)  # at 0, where it is 6 / 2
-
-
-def test_a_decaying_oscillation_is_period_two():
-    # Below the threshold lr = 4 the same map swings into 0, from side to side.
-    X, y = two_labels_for_one_point(1)
-    run = fg.train(X, y, steps=100, lr=3.5, reduction="sum", bias=False, w0=[0.1], record=100)
-    assert abs(run.w[0]) < 1e-10
-    assert run.regime[-1] == "period-2"
-    assert run.sharpness[-1] == pytest.approx(1.75, rel=1e-9)
-
-
-def test_irregular_motion():
-    # Labels that disagree on three points of a line: w <- w + 12 (2 sig(-w) - 1.5 sig(1.5 w)).
-    X, y = np.array([[1.0], [1.0], [1.5]]), np.array([1.0, 1.0, -1.0])
-    path = reference.descend(X, y, 300, 12.0, reduction="sum", bias=False)[0][-64:, 0]
-    moves = np.diff(path)
-    assert np.any(moves[1:] * moves[:-1] > 0)
-    assert np.any(moves[1:] * moves[:-1] < 0)
-    with pytest.warns(fg.StabilityWarning):
-        run = fg.train(X, y, steps=300, lr=12.0, reduction="sum", bias=False, record=100)
-    assert run.regime.tolist() == ["smooth", "irregular", "irregular", "irregular"]
-
-
-def test_no_warning_of_what_was_not_recorded_or_is_stable():
-    X, y = two_labels_for_one_point(1)
-    options = {"steps": 10, "reduction": "sum", "bias": False, "w0": [0.1]}
-    fg.train(X, y, lr=3.9, **options)
-    fg.train(X, y, lr=6.0, watch_sharpness=False, **options)
 
 
 # --- the core's run ---------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import functools
 import math
 import warnings
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -105,11 +104,11 @@ def margin_cube(
     """
     counts = class_counts(n)
     planted = pair("support", support)
-    for label, of_class, of_support in zip(("+1", "-1"), counts, planted, strict=True):
+    for name, of_class, of_support in zip(("+1", "-1"), counts, planted, strict=True):
         if of_support > of_class:
             raise ValueError(
                 f"support counts among n: {of_support} support vectors are more than the "
-                f"{of_class} points of class {label}"
+                f"{of_class} points of class {name}"
             )
     _checks.choice("planting", planting, ("antipodal", "iid"))
     settings = Settings.checked(seed, dtype, threads, progress)
@@ -125,7 +124,6 @@ def margin_cube(
     X = np.empty((sum(counts), lattice.dim), settings.dtype)
     parts = []
     start = 0
-    plant: Callable[..., None]
     for label, of_class, of_support in zip((1, -1), counts, planted, strict=True):
         k = label * offset
         if planting == "antipodal":

@@ -134,8 +134,8 @@ def train(
     watch_sharpness : bool, default True
         Record lr times the largest eigenvalue of the loss's Hessian, and warn where it exceeds 2.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS. The result is the same
-        to the last bit for any number.
+        Default: the cores this process may use, at most OMP_NUM_THREADS. Small problems use one.
+        The result is the same to the last bit for any number.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does.

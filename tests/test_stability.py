@@ -1,0 +1,91 @@
+"""Sharpness, regimes and the warning about too large a learning rate."""
+
+import mpmath
+import numpy as np
+import pytest
+
+import fastgrok as fg
+import reference
+from cases import problem
+
+LOSSES = ("logistic", "exponential")
+
+
+@pytest.mark.parametrize("record", [None, 100])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("n", "d", "tolerance"),
+    [(1, 1, 1e-9), (30, 2, 1e-9), (50, 16, 1e-9), (60, 17, 1e-3), (90, 65, 1e-3)],
+)
+def test_sharpness(n, d, tolerance, loss, bias, record):
+    X, y = problem(n, d)
+    lr = 0.7 * reference.stable_rate(X, y, loss, "mean")
+    options = {"loss": loss, "bias": bias, "record": record}
+    run = fg.train(X, y, steps=300, lr=lr, keep_weights=True, **options)
+    expected = [lr / n * reference.curvature(X, y, u[:-1], u[-1], loss, bias) for u in run.weights]
+    np.testing.assert_allclose(run.sharpness, expected, rtol=tolerance)
+    assert set(run.regime) == {"smooth"}
+
+
+def test_sharpness_need_not_be_watched():
+    X, y = problem(30, 4)
+    watched = fg.train(X, y, steps=50, lr=0.1)
+    run = fg.train(X, y, steps=50, lr=0.1, watch_sharpness=False)
+    assert np.isnan(run.sharpness).all()
+    assert np.isnan(run.sharpness_mean).all()
+    assert not np.isnan(watched.sharpness).any()
+    np.testing.assert_array_equal(run.w, watched.w)
+
+
+def two_labels_for_one_point(d):
+    """Return rows on which the sum's gradient is tanh(w_1 / 2), of slope 1/2 at 0."""
+    X = np.zeros((2, d))
+    X[:, 0] = 1.0
+    return X, np.array([1.0, -1.0])
+
+
+@pytest.mark.parametrize("d", [1, 20])
+def test_period_two_orbit(d):
+    # w <- w - 6 tanh(w / 2) settles on +-w with w = 3 tanh(w / 2).
+    X, y = two_labels_for_one_point(d)
+    orbit = float(mpmath.findroot(lambda w: w - 3 * mpmath.tanh(w / 2), 2.5))
+    start = np.zeros(d)
+    start[0] = 0.1
+    with pytest.warns(fg.StabilityWarning, match=r"lr=6\.0 .* is 3 at step"):
+        run = fg.train(
+            X, y, steps=400, lr=6.0, reduction="sum", bias=False, w0=start, record=[0, 399, 400]
+        )
+    assert abs(run.w[0]) == pytest.approx(orbit, rel=1e-12)
+    assert run.regime.tolist() == ["smooth", "period-2", "period-2"]
+    flat = 6 * 2 * reference.loss_curvature(np.array([orbit]), "logistic")[0]
+    assert run.sharpness[-1] == pytest.approx(flat, rel=1e-9)
+    assert run.sharpness_mean[-1] == pytest.approx(3.0, rel=1e-9)  # at 0, where it is 6 / 2
+
+
+def test_a_decaying_oscillation_is_period_two():
+    # Below the threshold lr = 4 the same map swings into 0, from side to side.
+    X, y = two_labels_for_one_point(1)
+    run = fg.train(X, y, steps=100, lr=3.5, reduction="sum", bias=False, w0=[0.1], record=100)
+    assert abs(run.w[0]) < 1e-10
+    assert run.regime[-1] == "period-2"
+    assert run.sharpness[-1] == pytest.approx(1.75, rel=1e-9)
+
+
+def test_irregular_motion():
+    # Labels that disagree on three points of a line: w <- w + 12 (2 sig(-w) - 1.5 sig(1.5 w)).
+    X, y = np.array([[1.0], [1.0], [1.5]]), np.array([1.0, 1.0, -1.0])
+    path = reference.descend(X, y, 300, 12.0, reduction="sum", bias=False)[0][-64:, 0]
+    moves = np.diff(path)
+    assert np.any(moves[1:] * moves[:-1] > 0)
+    assert np.any(moves[1:] * moves[:-1] < 0)
+    with pytest.warns(fg.StabilityWarning):
+        run = fg.train(X, y, steps=300, lr=12.0, reduction="sum", bias=False, record=100)
+    assert run.regime.tolist() == ["smooth", "irregular", "irregular", "irregular"]
+
+
+def test_no_warning_of_what_was_not_recorded_or_is_stable():
+    X, y = two_labels_for_one_point(1)
+    options = {"steps": 10, "reduction": "sum", "bias": False, "w0": [0.1]}
+    fg.train(X, y, lr=3.9, **options)
+    fg.train(X, y, lr=6.0, watch_sharpness=False, **options)
