@@ -82,11 +82,15 @@ class Trajectory:
         Number of points of every data set.
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
-        stable where it is below 2. NaN if it was not watched.
+        stable where it is below 2. Computed to rounding for at most 16 columns, else to about
+        1e-3 and never above the true value. NaN if it was not watched.
     sharpness_mean : ndarray of float64, shape (R,)
-        The same at the mean of the last two iterates, which an oscillation cannot hide from.
+        The same at the mean of the last two iterates, from which an oscillation cannot hide, where
+        the last two updates point against each other; equal to `sharpness` elsewhere.
     regime : ndarray of str, shape (R,)
-        ``"smooth"``, ``"period-2"`` or ``"irregular"``.
+        How the last (up to) 64 updates turned: ``"smooth"`` if none points against the one before
+        it, ``"period-2"`` if each nearly reverses the one before it (cosine below -0.9),
+        ``"irregular"`` otherwise. ``"smooth"`` where there were fewer than two updates.
     w : ndarray of float64, shape (d,)
         The weights at the last recorded step.
     bias_final : float
