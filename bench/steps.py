@@ -60,14 +60,14 @@ class FastgrokSteps:
 
 
 def steps_for(take: Callable[[int], object], seconds: float) -> int:
-    """As many steps as take about `seconds`."""
-    steps = 1
+    """As many steps as take about `seconds`, and enough that starting up does not count."""
+    steps = 20
     while True:
         start = time.perf_counter()
         take(steps)
         elapsed = time.perf_counter() - start
-        if elapsed > 0.2 * seconds or steps > 10**8:
-            return max(1, round(steps * seconds / elapsed))
+        if elapsed > 0.2 * seconds:
+            return max(20, round(steps * seconds / elapsed))
         steps *= 4
 
 

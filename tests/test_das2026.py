@@ -138,6 +138,7 @@ class TestRules:
 
     def test_markdown_table(self):
         assert markdown_table(("a", "b"), [("1", "2")]) == "| a | b |\n|---|---|\n| 1 | 2 |"
+        assert "\\|b\\|" in markdown_table(("|b|",), [])
 
 
 class TestVerdicts:
@@ -170,6 +171,17 @@ class TestVerdicts:
         assert find(found, "Table 1, standard, eps_0 = 0:") is Outcome.DIFFERS
         assert find(found, "The concentrated set is classified perfectly") is Outcome.AGREES
         assert find(found, "Table 1's two values") is Outcome.DIFFERS
+
+    def test_points_on_the_margin_hide_a_delay_at_eps_0(self):
+        """As many as S(350,35) holds there: the training curve ends where the test curve does."""
+        held = synthetic(
+            steps=self.STEPS,
+            train=[0, 1000, 1900, 1965, 2000, 2000],
+            concentrated=[0, 1000, 1000, 1000, 2000, 2000],
+        )
+        found = outcomes(ensemble(held))
+        assert find(found, "Table 1, concentrated, eps_0 = 0:") is Outcome.DIFFERS
+        assert find(found, "Table 1's row concentrated, eps_0 = 0") is Outcome.AGREES
 
     def test_a_run_that_does_not(self):
         found = outcomes(ensemble(self.plain_run()))
@@ -214,6 +226,7 @@ class TestVerdicts:
         run = self.grokking_run()
         times = run.time("concentrated", 0.0)
         assert (times.t_train, times.t_test, times.zeta) == (400, 7_000_000, 17_500.0)
+        assert run.time("concentrated", 0.02).zeta == 700_000.0
         # 0.001 of 2000 are two points, so 1999 correct ones are enough.
         assert run.time("concentrated", 1e-3).t_train == 10
 
@@ -305,7 +318,7 @@ class TestFiles:
         folder, _ = written
         with (folder / "figure1-times.csv").open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        assert len(rows) == 4 * len(small.runs)  # two test sets, two eps
+        assert len(rows) == 6 * len(small.runs)  # two test sets, three eps
         row = next(r for r in rows if (r["test"], r["eps"]) == ("concentrated", "0.0"))
         assert (row["paper_t_train"], row["paper_t_test"]) == ("400", "7e6")
         times = small.runs[0].time("concentrated", 0.0)

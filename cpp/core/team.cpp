@@ -24,40 +24,58 @@ void relax() {
 
 }  // namespace
 
-void SpinBarrier::wait() {
-    const std::uint32_t generation = generation_.load(std::memory_order_relaxed);
-    if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        missing_.store(threads_, std::memory_order_relaxed);
-        generation_.store(generation + 1, std::memory_order_release);
-        generation_.notify_all();
-        return;
-    }
+void Meeting::wait_for_end(std::uint32_t round) {
     constexpr int kSpins = 2048;  // tens of microseconds
     for (int spin = 0; spin < kSpins; ++spin) {
-        if (generation_.load(std::memory_order_acquire) != generation) return;
+        if (round_.load(std::memory_order_acquire) != round) return;
         relax();
     }
-    generation_.wait(generation, std::memory_order_acquire);
+    round_.wait(round, std::memory_order_acquire);
+}
+
+Shares::Shares(std::size_t pieces, int members)
+    : members_(members), shares_(std::make_unique<Share[]>(static_cast<std::size_t>(members))) {
+    const auto count = static_cast<std::size_t>(members);
+    for (std::size_t i = 0; i < count; ++i) {
+        shares_[i].begin = pieces * i / count;
+        shares_[i].end = pieces * (i + 1) / count;
+    }
+    refill();
+}
+
+bool Shares::take(int member, std::size_t& piece) {
+    for (int k = 0; k < members_; ++k) {
+        Share& share = shares_[static_cast<std::size_t>((member + k) % members_)];
+        if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+        piece = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (piece < share.end) return true;
+    }
+    return false;
+}
+
+void Shares::refill() {
+    for (int i = 0; i < members_; ++i) {
+        Share& share = shares_[static_cast<std::size_t>(i)];
+        share.next.store(share.begin, std::memory_order_relaxed);
+    }
 }
 
 void run_team(int threads, void (*work)(const Member&, void*), void* context) {
     static const int registered = pthread_atfork(nullptr, nullptr, note_fork);
     static_cast<void>(registered);
     if (threads <= 1 || child_of_fork.load()) {
-        SpinBarrier alone(1);
-        work(Member{0, 1, alone}, context);
+        Meeting alone(1);
+        work(Member{0, alone}, context);
         return;
     }
     threads_started.store(true);
-    SpinBarrier* barrier = nullptr;
+    std::unique_ptr<Meeting> meeting;
 #pragma omp parallel num_threads(threads)
     {
-        // OpenMP may grant fewer threads than asked for, so the barrier is made inside.
 #pragma omp single
-        barrier = new SpinBarrier(omp_get_num_threads());
-        work(Member{omp_get_thread_num(), omp_get_num_threads(), *barrier}, context);
+        meeting = std::make_unique<Meeting>(omp_get_num_threads());
+        work(Member{omp_get_thread_num(), *meeting}, context);
     }
-    delete barrier;
 }
 
 }  // namespace fastgrok

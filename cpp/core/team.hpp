@@ -1,50 +1,78 @@
-// A team of OpenMP threads that works through many short phases without sleeping in between.
+// A team of OpenMP threads that works through many short rounds without sleeping in between.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace fastgrok {
 
-// A barrier for a few threads that meet every few microseconds: it spins, and goes to sleep only
-// after a long wait, as when another process has taken a core and the spinning would keep it from
-// the threads that are waited for.
-class SpinBarrier {
+// Where a few threads meet every few microseconds. The last one to arrive does what the round needs
+// done by one thread alone; the others spin, and go to sleep only after a long wait, as when
+// another process has taken a core and spinning would keep it from the threads that are waited for.
+class Meeting {
 public:
-    explicit SpinBarrier(int threads) : threads_(threads), missing_(threads) {}
+    explicit Meeting(int threads) : threads_(threads), missing_(threads) {}
 
-    void wait();
+    template <class Work>
+    void arrive(Work alone) {
+        const std::uint32_t round = round_.load(std::memory_order_relaxed);
+        if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            alone();
+            missing_.store(threads_, std::memory_order_relaxed);
+            round_.store(round + 1, std::memory_order_release);
+            round_.notify_all();
+        } else {
+            wait_for_end(round);
+        }
+    }
 
 private:
+    void wait_for_end(std::uint32_t round);
+
     const int threads_;
     alignas(64) std::atomic<int> missing_;
-    alignas(64) std::atomic<std::uint32_t> generation_{0};
+    alignas(64) std::atomic<std::uint32_t> round_{0};
 };
 
-// One member's view of the team while run_team is active.
+// Deals n pieces of work to the members of a team: each takes its own neighbouring pieces, round
+// after round the same and so from its own cache, and then what the others have not begun, so that
+// a member that has lost its core holds up the round by one piece at most.
+class Shares {
+public:
+    Shares(std::size_t pieces, int members);
+
+    // Gives `member` a piece that nobody has taken; false if there is none left.
+    bool take(int member, std::size_t& piece);
+
+    // Before the next round, by one thread alone.
+    void refill();
+
+private:
+    struct alignas(64) Share {
+        std::atomic<std::size_t> next;
+        std::size_t begin, end;
+    };
+    int members_;
+    std::unique_ptr<Share[]> shares_;
+};
+
+// One thread of a team.
 struct Member {
     int index;
-    int count;
-    SpinBarrier& barrier;
-
-    void wait() const {
-        if (count > 1) barrier.wait();
-    }
-    // This member's share [first, last) of n pieces, in order.
-    std::size_t first(std::size_t n) const { return n * index / count; }
-    std::size_t last(std::size_t n) const { return n * (index + 1) / count; }
+    Meeting& meeting;
 };
 
 // Calls work(const Member&) on `threads` threads at once, this one included; on fewer if OpenMP
-// grants fewer, and on this one alone in a child of fork(), where the threads of the parent do not
-// exist and libgomp would wait for them for ever. `work` must not throw.
+// grants fewer (Shares deals their pieces to the others), and on this one alone in a child of
+// fork(), where the threads of the parent do not exist and libgomp would wait for them for ever.
+// `work` must not throw.
 void run_team(int threads, void (*work)(const Member&, void*), void* context);
 
 template <class Work>
 void run_team(int threads, Work work) {
-    run_team(
-        threads, [](const Member& member, void* w) { (*static_cast<Work*>(w))(member); }, &work);
+    run_team(threads, [](const Member& me, void* w) { (*static_cast<Work*>(w))(me); }, &work);
 }
 
 }  // namespace fastgrok

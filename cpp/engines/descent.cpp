@@ -84,23 +84,21 @@ Descent::Status Descent::run(const Poll& poll) {
 }
 
 void Descent::take_steps(std::int64_t count) {
-    const std::size_t length = u_.size();
+    Shares shares(passes_.chunks(), passes_.threads());
     run_team(passes_.threads(), [&](const Member& me) {
-        const std::size_t chunks = passes_.chunks();
         for (std::int64_t s = 0; s < count && !diverged_; ++s) {
-            for (std::size_t c = me.first(chunks); c < me.last(chunks); ++c)
-                passes_.first_of_chunk(c, u_, options_.loss);
-            me.wait();
-            passes_.add_chunks(me.first(length), me.last(length), gradient_);
-            me.wait();
-            if (me.index == 0) update();
-            me.wait();
+            std::size_t chunk;
+            while (shares.take(me.index, chunk)) passes_.first_of_chunk(chunk, u_, options_.loss);
+            me.meeting.arrive([&] {
+                passes_.add_chunks(gradient_);
+                update();
+                shares.refill();
+            });
         }
     });
 }
 
 void Descent::update() {
-    if (!problem_->bias()) gradient_[problem_->layout().intercept] = 0.0;
     double dot = 0.0, square = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {

@@ -30,23 +30,22 @@ Passes::Passes(const Problem& problem, int threads)
 
 template <class Chunk>
 void Passes::for_chunks(Chunk work) {
+    Shares shares(chunks(), threads_);
     run_team(threads_, [&](const Member& me) {
-        for (std::size_t c = me.first(chunks()); c < me.last(chunks()); ++c) work(c);
+        std::size_t c;
+        while (shares.take(me.index, c)) work(c);
     });
 }
 
-void Passes::finish(Vector& out) const {
-    add_chunks(0, problem_.layout().length, out);
-    if (!problem_.bias()) out[problem_.layout().intercept] = 0.0;
-}
-
-void Passes::add_chunks(std::size_t from, std::size_t to, Vector& out) const {
+void Passes::add_chunks(Vector& out) const {
+    const std::size_t length = problem_.layout().length;
     const double* p = partials_.data();
-    std::copy(p + from, p + to, out.begin() + static_cast<std::ptrdiff_t>(from));
+    std::copy(p, p + length, out.begin());
     for (std::size_t c = 1; c < chunks(); ++c) {
         p += stride_;
-        for (std::size_t j = from; j < to; ++j) out[j] += p[j];
+        for (std::size_t j = 0; j < length; ++j) out[j] += p[j];
     }
+    if (!problem_.bias()) out[problem_.layout().intercept] = 0.0;
 }
 
 const Vector& Passes::margins(const Vector& u) {
@@ -88,7 +87,7 @@ void Passes::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss) {
 
 void Passes::first(const Vector& u, Loss loss, Vector& out) {
     for_chunks([&](std::size_t c) { first_of_chunk(c, u, loss); });
-    finish(out);
+    add_chunks(out);
 }
 
 void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {
@@ -103,7 +102,7 @@ void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
         problem_.visit_chunk(
             c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), partial(c)); });
     });
-    finish(out);
+    add_chunks(out);
 }
 
 }  // namespace fastgrok

@@ -40,13 +40,12 @@ public:
 
     // The pieces of `first`, for an engine that runs a team of its own over many steps.
     void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss);
-    void add_chunks(std::size_t from, std::size_t to, Vector& out) const;
+    void add_chunks(Vector& out) const;
 
 private:
     double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
     template <class Chunk>
     void for_chunks(Chunk work);
-    void finish(Vector& out) const;
 
     const Problem& problem_;
     int threads_;

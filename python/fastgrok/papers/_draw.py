@@ -72,7 +72,7 @@ def draws(
     for curve in curves:
         ax.plot(steps[later], curve[later], color=color, lw=0.5, alpha=0.45, zorder=zorder)
     median = np.median(np.stack(list(curves)), axis=0)
-    ax.plot(steps[later], median[later], color=color, lw=1.6, label=label, zorder=zorder + 0.5)
+    ax.plot(steps[later], median[later], color=color, lw=1.3, label=label, zorder=zorder + 0.5)
 
 
 def legend_below(figure: "Figure", order: Sequence[str]) -> None:

@@ -160,9 +160,11 @@ def spread(values: Sequence[float], write: Callable[[float], str] = number) -> s
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Make a Markdown table; every row is as long as the header."""
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
+    head, *body = (
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        for row in (header, *rows)
+    )
+    return "\n".join((head, "|" + "---|" * len(header), *body))
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> str:

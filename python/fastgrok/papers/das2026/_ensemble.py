@@ -12,7 +12,7 @@ from fastgrok import _checks, datasets
 from fastgrok.datasets import Dataset
 from fastgrok.errors import Interrupted
 from fastgrok.papers._runs import JobsInterrupted, Report, run_jobs
-from fastgrok.papers.das2026._setting import DIM, TABLE_1, TEST_SETS, Variant
+from fastgrok.papers.das2026._setting import DIM, EPSILONS, TEST_SETS, Variant
 from fastgrok.training import StabilityWarning, train
 from fastgrok.trajectory import Phases, Trajectory
 
@@ -204,7 +204,7 @@ def _summarise(
 ) -> Run:
     times = []
     for test in TEST_SETS:
-        for eps in sorted({row.eps for row in TABLE_1}):
+        for eps in EPSILONS:
             found = trajectory.grokking(test, eps)
             times.append(
                 Times(

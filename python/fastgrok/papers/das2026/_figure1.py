@@ -11,8 +11,9 @@ from fastgrok.papers._catalogue import Output, Settings, Stopped
 from fastgrok.papers._report import write_csv
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._ensemble import Ensemble, EnsembleInterrupted, train_ensemble
-from fastgrok.papers.das2026._figure1_claims import judge_figure1, report_figure1
+from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
+from fastgrok.papers.das2026._figure1_report import report_figure1
 from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._tables import as_arrays, record_rows, time_rows
 

@@ -105,15 +105,12 @@ def _curves(ax: "Axes", data: Ensemble, variant: Variant, name: str, wrong: bool
 def _stated_times(ax: "Axes", test: str) -> None:
     """Mark the paper's times at eps_0 = 0 by dashed lines in the colours of their curves."""
     row = next(row for row in setting.TABLE_1 if (row.test, row.eps) == (test, 0.0))
-    for stated, name, symbol in ((row.t_train, "train", "tr"), (row.t_test, test, "te")):
-        ax.axvline(
-            stated.value,
-            color=_COLORS[name],
-            lw=0.9,
-            ls=(0, (2, 2)),
-            zorder=1.5,
-            label=f"paper's $T_{{{symbol}}}(0)$",
-        )
+    for stated, name, label in (
+        (row.t_train, "train", "paper's $T_{tr}(0)$ and $T_{te}(0)$, colour as their curve"),
+        (row.t_test, test, None),
+    ):
+        color = _COLORS[name]
+        ax.axvline(stated.value, color=color, lw=0.9, ls=(0, (2, 2)), zorder=1.5, label=label)
 
 
 def _headline(data: Ensemble, what: str) -> str:

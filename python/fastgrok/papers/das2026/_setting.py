@@ -52,6 +52,13 @@ TABLE_1 = (
     TableRow("concentrated", 1e-3, Stated(10.0, "<="), Stated(1e6), Stated(1.75e4, ">=")),
 )
 
+#: More than the share of points that S(350,35) puts on the margin of the smaller class (1.75 %).
+#: They are right only once the concentrated set is, so below it a delay cannot be seen.
+EPS_BEYOND_MARGIN = 0.02
+
+#: Every eps_0 at which times are read.
+EPSILONS = (*sorted({row.eps for row in TABLE_1}), EPS_BEYOND_MARGIN)
+
 #: Ends of the first two phases that the paper names for the setting of Figure 1, in steps.
 PHASE_1_END = Stated(5e3)
 PHASE_2_END = Stated(5e4)
