@@ -169,8 +169,8 @@ def test_help_lists_what_is_offered(capsys):
 def test_the_readme_runs(tmp_path, monkeypatch, capsys):
     """Its Python, in order; its two commands are there word for word."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "    pip install '.[plot]' && fastgrok reproduce das2026 --quick\n" in text
-    assert "    pip install '.[test]' && pytest\n" in text
+    assert "\npip install '.[plot]' && fastgrok reproduce das2026 --quick\n" in text
+    assert "\npip install '.[test]' && pytest\n" in text
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -196,3 +196,13 @@ def test_bad_options():
         fg.accuracy([[1.0]], [1], [1.0], tie="right")
     with pytest.raises(ValueError, match="w must not be empty"):
         fg.hyperplane_distance([], 1.0)
+
+
+def test_magnitudes_that_no_common_scale_fits() -> None:
+    """Weights 300 decades apart: what is small for one column decides in another."""
+    assert fg.accuracy([[0.0]], [1], [1e10], 5e-324) == 1.0
+    assert fg.accuracy([[0.0, 1e300]], [1], [1e200, 1e-300]) == 1.0
+    np.testing.assert_allclose(
+        fg.margins([[0.0, 1e200]], [1], [1e300, 1.2345e-20]), [1.2345e-120], rtol=1e-14
+    )
+    np.testing.assert_allclose(fg.margins([[1e300, 1e300]], [1], [1e300, 1e300]), [2**0.5 * 1e300])

@@ -89,3 +89,24 @@ def test_no_warning_of_what_was_not_recorded_or_is_stable():
     options = {"steps": 10, "reduction": "sum", "bias": False, "w0": [0.1]}
     fg.train(X, y, lr=3.9, **options)
     fg.train(X, y, lr=6.0, watch_sharpness=False, **options)
+
+
+def test_sharpness_finds_another_top_eigenvector_than_before() -> None:
+    """The first axis dominates at the start and decays; the others then do, orthogonal to it."""
+    for dim in (2, 20):
+        X = np.zeros((3, dim))
+        X[0, 0] = 1.0
+        X[1:, 1] = 0.2
+        run = fg.train(X, [1, 1, -1], steps=5000, lr=1.0, bias=False, record=2500)
+        np.testing.assert_allclose(run.sharpness[1:], 0.25 * 2 * 0.2**2 / 3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1e-82, 1.0, 1e90])
+def test_regime_does_not_depend_on_units(scale: float) -> None:
+    """Rows times s, weights over s: the same orbit of period 2, whose squares leave the range."""
+    X, y = two_labels_for_one_point(1)
+    run = fg.train(
+        X * scale, y, steps=400, lr=6.0 / scale**2, reduction="sum", bias=False, w0=[0.1 / scale],
+        record=[0, 100, 400], watch_sharpness=False,
+    )  # fmt: skip
+    assert run.regime.tolist() == ["smooth", "period-2", "period-2"]

@@ -8,6 +8,8 @@ namespace fastgrok {
 
 class Partition {
 public:
+    static constexpr std::size_t kMostChunks = 64;
+
     // `units` are rows, or blocks of 16 packed rows; `work` the number of matrix entries.
     Partition(std::size_t units, std::size_t work) : units_(units) {
         while (count_ < kMostChunks && 2 * count_ <= units && work >= 2 * count_ * kLeastWork)
@@ -22,7 +24,7 @@ public:
 private:
     // A chunk of 2^15 doubles takes about 10 us, many times the cost of handing a step to a thread;
     // a problem of less than four such chunks is not worth a second thread.
-    static constexpr std::size_t kMostChunks = 64, kFewestChunks = 4, kLeastWork = 1u << 15;
+    static constexpr std::size_t kFewestChunks = 4, kLeastWork = 1u << 15;
 
     std::size_t units_;
     std::size_t count_ = 1;

@@ -5,8 +5,6 @@
 namespace fastgrok {
 namespace {
 
-constexpr std::size_t kLanes = 16, kMostPackedCols = 16;
-
 bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
 }

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "core/partition.hpp"
-#include "core/types.hpp"
-#include "kernels/kernels.hpp"
+#include "core/rows.hpp"
 
 namespace fastgrok {
 
@@ -37,7 +36,7 @@ public:
         const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
         const std::size_t cols = layout_.cols;
         if (!packed_.empty()) {
-            use(PackedRows{packed_.data() + begin * 16 * (cols + 1), end - begin, cols});
+            use(PackedRows{packed_.data() + begin * kLanes * (cols + 1), end - begin, cols});
         } else if (const auto* x64 = std::get_if<const double*>(&x_)) {
             use(PlainRows<double>{*x64 + begin * cols, y_ + begin, end - begin, cols});
         } else {

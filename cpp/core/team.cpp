@@ -3,16 +3,16 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace fastgrok {
 namespace {
 
-std::atomic<bool> threads_started{false};
 std::atomic<bool> child_of_fork{false};
 
-// A child inherits libgomp's idea of a pool of threads, but not the threads.
-void note_fork() {
-    if (threads_started.load()) child_of_fork.store(true);
-}
+// Registered when the module is loaded, whoever uses OpenMP in the parent: libgomp is shared.
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { child_of_fork.store(true); });
 
 void relax() {
 #if defined(__x86_64__)
@@ -60,15 +60,18 @@ void Shares::refill() {
     }
 }
 
+int usable_threads(int threads) {
+    if (threads <= 1 || child_of_fork.load()) return 1;
+    return std::min(threads, omp_get_thread_limit());
+}
+
 void run_team(int threads, void (*work)(const Member&, void*), void* context) {
-    static const int registered = pthread_atfork(nullptr, nullptr, note_fork);
-    static_cast<void>(registered);
-    if (threads <= 1 || child_of_fork.load()) {
+    threads = usable_threads(threads);
+    if (threads == 1) {
         Meeting alone(1);
         work(Member{0, alone}, context);
         return;
     }
-    threads_started.store(true);
     std::unique_ptr<Meeting> meeting;
 #pragma omp parallel num_threads(threads)
     {

@@ -64,6 +64,10 @@ struct Member {
     Meeting& meeting;
 };
 
+// How many threads a team can have that is asked for this many: in a child of fork() this one
+// alone, because the parent's threads do not exist there and libgomp would wait for them for ever.
+int usable_threads(int threads);
+
 // Calls work(const Member&) on `threads` threads at once, this one included; on fewer if OpenMP
 // grants fewer (Shares deals their pieces to the others), and on this one alone in a child of
 // fork(), where the threads of the parent do not exist and libgomp would wait for them for ever.

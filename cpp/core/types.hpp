@@ -1,4 +1,4 @@
-// Plain types shared by all floors.
+// Plain types and the constants of the layout, shared by all floors.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,13 @@ namespace fastgrok {
 
 enum class Loss { logistic, exponential };
 
+// Every sum runs in 16 lanes whatever the register width: that is what makes the instruction sets
+// agree to the last bit. Lanes run over rows where there are at most 16 columns, else over columns.
+inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kMostPackedCols = 16;
+
 // Where the entries of a parameter vector (w, b) lie. Rows that are swept by columns want w padded
-// with zeros to whole groups of 16, packed rows want no padding; the intercept follows in either
+// with zeros to whole groups of lanes, packed rows want no padding; the intercept follows in either
 // case.
 struct Layout {
     std::size_t cols = 0;       // d

@@ -76,6 +76,8 @@ struct Tridiagonal {
     }
 };
 
+constexpr double kGenericShare = 0.03;
+
 }  // namespace
 
 double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
@@ -88,7 +90,13 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tole
 
     Vector weights;
     passes.curvature_weights(u, loss, weights);
-    Vector start = direction.empty() ? generic_direction(problem) : direction;
+    // What was the top eigenvector may still be one of others: a generic share leads away from it.
+    Vector start = generic_direction(problem);
+    normalize(start);
+    if (!direction.empty()) {
+        for (double& x : start) x *= kGenericShare;
+        add_multiple(start, 1.0, direction);
+    }
     if (!normalize(start)) return std::numeric_limits<double>::quiet_NaN();
 
     std::vector<Vector> basis{start};

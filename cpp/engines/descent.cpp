@@ -121,10 +121,9 @@ void Descent::update() {
 }
 
 void Descent::Turns::add(double dot, double square, double last_square) {
-    const bool back = dot < 0.0;
-    backward = backward << 1 | static_cast<std::uint64_t>(back);
-    reversed =
-        reversed << 1 | static_cast<std::uint64_t>(back && dot * dot > 0.81 * square * last_square);
+    const double reversal = -0.9 * std::sqrt(square) * std::sqrt(last_square);
+    backward = backward << 1 | static_cast<std::uint64_t>(dot < 0.0);
+    reversed = reversed << 1 | static_cast<std::uint64_t>(dot < 0.0 && dot < reversal);
     if (seen < 64) ++seen;
 }
 
@@ -135,7 +134,8 @@ Regime Descent::Turns::regime() const {
 }
 
 void Descent::record(const std::function<void()>& between_passes) {
-    // Everything that may throw comes first, so that a record is either complete or not there.
+    // What may throw comes before the records are touched, so that a record is complete or not
+    // there.
     std::vector<Evaluation> evaluations;
     const auto evaluate = [&](Passes& passes) {
         // All evaluation sets have the columns of the training set, and so its layout.
@@ -153,7 +153,7 @@ void Descent::record(const std::function<void()>& between_passes) {
         // together may cost kFreePasses and a quarter of the steps, beyond which a record gets
         // kFewestPasses: what one leaves undone the next goes on with.
         constexpr std::int64_t kFreePasses = 200, kFewestPasses = 4, kMostPasses = 40;
-        const bool few = problem_->layout().cols <= 16;
+        const bool few = problem_->layout().cols <= kMostPackedCols;
         const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
         const int most =
             static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
@@ -177,24 +177,39 @@ void Descent::record(const std::function<void()>& between_passes) {
     std::swap(top_direction_mean_, top_mean);
     sharpness_passes_ += spent;
 
-    const std::size_t cols = problem_->layout().cols;
-    const double b = u_[problem_->layout().intercept];
-    for (const Evaluation& e : evaluations) {
-        records_.loss_sum.push_back(e.loss_sum);
-        records_.correct.push_back(e.correct);
-    }
-    records_.sharpness.push_back(sharpness);
-    records_.sharpness_mean.push_back(sharpness_mean);
-    records_.regime.push_back(static_cast<std::int8_t>(turns_.regime()));
-    records_.b.push_back(b);
-    records_.norm_w.push_back(norm(u_.data(), cols));
-    if (options_.keep_weights) {
-        records_.weights.insert(records_.weights.end(), u_.begin(),
-                                u_.begin() + static_cast<std::ptrdiff_t>(cols));
-        records_.weights.push_back(b);
-    }
-    records_.steps.push_back(step_);
     records_.last_parameters = u_;
+    try {
+        for (const Evaluation& e : evaluations) {
+            records_.loss_sum.push_back(e.loss_sum);
+            records_.correct.push_back(e.correct);
+        }
+        records_.sharpness.push_back(sharpness);
+        records_.sharpness_mean.push_back(sharpness_mean);
+        records_.regime.push_back(static_cast<std::int8_t>(turns_.regime()));
+        records_.b.push_back(u_[problem_->layout().intercept]);
+        records_.norm_w.push_back(norm(u_.data(), problem_->layout().cols));
+        if (options_.keep_weights) append_weights();
+        records_.steps.push_back(step_);
+    } catch (...) {  // out of memory: the records so far stay whole
+        records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
+        throw;
+    }
+}
+
+void Descent::append_weights() {
+    const Layout& layout = problem_->layout();
+    records_.weights.insert(records_.weights.end(), u_.begin(),
+                            u_.begin() + static_cast<std::ptrdiff_t>(layout.cols));
+    records_.weights.push_back(u_[layout.intercept]);
+}
+
+void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
+    loss_sum.resize(count * sets);
+    correct.resize(count * sets);
+    for (std::vector<double>* column : {&b, &norm_w, &sharpness, &sharpness_mean})
+        column->resize(count);
+    regime.resize(count);
+    if (weights.size() > count * parameters) weights.resize(count * parameters);
 }
 
 }  // namespace fastgrok

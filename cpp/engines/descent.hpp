@@ -29,6 +29,9 @@ struct Records {
     std::vector<double> b, norm_w, loss_sum, sharpness, sharpness_mean, weights;
     std::vector<std::int8_t> regime;
     Vector last_parameters;  // at the last record, or at the start
+
+    // Cuts every column to `count` records.
+    void truncate(std::size_t count, std::size_t sets, std::size_t parameters);
 };
 
 class Descent {
@@ -67,6 +70,7 @@ private:
     void take_steps(std::int64_t count);
     void update();
     void record(const std::function<void()>& between_passes);
+    void append_weights();
 
     std::shared_ptr<const Problem> problem_;
     std::vector<std::shared_ptr<const Problem>> evals_;

@@ -6,8 +6,6 @@
 namespace fastgrok {
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
 // Picks the kernels for the storage of a chunk.
 inline const Kernels::Packed& kernels_for(const PackedRows&) {
     return kernels().packed;
@@ -23,7 +21,8 @@ inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
 
 Passes::Passes(const Problem& problem, int threads)
     : problem_(problem),
-      threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
+      threads_(
+          std::min<int>(usable_threads(threads), static_cast<int>(problem.partition().count()))),
       // Whole cache lines apart, so that two threads never write to the same one.
       stride_((problem.layout().length + 7) / 8 * 8),
       partials_(stride_ * problem.partition().count(), 0.0) {}
@@ -60,8 +59,8 @@ const Vector& Passes::margins(const Vector& u) {
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     const double* m = margins(u).data();
     const double* y = problem_.labels();
-    double sums[64];
-    std::int64_t counts[64];
+    double sums[Partition::kMostChunks];
+    std::int64_t counts[Partition::kMostChunks];
     for_chunks([&](std::size_t c) {
         const std::size_t begin = problem_.first_row(c);
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());

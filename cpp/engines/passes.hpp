@@ -6,6 +6,7 @@
 
 #include "core/problem.hpp"
 #include "core/team.hpp"
+#include "kernels/kernels.hpp"
 
 namespace fastgrok {
 

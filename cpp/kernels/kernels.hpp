@@ -1,30 +1,10 @@
 // The table of hot passes, one per instruction set. Pointers and sizes only: a kernel allocates
 // nothing, starts no thread and knows neither steps nor Python.
-//
-// Two storages. *Packed* rows (d <= 16) lie in blocks of 16 rows, column after column inside a
-// block, already multiplied by their label, with the label itself as the last column (the bias
-// feature): the 16 lanes run over the rows. Unused rows of the last block are zero. *Plain* rows
-// lie one after the other as the caller gave them, float64 or float32; the lanes run over the
-// columns.
 #pragma once
 
-#include "core/types.hpp"
+#include "core/rows.hpp"
 
 namespace fastgrok {
-
-struct PackedRows {
-    const double* blocks = nullptr;  // block-major: 16 * (cols + 1) doubles a block
-    std::size_t count = 0;           // blocks
-    std::size_t cols = 0;
-};
-
-template <class Real>
-struct PlainRows {
-    const Real* x = nullptr;  // row-major, `cols` apart
-    const double* y = nullptr;
-    std::size_t count = 0;  // rows
-    std::size_t cols = 0;
-};
 
 struct Kernels {
     const char* name;

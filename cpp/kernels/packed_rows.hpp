@@ -11,7 +11,6 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-constexpr std::size_t kMostPackedCols = 16;
 constexpr std::size_t kBlocksAtOnce = 8;
 // Columns whose lane sums fit into the registers together.
 constexpr int kColumnsAtOnce = kAccumulators / kGroups;

@@ -1,22 +1,25 @@
 // One vector type for all instruction sets. Each build of the kernels sees exactly one of the
 // headers below; all of them offer the same names, so that a kernel is written once:
 //
+// clang-format off
 //   Vec, kWidth                     a register of doubles and how many it holds (2, 4 or 8)
 //   kRowsAtOnce                     rows whose 16 lane sums fit in the registers together
 //   kAccumulators                   registers that sums may take beside a few operands
 //   load, load_tail, store, set1    float sources are widened; load_tail reads n < kWidth, rest 0
-//   + - * /  fma(a, b, c)           a * b + c, rounded once (twice on v2, which has no FMA)
-//   max_keep_nan(a, b)              max, and b where b is NaN
-//   abs, negate_abs                 |x|, -|x|
+//   + - * /, fma(a, b, c)           a * b + c, rounded once (twice on v2, which has no FMA)
+//   max_keep_nan, min_keep_nan      of (a, b): b where either is NaN
+//   negate_abs                      -|x|
 //   select_negative(m, a, b)        a where the sign bit of m is set, else b
 //   select_greater(x, y, a, b)      a where x > y, else b (also for NaN)
-//   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then
-//   infinity split_power(t, s, r)            t = 1.5 * 2^52 + 2046 + k: s * r = 2^k with both
-//   factors normal
+//   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then infinity
+//   split_power(t, s, r)            t = 1.5 * 2^52 + 2046 + k: s * r = 2^k with both factors normal
+// clang-format on
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "core/types.hpp"
 
 #if defined(FASTGROK_SIMD_v4)
 #include "kernels/simd_avx512.hpp"
@@ -33,10 +36,8 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// Every sum over columns, and over rows when they are packed, runs in 16 lanes whatever the
-// register width: that is what makes the instruction sets agree to the last bit.
-constexpr int kLanes = 16;
-constexpr int kGroups = kLanes / kWidth;
+// Registers that hold the 16 lanes.
+constexpr int kGroups = static_cast<int>(kLanes) / kWidth;
 
 // Adds 16 lanes in one fixed order: 16 -> 8 -> 4 -> 2 -> 1.
 inline double add_lanes(const double* lane) {

@@ -226,7 +226,7 @@ def threads(value: object) -> int:
 
 def records(value: object, steps: int) -> NDArray[np.int64]:
     """Check a stride or an increasing array of step numbers; the result always ends at `steps`."""
-    if np.ndim(value) == 0:  # type: ignore[arg-type]
+    if not isinstance(value, list | tuple) and np.ndim(value) == 0:  # type: ignore[arg-type]
         stride = whole("record", value)
         if steps // stride > MAX_RECORDS:
             raise ValueError(

@@ -130,9 +130,13 @@ class Dataset:
         TypeError
             If `params` holds something that JSON can't.
         """
+        arrays = {"y": self.y, "support": self.support}
+        if self.w_true is not None:
+            arrays["w_true"] = self.w_true
         meta = {
             "format": _FORMAT,
             "version": _VERSION,
+            "members": [f"{name}.npy" for name in ("X", *arrays)] + ["meta.json"],
             "gamma": self.gamma,
             "params": self.params,
         }
@@ -140,9 +144,6 @@ class Dataset:
             text = json.dumps(meta, indent=1)
         except (TypeError, ValueError) as error:
             raise TypeError(f"params must hold JSON values: {error}") from error
-        arrays = {"y": self.y, "support": self.support}
-        if self.w_true is not None:
-            arrays["w_true"] = self.w_true
 
         def write(file: IO[bytes]) -> None:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -219,7 +220,7 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
     """Return the fields of the data set in an open file."""
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
-        if "meta.json" not in names or "X.npy" not in names:
+        if "meta.json" not in names:
             raise ValueError(f"its members are {_checks.show(names)}")
         meta = json.loads(archive.read("meta.json"))
         if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
@@ -228,6 +229,9 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
             raise ValueError(
                 f"its format has version {meta['version']!r}, this fastgrok reads {_VERSION}"
             )
+        # A zip's directory has no checksum of its own: a changed name would hide an array.
+        if sorted(names) != sorted(meta["members"]):
+            raise ValueError(f"its members are {_checks.show(names)}")
         fields = {"gamma": meta["gamma"], "params": meta["params"]}
         for name in ("y", "support", "w_true"):
             if f"{name}.npy" in names:

@@ -71,16 +71,17 @@ def save(run: Trajectory, path: str | os.PathLike[str]) -> None:
         },
         "params": run.params,
     }
-    try:
-        text = json.dumps(header)
-    except TypeError as error:
-        raise TypeError(f"params must hold plain numbers, strings and booleans: {error}") from error
     arrays = {name: getattr(run, name) for name in _PLAIN}
     arrays["bias_final"] = np.float64(run.bias_final)
     arrays["losses"] = np.stack(list(run.losses.values()))
     arrays["counts"] = np.stack(list(run.counts.values()))
     if run.weights is not None:
         arrays["weights"] = run.weights
+    header["arrays"] = sorted(arrays)
+    try:
+        text = json.dumps(header)
+    except TypeError as error:
+        raise TypeError(f"params must hold plain numbers, strings and booleans: {error}") from error
     raw = np.frombuffer(text.encode(), dtype=np.uint8)
     write_atomically(path, lambda file: np.savez(file, header=raw, **arrays))
 
@@ -132,6 +133,9 @@ def _fields(
     arrays: dict[str, Any],
     engine_report: Callable[..., EngineReport],
 ) -> dict[str, Any]:
+    # A zip's directory has no checksum of its own: a changed name would hide an array.
+    if sorted(arrays) != header["arrays"]:
+        raise ValueError(f"its arrays are {sorted(arrays)}")
     for name, array in arrays.items():
         if name in _DTYPES and array.dtype != _DTYPES[name]:
             raise ValueError(f"{name} has dtype {array.dtype}, expected {_DTYPES[name]}")

@@ -21,6 +21,18 @@ def _scaled(w: F64, b: float, exponent: int) -> tuple[F64, float]:
         return np.ldexp(w, -exponent), float(np.ldexp(b, -exponent))
 
 
+def _margins_in_range(problem: Problem, w: F64, b: float, threads: int) -> tuple[F64, int]:
+    """Margins y (w . x + b) over 2**e, and e, with which they stay in float64's range."""
+    size = _exponent(np.abs(w).max(), abs(b))
+    exponent = min(size, 0)  # scaling small weights up is exact
+    values = problem.margins(*_scaled(w, b, exponent), threads)
+    if not np.isfinite(values).all():
+        # Scaling down may lose weights so small that they don't matter beside what overflowed.
+        exponent = size + len(w).bit_length() + 1
+        values = problem.margins(*_scaled(w, b, exponent), threads)
+    return values, exponent
+
+
 def margins(
     X: ArrayLike,
     y: ArrayLike,
@@ -72,8 +84,12 @@ def margins(
         return problem.margins(weights, bias, count)
     if not weights.any():
         raise ValueError("w = 0 has no geometric margins; use normalized=False")
-    weights, bias = _scaled(weights, bias, _exponent(np.abs(weights).max()))
-    return problem.margins(weights, bias, count) / np.linalg.norm(weights)
+    values, exponent = _margins_in_range(problem, weights, bias, count)
+    own = _exponent(np.abs(weights).max())
+    norm = np.linalg.norm(_scaled(weights, 0.0, own)[0])
+    with np.errstate(over="ignore", under="ignore"):
+        normalized_margins: F64 = np.ldexp(values / norm, exponent - own)
+    return normalized_margins
 
 
 def accuracy(
@@ -121,9 +137,10 @@ def accuracy(
     bias = _checks.real("b", b)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
-    # A positive factor leaves every sign alone, and keeps the products in range.
-    weights, bias = _scaled(weights, bias, _exponent(np.abs(weights).max(), abs(bias)))
-    correct = Problem(rows, signs, True).evaluate(weights, bias, "logistic", negative, count)[1]
+    values, _ = _margins_in_range(Problem(rows, signs, True), weights, bias, count)
+    correct = np.count_nonzero(values > 0.0)
+    if negative:
+        correct += np.count_nonzero((values == 0.0) & (signs < 0.0))
     return correct / len(rows)
 
 

@@ -19,6 +19,7 @@ from fastgrok.trajectory import EngineReport, Trajectory
 LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
+MAX_PER_DECADE = 10**6
 REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 
@@ -35,7 +36,8 @@ def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
     steps : int or integral float
         Last step number, at least 1; any float64, such as 1e60, is allowed.
     per_decade : int, default 40
-        Numbers per factor of 10, before rounding to integers and dropping repeated ones.
+        Numbers per factor of 10, at most 10**6, before rounding to integers and dropping repeated
+        ones.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
     array([  0,   1,   2,   5,  10,  22,  46, 100])
     """
     last = _checks.whole("steps", steps, maximum=int(np.finfo(np.float64).max))
-    density = _checks.whole("per_decade", per_decade)
+    density = _checks.whole("per_decade", per_decade, maximum=MAX_PER_DECADE)
     exponents = np.arange(math.floor(math.log10(last) * density) + 1) / density
     numbers = np.concatenate(([0.0], np.rint(10.0**exponents)))
     numbers = np.append(numbers[numbers < last], float(last))

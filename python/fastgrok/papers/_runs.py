@@ -14,7 +14,7 @@ T = TypeVar("T")
 Report = Callable[[int], None]
 Job = Callable[[Report], T]
 
-_REFRESH_SECONDS = 0.2
+_REFRESH_SECONDS = 0.1
 
 
 class JobsInterrupted(KeyboardInterrupt, Generic[T]):

@@ -119,5 +119,5 @@ def _headline(data: Ensemble, what: str) -> str:
     draws = len({run.seed for run in data.runs})
     return (
         f"d = 2, D({plus},{minus}), $\\gamma$ = {used['gamma']:g}, $\\eta$ = {used['lr']:g}, "
-        f"{what}; {draws} draws, median thick"
+        f"{what}; {draws} draw{'s' if draws > 1 else ''}, median thick"
     )

@@ -1,0 +1,25 @@
+// The two storages of rows. Pointers and sizes only.
+#pragma once
+
+#include "core/types.hpp"
+
+namespace fastgrok {
+
+// Blocks of 16 rows, column after column inside a block, already multiplied by their label, with
+// the label itself as the last column (the bias feature). Unused rows of the last block are zero.
+struct PackedRows {
+    const double* blocks = nullptr;  // 16 * (cols + 1) doubles a block
+    std::size_t count = 0;           // blocks
+    std::size_t cols = 0;
+};
+
+// One row after the other as the caller gave them, float64 or float32.
+template <class Real>
+struct PlainRows {
+    const Real* x = nullptr;  // row-major, `cols` apart
+    const double* y = nullptr;
+    std::size_t count = 0;  // rows
+    std::size_t cols = 0;
+};
+
+}  // namespace fastgrok
