@@ -1,8 +1,8 @@
 """Time of one exact descent step beside plain NumPy's, in one run.
 
 The two sides take turns, each turn long enough to measure; what is printed is the median of the
-turns and the ratio of the medians. Before that both sides must agree on the weights after 200 steps.
-With --run the time of 10^7 steps with the default records and two evaluation sets follows.
+turns and the ratio of the medians. Before that both sides must agree on the weights after 200
+steps. With --run the time of 10^7 steps with the default records and two evaluation sets follows.
 
     python bench/steps.py [--turns 15] [--threads 1 2] [--seconds 0.2]
 """

@@ -190,7 +190,7 @@ def archive_of(**arrays):
         ("version 2, this fastgrok reads 1", lambda: rewritten(change_meta(version=2))),
         ("gamma must be a real number", lambda: rewritten(change_meta(gamma="wide"))),
         ("params must be a dict", lambda: rewritten(change_meta(params=3))),
-        ("'y'", lambda: rewritten(lambda members: members.pop("y.npy"))),
+        ("its members are", lambda: rewritten(lambda members: members.pop("y.npy"))),
         ("one label a row", lambda: rewritten(change_member("y.npy", npy(np.ones(3))))),
         ("labels", lambda: rewritten(change_member("y.npy", npy(np.zeros(11))))),
         ("2 dimensions", lambda: rewritten(change_member("X.npy", npy(np.ones(11))))),

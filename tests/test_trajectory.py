@@ -303,7 +303,11 @@ def rewritten(path, change):
         (lambda h, a: h["sizes"].update(more=1), "not a complete trajectory"),
         (lambda h, a: a.pop("b"), "not a complete trajectory"),
         (lambda h, a: a.update(b=a["b"][:-1]), "b has shape"),
-        (lambda h, a: a.update(weights=np.zeros((4, 7))), "weights has shape"),
+        (lambda h, a: a.update(weights=np.zeros((4, 7))), "its arrays are"),
+        (
+            lambda h, a: (h["arrays"].append("weights"), a.update(weights=np.zeros((4, 7)))),
+            "weights has shape",
+        ),
         (lambda h, a: a.update(b=a["b"].astype(np.float32)), "b has dtype float32"),
         (lambda h, a: a.update(bias_final=np.zeros(2)), "not a complete trajectory"),
     ],
