@@ -92,6 +92,7 @@ py::dict state_of(const Descent& self) {
                                                        static_cast<std::uint64_t>(s.turns.seen)});
     out["top_direction"] = to_array(s.top_direction);
     out["top_direction_mean"] = to_array(s.top_direction_mean);
+    out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
     return out;
 }
 
@@ -123,6 +124,7 @@ void restore(Descent& self, const py::dict& state) {
     s.turns = {turns[0], turns[1], static_cast<int>(turns[2])};
     s.top_direction = values_of<double>(state, "top_direction");
     s.top_direction_mean = values_of<double>(state, "top_direction_mean");
+    s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
     Records r;
     r.steps = values_of<std::int64_t>(state, "steps");
     r.correct = values_of<std::int64_t>(state, "correct");

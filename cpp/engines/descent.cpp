@@ -200,7 +200,14 @@ void Descent::record(const std::function<void()>& between_passes) {
 }
 
 DescentState Descent::state() const {
-    return {step_, u_, update_, update_square_, turns_, top_direction_, top_direction_mean_};
+    return {step_,
+            u_,
+            update_,
+            update_square_,
+            turns_,
+            top_direction_,
+            top_direction_mean_,
+            sharpness_passes_};
 }
 
 void Descent::restore(DescentState state, Records records) {
@@ -212,9 +219,9 @@ void Descent::restore(DescentState state, Records records) {
     turns_ = state.turns;
     top_direction_ = std::move(state.top_direction);
     top_direction_mean_ = std::move(state.top_direction_mean);
+    sharpness_passes_ = state.sharpness_passes;
     records_ = std::move(records);
     next_record_ = records_.steps.size();
-    last_record_step_ = next_record_ == 0 ? 0 : records_.steps.back();
     diverged_ = false;
 }
 
@@ -230,6 +237,7 @@ void Descent::check(const DescentState& state, const Records& records) const {
     for (const Vector* direction : {&state.top_direction, &state.top_direction_mean})
         require(direction->empty() || direction->size() == length,
                 "a direction needs the length of the parameters");
+    require(state.sharpness_passes >= 0, "a number of passes is not negative");
     require(state.turns.seen >= 0 && state.turns.seen <= 64, "at most 64 turns are remembered");
 
     require(count <= record_steps_.size() &&

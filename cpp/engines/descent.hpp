@@ -46,6 +46,7 @@ struct DescentState {
     double update_square = 0.0;
     Turns turns;
     Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
+    std::int64_t sharpness_passes = 0;         // spent so far
 };
 
 class Descent {

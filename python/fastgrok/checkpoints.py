@@ -145,8 +145,8 @@ class Checkpoint:
         """
         if os.path.exists(self.path):
             self._restore(descent, records)
+        _storage.remove_leftovers(self.path)
         if not self.finished:
-            _storage.remove_leftovers(self.path)
             self.write(descent)
 
     def write_if_due(self, descent: _core.Descent) -> bool:
@@ -200,11 +200,15 @@ class Checkpoint:
             raise self._refusal("is not a file")
         try:
             with open(self.path, "rb") as file:
-                return self._parse(file)
+                self._check(file)
+                header = json.loads(np.load(file, allow_pickle=False).tobytes())
+                state = {name: np.load(file, allow_pickle=False) for name in header["arrays"]}
         except OSError as error:
             raise self._refusal(f"cannot be read: {error.strerror or error}") from error
+        return header, state
 
-    def _parse(self, file: IO[bytes]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _check(self, file: IO[bytes]) -> None:
+        """Refuse what is not whole, and leave a file that is at the start of its arrays."""
         name, _, version = file.readline(_LONGEST_FIRST_LINE).rstrip(b"\n").partition(b" ")
         if name != FORMAT:
             raise self._refusal("is not a fastgrok checkpoint, and is left as it is")
@@ -221,8 +225,6 @@ class Checkpoint:
         if digest.digest() != expected:
             raise self._refusal("is damaged: its checksum is wrong; remove it to start anew")
         file.seek(start)
-        header = json.loads(np.load(file, allow_pickle=False).tobytes())
-        return header, {name: np.load(file, allow_pickle=False) for name in header["arrays"]}
 
     def _refusal(self, what: str) -> CheckpointError:
         return CheckpointError(f"checkpoint {self.path!r} {what}")
