@@ -152,6 +152,7 @@ def train(
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
         `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
         fused multiply-add (``FASTGROK_SIMD=v2`` does without). One run at a time may use a file.
+        A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.
