@@ -36,14 +36,14 @@ std::unique_ptr<Descent> make_descent(const Shared& problem, const std::vector<S
                                      std::move(steps), w.data(), b, options);
 }
 
-std::string run(Descent& self, const py::function& poll) {
+std::string run(Descent& self, const py::function& poll, double poll_seconds) {
     const Descent::Poll ask = [&poll](std::int64_t step) {
         py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         return poll(step).cast<bool>();
     };
     py::gil_scoped_release release;
-    switch (self.run(ask)) {
+    switch (self.run(ask, poll_seconds)) {
         case Descent::Status::done: return "done";
         case Descent::Status::paused: return "paused";
         default: return "diverged";
@@ -56,7 +56,7 @@ Array<double> weights_of(const Descent& self, const Vector& parameters) {
     return to_array(w);
 }
 
-py::dict recorded(const Descent& self) {
+py::dict records_of(const Descent& self) {
     const Records& r = self.records();
     const auto count = static_cast<py::ssize_t>(r.steps.size());
     const auto cols = static_cast<py::ssize_t>(self.problem().layout().cols);
@@ -70,9 +70,73 @@ py::dict recorded(const Descent& self) {
     out["sharpness"] = to_array(r.sharpness);
     out["sharpness_mean"] = to_array(r.sharpness_mean);
     out["regime"] = to_array(r.regime);
-    out["w_last"] = weights_of(self, r.last_parameters);
     if (self.keeps_weights()) out["weights"] = to_array(r.weights, {count, cols + 1});
     return out;
+}
+
+py::dict recorded(const Descent& self) {
+    py::dict out = records_of(self);
+    out["w_last"] = weights_of(self, self.records().last_parameters);
+    return out;
+}
+
+py::dict state_of(const Descent& self) {
+    const DescentState s = self.state();
+    py::dict out = records_of(self);
+    out["last_parameters"] = to_array(self.records().last_parameters);
+    out["step"] = to_array(std::vector<std::int64_t>{s.step});
+    out["u"] = to_array(s.u);
+    out["update"] = to_array(s.update);
+    out["update_square"] = to_array(Vector{s.update_square});
+    out["turns"] = to_array(std::vector<std::uint64_t>{s.turns.backward, s.turns.reversed,
+                                                       static_cast<std::uint64_t>(s.turns.seen)});
+    out["top_direction"] = to_array(s.top_direction);
+    out["top_direction_mean"] = to_array(s.top_direction_mean);
+    out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
+    return out;
+}
+
+template <class T>
+std::vector<T> values_of(const py::dict& state, const char* name) {
+    const std::string what = std::string("the state's ") + name;
+    require(state.contains(name), what + " is missing");
+    const py::object value = state[name];
+    require(py::isinstance<Array<T>>(value), what + " must be a C-contiguous array of its dtype");
+    const auto array = py::reinterpret_borrow<Array<T>>(value);
+    return {array.data(), array.data() + array.size()};
+}
+
+template <class T>
+T value_of(const py::dict& state, const char* name) {
+    const std::vector<T> values = values_of<T>(state, name);
+    require(values.size() == 1, std::string("the state's ") + name + " must be one number");
+    return values[0];
+}
+
+void restore(Descent& self, const py::dict& state) {
+    DescentState s;
+    s.step = value_of<std::int64_t>(state, "step");
+    s.u = values_of<double>(state, "u");
+    s.update = values_of<double>(state, "update");
+    s.update_square = value_of<double>(state, "update_square");
+    const auto turns = values_of<std::uint64_t>(state, "turns");
+    require(turns.size() == 3 && turns[2] <= 64, "the state's turns must be two masks and a count");
+    s.turns = {turns[0], turns[1], static_cast<int>(turns[2])};
+    s.top_direction = values_of<double>(state, "top_direction");
+    s.top_direction_mean = values_of<double>(state, "top_direction_mean");
+    s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
+    Records r;
+    r.steps = values_of<std::int64_t>(state, "steps");
+    r.correct = values_of<std::int64_t>(state, "correct");
+    r.b = values_of<double>(state, "b");
+    r.norm_w = values_of<double>(state, "norm_w");
+    r.loss_sum = values_of<double>(state, "loss_sum");
+    r.sharpness = values_of<double>(state, "sharpness");
+    r.sharpness_mean = values_of<double>(state, "sharpness_mean");
+    r.regime = values_of<std::int8_t>(state, "regime");
+    r.last_parameters = values_of<double>(state, "last_parameters");
+    if (self.keeps_weights()) r.weights = values_of<double>(state, "weights");
+    self.restore(std::move(s), std::move(r));
 }
 
 }  // namespace
@@ -84,13 +148,15 @@ void register_descent(py::module_& m) {
              py::arg("records").noconvert(), py::kw_only(), py::arg("loss"), py::arg("scale"),
              py::arg("lr"), py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
              py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("threads"))
-        .def("run", &run, py::arg("poll"))
+        .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("step", &Descent::step)
         .def_property_readonly("threads", &Descent::threads)
         .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
         .def_property_readonly(
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })
-        .def("recorded", &recorded);
+        .def("recorded", &recorded)
+        .def("state", &state_of)
+        .def("restore", &restore, py::arg("state"));
 }
 
 }  // namespace fastgrok

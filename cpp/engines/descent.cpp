@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 #include "engines/curvature.hpp"
 
@@ -17,7 +19,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 // The clock is read, and the caller asked, between blocks of steps of about this length.
-constexpr double kBlockSeconds = 0.02, kPollSeconds = 0.1;
+constexpr double kBlockSeconds = 0.02;
 
 // The norm without overflow or underflow of the squares.
 double norm(const double* w, std::size_t n) {
@@ -53,11 +55,11 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
     records_.last_parameters = u_;
 }
 
-Descent::Status Descent::run(const Poll& poll) {
+Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
     Clock::time_point last_poll = Clock::now();
     bool pause = false;
     const auto poll_if_due = [&] {
-        if (seconds_since(last_poll) < kPollSeconds) return;
+        if (seconds_since(last_poll) < poll_seconds) return;
         pause |= poll(step_);
         last_poll = Clock::now();
     };
@@ -120,14 +122,14 @@ void Descent::update() {
     ++step_;
 }
 
-void Descent::Turns::add(double dot, double square, double last_square) {
+void Turns::add(double dot, double square, double last_square) {
     const double reversal = -0.9 * std::sqrt(square) * std::sqrt(last_square);
     backward = backward << 1 | static_cast<std::uint64_t>(dot < 0.0);
     reversed = reversed << 1 | static_cast<std::uint64_t>(dot < 0.0 && dot < reversal);
     if (seen < 64) ++seen;
 }
 
-Regime Descent::Turns::regime() const {
+Regime Turns::regime() const {
     if (backward == 0) return Regime::smooth;
     const std::uint64_t all = seen == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << seen) - 1;
     return reversed == all ? Regime::period_two : Regime::irregular;
@@ -177,7 +179,6 @@ void Descent::record(const std::function<void()>& between_passes) {
     std::swap(top_direction_mean_, top_mean);
     sharpness_passes_ += spent;
 
-    records_.last_parameters = u_;
     try {
         for (const Evaluation& e : evaluations) {
             records_.loss_sum.push_back(e.loss_sum);
@@ -194,6 +195,7 @@ void Descent::record(const std::function<void()>& between_passes) {
         records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
         throw;
     }
+    records_.last_parameters = u_;
 }
 
 void Descent::append_weights() {
@@ -210,6 +212,66 @@ void Records::truncate(std::size_t count, std::size_t sets, std::size_t paramete
         column->resize(count);
     regime.resize(count);
     if (weights.size() > count * parameters) weights.resize(count * parameters);
+}
+
+DescentState Descent::state() const {
+    return {step_,
+            u_,
+            update_,
+            update_square_,
+            turns_,
+            top_direction_,
+            top_direction_mean_,
+            sharpness_passes_};
+}
+
+void Descent::restore(DescentState state, Records records) {
+    check(state, records);
+    step_ = state.step;
+    u_ = std::move(state.u);
+    update_ = std::move(state.update);
+    update_square_ = state.update_square;
+    turns_ = state.turns;
+    top_direction_ = std::move(state.top_direction);
+    top_direction_mean_ = std::move(state.top_direction_mean);
+    sharpness_passes_ = state.sharpness_passes;
+    records_ = std::move(records);
+    next_record_ = records_.steps.size();
+    diverged_ = false;
+}
+
+void Descent::check(const DescentState& state, const Records& records) const {
+    const auto require = [](bool condition, const char* what) {
+        if (!condition)
+            throw std::invalid_argument(std::string("not a state of this run: ") + what);
+    };
+    const std::size_t length = u_.size(), count = records.steps.size();
+    require(state.u.size() == length && state.update.size() == length &&
+                records.last_parameters.size() == length,
+            "u, update and last_parameters need the length of the parameters");
+    for (const Vector* direction : {&state.top_direction, &state.top_direction_mean})
+        require(direction->empty() || direction->size() == length,
+                "a direction needs the length of the parameters");
+    require(state.sharpness_passes >= 0, "a number of passes is not negative");
+    require(state.turns.seen >= 0 && state.turns.seen <= 64, "at most 64 turns are remembered");
+
+    require(count <= record_steps_.size() &&
+                std::equal(records.steps.begin(), records.steps.end(), record_steps_.begin()),
+            "other steps are recorded");
+    const std::int64_t earliest = count == 0 ? 0 : records.steps.back();
+    const std::int64_t latest = count == record_steps_.size() ? earliest : record_steps_[count];
+    require(state.step >= earliest && state.step <= latest,
+            "the step must lie between the last and the next record");
+    const std::size_t weights = options_.keep_weights ? problem_->layout().cols + 1 : 0;
+    require(records.b.size() == count && records.norm_w.size() == count &&
+                records.sharpness.size() == count && records.sharpness_mean.size() == count &&
+                records.regime.size() == count && records.loss_sum.size() == count * sets() &&
+                records.correct.size() == count * sets() &&
+                records.weights.size() == count * weights,
+            "every record needs all its values");
+    require(std::all_of(records.regime.begin(), records.regime.end(),
+                        [](std::int8_t regime) { return regime >= 0 && regime <= 2; }),
+            "there are three regimes");
 }
 
 }  // namespace fastgrok

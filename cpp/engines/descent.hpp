@@ -34,11 +34,29 @@ struct Records {
     void truncate(std::size_t count, std::size_t sets, std::size_t parameters);
 };
 
+// Watches successive updates for oscillations: a bit for each of the last 64.
+struct Turns {
+    std::uint64_t backward = 0, reversed = 0;
+    int seen = 0;
+    void add(double dot, double square, double last_square);
+    Regime regime() const;
+};
+
+// All that the coming steps and records depend on besides the records so far.
+struct DescentState {
+    std::int64_t step = 0;
+    Vector u, update;  // the parameters, and what the last step added to them
+    double update_square = 0.0;
+    Turns turns;
+    Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
+    std::int64_t sharpness_passes = 0;         // spent so far
+};
+
 class Descent {
 public:
     enum class Status { done, paused, diverged };
-    // Asked a few times a second, between passes over the data; true pauses the run. May throw: the
-    // run can then go on from its last complete step and record.
+    // Asked every so often, between passes over the data; true pauses the run. May throw: the run
+    // can then go on from its last complete step and record. State and records are whole then.
     using Poll = std::function<bool(std::int64_t step)>;
 
     Descent(std::shared_ptr<const Problem> problem,
@@ -48,7 +66,12 @@ public:
 
     // Goes on from the present step to the last one to record. Where it was paused, or how often it
     // was polled, changes no bit.
-    Status run(const Poll& poll);
+    Status run(const Poll& poll, double poll_seconds);
+
+    DescentState state() const;
+    // Goes back, or on, to a state of a run of the same problem and options; std::invalid_argument,
+    // and nothing changed, if it cannot be one.
+    void restore(DescentState state, Records records);
 
     std::int64_t step() const { return step_; }
     int threads() const { return passes_.threads(); }  // that share a step
@@ -59,18 +82,11 @@ public:
     bool keeps_weights() const { return options_.keep_weights; }
 
 private:
-    // Watches successive updates for oscillations: a bit for each of the last 64.
-    struct Turns {
-        std::uint64_t backward = 0, reversed = 0;
-        int seen = 0;
-        void add(double dot, double square, double last_square);
-        Regime regime() const;
-    };
-
     void take_steps(std::int64_t count);
     void update();
     void record(const std::function<void()>& between_passes);
     void append_weights();
+    void check(const DescentState& state, const Records& records) const;
 
     std::shared_ptr<const Problem> problem_;
     std::vector<std::shared_ptr<const Problem>> evals_;

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastgrok import datasets
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
-from fastgrok.errors import DivergenceError, FastgrokError, Interrupted
+from fastgrok.errors import CheckpointError, DivergenceError, FastgrokError, Interrupted
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import StabilityWarning, log_spaced, train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
@@ -13,6 +13,7 @@ from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
 __version__ = version("fastgrok")
 
 __all__ = [
+    "CheckpointError",
     "Dataset",
     "DivergenceError",
     "EngineReport",

@@ -215,6 +215,16 @@ def choice(name: str, value: object, names: Collection[str]) -> str:
     return value
 
 
+def path(name: str, value: object) -> str:
+    """Name of a file, as text."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise TypeError(f"{name} must be a path (str or os.PathLike), got {show(value)}")
+    out = os.fspath(value)
+    if not out or "\0" in out:
+        raise ValueError(f"{name} must be the path of a file, got {show(out)}")
+    return str(out)
+
+
 def threads(value: object) -> int:
     """Count threads: None is the cores this process may use, at most OMP_NUM_THREADS."""
     if value is not None:

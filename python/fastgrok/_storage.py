@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import hashlib
 import json
 import os
 import secrets
@@ -37,7 +39,7 @@ _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
     """Let `write` fill a new file that takes the place of `path` only when it is on the disk."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".fastgrok-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{_temporary_stem(target)}{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
             write(file)
@@ -53,6 +55,20 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         os.fsync(folder)  # the new name, too, must survive a power cut
     finally:
         os.close(folder)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what writers of `path` that were killed left beside it, as far as is allowed."""
+    target = Path(os.path.realpath(path))
+    for leftover in target.parent.glob(f"{glob.escape(_temporary_stem(target))}*.tmp"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
+
+
+def _temporary_stem(target: Path) -> str:
+    """How the names of a file's temporary files begin: short, however long its own name is."""
+    key = hashlib.blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
+    return f".fastgrok-{key}-"
 
 
 def save(run: Trajectory, path: str | os.PathLike[str]) -> None:

@@ -42,6 +42,39 @@ class DivergenceError(FastgrokError):
         return type(self), (str(self), self.trajectory, self.step)
 
 
+class CheckpointError(FastgrokError):
+    """A checkpoint cannot be read, written or used for this run.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    trajectory : Trajectory, optional
+        Everything recorded before the checkpoint could not be written.
+    step : int, optional
+        The number of updates that had been done then.
+
+    Attributes
+    ----------
+    trajectory : Trajectory or None
+        Everything recorded before the checkpoint could not be written; None if the run had not
+        been taken up, because the file was refused.
+    step : int or None
+        The number of updates that had been done, or None likewise.
+    """
+
+    def __init__(
+        self, message: str, trajectory: Trajectory | None = None, step: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+        self.step = step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments, so that the error crosses process boundaries."""
+        return type(self), (str(self), self.trajectory, self.step)
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C stopped a run; what was recorded until then is kept.
 

@@ -1,6 +1,8 @@
 """Full-batch gradient descent on a linear classifier, every step taken."""
 
+import contextlib
 import math
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -10,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
-from fastgrok import _checks, _core
+from fastgrok import _checks, _core, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
-from fastgrok.errors import DivergenceError, Interrupted
+from fastgrok.checkpoints import Checkpoint
+from fastgrok.errors import CheckpointError, DivergenceError, Interrupted
 from fastgrok.margins import TIES
 from fastgrok.trajectory import EngineReport, Trajectory
 
@@ -20,6 +23,7 @@ LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
 MAX_PER_DECADE = 10**6
+POLL_SECONDS = 0.1
 REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 
@@ -86,6 +90,8 @@ def train(
     watch_sharpness: bool = True,
     threads: int | None = None,
     progress: bool | Callable[[int], None] = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
 ) -> Trajectory:
     r"""
     Train a linear classifier by full-batch gradient descent with a constant learning rate.
@@ -141,6 +147,17 @@ def train(
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does.
+    checkpoint : str or path-like, optional
+        A file to keep the state of the run in, written at the start, every `checkpoint_interval`
+        seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
+        to the same bits as without a stop; a finished run is returned at once. All that the bits
+        depend on must be as it was: the data, and every argument but `threads`, `progress`,
+        `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
+        fused multiply-add (``FASTGROK_SIMD=v2`` does without). One run at a time may use a file.
+        A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
+    checkpoint_interval : float, default 30.0
+        Seconds from the end of a write to the next, longer where a write takes more than a ninth
+        of it. 0 writes whenever progress is reported, some ten times a second.
 
     Returns
     -------
@@ -155,6 +172,10 @@ def train(
         If a weight becomes NaN or infinite; it holds the trajectory up to there.
     Interrupted
         On Ctrl-C; a KeyboardInterrupt that holds the trajectory up to there.
+    CheckpointError
+        If the checkpoint is of another run, is damaged, is no checkpoint, or cannot be read or
+        written: before anything is computed if that is so from the start, otherwise with the
+        trajectory up to there.
 
     Warns
     -----
@@ -190,6 +211,22 @@ def train(
     workers = _checks.threads(threads)
     report = progress if callable(progress) else _checks.flag("progress", progress)
 
+    file = None if checkpoint is None else _checks.path("checkpoint", checkpoint)
+    interval = _checks.real("checkpoint_interval", checkpoint_interval)
+    if interval < 0.0:
+        raise ValueError(f"checkpoint_interval must not be negative, got {interval}")
+
+    params: dict[str, Any] = {
+        "steps": last,
+        "lr": rate,
+        "loss": loss,
+        "reduction": reduction,
+        "bias": bias,
+        "b0": start_b,
+        "tie": tie,
+        "rows": count,
+        "dim": dim,
+    }
     problems = [_core.Problem(*pair, bias) for pair in data.values()]
     descent = _core.Descent(
         problems[0],
@@ -205,22 +242,14 @@ def train(
         watch_sharpness=watch_sharpness,
         threads=workers,
     )
-    params: dict[str, Any] = {
-        "steps": last,
-        "lr": rate,
-        "loss": loss,
-        "reduction": reduction,
-        "bias": bias,
-        "b0": start_b,
-        "tie": tie,
-        "rows": count,
-        "dim": dim,
-    }
-    began = perf_counter()
-    try:
-        status = _run(descent, last, report)
-    except KeyboardInterrupt:
-        status = "interrupted"
+    keeper = None
+    if file is not None:
+        settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
+        run = checkpoints.identity(data, {"w0": start_w, "record": records}, settings)
+        keeper = Checkpoint(file, interval, run)
+        keeper.resume(descent, records.size)
+    began = perf_counter() if keeper is None else keeper.began
+    status = _run(descent, last, report, keeper)
     seconds = perf_counter() - began
 
     step = descent.step
@@ -232,21 +261,34 @@ def train(
         name="exact", exact_steps=step, simd=_core.simd(), threads=descent.threads, seconds=seconds
     )
     trajectory = _trajectory(descent.recorded(), data, params, used)
-    if status == "interrupted":
-        raise Interrupted(
-            f"interrupted after {step} of {last} steps; {_kept(trajectory)}",
-            trajectory=trajectory,
-            step=step,
-        ) from None
-    if status == "diverged":
-        raise DivergenceError(
-            f"a weight became NaN or infinite at step {step + 1} of {last} with lr={rate!r}, "
-            f"loss={loss!r}, reduction={reduction!r}; {_kept(trajectory)}",
-            trajectory=trajectory,
-            step=step + 1,
-        )
+    if status != "done":
+        raise _error(status, trajectory, step, keeper)
     _warn_if_unstable(trajectory, rate)
     return trajectory
+
+
+def _error(
+    status: str, trajectory: Trajectory, step: int, keeper: Checkpoint | None
+) -> BaseException:
+    params = trajectory.params
+    after = f"after {step} of {params['steps']} steps"
+    kept = "nothing had been recorded by then"
+    if trajectory.steps.size:
+        records = trajectory.steps
+        kept = f".trajectory holds the {records.size} records up to {records[-1]}"
+    if status == "unsaved" and keeper is not None:
+        return CheckpointError(f"{keeper.state()} {after}; {kept}", trajectory, step)
+    if keeper is not None:
+        kept += f"; {keeper.state()}"
+    if status == "interrupted":
+        return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
+    settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
+    return DivergenceError(
+        f"a weight became NaN or infinite at step {step + 1} of {params['steps']} with {settings}; "
+        f"{kept}",
+        trajectory,
+        step + 1,
+    )
 
 
 def _check_engine(engine: object, rtol: object, skip_rows: object) -> None:
@@ -260,23 +302,47 @@ def _check_engine(engine: object, rtol: object, skip_rows: object) -> None:
         raise ValueError("skip_rows=True is not available in this version; use 'auto' or False")
 
 
-def _run(descent: _core.Descent, last: int, progress: bool | Callable[[int], None]) -> str:
-    if callable(progress):
-        return descent.run(_poll(progress))
-    if not progress:  # tqdm would start a thread, disabled or not
-        return descent.run(lambda _: False)
-    with tqdm(total=last, unit="step", unit_scale=True) as bar:
-        status = descent.run(_poll(lambda step: bar.update(step - bar.n)))
-        bar.update(descent.step - bar.n)
-    return status
+def _run(
+    descent: _core.Descent,
+    last: int,
+    progress: bool | Callable[[int], None],
+    keeper: Checkpoint | None,
+) -> str:
+    """Run to the end: "done", or else "diverged", "interrupted" or "unsaved"."""
+    if keeper is not None and keeper.failure is not None:
+        return "unsaved"
+    report = progress if callable(progress) else None
+    try:
+        if progress is True:  # tqdm would start a thread, disabled or not
+            with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
+                status = _descend(descent, lambda step: bar.update(step - bar.n), keeper)
+                bar.update(descent.step - bar.n)
+        else:
+            status = _descend(descent, report, keeper)
+        if keeper is not None and status != "paused" and not keeper.finished:
+            keeper.write(descent)
+    except KeyboardInterrupt:
+        status = "interrupted"
+        with contextlib.suppress(KeyboardInterrupt):  # who asks twice does not wait for the disk
+            if keeper is not None:
+                keeper.write(descent)
+    except BaseException:
+        if keeper is not None:
+            keeper.write(descent)
+        raise
+    unsaved = keeper is not None and keeper.failure is not None
+    return "unsaved" if unsaved and status in ("done", "paused") else status
 
 
-def _poll(report: Callable[[int], object]) -> Callable[[int], bool]:
+def _descend(
+    descent: _core.Descent, report: Callable[[int], object] | None, keeper: Checkpoint | None
+) -> str:
     def poll(step: int) -> bool:
-        report(step)
-        return False
+        if report is not None:
+            report(step)
+        return keeper is not None and not keeper.write_if_due(descent)
 
-    return poll
+    return descent.run(poll, POLL_SECONDS)
 
 
 def _trajectory(
@@ -311,12 +377,6 @@ def _trajectory(
         params=params,
         data=data["train"],
     )
-
-
-def _kept(trajectory: Trajectory) -> str:
-    if trajectory.steps.size == 0:
-        return "nothing had been recorded by then"
-    return f".trajectory holds the {trajectory.steps.size} records up to {trajectory.steps[-1]}"
 
 
 def _warn_if_unstable(trajectory: Trajectory, lr: float) -> None:

@@ -1,0 +1,58 @@
+"""Runs compared to the last bit, and stopped on purpose."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import fastgrok as fg
+from fastgrok import training
+
+
+def bits(run: fg.Trajectory) -> dict[str, Any]:
+    """All that a run holds but how long it took and its data, as bytes."""
+    out: dict[str, Any] = {}
+    for field in fields(run):
+        if field.name in ("engine", "data"):
+            continue
+        value = getattr(run, field.name)
+        for name, part in (value if isinstance(value, dict) else {"": value}).items():
+            out[f"{field.name} {name}"] = (
+                (part.dtype, part.shape, part.tobytes()) if isinstance(part, np.ndarray) else part
+            )
+    return out
+
+
+def assert_same_bits(got: fg.Trajectory, expected: fg.Trajectory) -> None:
+    ours, theirs = bits(got), bits(expected)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+
+
+@contextmanager
+def polling_always() -> Iterator[None]:
+    """Let runs report progress after every block of steps and every pass of a record."""
+    with patch.object(training, "POLL_SECONDS", 0.0):
+        yield
+
+
+def train_quietly(X: Any, y: Any, **options: Any) -> fg.Trajectory:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fg.StabilityWarning)
+        return fg.train(X, y, **options)
+
+
+class StopAt:
+    """A progress function that presses Ctrl-C at its `poll`-th call."""
+
+    def __init__(self, poll: int) -> None:
+        self.left = poll
+
+    def __call__(self, step: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
