@@ -26,6 +26,15 @@ struct PlainRows {
     std::size_t cols = 0;
 };
 
+// What an l_inf attack in a box needs to know: the weights' magnitudes, and by column the side of
+// the box that rows of label +1 and -1 are moved to (it may be infinite). `magnitude` is padded
+// with zeros, as w is.
+struct Retreat {
+    const double* magnitude = nullptr;
+    const double* positive = nullptr;
+    const double* negative = nullptr;
+};
+
 struct Kernels {
     const char* name;
 
@@ -45,10 +54,14 @@ struct Kernels {
     //   margins  y_i (x_i . w + b)
     //   first    sum of -l'(m_i) y_i (x_i, 1), minus the gradient of the summed loss
     //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
+    //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
+    //            those of one row, and their results, lie `stride` apart, 16 to a block of rows
     struct Packed {
         void (*margins)(PackedRows rows, const double* u, double* out);  // 16 * count values
         void (*first)(PackedRows rows, const double* u, Loss loss, double* out);
         void (*second)(PackedRows rows, const double* weight, const double* v, double* out);
+        void (*drop)(PackedRows rows, const Retreat& retreat, const double* radius,
+                     std::size_t count, std::size_t stride, double* out);
     } packed;
 
     template <class Real>
@@ -56,6 +69,8 @@ struct Kernels {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double* out);
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
+        void (*drop)(PlainRows<Real> rows, const Retreat& retreat, const double* radius,
+                     std::size_t count, std::size_t stride, double* out);
     };
     Plain<double> plain64;
     Plain<float> plain32;

@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from fastgrok import datasets
+from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
 from fastgrok.errors import DivergenceError, FastgrokError, Interrupted
@@ -13,21 +14,25 @@ from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
 __version__ = version("fastgrok")
 
 __all__ = [
+    "Attack",
     "Dataset",
     "DivergenceError",
     "EngineReport",
     "FastgrokError",
     "GrokkingTimes",
     "Interrupted",
+    "Pgd",
     "Phases",
     "StabilityWarning",
     "Trajectory",
     "__version__",
     "accuracy",
+    "adversarial_accuracy",
     "datasets",
     "hyperplane_distance",
     "log_spaced",
     "margins",
+    "pgd",
     "show_config",
     "train",
 ]

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from fastgrok import _checks, _core
 from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok.attacks import Pgd
 from fastgrok.errors import DivergenceError, Interrupted
 from fastgrok.margins import TIES
 from fastgrok.trajectory import EngineReport, Trajectory
@@ -121,7 +122,8 @@ def train(
         :func:`log_spaced`, 40 a decade.
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, of the same number of columns. "train" is the training set's own name.
+        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns.
+        "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record.
     rtol : float, default 1e-8
@@ -188,10 +190,10 @@ def train(
     workers = _checks.threads(threads)
     report = progress if callable(progress) else _checks.flag("progress", progress)
 
-    problems = [_core.Problem(*pair, bias) for pair in data.values()]
+    problems = {name: _core.Problem(*pair, bias) for name, pair in data.items()}
     descent = _core.Descent(
-        problems[0],
-        problems[1:],
+        problems.pop("train"),
+        [_evaluator(problem, (evals or {})[name]) for name, problem in problems.items()],
         records,
         loss=loss,
         scale=1.0 if reduction == "sum" else 1.0 / count,
@@ -256,6 +258,10 @@ def _check_engine(engine: object, rtol: object, skip_rows: object) -> None:
         _checks.choice("skip_rows", skip_rows, ("auto",))
     elif _checks.flag("skip_rows", skip_rows):
         raise ValueError("skip_rows=True is not available in this version; use 'auto' or False")
+
+
+def _evaluator(problem: _core.Problem, value: EvaluationSet) -> _core.Problem | _core.Attack:
+    return value._evaluator(problem) if isinstance(value, Pgd) else problem
 
 
 def _run(descent: _core.Descent, last: int, progress: bool | Callable[[int], None]) -> str:
