@@ -62,7 +62,9 @@ AutodiffAttack<Real>::AutodiffAttack(const AttackSettings& settings, const doubl
       lower_(rounded<Real>(settings.lower.data(), settings.lower.size())),
       upper_(rounded<Real>(settings.upper.data(), settings.upper.size())),
       b_(static_cast<Real>(b)),
-      step_size_(static_cast<Real>(settings.step_size)) {}
+      step_size_(static_cast<Real>(settings.step_size)),
+      finite_(std::isfinite(b_) &&
+              std::all_of(w_.begin(), w_.end(), [](Real x) { return std::isfinite(x); })) {}
 
 template <class Real>
 void AutodiffAttack<Real>::move(const Problem& problem, std::size_t row, double radius,
@@ -74,7 +76,7 @@ void AutodiffAttack<Real>::move(const Problem& problem, std::size_t row, double 
     if (start != nullptr)
         for (std::size_t j = 0; j < cols_; ++j) s.point[j] = static_cast<Real>(start[j]);
     const double y = problem.labels()[row];
-    for (std::int64_t k = 0; k < settings_.steps; ++k)
+    for (std::int64_t k = 0; finite_ && k < settings_.steps; ++k)
         if (!step(y, static_cast<Real>(radius), s)) break;  // it would stay for ever
     for (std::size_t j = 0; j < cols_; ++j) point[j] = static_cast<double>(s.point[j]);
     // Rounding the sides of the box may have moved them outwards.
@@ -91,7 +93,7 @@ bool AutodiffAttack<Real>::step(double y, Real radius, Scratch& s) const {
     const std::vector<Real>& origin = s.origin;
     const Real z = lane_sum<Real>(cols_, [&](std::size_t j) { return x[j] * w_[j]; }) + b_;
     const Real slope = logit_gradient(z, y > 0.0);
-    if (std::isnan(slope)) return false;  // w is too large for this precision
+    if (std::isnan(slope)) return false;  // z overflowed
     for (std::size_t j = 0; j < cols_; ++j) g[j] = slope * w_[j];
     bool changed = false;
     const auto put = [&](std::size_t j, Real value) {

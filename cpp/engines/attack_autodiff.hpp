@@ -10,7 +10,7 @@ namespace fastgrok {
 // Everything is computed in `Real`, float or double, with products and sums rounded one by one in a
 // fixed order. The gradient of the cross-entropy of the two logits (0, z) is (sig(z) - 1[y = 1]) w,
 // where the bracket comes out as exactly 0 for rows that are classified with confidence: such rows
-// are not moved, although the true gradient never vanishes.
+// are not moved, although the true gradient never vanishes. Nor is any row where w or b overflows.
 template <class Real>
 class AutodiffAttack {
 public:
@@ -30,6 +30,7 @@ private:
     std::size_t cols_;
     std::vector<Real> w_, lower_, upper_;
     Real b_, step_size_;
+    bool finite_;
 };
 
 extern template class AutodiffAttack<float>;

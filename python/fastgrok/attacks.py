@@ -449,6 +449,6 @@ def _hyperplane(rows: NDArray[Any], w: ArrayLike, b: object, method: str) -> tup
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     largest = max(float(np.abs(weights).max()), abs(bias))
-    if method == "autodiff32" and largest > np.finfo(np.float32).max:
+    if method == "autodiff32" and largest > float(np.finfo(np.float32).max):
         raise ValueError(f"method='autodiff32' needs w and b within float32, got {largest}")
     return weights, bias
