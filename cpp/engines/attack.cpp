@@ -75,9 +75,10 @@ bool Attack::has_closed_form() const {
 
 template <class Chunk>
 void Attack::for_chunks(Chunk work) {
-    const std::size_t chunks = problem_.partition().count();
+    Shares shares(problem_.partition().count(), threads_);
     run_team(threads_, [&](const Member& me) {
-        for (std::size_t c = me.first(chunks); c < me.last(chunks); ++c)
+        std::size_t c;
+        while (shares.take(me.index, c))
             work(c, problem_.first_row(c), std::min(problem_.first_row(c + 1), problem_.rows()),
                  scratch_[me.index]);
     });
