@@ -80,7 +80,7 @@ def test_without_fma_to_rounding(results):
         elif name.endswith("sharpness"):
             np.testing.assert_allclose(a, b, rtol=1e-3, err_msg=name)  # an iteration cut short
         elif name.endswith("points"):
-            # Of starts that end equally well to rounding either may be kept; margins are flat there.
+            # Of starts that end equally well to rounding either may be kept: margins are flat.
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-7, err_msg=name)
         else:
             allowed = 1e-13 * (STEPS if name.endswith(("weights", "losses")) else 1)
