@@ -23,6 +23,37 @@ def functions() -> dict[str, NDArray[Any]]:
     }
 
 
+def attacked(X: Any, y: Any) -> dict[str, _core.Attack]:
+    """Every way that the core has to attack, several radii at once where it can."""
+    n, d = X.shape
+    core = _core.Problem(X, y, True)
+    box = (np.full(d, float(X.min())), np.full(d, float(X.max())))
+    radii, by_row = np.array([0.0, 0.1, 0.7]), np.linspace(0.0, 1.0, n)
+    small = n * d < 10**6
+    out = {}
+    for method, ball, sides, start in (
+        ("exact", "l_inf", None, False),
+        ("exact", "l_inf", box, False),
+        ("exact", "l_2", box, False),
+        ("pgd", "l_inf", box, True),
+        ("pgd", "l_2", None, True),
+        ("pgd", "l_2", box, True),
+        ("autodiff32", "l_inf", box, True),
+        ("autodiff64", "l_2", None, False),
+    ):
+        for rows in (False, True):
+            if small or (method == "exact" and ball == "l_inf"):
+                name = (
+                    f"{method} {ball} {'box' if sides else 'free'} {'by row' if rows else 'grid'}"
+                )
+                out[name] = _core.Attack(
+                    core, method=method, ball=ball, radii=by_row if rows else radii,
+                    radius_by_row=rows, step_size=0.05, steps=4, random_start=start,
+                    restarts=2 if start else 1, seed=n + d, box=sides,
+                )  # fmt: skip
+    return out
+
+
 def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
     """Every pass and a short run on each shape, in both precisions and losses."""
     out: dict[str, NDArray[Any]] = {}
@@ -40,6 +71,11 @@ def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
             g, g_b = core.gradient(w, b, loss, threads)
             out[f"{at} gradient"] = np.append(g, g_b)
             out[f"{at} curvature"] = np.array(core.curvature(w, b, loss, threads))
+            for name, attack in attacked(X, y).items():
+                total, correct = attack.evaluate(w, b, loss, False, threads)
+                out[f"{at} {name} losses"], out[f"{at} {name} correct"] = total, correct
+                if n * d < 10**6:
+                    out[f"{at} {name} points"] = attack.points(w, b, threads)
             run = fg.train(
                 X,
                 y,

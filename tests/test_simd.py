@@ -79,6 +79,9 @@ def test_without_fma_to_rounding(results):
             np.testing.assert_allclose(a, b, rtol=1e-12, err_msg=name)
         elif name.endswith("sharpness"):
             np.testing.assert_allclose(a, b, rtol=1e-3, err_msg=name)  # an iteration cut short
+        elif name.endswith("points"):
+            # Of starts that end equally well to rounding either may be kept: margins are flat.
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-7, err_msg=name)
         else:
             allowed = 1e-13 * (STEPS if name.endswith(("weights", "losses")) else 1)
             assert np.abs(a - b).max() <= allowed * np.abs(b).max(), name

@@ -234,7 +234,7 @@ rng = np.random.default_rng(0)
 n, d = int(sys.argv[1]), int(sys.argv[2])
 X, y = rng.normal(size=(n, d)), rng.choice([-1.0, 1.0], size=n)
 def started(step):
-    if step > 0:
+    if step > 1:  # with the record of step 1 complete
         print("started", flush=True)
 try:
     fg.train(X, y, steps=2**53, lr=1e-3, threads=int(sys.argv[3]), progress=started)

@@ -2,15 +2,29 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
-#include "bindings/problem.hpp"
+#include "bindings/attack.hpp"
 #include "engines/descent.hpp"
 
 namespace fastgrok {
 namespace {
 
 using Shared = std::shared_ptr<BoundProblem>;
+using EvaluationSet = std::variant<Shared, std::shared_ptr<BoundAttack>>;
 
-std::unique_ptr<Descent> make_descent(const Shared& problem, const std::vector<Shared>& evals,
+std::unique_ptr<Evaluator> make_evaluator(const EvaluationSet& set, std::size_t cols, int threads) {
+    const auto share = [&](const Shared& problem) {
+        require(problem->problem.layout().cols == cols,
+                "every evaluation set needs the columns of X");
+        return BoundProblem::share(problem);
+    };
+    if (const auto* plain = std::get_if<Shared>(&set))
+        return std::make_unique<PlainSet>(share(*plain), threads);
+    const BoundAttack& attack = *std::get<std::shared_ptr<BoundAttack>>(set);
+    return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads);
+}
+
+std::unique_ptr<Descent> make_descent(const Shared& problem,
+                                      const std::vector<EvaluationSet>& evals,
                                       const Array<std::int64_t>& records, const std::string& loss,
                                       double scale, double lr, const Array<double>& w, double b,
                                       bool tie_negative, bool keep_weights, bool watch_sharpness,
@@ -24,15 +38,12 @@ std::unique_ptr<Descent> make_descent(const Shared& problem, const std::vector<S
     options.watch_sharpness = watch_sharpness;
     options.threads = threads;
     problem->parameters(w, b);  // checks the length
-    std::vector<std::shared_ptr<const Problem>> shared;
-    for (const Shared& eval : evals) {
-        require(eval->problem.layout().cols == problem->problem.layout().cols,
-                "every evaluation set needs the columns of X");
-        shared.push_back(BoundProblem::share(eval));
-    }
+    std::vector<std::unique_ptr<Evaluator>> sets;
+    for (const EvaluationSet& eval : evals)
+        sets.push_back(make_evaluator(eval, problem->problem.layout().cols, threads));
     require(records.ndim() == 1, "records must have one axis");
     std::vector<std::int64_t> steps(records.data(), records.data() + records.size());
-    return std::make_unique<Descent>(BoundProblem::share(problem), std::move(shared),
+    return std::make_unique<Descent>(BoundProblem::share(problem), std::move(sets),
                                      std::move(steps), w.data(), b, options);
 }
 

@@ -20,18 +20,28 @@ Layout make_layout(std::size_t cols) {
 
 template <class Real>
 Vector pack(const Real* x, const double* y, std::size_t rows, std::size_t cols) {
-    const std::size_t blocks = round_up(rows) / kLanes;
-    Vector out(blocks * kLanes * (cols + 1), 0.0);
-    for (std::size_t i = 0; i < rows; ++i) {
-        double* block = out.data() + i / kLanes * kLanes * (cols + 1) + i % kLanes;
-        for (std::size_t j = 0; j < cols; ++j)
-            block[j * kLanes] = y[i] * static_cast<double>(x[i * cols + j]);
-        block[cols * kLanes] = y[i];
-    }
+    const std::size_t size = kLanes * (cols + 1);
+    Vector out(round_up(rows) / kLanes * size);
+    for (std::size_t i = 0; i < rows; i += kLanes)
+        pack_block(x + i * cols, y + i, std::min(rows - i, kLanes), cols,
+                   out.data() + i / kLanes * size);
     return out;
 }
 
 }  // namespace
+
+template <class Real>
+void pack_block(const Real* x, const double* y, std::size_t rows, std::size_t cols, double* block) {
+    std::fill(block, block + kLanes * (cols + 1), 0.0);
+    for (std::size_t i = 0; i < rows; ++i) {
+        for (std::size_t j = 0; j < cols; ++j)
+            block[j * kLanes + i] = y[i] * static_cast<double>(x[i * cols + j]);
+        block[cols * kLanes + i] = y[i];
+    }
+}
+
+template void pack_block(const double*, const double*, std::size_t, std::size_t, double*);
+template void pack_block(const float*, const double*, std::size_t, std::size_t, double*);
 
 Problem::Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
                  std::size_t cols, bool bias)

@@ -13,6 +13,11 @@ namespace fastgrok {
 // Cache-aligned storage is not needed: the kernels load unaligned.
 using Vector = std::vector<double>;
 
+// The storage of up to 16 rows that lie one after the other: column by column, times the label, the
+// label last. What is missing to 16 rows is filled with zeros. `block` has 16 * (cols + 1) entries.
+template <class Real>
+void pack_block(const Real* x, const double* y, std::size_t rows, std::size_t cols, double* block);
+
 class Problem {
 public:
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
@@ -24,6 +29,7 @@ public:
     std::size_t rows() const { return rows_; }
     const Layout& layout() const { return layout_; }
     bool bias() const { return bias_; }
+    bool packed() const { return !packed_.empty(); }
     const double* labels() const { return y_; }
     const Partition& partition() const { return partition_; }
 
@@ -43,6 +49,17 @@ public:
             const float* x32 = std::get<const float*>(x_);
             use(PlainRows<float>{x32 + begin * cols, y_ + begin, end - begin, cols});
         }
+    }
+
+    // One row as the caller gave it, in the precision asked for.
+    template <class Real>
+    void copy_row(std::size_t row, Real* out) const {
+        std::visit(
+            [&](auto* x) {
+                const auto* from = x + row * layout_.cols;
+                for (std::size_t j = 0; j < layout_.cols; ++j) out[j] = static_cast<Real>(from[j]);
+            },
+            x_);
     }
 
     // (w, b) in this problem's layout, and back.

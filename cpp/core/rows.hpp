@@ -22,4 +22,13 @@ struct PlainRows {
     std::size_t cols = 0;
 };
 
+// What an l_inf attack in a box needs to know: the weights' magnitudes, and by column the side of
+// the box that rows of label +1 and -1 are moved to (it may be infinite). `magnitude` is padded
+// with zeros, as w is.
+struct Retreat {
+    const double* magnitude = nullptr;
+    const double* positive = nullptr;
+    const double* negative = nullptr;
+};
+
 }  // namespace fastgrok

@@ -38,7 +38,7 @@ double norm(const double* w, std::size_t n) {
 }  // namespace
 
 Descent::Descent(std::shared_ptr<const Problem> problem,
-                 std::vector<std::shared_ptr<const Problem>> evals,
+                 std::vector<std::unique_ptr<Evaluator>> evals,
                  std::vector<std::int64_t> record_steps, const double* w, double b,
                  const DescentOptions& options)
     : problem_(std::move(problem)),
@@ -51,7 +51,6 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       next_u_(u_),
       update_(u_.size(), 0.0),
       gradient_(u_.size(), 0.0) {
-    for (const auto& eval : evals_) eval_passes_.emplace_back(*eval, options.threads);
     records_.last_parameters = u_;
 }
 
@@ -139,13 +138,13 @@ void Descent::record(const std::function<void()>& between_passes) {
     // What may throw comes before the records are touched, so that a record is complete or not
     // there.
     std::vector<Evaluation> evaluations;
-    const auto evaluate = [&](Passes& passes) {
+    const auto evaluate = [&](auto& set) {
         // All evaluation sets have the columns of the training set, and so its layout.
-        evaluations.push_back(passes.evaluate(u_, options_.loss, options_.tie));
+        evaluations.push_back(set.evaluate(u_, options_.loss, options_.tie));
         between_passes();
     };
     evaluate(passes_);
-    for (Passes& passes : eval_passes_) evaluate(passes);
+    for (const auto& eval : evals_) evaluate(*eval);
 
     double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
     Vector top = top_direction_, top_mean = top_direction_mean_;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "engines/passes.hpp"
+#include "engines/evaluator.hpp"
 
 namespace fastgrok {
 
@@ -59,8 +59,7 @@ public:
     // can then go on from its last complete step and record. State and records are whole then.
     using Poll = std::function<bool(std::int64_t step)>;
 
-    Descent(std::shared_ptr<const Problem> problem,
-            std::vector<std::shared_ptr<const Problem>> evals,
+    Descent(std::shared_ptr<const Problem> problem, std::vector<std::unique_ptr<Evaluator>> evals,
             std::vector<std::int64_t> record_steps, const double* w, double b,
             const DescentOptions& options);
 
@@ -89,12 +88,11 @@ private:
     void check(const DescentState& state, const Records& records) const;
 
     std::shared_ptr<const Problem> problem_;
-    std::vector<std::shared_ptr<const Problem>> evals_;
+    std::vector<std::unique_ptr<Evaluator>> evals_;
     std::vector<std::int64_t> record_steps_;
     DescentOptions options_;
     double rate_;  // lr * scale
     Passes passes_;
-    std::vector<Passes> eval_passes_;
 
     std::int64_t step_ = 0;
     std::size_t next_record_ = 0;

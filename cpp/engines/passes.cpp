@@ -1,23 +1,11 @@
 #include "engines/passes.hpp"
 
 #include <algorithm>
-#include <type_traits>
+
+#include "engines/storage.hpp"
 
 namespace fastgrok {
-namespace {
-
-// Picks the kernels for the storage of a chunk.
-inline const Kernels::Packed& kernels_for(const PackedRows&) {
-    return kernels().packed;
-}
-inline const Kernels::Plain<double>& kernels_for(const PlainRows<double>&) {
-    return kernels().plain64;
-}
-inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
-    return kernels().plain32;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
     : problem_(problem),

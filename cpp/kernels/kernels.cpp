@@ -3,6 +3,7 @@
 // for AVX, to code that must run everywhere.
 #include "kernels/kernels.hpp"
 
+#include "kernels/attacked_rows.hpp"
 #include "kernels/packed_rows.hpp"
 #include "kernels/plain_rows.hpp"
 
@@ -97,7 +98,7 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>};
+    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>, plain_drop<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name
@@ -114,7 +115,7 @@ const Kernels table = {
     curvature_all,
     loss_sum,
     dot,
-    {packed_margins, packed_first, packed_second},
+    {packed_margins, packed_first, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),
 };

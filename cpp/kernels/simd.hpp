@@ -8,7 +8,7 @@
 //   load, load_tail, store, set1    float sources are widened; load_tail reads n < kWidth, rest 0
 //   + - * /, fma(a, b, c)           a * b + c, rounded once (twice on v2, which has no FMA)
 //   max_keep_nan, min_keep_nan      of (a, b): b where either is NaN
-//   negate_abs                      -|x|
+//   abs, negate_abs                 |x|, -|x|
 //   select_negative(m, a, b)        a where the sign bit of m is set, else b
 //   select_greater(x, y, a, b)      a where x > y, else b (also for NaN)
 //   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then infinity

@@ -60,6 +60,9 @@ inline Vec max_keep_nan(Vec a, Vec b) {
 inline Vec min_keep_nan(Vec a, Vec b) {
     return {_mm256_min_pd(a.r, b.r)};
 }
+inline Vec abs(Vec a) {
+    return {_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.r)};
+}
 inline Vec negate_abs(Vec a) {
     return {_mm256_or_pd(_mm256_set1_pd(-0.0), a.r)};
 }

@@ -59,6 +59,9 @@ inline Vec max_keep_nan(Vec a, Vec b) {
 inline Vec min_keep_nan(Vec a, Vec b) {
     return {_mm512_min_pd(a.r, b.r)};
 }
+inline Vec abs(Vec a) {
+    return {_mm512_andnot_pd(_mm512_set1_pd(-0.0), a.r)};
+}
 inline Vec negate_abs(Vec a) {
     return {_mm512_or_pd(_mm512_set1_pd(-0.0), a.r)};
 }

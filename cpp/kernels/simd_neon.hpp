@@ -53,6 +53,9 @@ inline Vec max_keep_nan(Vec a, Vec b) {
 inline Vec min_keep_nan(Vec a, Vec b) {
     return {vbslq_f64(vcltq_f64(a.r, b.r), a.r, b.r)};
 }
+inline Vec abs(Vec a) {
+    return {vabsq_f64(a.r)};
+}
 inline Vec negate_abs(Vec a) {
     return {vnegq_f64(vabsq_f64(a.r))};
 }

@@ -53,6 +53,9 @@ inline Vec max_keep_nan(Vec a, Vec b) {
 inline Vec min_keep_nan(Vec a, Vec b) {
     return {_mm_min_pd(a.r, b.r)};
 }
+inline Vec abs(Vec a) {
+    return {_mm_andnot_pd(_mm_set1_pd(-0.0), a.r)};
+}
 inline Vec negate_abs(Vec a) {
     return {_mm_or_pd(_mm_set1_pd(-0.0), a.r)};
 }

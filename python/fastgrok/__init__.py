@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from fastgrok import datasets
+from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
 from fastgrok.errors import CheckpointError, DivergenceError, FastgrokError, Interrupted
@@ -13,6 +14,7 @@ from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
 __version__ = version("fastgrok")
 
 __all__ = [
+    "Attack",
     "CheckpointError",
     "Dataset",
     "DivergenceError",
@@ -20,15 +22,18 @@ __all__ = [
     "FastgrokError",
     "GrokkingTimes",
     "Interrupted",
+    "Pgd",
     "Phases",
     "StabilityWarning",
     "Trajectory",
     "__version__",
     "accuracy",
+    "adversarial_accuracy",
     "datasets",
     "hyperplane_distance",
     "log_spaced",
     "margins",
+    "pgd",
     "show_config",
     "train",
 ]

@@ -43,7 +43,7 @@ def show(value: object) -> str:
     return reprlib.repr(value)
 
 
-def _numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return `value` as an array of real numbers, without a copy where it is one already."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
@@ -82,7 +82,7 @@ def _as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]]) -> 
 
 def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
     """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
-    array = _numbers(name, value)
+    array = numbers(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
     if array.size == 0:
@@ -97,7 +97,7 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[A
 
 def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
     """Finite float64 vector, of the given length or at least one entry."""
-    array = _numbers(name, value)
+    array = numbers(name, value)
     if array.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
     if length is not None and array.size != length:
@@ -109,7 +109,7 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
 
 def labels(name: str, value: ArrayLike, rows: int) -> F64:
     """Labels -1 and +1, one a row."""
-    array = _numbers(name, value)
+    array = numbers(name, value)
     if array.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
     if array.size != rows:
@@ -250,7 +250,7 @@ def records(value: object, steps: int) -> NDArray[np.int64]:
 
 
 def _step_numbers(value: Any, steps: int) -> NDArray[np.int64]:
-    array = _numbers("record", value)
+    array = numbers("record", value)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"record must be an integer or a 1-dimensional array of step numbers, "

@@ -1,6 +1,6 @@
 """Type stub of the compiled extension; checked against it by stubtest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -14,6 +14,7 @@ def simd_available() -> list[str]: ...
 def exp(x: _F64) -> _F64: ...
 def softplus(x: _F64) -> _F64: ...
 def sigmoid(x: _F64) -> _F64: ...
+def autodiff_gradient(z: float, positive: bool, single: bool) -> float: ...
 
 @final
 class Problem:
@@ -34,13 +35,37 @@ class Problem:
     def curvature(self, w: _F64, b: float, loss: str, threads: int) -> float: ...
 
 @final
+class Attack:
+    """What an adversary may do to the rows of a problem."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        method: str,
+        ball: str,
+        radii: _F64,
+        radius_by_row: bool,
+        step_size: float,
+        steps: int,
+        random_start: bool,
+        restarts: int,
+        seed: int,
+        box: tuple[_F64, _F64] | None,
+    ) -> None: ...
+    def evaluate(
+        self, w: _F64, b: float, loss: str, tie_negative: bool, threads: int
+    ) -> tuple[_F64, NDArray[np.int64]]: ...
+    def points(self, w: _F64, b: float, threads: int) -> _F64: ...
+
+@final
 class Descent:
     """One exact run: its state and what it has recorded so far."""
 
     def __init__(
         self,
         problem: Problem,
-        evals: list[Problem],
+        evals: Sequence[Problem | Attack],
         records: NDArray[np.int64],
         *,
         loss: str,

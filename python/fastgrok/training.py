@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from fastgrok import _checks, _core, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok.attacks import Pgd
 from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import CheckpointError, DivergenceError, Interrupted
 from fastgrok.margins import TIES
@@ -129,7 +130,8 @@ def train(
         :func:`log_spaced`, 40 a decade.
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, of the same number of columns. "train" is the training set's own name.
+        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns.
+        "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record.
     rtol : float, default 1e-8
@@ -227,10 +229,10 @@ def train(
         "rows": count,
         "dim": dim,
     }
-    problems = [_core.Problem(*pair, bias) for pair in data.values()]
+    problems = {name: _core.Problem(*pair, bias) for name, pair in data.items()}
     descent = _core.Descent(
-        problems[0],
-        problems[1:],
+        problems.pop("train"),
+        [_evaluator(problem, (evals or {})[name]) for name, problem in problems.items()],
         records,
         loss=loss,
         scale=1.0 if reduction == "sum" else 1.0 / count,
@@ -245,7 +247,11 @@ def train(
     keeper = None
     if file is not None:
         settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
-        run = checkpoints.identity(data, {"w0": start_w, "record": records}, settings)
+        arrays: dict[str, NDArray[Any]] = {"w0": start_w, "record": records}
+        for name, value in (evals or {}).items():
+            if isinstance(value, Pgd):
+                value._describe(f"evals[{name!r}] ", settings, arrays)
+        run = checkpoints.identity(data, arrays, settings)
         keeper = Checkpoint(file, interval, run)
         keeper.resume(descent, records.size)
     began = perf_counter() if keeper is None else keeper.began
@@ -300,6 +306,10 @@ def _check_engine(engine: object, rtol: object, skip_rows: object) -> None:
         _checks.choice("skip_rows", skip_rows, ("auto",))
     elif _checks.flag("skip_rows", skip_rows):
         raise ValueError("skip_rows=True is not available in this version; use 'auto' or False")
+
+
+def _evaluator(problem: _core.Problem, value: EvaluationSet) -> _core.Problem | _core.Attack:
+    return value._evaluator(problem) if isinstance(value, Pgd) else problem
 
 
 def _run(

@@ -22,7 +22,7 @@ from fastgrok.papers.das2026._tables import as_arrays, record_rows, time_rows
 SUPPORTS = ((0, 0), (350, 350), (350, 35))
 
 _SCALES: dict[str, dict[str, int]] = {
-    "quick": {"steps": 1_000_000, "seeds": 3},
+    "quick": {"steps": 500_000, "seeds": 3},
     "default": {"steps": setting.STEPS, "seeds": 5},
     "full": {"steps": setting.STEPS, "seeds": 20},
 }

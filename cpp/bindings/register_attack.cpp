@@ -1,0 +1,107 @@
+// Attack: adversarial attacks on the rows of a problem.
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "bindings/attack.hpp"
+#include "engines/attack.hpp"
+
+namespace fastgrok {
+namespace {
+
+Ball parse_ball(const std::string& name) {
+    if (name == "l_inf") return Ball::l_inf;
+    require(name == "l_2", "ball must be 'l_inf' or 'l_2', not '" + name + "'");
+    return Ball::l_2;
+}
+
+AttackMethod parse_method(const std::string& name) {
+    if (name == "exact") return AttackMethod::exact;
+    if (name == "pgd") return AttackMethod::pgd;
+    if (name == "autodiff32") return AttackMethod::autodiff32;
+    require(name == "autodiff64", "unknown method '" + name + "'");
+    return AttackMethod::autodiff64;
+}
+
+Vector to_vector(const Array<double>& array, std::size_t length, const char* message) {
+    require(array.ndim() == 1 && static_cast<std::size_t>(array.size()) == length, message);
+    return Vector(array.data(), array.data() + array.size());
+}
+
+using Sides = std::optional<std::pair<Array<double>, Array<double>>>;
+
+BoundAttack make_attack(std::shared_ptr<BoundProblem> problem, const std::string& method,
+                        const std::string& ball, const Array<double>& radii, bool radius_by_row,
+                        double step_size, std::int64_t steps, bool random_start,
+                        std::int64_t restarts, std::uint64_t seed, const Sides& box) {
+    AttackSettings settings;
+    settings.method = parse_method(method);
+    settings.ball = parse_ball(ball);
+    require(radii.size() > 0, "radii must not be empty");
+    settings.radii = to_vector(radii, radius_by_row ? problem->problem.rows() : radii.size(),
+                               "radii must have one axis, and by row one entry a row of X");
+    settings.radius_by_row = radius_by_row;
+    settings.step_size = step_size;
+    settings.steps = steps;
+    settings.random_start = random_start;
+    settings.restarts = restarts;
+    settings.seed = seed;
+    if (box) {
+        const std::size_t cols = problem->problem.layout().cols;
+        const char* message = "the sides of the box must have one entry a column of X";
+        settings.lower = to_vector(box->first, cols, message);
+        settings.upper = to_vector(box->second, cols, message);
+    }
+    return {std::move(problem), std::move(settings)};
+}
+
+py::tuple evaluate(const BoundAttack& self, const Array<double>& w, double b,
+                   const std::string& loss, bool tie_negative, int threads) {
+    const Vector u = self.problem->parameters(w, b);
+    const Loss kind = parse_loss(loss);
+    Vector sums;
+    std::vector<std::int64_t> correct;
+    {
+        py::gil_scoped_release release;
+        Attack attack(self.problem->problem, self.settings, threads);
+        for (const Evaluation& e : attack.evaluate(u, kind, parse_tie(tie_negative))) {
+            sums.push_back(e.loss_sum);
+            correct.push_back(e.correct);
+        }
+    }
+    return py::make_tuple(to_array(sums), to_array(correct));
+}
+
+Array<double> points(const BoundAttack& self, const Array<double>& w, double b, int threads) {
+    const Vector u = self.problem->parameters(w, b);
+    const Problem& problem = self.problem->problem;
+    Array<double> out({static_cast<py::ssize_t>(problem.rows()),
+                       static_cast<py::ssize_t>(problem.layout().cols)});
+    double* to = out.mutable_data();
+    py::gil_scoped_release release;
+    Attack(problem, self.settings, threads).points(u, to);
+    return out;
+}
+
+}  // namespace
+
+void register_attack(py::module_& m) {
+    py::class_<BoundAttack, std::shared_ptr<BoundAttack>>(
+        m, "Attack", "What an adversary may do to the rows of a problem.", py::is_final())
+        .def(py::init(&make_attack), py::arg("problem"), py::kw_only(), py::arg("method"),
+             py::arg("ball"), py::arg("radii").noconvert(), py::arg("radius_by_row"),
+             py::arg("step_size"), py::arg("steps"), py::arg("random_start"), py::arg("restarts"),
+             py::arg("seed"), py::arg("box"))
+        .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
+             py::arg("tie_negative"), py::arg("threads"))
+        .def("points", &points, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"));
+    m.def(
+        "autodiff_gradient",
+        [](double z, bool positive, bool single) {
+            return single ? static_cast<double>(logit_gradient(static_cast<float>(z), positive))
+                          : logit_gradient(z, positive);
+        },
+        py::arg("z"), py::arg("positive"), py::arg("single"));
+}
+
+}  // namespace fastgrok

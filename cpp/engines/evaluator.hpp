@@ -1,0 +1,45 @@
+// What a run is evaluated on at every record.
+#pragma once
+
+#include <memory>
+
+#include "engines/attack.hpp"
+#include "engines/passes.hpp"
+
+namespace fastgrok {
+
+class Evaluator {
+public:
+    virtual ~Evaluator() = default;
+    virtual Evaluation evaluate(const Vector& u, Loss loss, Tie tie) = 0;
+};
+
+// The rows as they are.
+class PlainSet : public Evaluator {
+public:
+    PlainSet(std::shared_ptr<const Problem> problem, int threads)
+        : problem_(std::move(problem)), passes_(*problem_, threads) {}
+    Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
+
+private:
+    std::shared_ptr<const Problem> problem_;
+    Passes passes_;
+};
+
+// The rows as an adversary who knows (w, b) moves them. With a random start it is the same start at
+// every record.
+class AttackedSet : public Evaluator {
+public:
+    AttackedSet(std::shared_ptr<const Problem> problem, AttackSettings settings, int threads)
+        : problem_(std::move(problem)),
+          settings_(std::move(settings)),
+          attack_(*problem_, settings_, threads) {}
+    Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
+
+private:
+    std::shared_ptr<const Problem> problem_;
+    AttackSettings settings_;
+    Attack attack_;
+};
+
+}  // namespace fastgrok

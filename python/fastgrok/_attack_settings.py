@@ -1,0 +1,160 @@
+"""Checked arguments of an attack, in the form that the core takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok import _checks, _core
+from fastgrok._checks import F64
+
+METHODS = ("exact", "pgd", "autodiff32", "autodiff64")
+_MOST_ITERATIONS = 2**53
+
+
+class Box(NamedTuple):
+    """Sides by column."""
+
+    lower: F64
+    upper: F64
+
+
+class Settings(NamedTuple):
+    """Checked arguments of an attack, as the core takes them."""
+
+    method: str
+    ball: str
+    radii: F64
+    radius_by_row: bool
+    step_size: float
+    steps: int
+    random_start: bool
+    restarts: int
+    seed: int
+    box: Box | None
+
+    def of(self, problem: _core.Problem) -> _core.Attack:
+        """Apply them to the rows of a problem."""
+        return _core.Attack(problem, **self._asdict())
+
+
+def settings(
+    rows: NDArray[Any],
+    norm: object,
+    eps: ArrayLike,
+    step_size: object,
+    steps: object,
+    random_start: object,
+    restarts: object,
+    bounds: object,
+    method: object,
+    random_state: object,
+) -> Settings:
+    """Check the arguments of :func:`fastgrok.pgd` that say what may be done to the rows."""
+    _checks.choice("method", method, METHODS)
+    draws = _checks.flag("random_start", random_start)
+    tries = _checks.whole("restarts", restarts, maximum=_MOST_ITERATIONS)
+    if method == "exact" and (draws or tries > 1):
+        raise ValueError(
+            "method='exact' has no use for random_start and restarts: it is the worst case; "
+            f"got random_start={draws}, restarts={tries}"
+        )
+    by_row = np.ndim(eps) > 0
+    return Settings(
+        method=str(method),
+        ball=_ball(norm),
+        radii=radii("eps", eps, len(rows) if by_row else None),
+        radius_by_row=by_row,
+        step_size=_checks.real("step_size", step_size, positive=True),
+        steps=_checks.whole("steps", steps, maximum=_MOST_ITERATIONS),
+        random_start=draws,
+        restarts=tries,
+        seed=_seed(random_state),
+        box=_box(rows, bounds),
+    )
+
+
+def _ball(norm: object) -> str:
+    if isinstance(norm, bool | np.bool_ | str) or norm not in (np.inf, 2):
+        raise ValueError(f"norm must be numpy.inf or 2, got {_checks.show(norm)}")
+    return "l_2" if norm == 2 else "l_inf"
+
+
+def radii(name: str, value: ArrayLike, length: int | None) -> F64:
+    """Finite and not negative; a number is an array of one for `eps`."""
+    if np.ndim(value) == 0 and name == "eps":
+        checked = np.array([_checks.real(name, value)])
+    else:
+        checked = _checks.vector(name, value, length)
+    if checked.min() < 0.0:
+        first = int(np.argmax(checked < 0.0))
+        where = name if np.ndim(value) == 0 else f"{name}[{first}]"
+        raise ValueError(f"{name} must not be negative, got {where} = {checked[first]}")
+    return checked
+
+
+def _seed(random_state: object) -> int:
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(0, 2**64, dtype=np.uint64))
+    if random_state is not None:
+        random_state = _checks.whole("random_state", random_state, minimum=0)
+    return int(np.random.SeedSequence(random_state).generate_state(1, np.uint64)[0])
+
+
+def _box(rows: NDArray[Any], bounds: object) -> Box | None:
+    if bounds is None:
+        return None
+    if isinstance(bounds, str):
+        if bounds != "data":
+            raise ValueError(f"bounds must be None, 'data' or (lo, hi), got {bounds!r}")
+        return Box(*(_side("bounds", extreme, rows) for extreme in (rows.min(), rows.max())))
+    if not isinstance(bounds, tuple | list | np.ndarray):
+        raise TypeError(f"bounds must be None, 'data' or (lo, hi), got {_checks.show(bounds)}")
+    if len(bounds) != 2:
+        raise ValueError(f"bounds must be a pair (lo, hi), got {len(bounds)} values")
+    box = Box(_side("bounds[0]", bounds[0], rows), _side("bounds[1]", bounds[1], rows))
+    wrong = np.flatnonzero(~(box.lower <= box.upper))
+    if wrong.size:
+        j = int(wrong[0])
+        raise ValueError(
+            f"bounds must have lo <= hi, but in column {j} lo = {box.lower[j]} and "
+            f"hi = {box.upper[j]}"
+        )
+    if rows.min() < box.lower.max() or rows.max() > box.upper.min():
+        _require_inside(rows, box.lower, np.argmin, "below the lower", lambda x, side: side - x)
+        _require_inside(rows, box.upper, np.argmax, "above the upper", lambda x, side: x - side)
+    return box
+
+
+def _side(name: str, value: Any, rows: NDArray[Any]) -> F64:
+    array = _checks.numbers(name, value).astype(np.float64)
+    columns = rows.shape[1]
+    if array.ndim > 1 or (array.ndim == 1 and array.size != columns):
+        raise ValueError(
+            f"{name} must be a number or one for each of {columns} columns, got shape {array.shape}"
+        )
+    if np.isnan(array).any():
+        raise ValueError(f"{name} must not be NaN, got {_checks.show(value)}")
+    return np.ascontiguousarray(np.broadcast_to(array, (columns,)))
+
+
+def _require_inside(
+    rows: NDArray[Any],
+    side: F64,
+    extreme: Callable[..., NDArray[np.intp]],
+    what: str,
+    distance: Callable[[F64, F64], F64],
+) -> None:
+    """Raise ValueError naming the entry that lies furthest outside."""
+    where = extreme(rows, axis=0)
+    values = rows[where, np.arange(rows.shape[1])].astype(np.float64)
+    outside = distance(values, side)
+    j = int(np.argmax(outside))
+    if outside[j] > 0.0:
+        raise ValueError(
+            f"X must lie inside the bounds, but X[{where[j]}, {j}] = {values[j]} is {what} bound "
+            f"{side[j]} by {outside[j]:.3g}"
+        )
