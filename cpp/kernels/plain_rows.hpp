@@ -40,7 +40,9 @@ inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t
     for (std::size_t r = 0; r < R; ++r) {
         double lanes[kLanes];
         for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[r][g]);
-        t[r] = add_lanes(lanes);
+        // Where every product underflows the lanes hold -0, but those that a register fills up hold
+        // +0, and how many these are depends on its width. 0.0 + makes +0 of both.
+        t[r] = 0.0 + add_lanes(lanes);
     }
 }
 

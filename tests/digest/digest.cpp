@@ -1,0 +1,354 @@
+// Prints a digest of the bits of what the kernels and whole runs return, a line a case, for the
+// instruction set that FASTGROK_SIMD names. The output of two machines, real or emulated, can be
+// compared with diff. The inputs come from integers alone, so that they are the same everywhere.
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "engines/descent.hpp"
+#include "engines/passes.hpp"
+#include "kernels/kernels.hpp"
+
+namespace {
+
+using namespace fastgrok;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// FNV-1a over 64-bit words. All NaNs count as one: their sign and payload are nobody's business.
+class Digest {
+public:
+    void add(std::uint64_t word) {
+        for (int byte = 0; byte < 8; ++byte, word >>= 8)
+            state_ = (state_ ^ (word & 0xff)) * 0x100000001b3u;
+    }
+    void add(double x) { add(std::bit_cast<std::uint64_t>(x == x ? x : kNan)); }
+    template <class Values>
+    void add_all(const Values& values) {
+        for (const auto& x : values) {
+            if constexpr (std::is_floating_point_v<std::remove_cvref_t<decltype(x)>>) {
+                add(x);
+            } else {
+                add(static_cast<std::uint64_t>(x));
+            }
+        }
+    }
+    std::uint64_t value() const { return state_; }
+
+private:
+    std::uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+void print(const std::string& name, const Digest& digest) {
+    std::printf("%s %016llx\n", name.c_str(), static_cast<unsigned long long>(digest.value()));
+}
+
+// SplitMix64.
+class Generator {
+public:
+    explicit Generator(std::uint64_t seed) : state_(seed) {}
+
+    std::uint64_t bits() {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+    // A multiple of 2^-52 in [-1, 1).
+    double uniform() {
+        return static_cast<double>(static_cast<std::int64_t>(bits()) >> 11) * 0x1p-52;
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+// What data are made of: numbers around 1; all magnitudes from denormals on, and both zeros; small
+// numbers whose products with the weights all underflow to -0.
+enum class Kind { even, wild, tiny };
+
+const char* name_of(Kind kind) {
+    return kind == Kind::even ? "even" : kind == Kind::wild ? "wild" : "tiny";
+}
+
+// |exponents| up to 140 keep a float finite, and the denormals of float are among them.
+double draw(Generator& random, Kind kind) {
+    if (kind == Kind::even) return random.uniform();
+    if (kind == Kind::tiny) return 0x1p-148;
+    const std::uint64_t choice = random.bits() % 16;
+    if (choice == 0) return 0.0;
+    if (choice == 1) return -0.0;
+    double x = random.uniform();
+    const int exponent = static_cast<int>(random.bits() % 268) - 143;
+    for (int k = 0; k < exponent; ++k) x *= 2.0;
+    for (int k = 0; k > exponent; --k) x *= 0.5;
+    return x;
+}
+
+struct Data {
+    std::vector<double> x64, y;
+    std::vector<float> x32;
+    std::shared_ptr<const Problem> problem;
+};
+
+// A quarter of the labels are drawn, the others follow the sign of the first column. Single
+// precision or double is a matter of storage: both hold the same numbers.
+std::unique_ptr<Data> make_data(std::uint64_t seed, std::size_t n, std::size_t d, bool single,
+                                bool bias = true, Kind kind = Kind::even) {
+    auto data = std::make_unique<Data>();
+    Generator random(seed);
+    data->x32.resize(n * d);
+    for (float& x : data->x32) x = static_cast<float>(draw(random, kind));
+    data->x64.assign(data->x32.begin(), data->x32.end());
+    for (std::size_t i = 0; i < n; ++i) {
+        const bool drawn = random.bits() % 4 == 0;
+        const double sign = drawn ? random.uniform() : data->x64[i * d];
+        data->y.push_back(sign < 0.0 ? -1.0 : 1.0);
+    }
+    std::variant<const double*, const float*> x = data->x64.data();
+    if (single) x = data->x32.data();
+    data->problem = std::make_shared<const Problem>(x, data->y.data(), n, d, bias);
+    return data;
+}
+
+std::string shape_name(std::size_t n, std::size_t d, bool single) {
+    return std::string(single ? "float32" : "float64") + " d=" + std::to_string(d) +
+           " n=" + std::to_string(n);
+}
+
+const char* name_of(Loss loss) {
+    return loss == Loss::logistic ? "logistic" : "exponential";
+}
+
+constexpr Loss kLosses[] = {Loss::logistic, Loss::exponential};
+
+void print_elementary() {
+    std::vector<double> x = {0.0, -0.0, kInfinity, -kInfinity, kNan, -kNan};
+    for (int sign = 0; sign < 2; ++sign)
+        for (std::uint64_t exponent = 0; exponent < 2047; exponent += 3)
+            for (std::uint64_t mantissa : {0x1ull, 0x8000000000000ull, 0xfffffffffffffull})
+                x.push_back(
+                    std::bit_cast<double>(std::uint64_t(sign) << 63 | exponent << 52 | mantissa));
+    for (int k = -752 * 8; k <= 752 * 8; ++k) x.push_back(k / 8.0);
+    Generator random(1);
+    for (int k = 0; k < 4096; ++k) x.push_back(random.uniform() * (k % 2 == 0 ? 40.0 : 1.0));
+
+    const Kernels& k = kernels();
+    constexpr std::size_t kBlock = 1000;
+    for (std::size_t begin = 0; begin < x.size(); begin += kBlock) {
+        const std::size_t n = std::min(kBlock, x.size() - begin);
+        const double* from = x.data() + begin;
+        std::vector<double> out(n);
+        const auto print_out = [&](const std::string& name) {
+            Digest digest;
+            digest.add_all(out);
+            print(name + " " + std::to_string(begin), digest);
+        };
+        k.exp(from, out.data(), n);
+        print_out("exp");
+        k.softplus(from, out.data(), n);
+        print_out("softplus");
+        k.sigmoid(from, out.data(), n);
+        print_out("sigmoid");
+        for (Loss loss : kLosses) {
+            k.curvature(from, out.data(), n, loss);
+            print_out(std::string("curvature ") + name_of(loss));
+        }
+    }
+    for (std::size_t n = 0; n <= 40; ++n) {
+        std::vector<double> out(n);
+        const double* from = x.data() + (x.size() - n);
+        k.exp(from, out.data(), n);
+        Digest digest;
+        digest.add_all(out);
+        digest.add(k.dot(from, from, n));
+        for (Loss loss : kLosses) digest.add(k.loss_sum(from, n, loss));
+        print("exp dot loss_sum n=" + std::to_string(n), digest);
+    }
+}
+
+void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bias) {
+    const auto data = make_data(1000 * n + d, n, d, single, bias, kind);
+    const Problem& problem = *data->problem;
+    Passes passes(problem, 1);
+    Generator random(n + d);
+    std::vector<double> w(d), v(d);
+    for (double& x : w) x = draw(random, kind) * (kind == Kind::tiny ? -0x1p-900 : 2.0);
+    for (double& x : v) x = draw(random, kind);
+    const double b = kind == Kind::even ? random.uniform() : -0.0;
+    const Vector u = problem.pack_parameters(w.data(), b);
+    const Vector direction = problem.pack_parameters(v.data(), b);
+
+    const std::string name =
+        shape_name(n, d, single) + " " + name_of(kind) + (bias ? "" : " no-bias");
+    // The storage is padded; only rows and columns of the caller count.
+    const auto rows_of = [&](const Vector& m) { return std::span(m).first(n); };
+    const auto print_sum = [&](const std::string& what, const Vector& sum) {
+        std::vector<double> inner(d);
+        problem.unpack_weights(sum, inner.data());
+        Digest digest;
+        digest.add_all(inner);
+        digest.add(sum[problem.layout().intercept]);
+        print(what + name, digest);
+    };
+    Digest margins;
+    margins.add_all(rows_of(passes.margins(u)));
+    print("margins " + name, margins);
+    Vector out(u.size());
+    for (Loss loss : kLosses) {
+        const std::string suffix = std::string(name_of(loss)) + " ";
+        Digest evaluation;
+        for (Tie tie : {Tie::wrong, Tie::negative}) {
+            const Evaluation e = passes.evaluate(u, loss, tie);
+            evaluation.add(e.loss_sum);
+            evaluation.add(static_cast<std::uint64_t>(e.correct));
+        }
+        print("evaluate " + suffix + name, evaluation);
+        passes.first(u, loss, out);
+        print_sum("first " + suffix, out);
+        Vector weights;
+        passes.curvature_weights(u, loss, weights);
+        passes.second(weights, direction, out);
+        print_sum("second " + suffix, out);
+    }
+}
+
+struct Run {
+    std::size_t n, d;
+    bool single;
+    Loss loss;
+    bool mean;
+    double lr;
+    std::int64_t steps;
+    bool bias = true;
+};
+
+// Digests of the weights, the losses and the curvatures of a run.
+std::vector<Digest> run_descent(const Run& run, int threads) {
+    const auto train = make_data(7, run.n, run.d, run.single, run.bias);
+    const auto test = make_data(8, 33, run.d, run.single, run.bias);
+    std::vector<std::int64_t> steps;
+    for (std::int64_t step = 0; step < run.steps; step += 1 + step / 4) steps.push_back(step);
+    steps.push_back(run.steps);
+    Generator random(9);
+    std::vector<double> w(run.d);
+    for (double& x : w) x = random.uniform();
+    DescentOptions options;
+    options.loss = run.loss;
+    options.scale = run.mean ? 1.0 / static_cast<double>(run.n) : 1.0;
+    options.lr = run.lr;
+    options.keep_weights = true;
+    options.threads = threads;
+    Descent descent(train->problem, {test->problem}, steps, w.data(), 0.25, options);
+    const auto status = descent.run([](std::int64_t) { return false; });
+
+    const Records& records = descent.records();
+    std::vector<Digest> digests(3);
+    digests[0].add(static_cast<std::uint64_t>(status));
+    digests[0].add(static_cast<std::uint64_t>(descent.step()));
+    digests[0].add_all(records.steps);
+    digests[0].add_all(records.weights);
+    digests[0].add_all(records.b);
+    digests[0].add_all(records.norm_w);
+    digests[0].add_all(records.regime);
+    std::vector<double> last(run.d);
+    train->problem->unpack_weights(descent.parameters(), last.data());
+    digests[0].add_all(last);
+    digests[1].add_all(records.loss_sum);
+    digests[1].add_all(records.correct);
+    digests[2].add_all(records.sharpness);
+    digests[2].add_all(records.sharpness_mean);
+    return digests;
+}
+
+// Returns whether all numbers of threads gave the same bits.
+bool print_run(const Run& run, int most_threads) {
+    const std::string name = std::string(name_of(run.loss)) + (run.mean ? " mean " : " sum ") +
+                             shape_name(run.n, run.d, run.single) +
+                             " lr=" + std::to_string(run.lr) + (run.bias ? "" : " no-bias");
+    const char* const parts[] = {"weights", "losses", "sharpness"};
+    std::vector<Digest> alone;
+    bool same = true;
+    for (int threads = 1; threads <= most_threads; ++threads) {
+        const std::vector<Digest> digests = run_descent(run, threads);
+        for (std::size_t i = 0; i < digests.size(); ++i)
+            print("run " + name + " threads=" + std::to_string(threads) + " " + parts[i],
+                  digests[i]);
+        if (threads == 1) alone = digests;
+        for (std::size_t i = 0; i < digests.size(); ++i)
+            same = same && digests[i].value() == alone[i].value();
+    }
+    std::fflush(stdout);
+    return same;
+}
+
+bool print_all() {
+    print_elementary();
+    const std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 20, 31, 33, 63, 65};
+    for (bool single : {false, true}) {
+        for (std::size_t d : sizes)
+            for (std::size_t n : sizes) print_passes(n, d, single, Kind::even, true);
+        for (std::size_t d : sizes)
+            for (Kind kind : {Kind::wild, Kind::tiny}) print_passes(33, d, single, kind, true);
+        for (std::size_t d : {std::size_t{2}, std::size_t{17}})
+            print_passes(33, d, single, Kind::even, false);
+        // Four chunks of rows, and eight.
+        print_passes(43700, 2, single, Kind::even, true);
+        print_passes(7300, 17, single, Kind::even, true);
+        print_passes(2600, 100, single, Kind::even, true);
+    }
+    std::fflush(stdout);
+
+    bool same = true;
+    for (std::size_t d : {2, 16, 17, 100})
+        for (bool single : {false, true})
+            for (Loss loss : kLosses)
+                for (bool mean : {false, true}) {
+                    const double lr = loss == Loss::logistic ? 2.0 : 0.125;
+                    const std::int64_t steps = d <= 16 ? 2000 : 600;
+                    same &= print_run({101, d, single, loss, mean, mean ? lr : lr / 32, steps}, 1);
+                }
+    for (std::size_t d : {2, 100})
+        same &= print_run({101, d, false, Loss::logistic, true, 2.0, 300, false}, 1);
+    // A step too long: the run diverges.
+    same &= print_run({101, 2, false, Loss::exponential, false, 8.0, 300}, 1);
+    same &= print_run({101, 17, false, Loss::exponential, false, 8.0, 300}, 1);
+
+    const struct {
+        std::size_t n, d;
+        bool single;
+        std::int64_t steps;
+    } in_chunks[] = {
+        {43700, 2, false, 60},
+        {7720, 16, false, 100},
+        {7300, 17, true, 100},
+        {2600, 100, false, 200},
+    };
+    for (const auto& c : in_chunks) {
+        same &= print_run({c.n, c.d, c.single, Loss::logistic, true, 4.0, c.steps}, 3);
+        same &= print_run({c.n, c.d, c.single, Loss::exponential, true, 0.125, c.steps / 2}, 3);
+    }
+    return same;
+}
+
+}  // namespace
+
+int main() {
+    try {
+        if (print_all()) return 0;
+        std::fputs("digest: the number of threads changes the results\n", stderr);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "digest: %s\n", error.what());
+    }
+    return 1;
+}
