@@ -25,7 +25,7 @@ void relax() {
 }  // namespace
 
 void Meeting::wait_for_end(std::uint32_t round) {
-    constexpr int kSpins = 2048;  // tens of microseconds
+    constexpr int kSpins = 1 << 15;  // about half a millisecond
     for (int spin = 0; spin < kSpins; ++spin) {
         if (round_.load(std::memory_order_acquire) != round) return;
         relax();

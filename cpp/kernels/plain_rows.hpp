@@ -46,12 +46,23 @@ inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t
     }
 }
 
-// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
+// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. Meanwhile the R rows
+// at `next` are fetched: the rows at x are in the cache by now, and the memory would be idle.
 template <std::size_t R, class Real>
-inline void add_rows(const Real* x, std::size_t cols, const double* c, double* out) {
+inline void add_rows(const Real* x, std::size_t cols, const double* c, double* out,
+                     const Real* next) {
     Vec cc[R];
     for (std::size_t r = 0; r < R; ++r) cc[r] = set1(c[r]);
+    constexpr std::size_t kLine = 64 / sizeof(Real);
     std::size_t j = 0;
+    for (; j + kLine <= cols; j += kLine) {
+        for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(next + r * cols + j);
+        for (std::size_t k = j; k < j + kLine; k += kWidth) {
+            Vec sum = load(out + k);
+            for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x + r * cols + k), sum);
+            store(out + k, sum);
+        }
+    }
     for (; j + kWidth <= cols; j += kWidth) {
         Vec sum = load(out + j);
         for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x + r * cols + j), sum);
@@ -95,10 +106,12 @@ inline void accumulate_plain(PlainRows<Real> rows, const double* u, Coefficient 
         double t[kStripRoom] = {}, c[kStripRoom];
         dot_strip(x, cols, u, u[intercept], n, t);
         coefficient(i, n, t, c);
+        // Prefetching past the last row is harmless: it reads nothing.
+        const Real* next = x + n * cols;
         if (n == kStrip) {
-            add_rows<kStrip>(x, cols, c, out);
+            add_rows<kStrip>(x, cols, c, out, next);
         } else {
-            for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r * cols, cols, c + r, out);
+            for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r * cols, cols, c + r, out, next);
         }
         for (std::size_t r = 0; r < n; ++r) sum_c += c[r];
     }
