@@ -19,7 +19,7 @@ import numpy as np
 import fastgrok as fg
 
 LR = 1e-2
-# The other side's pool of threads spins for a while before it goes to sleep, which would cost a core.
+# The other side's threads spin for a while before they go to sleep, which would cost a core.
 PAUSE = 0.1
 # (rows, columns), the data and the reduction; the cube is the setting of Das et al.
 SHAPES = [(2000, 2), (500, 100), (1000, 500), (4000, 1980)]

@@ -46,8 +46,8 @@ inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t
     }
 }
 
-// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. Meanwhile the R rows
-// at `next` are fetched: the rows at x are in the cache by now, and the memory would be idle.
+// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. Meanwhile the R
+// rows at `next` are fetched: the rows at x are in the cache by now, and the memory would be idle.
 template <std::size_t R, class Real>
 inline void add_rows(const Real* x, std::size_t cols, const double* c, double* out,
                      const Real* next) {
