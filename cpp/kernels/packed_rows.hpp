@@ -5,6 +5,8 @@
 // accumulators. In between the blocks stay in the first-level cache.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/elementary.hpp"
 #include "kernels/kernels.hpp"
 
@@ -25,17 +27,27 @@ inline Vec dot_packed(const double* lane, std::size_t cols, const double* u) {
     return t;
 }
 
-// f(index of the first row, z . u) of every row to out.
+// f(index of the first row, z . u) of every row to out. f may take several registers in step.
 template <int D, class Function>
 inline void map_packed(const double* blocks, std::size_t count, std::size_t first_row,
                        std::size_t cols, const double* u, Function f, double* out) {
     if (D > 0) cols = D;
-    for (std::size_t k = 0; k < count; ++k)
-        for (int g = 0; g < kGroups; ++g) {
-            const std::size_t row = k * kLanes + g * kWidth;
-            const Vec t = dot_packed<D>(blocks + k * kLanes * (cols + 1) + g * kWidth, cols, u);
-            store(out + row, f(first_row + row, t));
+    for (std::size_t k = 0; k < count; ++k) {
+        const double* block = blocks + k * kLanes * (cols + 1);
+        const auto t = [=](int g) { return dot_packed<D>(block + g * kWidth, cols, u); };
+        double* to = out + k * kLanes;
+        const std::size_t row = first_row + k * kLanes;
+        if constexpr (std::is_invocable_v<Function, std::size_t, Twice<Vec>>) {
+            static_assert(kGroups % 2 == 0);
+            for (int g = 0; g < kGroups; g += 2) {
+                const Twice<Vec> c = f(row + g * kWidth, Twice<Vec>{t(g), t(g + 1)});
+                store(to + g * kWidth, c.a);
+                store(to + (g + 1) * kWidth, c.b);
+            }
+        } else {
+            for (int g = 0; g < kGroups; ++g) store(to + g * kWidth, f(row + g * kWidth, t(g)));
         }
+    }
 }
 
 // lanes[j] += sum over rows of c * z_j, lane by lane, for P neighbouring columns.
@@ -101,7 +113,8 @@ void packed_margins(PackedRows rows, const double* u, double* out) {
 
 void packed_first(PackedRows rows, const double* u, Loss loss, double* out) {
     if (loss == Loss::logistic) {
-        accumulate_packed(rows, u, [](std::size_t, Vec t) { return sigmoid_of_negative(t); }, out);
+        accumulate_packed(
+            rows, u, [](std::size_t, Twice<Vec> t) { return sigmoid_of_negative(t); }, out);
     } else {
         accumulate_packed(rows, u, [](std::size_t, Vec t) { return exp(set1(0.0) - t); }, out);
     }
