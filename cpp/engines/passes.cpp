@@ -5,7 +5,6 @@
 #include "engines/storage.hpp"
 
 namespace fastgrok {
-namespace {}  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
     : problem_(problem),
