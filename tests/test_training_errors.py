@@ -91,7 +91,6 @@ def with_value(value, place=(3, 1)):
         ({"keep_weights": None}, TypeError, "keep_weights must be True or False, got None"),
         ({"watch_sharpness": 0}, TypeError, "watch_sharpness must be True or False, got 0"),
         ({"progress": "yes"}, TypeError, "progress must be True or False, got 'yes'"),
-        ({"skip_rows": True}, ValueError, "skip_rows=True is not available in this version"),
         ({"skip_rows": "always"}, ValueError, "skip_rows must be one of 'auto', got 'always'"),
         ({"skip_rows": 3}, TypeError, "skip_rows must be True or False, got 3"),
         ({"rtol": 0.0}, ValueError, r"rtol must lie between 0 and 1, got 0\.0"),

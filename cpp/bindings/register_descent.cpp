@@ -23,11 +23,19 @@ std::unique_ptr<Evaluator> make_evaluator(const EvaluationSet& set, std::size_t 
     return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads);
 }
 
+Skip parse_skip(const std::string& name) {
+    if (name == "auto") return Skip::patiently;
+    if (name == "always") return Skip::always;
+    require(name == "never", "skip_rows must be 'auto', 'always' or 'never'");
+    return Skip::never;
+}
+
 std::unique_ptr<Descent> make_descent(const Shared& problem,
                                       const std::vector<EvaluationSet>& evals,
                                       const Array<std::int64_t>& records, const std::string& loss,
                                       double scale, double lr, const Array<double>& w, double b,
                                       bool tie_negative, bool keep_weights, bool watch_sharpness,
+                                      const std::string& skip_rows, bool check_skipped,
                                       int threads) {
     DescentOptions options;
     options.loss = parse_loss(loss);
@@ -36,6 +44,8 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
     options.tie = parse_tie(tie_negative);
     options.keep_weights = keep_weights;
     options.watch_sharpness = watch_sharpness;
+    options.skip = parse_skip(skip_rows);
+    options.check_skipped = check_skipped;
     options.threads = threads;
     problem->parameters(w, b);  // checks the length
     std::vector<std::unique_ptr<Evaluator>> sets;
@@ -158,10 +168,12 @@ void register_descent(py::module_& m) {
         .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"),
              py::arg("records").noconvert(), py::kw_only(), py::arg("loss"), py::arg("scale"),
              py::arg("lr"), py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
-             py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("threads"))
+             py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("skip_rows") = "auto",
+             py::arg("check_skipped") = false, py::arg("threads"))
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("step", &Descent::step)
         .def_property_readonly("threads", &Descent::threads)
+        .def_property_readonly("row_visits", &Descent::row_visits)
         .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
         .def_property_readonly(
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -51,15 +53,33 @@ public:
         }
     }
 
-    // One row as the caller gave it, in the precision asked for.
+    // `count` rows that are not packed, to the same.
+    template <class Use>
+    void visit_index(const std::uint32_t* rows, std::size_t count, Use use) const {
+        const auto visit = [&](auto* x) {
+            using Real = std::remove_cvref_t<decltype(*x)>;
+            use(PlainRows<Real>{x, y_, count, layout_.cols, rows});
+        };
+        std::visit(visit, x_);
+    }
+
+    // The packed block number k.
+    const double* block(std::size_t k) const {
+        return packed_.data() + k * kLanes * (layout_.cols + 1);
+    }
+
+    // One row as the caller gave it, to a function object that takes either pointer.
+    template <class Use>
+    auto visit_row(std::size_t row, Use use) const {
+        return std::visit([&](auto* x) { return use(x + row * layout_.cols); }, x_);
+    }
+
+    // The same, copied, in the precision asked for.
     template <class Real>
     void copy_row(std::size_t row, Real* out) const {
-        std::visit(
-            [&](auto* x) {
-                const auto* from = x + row * layout_.cols;
-                for (std::size_t j = 0; j < layout_.cols; ++j) out[j] = static_cast<Real>(from[j]);
-            },
-            x_);
+        visit_row(row, [&](auto* from) {
+            for (std::size_t j = 0; j < layout_.cols; ++j) out[j] = static_cast<Real>(from[j]);
+        });
     }
 
     // (w, b) in this problem's layout, and back.

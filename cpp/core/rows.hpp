@@ -13,13 +13,14 @@ struct PackedRows {
     std::size_t cols = 0;
 };
 
-// One row after the other as the caller gave them, float64 or float32.
+// Rows as the caller gave them, float64 or float32: all of them in order, or those of an index.
 template <class Real>
 struct PlainRows {
     const Real* x = nullptr;  // row-major, `cols` apart
     const double* y = nullptr;
     std::size_t count = 0;  // rows
     std::size_t cols = 0;
+    const std::uint32_t* index = nullptr;  // increasing
 };
 
 // What an l_inf attack in a box needs to know: the weights' magnitudes, and by column the side of

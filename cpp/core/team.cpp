@@ -46,7 +46,12 @@ Shares::Shares(std::size_t pieces, int members)
 bool Shares::take(int member, std::size_t& piece) {
     for (int k = 0; k < members_; ++k) {
         Share& share = shares_[static_cast<std::size_t>((member + k) % members_)];
-        if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+        piece = share.next.load(std::memory_order_relaxed);
+        if (piece >= share.end) continue;
+        if (members_ == 1) {  // nobody else to agree with
+            share.next.store(piece + 1, std::memory_order_relaxed);
+            return true;
+        }
         piece = share.next.fetch_add(1, std::memory_order_relaxed);
         if (piece < share.end) return true;
     }

@@ -17,6 +17,7 @@ public:
 
     template <class Work>
     void arrive(Work alone) {
+        if (threads_ == 1) return alone();
         const std::uint32_t round = round_.load(std::memory_order_relaxed);
         if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             alone();

@@ -13,6 +13,11 @@ enum class Loss { logistic, exponential };
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kMostPackedCols = 16;
 
+// A descent step leaves out rows whose margin, in bits (times log2(e)), is above a bound; this is
+// the highest: what lies above it contributes less than the smallest normal number.
+inline constexpr double kMostBits = 1023.0;
+inline constexpr double kLog2E = 1.4426950408889634;
+
 // Where the entries of a parameter vector (w, b) lie. Rows that are swept by columns want w padded
 // with zeros to whole groups of lanes, packed rows want no padding; the intercept follows in either
 // case.

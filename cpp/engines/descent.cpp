@@ -21,6 +21,9 @@ double seconds_since(Clock::time_point start) {
 // The clock is read, and the caller asked, between blocks of steps of about this length.
 constexpr double kBlockSeconds = 0.02;
 
+// The next gradient may be this much smaller before a step must be taken again.
+constexpr double kSpareBits = 4.0;
+
 // The norm without overflow or underflow of the squares.
 double norm(const double* w, std::size_t n) {
     double largest = 0.0;
@@ -47,6 +50,9 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       options_(options),
       rate_(options.lr * options.scale),
       passes_(*problem_, options.threads),
+      active_(*problem_, options.skip, passes_.threads()),
+      rows_exponent_(std::ilogb(static_cast<double>(problem_->rows())) +
+                     std::ilogb(active_.largest_norm()) + std::ilogb(rate_) + 3),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),
       update_(u_.size(), 0.0),
@@ -86,20 +92,36 @@ Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
 
 void Descent::take_steps(std::int64_t count) {
     Shares shares(passes_.chunks(), passes_.threads());
+    const std::int64_t last = step_ + count;
     run_team(passes_.threads(), [&](const Member& me) {
-        for (std::int64_t s = 0; s < count && !diverged_; ++s) {
+        while (step_ < last && !diverged_) {
             std::size_t chunk;
-            while (shares.take(me.index, chunk)) passes_.first_of_chunk(chunk, u_, options_.loss);
+            while (shares.take(me.index, chunk))
+                active_.first_of_chunk(chunk, u_, options_.loss, most_bits_,
+                                       passes_.partial(chunk));
             me.meeting.arrive([&] {
                 passes_.add_chunks(gradient_);
-                update();
+                finish_step();
                 shares.refill();
             });
         }
     });
+    if (mistake_ > 0)
+        throw std::logic_error("step " + std::to_string(step_) + " left out " +
+                               std::to_string(mistake_) + " rows that matter");
 }
 
-void Descent::update() {
+// The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
+// largest entry of `update`, whatever their number.
+double Descent::bits_needed(const Vector& update) const {
+    constexpr int kNegligible = 60;
+    double largest = 0.0;
+    for (double x : update) largest = std::max(largest, std::fabs(x));
+    if (!(largest > 0.0)) return kMostBits;
+    return std::min<double>(kMostBits, rows_exponent_ - std::ilogb(largest) + kNegligible);
+}
+
+void Descent::finish_step() {
     double dot = 0.0, square = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {
@@ -114,11 +136,26 @@ void Descent::update() {
         diverged_ = true;
         return;
     }
+    const double needed = bits_needed(gradient_), length = std::sqrt(square);
+    if (options_.check_skipped) check_skipped();
+    const bool enough = needed <= most_bits_;
+    most_bits_ = std::min(kMostBits, needed + kSpareBits);
+    if (!enough) {  // too much was left out: the same step again
+        active_.advance(u_, u_, length, most_bits_);
+        return;
+    }
+    active_.advance(u_, next_u_, length, most_bits_);
     if (step_ > 0) turns_.add(dot, square, update_square_);
     std::swap(update_, gradient_);
     std::swap(u_, next_u_);
     update_square_ = square;
     ++step_;
+}
+
+void Descent::check_skipped() {
+    Vector bits = passes_.margins(u_);
+    for (double& m : bits) m *= kLog2E;
+    mistake_ += active_.missed(bits, most_bits_);
 }
 
 void Turns::add(double dot, double square, double last_square) {
@@ -234,6 +271,8 @@ void Descent::restore(DescentState state, Records records) {
     top_direction_ = std::move(state.top_direction);
     top_direction_mean_ = std::move(state.top_direction_mean);
     sharpness_passes_ = state.sharpness_passes;
+    most_bits_ = step_ == 0 ? kMostBits : std::min(kMostBits, bits_needed(update_) + kSpareBits);
+    active_.reset();
     records_ = std::move(records);
     next_record_ = records_.steps.size();
     diverged_ = false;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engines/active_rows.hpp"
 #include "engines/evaluator.hpp"
 
 namespace fastgrok {
@@ -18,6 +19,9 @@ struct DescentOptions {
     bool keep_weights = false;
     bool watch_sharpness = true;
     int threads = 1;
+    Skip skip = Skip::patiently;
+    // Looks at every step for rows left out by mistake, at the price of a pass; std::logic_error.
+    bool check_skipped = false;
 };
 
 // How the last 64 updates du turned: all cos(du_k, du_k+1) >= 0, all below -0.9, or neither.
@@ -77,12 +81,15 @@ public:
     const Vector& parameters() const { return u_; }
     const Problem& problem() const { return *problem_; }
     const Records& records() const { return records_; }
+    std::uint64_t row_visits() const { return active_.visits(); }  // by the steps of this object
     std::size_t sets() const { return 1 + evals_.size(); }
     bool keeps_weights() const { return options_.keep_weights; }
 
 private:
     void take_steps(std::int64_t count);
-    void update();
+    void finish_step();
+    double bits_needed(const Vector& update) const;
+    void check_skipped();
     void record(const std::function<void()>& between_passes);
     void append_weights();
     void check(const DescentState& state, const Records& records) const;
@@ -93,13 +100,17 @@ private:
     DescentOptions options_;
     double rate_;  // lr * scale
     Passes passes_;
+    ActiveRows active_;
+    int rows_exponent_;  // 2^rows_exponent_ > n * largest row norm * rate
 
     std::int64_t step_ = 0;
     std::size_t next_record_ = 0;
     std::int64_t sharpness_passes_ = 0;  // spent so far
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0;
+    double most_bits_ = kMostBits;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
+    std::size_t mistake_ = 0;  // rows left out that matter
     Turns turns_;
     Vector top_direction_, top_direction_mean_;
     Records records_;

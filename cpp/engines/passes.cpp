@@ -66,13 +66,12 @@ Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     return total;
 }
 
-void Passes::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss) {
-    problem_.visit_chunk(
-        chunk, [&](auto rows) { kernels_for(rows).first(rows, u.data(), loss, partial(chunk)); });
-}
-
 void Passes::first(const Vector& u, Loss loss, Vector& out) {
-    for_chunks([&](std::size_t c) { first_of_chunk(c, u, loss); });
+    for_chunks([&](std::size_t c) {
+        problem_.visit_chunk(c, [&](auto rows) {
+            kernels_for(rows).first(rows, u.data(), loss, kMostBits, nullptr, partial(c));
+        });
+    });
     add_chunks(out);
 }
 

@@ -39,12 +39,12 @@ public:
     void curvature_weights(const Vector& u, Loss loss, Vector& weights);
     void second(const Vector& weights, const Vector& v, Vector& out);
 
-    // The pieces of `first`, for an engine that runs a team of its own over many steps.
-    void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss);
+    // For an engine that runs a team of its own over many steps: where the sums over the rows of
+    // one chunk go, and their sum.
+    double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
     void add_chunks(Vector& out) const;
 
 private:
-    double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
     template <class Chunk>
     void for_chunks(Chunk work);
 

@@ -12,93 +12,34 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// Two registers, or pairs of pairs, that go through the same operations in step: the chains of
-// dependent operations are long, and several of them side by side keep the execution units busy
-// where a processor can look only a few dozen instructions ahead. The functions below take either.
-template <class V>
-struct Twice {
-    V a, b;
-};
-
-template <class V>
-inline Twice<V> operator+(Twice<V> x, Vec y) {
-    return {x.a + y, x.b + y};
-}
-template <class V>
-inline Twice<V> operator-(Twice<V> x, Vec y) {
-    return {x.a - y, x.b - y};
-}
-template <class V>
-inline Twice<V> operator*(Twice<V> x, Twice<V> y) {
-    return {x.a * y.a, x.b * y.b};
-}
-template <class V>
-inline Twice<V> operator/(Vec x, Twice<V> y) {
-    return {x / y.a, x / y.b};
-}
-template <class V>
-inline Twice<V> fma(Twice<V> x, Vec y, Twice<V> z) {
-    return {fma(x.a, y, z.a), fma(x.b, y, z.b)};
-}
-template <class V>
-inline Twice<V> fma(Twice<V> x, Vec y, Vec z) {
-    return {fma(x.a, y, z), fma(x.b, y, z)};
-}
-template <class V>
-inline Twice<V> fma(Twice<V> x, Twice<V> y, Vec z) {
-    return {fma(x.a, y.a, z), fma(x.b, y.b, z)};
-}
-template <class V>
-inline Twice<V> fma(Twice<V> x, Twice<V> y, Twice<V> z) {
-    return {fma(x.a, y.a, z.a), fma(x.b, y.b, z.b)};
-}
-template <class V>
-inline Twice<V> max_keep_nan(Vec x, Twice<V> y) {
-    return {max_keep_nan(x, y.a), max_keep_nan(x, y.b)};
-}
-template <class V>
-inline Twice<V> min_keep_nan(Vec x, Twice<V> y) {
-    return {min_keep_nan(x, y.a), min_keep_nan(x, y.b)};
-}
-template <class V>
-inline Twice<V> power(Twice<V> t) {
-    return {power(t.a), power(t.b)};
-}
-
-// e^x = 2^k p: k rounded by adding a number so large that its last bit is 1 (with an `offset` added
-// to k in the low bits of `shifted`), p = e^r with r = x - k ln 2, |r| <= ln(2)/2. Even and odd
-// coefficients run in parallel to shorten the dependency chain.
-template <class V>
-struct ReducedExp {
-    V shifted, p;
-};
-
-template <class V>
-inline ReducedExp<V> reduce_exp(V x, double offset) {
-    const Vec shift = set1(0x1.8p52 + offset);
-    const V shifted = fma(x, set1(1.4426950408889634), shift);
-    const V k = shifted - shift;
-    V r = fma(k, set1(-0.6931471803691238), x);
-    r = fma(k, set1(-1.9082149292705877e-10), r);
-    const V r2 = r * r;
-    V even = fma(r2, set1(2.763023968853175e-07), set1(2.4801493120034408e-05));
-    V odd = fma(r2, set1(2.5005379479649168e-08), set1(2.7557569441858145e-06));
+// e^r for |r| <= ln(2)/2. Even and odd coefficients run in parallel to shorten the dependency
+// chain.
+inline Vec exp_reduced(Vec r) {
+    const Vec r2 = r * r;
+    Vec even = fma(r2, set1(2.763023968853175e-07), set1(2.4801493120034408e-05));
+    Vec odd = fma(r2, set1(2.5005379479649168e-08), set1(2.7557569441858145e-06));
     even = fma(even, r2, set1(0.0013888888943607005));
     odd = fma(odd, r2, set1(0.00019841269525472082));
     even = fma(even, r2, set1(0.04166666666653032));
     odd = fma(odd, r2, set1(0.008333333333485946));
     even = fma(even, r2, set1(0.5000000000000011));
     odd = fma(odd, r2, set1(0.16666666666666424));
-    const V q = fma(odd, r, even);
-    return {shifted, fma(q, r2, r) + set1(1.0)};
+    const Vec q = fma(odd, r, even);
+    return fma(q, r2, r) + set1(1.0);
 }
 
-// Scaling in two steps: one power of two alone could not reach the denormals or 2^1023.
+// e^x = 2^k e^r: k rounded by adding a number so large that its last bit is 1, with an offset added
+// to k that power() and split_power() want. Scaling in two steps: one power of two alone could not
+// reach the denormals or 2^1023.
 inline Vec exp_clamped(Vec x) {
-    const ReducedExp<Vec> e = reduce_exp(x, 2046.0);
+    const Vec shift = set1(0x1.8p52 + 2046.0);
+    const Vec shifted = fma(x, set1(kLog2E), shift);
+    const Vec k = shifted - shift;
+    Vec r = fma(k, set1(-0.6931471803691238), x);
+    r = fma(k, set1(-1.9082149292705877e-10), r);
     Vec s1, s2;
-    split_power(e.shifted, s1, s2);
-    return e.p * s1 * s2;
+    split_power(shifted, s1, s2);
+    return exp_reduced(r) * s1 * s2;
 }
 
 // Beyond these bounds the result is 0 or infinity anyway.
@@ -144,14 +85,37 @@ inline Vec sigmoid(Vec x) {
     return select_negative(x, e, one) / (one + e);
 }
 
-// sigmoid(-m) = -l'(m) for the passes that sum over rows: 1 / (1 + e^m), with full relative
-// precision up to m = 708 and 0 from 709.5 on, where sigmoid() would go on through the denormals.
-template <class V>
-inline V sigmoid_of_negative(V m) {
-    const Vec one = set1(1.0);
-    const V x = min_keep_nan(set1(710.0), max_keep_nan(set1(-708.0), m));
-    const ReducedExp<V> e = reduce_exp(x, 1023.0);
-    return one / fma(e.p, power(e.shifted), one);
+// -l'(m) for the passes that sum over rows, from t = m log2(e): the factor is taken into the
+// weights before the rows are read, which saves its share of every reduction. The error that this
+// brings is that of weights off by their last place, as m has it anyway. Where t > most the result
+// is 0; most <= kMostBits.
+constexpr double kLn2 = 0.6931471805599453;
+constexpr double kPowerShift = 0x1.8p52 + 1023.0;
+
+// The logistic loss: 1 / (1 + e^m). In two halves, because a processor sees only a few dozen
+// instructions ahead and so overlaps many short chains better than few long ones.
+struct Fraction {
+    Vec r, scale;  // e^m = scale e^r
+};
+
+inline Fraction begin_sigmoid(Vec t, Vec most) {
+    const Vec shift = set1(kPowerShift);
+    t = select_greater(t, most, set1(1024.0), max_keep_nan(set1(-1021.0), t));
+    const Vec shifted = t + shift;
+    return {(t - (shifted - shift)) * set1(kLn2), power(shifted)};
+}
+
+inline Vec end_sigmoid(Fraction f) {
+    return set1(1.0) / fma(exp_reduced(f.r), f.scale, set1(1.0));
+}
+
+// The exponential loss: e^-m, infinite from 2^1023.5 on.
+inline Vec exp2_of_negative(Vec t, Vec most) {
+    const Vec shift = set1(kPowerShift);
+    const Vec x = max_keep_nan(set1(-1024.0), t);
+    const Vec shifted = shift - x;
+    const Vec r = (x + (shifted - shift)) * set1(-kLn2);
+    return select_greater(t, most, set1(0.0), exp_reduced(r) * power(shifted));
 }
 
 }  // namespace

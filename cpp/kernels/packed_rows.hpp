@@ -1,11 +1,9 @@
 // Passes over packed rows: 16 lanes over the 16 rows of a block.
 //
-// The blocks are read once, in order, a few at a time: first the coefficients of their rows, which
-// need the registers for the constants of exp, then the sums over their rows, which need them for
-// accumulators. In between the blocks stay in the first-level cache.
+// The blocks are read once, in order, a few at a time: first the products z . u of their rows, then
+// the coefficients, which need the registers for the constants of exp, then the sums over their
+// rows, which need them for accumulators. In between the blocks stay in the first-level cache.
 #pragma once
-
-#include <type_traits>
 
 #include "kernels/elementary.hpp"
 #include "kernels/kernels.hpp"
@@ -27,27 +25,14 @@ inline Vec dot_packed(const double* lane, std::size_t cols, const double* u) {
     return t;
 }
 
-// f(index of the first row, z . u) of every row to out. f may take several registers in step.
-template <int D, class Function>
-inline void map_packed(const double* blocks, std::size_t count, std::size_t first_row,
-                       std::size_t cols, const double* u, Function f, double* out) {
+// z . u of every row to out.
+template <int D>
+inline void dot_blocks(const double* block, std::size_t count, std::size_t cols, const double* u,
+                       double* out) {
     if (D > 0) cols = D;
-    for (std::size_t k = 0; k < count; ++k) {
-        const double* block = blocks + k * kLanes * (cols + 1);
-        const auto t = [=](int g) { return dot_packed<D>(block + g * kWidth, cols, u); };
-        double* to = out + k * kLanes;
-        const std::size_t row = first_row + k * kLanes;
-        if constexpr (std::is_invocable_v<Function, std::size_t, Twice<Vec>>) {
-            static_assert(kGroups % 2 == 0);
-            for (int g = 0; g < kGroups; g += 2) {
-                const Twice<Vec> c = f(row + g * kWidth, Twice<Vec>{t(g), t(g + 1)});
-                store(to + g * kWidth, c.a);
-                store(to + (g + 1) * kWidth, c.b);
-            }
-        } else {
-            for (int g = 0; g < kGroups; ++g) store(to + g * kWidth, f(row + g * kWidth, t(g)));
-        }
-    }
+    for (std::size_t k = 0; k < count; ++k, block += kLanes * (cols + 1), out += kLanes)
+        for (int g = 0; g < kGroups; ++g)
+            store(out + g * kWidth, dot_packed<D>(block + g * kWidth, cols, u));
 }
 
 // lanes[j] += sum over rows of c * z_j, lane by lane, for P neighbouring columns.
@@ -76,10 +61,10 @@ inline void add_panels(const double* columns, std::size_t width, std::size_t cou
     if constexpr (P > 1) add_panels<P / 2>(columns, width, count, stride, c, lanes);
 }
 
-// out_j = sum over rows of coefficient(row, z . u) * z_j.
-template <int D, class Coefficient>
-inline void accumulate_packed(PackedRows rows, const double* u, Coefficient coefficient,
-                              double* out) {
+// out_j = sum over rows of c * z_j, where weigh(first row, n, t) turns n values of t = z . u into
+// c.
+template <int D, class Weigh>
+inline void accumulate_packed(PackedRows rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = D > 0 ? D : rows.cols;
     const std::size_t stride = kLanes * (cols + 1);
     double lanes[(kMostPackedCols + 1) * kLanes];
@@ -88,41 +73,59 @@ inline void accumulate_packed(PackedRows rows, const double* u, Coefficient coef
     for (std::size_t k = 0; k < rows.count; k += kBlocksAtOnce) {
         const std::size_t count = rows.count - k < kBlocksAtOnce ? rows.count - k : kBlocksAtOnce;
         const double* blocks = rows.blocks + k * stride;
-        map_packed<D>(blocks, count, k * kLanes, cols, u, coefficient, c);
+        dot_blocks<D>(blocks, count, cols, u, c);
+        weigh(k * kLanes, count * kLanes, c);
         add_panels<kColumnsAtOnce>(blocks, cols + 1, count, stride, c, lanes);
     }
     for (std::size_t j = 0; j <= cols; ++j) out[j] = add_lanes(lanes + j * kLanes);
 }
 
 // The papers live at d = 2; up to 4 columns the compiler unrolls everything.
-template <class Coefficient>
-inline void accumulate_packed(PackedRows rows, const double* u, Coefficient c, double* out) {
+template <class Weigh>
+inline void accumulate_packed(PackedRows rows, const double* u, Weigh weigh, double* out) {
     switch (rows.cols) {
-        case 1: return accumulate_packed<1>(rows, u, c, out);
-        case 2: return accumulate_packed<2>(rows, u, c, out);
-        case 3: return accumulate_packed<3>(rows, u, c, out);
-        case 4: return accumulate_packed<4>(rows, u, c, out);
-        default: return accumulate_packed<0>(rows, u, c, out);
+        case 1: return accumulate_packed<1>(rows, u, weigh, out);
+        case 2: return accumulate_packed<2>(rows, u, weigh, out);
+        case 3: return accumulate_packed<3>(rows, u, weigh, out);
+        case 4: return accumulate_packed<4>(rows, u, weigh, out);
+        default: return accumulate_packed<0>(rows, u, weigh, out);
     }
 }
 
 void packed_margins(PackedRows rows, const double* u, double* out) {
-    map_packed<0>(
-        rows.blocks, rows.count, 0, rows.cols, u, [](std::size_t, Vec t) { return t; }, out);
+    dot_blocks<0>(rows.blocks, rows.count, rows.cols, u, out);
 }
 
-void packed_first(PackedRows rows, const double* u, Loss loss, double* out) {
-    if (loss == Loss::logistic) {
-        accumulate_packed(
-            rows, u, [](std::size_t, Twice<Vec> t) { return sigmoid_of_negative(t); }, out);
-    } else {
-        accumulate_packed(rows, u, [](std::size_t, Vec t) { return exp(set1(0.0) - t); }, out);
-    }
+void packed_first(PackedRows rows, const double* u, Loss loss, double most, double* bits,
+                  double* out) {
+    double v[kMostPackedCols + 1];
+    for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * kLog2E;
+    const auto weigh = [=](std::size_t row, std::size_t n, double* t) {
+        if (bits != nullptr)
+            for (std::size_t i = 0; i < n; i += kWidth) store(bits + row + i, load(t + i));
+        if (loss == Loss::logistic) {
+            double scale[kBlocksAtOnce * kLanes];
+            for (std::size_t i = 0; i < n; i += kWidth) {
+                const Fraction f = begin_sigmoid(load(t + i), set1(most));
+                store(t + i, f.r);
+                store(scale + i, f.scale);
+            }
+            for (std::size_t i = 0; i < n; i += kWidth)
+                store(t + i, end_sigmoid({load(t + i), load(scale + i)}));
+        } else {
+            for (std::size_t i = 0; i < n; i += kWidth)
+                store(t + i, exp2_of_negative(load(t + i), set1(most)));
+        }
+    };
+    accumulate_packed(rows, v, weigh, out);
 }
 
 void packed_second(PackedRows rows, const double* weight, const double* v, double* out) {
-    accumulate_packed(
-        rows, v, [weight](std::size_t row, Vec t) { return load(weight + row) * t; }, out);
+    const auto weigh = [weight](std::size_t row, std::size_t n, double* t) {
+        for (std::size_t i = 0; i < n; i += kWidth)
+            store(t + i, load(weight + row + i) * load(t + i));
+    };
+    accumulate_packed(rows, v, weigh, out);
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ constexpr std::size_t kStrip = 4;
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
 
-// t[r] = x_r . w for R rows that start at x, `cols` apart. w is padded with zeros to whole 16s.
+// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s.
 template <std::size_t R, class Real>
-inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t) {
+inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, double* t) {
     Vec sum[R][kGroups];
     for (std::size_t r = 0; r < R; ++r)
         for (int g = 0; g < kGroups; ++g) sum[r][g] = set1(0.0);
@@ -27,13 +27,13 @@ inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t
         for (int g = 0; g < kGroups; ++g) {
             const Vec wg = load(w + j + g * kWidth);
             for (std::size_t r = 0; r < R; ++r)
-                sum[r][g] = fma(load(x + r * cols + j + g * kWidth), wg, sum[r][g]);
+                sum[r][g] = fma(load(x[r] + j + g * kWidth), wg, sum[r][g]);
         }
     for (int g = 0; j < cols; ++g, j += kWidth) {
         const Vec wg = load(w + j);
         const int left = static_cast<int>(cols - j);
         for (std::size_t r = 0; r < R; ++r) {
-            const Real* p = x + r * cols + j;
+            const Real* p = x[r] + j;
             sum[r][g] = fma(left < kWidth ? load_tail(p, left) : load(p), wg, sum[r][g]);
         }
     }
@@ -47,73 +47,90 @@ inline void dot_rows(const Real* x, std::size_t cols, const double* w, double* t
 }
 
 // out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. Meanwhile the R
-// rows at `next` are fetched: the rows at x are in the cache by now, and the memory would be idle.
+// rows `next` are fetched: the rows x are in the cache by now, and the memory would be idle.
 template <std::size_t R, class Real>
-inline void add_rows(const Real* x, std::size_t cols, const double* c, double* out,
-                     const Real* next) {
+inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out,
+                     const Real* const* next) {
     Vec cc[R];
     for (std::size_t r = 0; r < R; ++r) cc[r] = set1(c[r]);
     constexpr std::size_t kLine = 64 / sizeof(Real);
     std::size_t j = 0;
     for (; j + kLine <= cols; j += kLine) {
-        for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(next + r * cols + j);
+        for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(next[r] + j);
         for (std::size_t k = j; k < j + kLine; k += kWidth) {
             Vec sum = load(out + k);
-            for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x + r * cols + k), sum);
+            for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x[r] + k), sum);
             store(out + k, sum);
         }
     }
     for (; j + kWidth <= cols; j += kWidth) {
         Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x + r * cols + j), sum);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x[r] + j), sum);
         store(out + j, sum);
     }
     if (j < cols) {
         const int left = static_cast<int>(cols - j);
         Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r)
-            sum = fma(cc[r], load_tail(x + r * cols + j, left), sum);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load_tail(x[r] + j, left), sum);
         store(out + j, sum);
     }
 }
 
 // t[r] = x_r . w + b for a strip of n <= kStrip rows, kRowsAtOnce at a time.
 template <class Real>
-inline void dot_strip(const Real* x, std::size_t cols, const double* u, double b, std::size_t n,
-                      double* t) {
+inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, double b,
+                      std::size_t n, double* t) {
     std::size_t r = 0;
-    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce)
-        dot_rows<kRowsAtOnce>(x + r * cols, cols, u, t + r);
-    for (; r < n; ++r) dot_rows<1>(x + r * cols, cols, u, t + r);
+    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce) dot_rows<kRowsAtOnce>(x + r, cols, u, t + r);
+    for (; r < n; ++r) dot_rows<1>(x + r, cols, u, t + r);
     for (r = 0; r < n; ++r) t[r] += b;
 }
+
+// Where n <= kStrip rows from the i-th on lie; what lies behind the last of all is its repetition.
+template <class Real>
+struct Strip {
+    const Real* x[kStrip];
+    double y[kStripRoom] = {};
+    std::size_t n;
+
+    Strip(PlainRows<Real> rows, std::size_t i)
+        : n(rows.count - i < kStrip ? rows.count - i : kStrip) {
+        for (std::size_t r = 0; r < kStrip; ++r) {
+            const std::size_t k = r < n ? i + r : rows.count - 1;
+            const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
+            x[r] = rows.x + row * rows.cols;
+            if (r < n) y[r] = rows.y[row];
+        }
+    }
+};
 
 constexpr std::size_t intercept_index(std::size_t cols) {
     return (cols + kLanes - 1) / kLanes * kLanes;
 }
 
-// out = sum over rows of c_i (x_i, 1), where coefficient(first row, n, t, c) turns t = x . w + b
-// into c.
-template <class Real, class Coefficient>
-inline void accumulate_plain(PlainRows<Real> rows, const double* u, Coefficient coefficient,
-                             double* out) {
+// out = sum over rows of c_i (x_i, 1), where weigh(first row, labels, n, t) turns n values of
+// t = x . w + b into c.
+template <class Real, class Weigh>
+inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = rows.cols, intercept = intercept_index(cols);
     for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
     double sum_c = 0.0;
+    if (rows.count == 0) return;
+    Strip<Real> strip(rows, 0);
     for (std::size_t i = 0; i < rows.count; i += kStrip) {
-        const Real* x = rows.x + i * cols;
-        const std::size_t n = rows.count - i < kStrip ? rows.count - i : kStrip;
-        double t[kStripRoom] = {}, c[kStripRoom];
-        dot_strip(x, cols, u, u[intercept], n, t);
-        coefficient(i, n, t, c);
-        // Prefetching past the last row is harmless: it reads nothing.
-        const Real* next = x + n * cols;
+        const std::size_t n = strip.n;
+        double c[kStripRoom] = {};
+        dot_strip(strip.x, cols, u, u[intercept], n, c);
+        weigh(i, strip.y, n, c);
+        const Strip<Real> next(rows, i + n < rows.count ? i + n : i);
         if (n == kStrip) {
-            add_rows<kStrip>(x, cols, c, out, next);
+            add_rows<kStrip>(strip.x, cols, c, out, next.x);
         } else {
-            for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r * cols, cols, c + r, out, next);
+            for (std::size_t r = 0; r < n; ++r)
+                add_rows<1>(strip.x + r, cols, c + r, out, next.x + r);
         }
         for (std::size_t r = 0; r < n; ++r) sum_c += c[r];
+        strip = next;
     }
     out[intercept] = sum_c;
 }
@@ -123,44 +140,36 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     const std::size_t cols = rows.cols;
     const double b = u[intercept_index(cols)];
     for (std::size_t i = 0; i < rows.count; i += kStrip) {
-        const std::size_t n = rows.count - i < kStrip ? rows.count - i : kStrip;
-        dot_strip(rows.x + i * cols, cols, u, b, n, out + i);
-        for (std::size_t r = i; r < i + n; ++r) out[r] *= rows.y[r];
+        const Strip<Real> strip(rows, i);
+        dot_strip(strip.x, cols, u, b, strip.n, out + i);
+        for (std::size_t r = 0; r < strip.n; ++r) out[i + r] *= strip.y[r];
     }
-}
-
-// c = y * f(y t), f evaluated on whole registers.
-template <class Function>
-inline auto signed_coefficient(const double* y, Function f) {
-    return [y, f](std::size_t row, std::size_t n, const double* t, double* c) {
-        double label[kStripRoom] = {};
-        for (std::size_t r = 0; r < n; ++r) label[r] = y[row + r];
-        for (std::size_t r = 0; r < kStrip; r += kWidth) {
-            const Vec s = load(label + r);
-            store(c + r, f(load(t + r) * s) * s);
-        }
-    };
 }
 
 template <class Real>
-void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double* out) {
-    if (loss == Loss::logistic) {
-        accumulate_plain(
-            rows, u, signed_coefficient(rows.y, [](Vec m) { return sigmoid_of_negative(m); }), out);
-    } else {
-        accumulate_plain(rows, u,
-                         signed_coefficient(rows.y, [](Vec m) { return exp(set1(0.0) - m); }), out);
-    }
+void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double* bits,
+                 double* out) {
+    const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
+        for (std::size_t r = 0; r < kStrip; r += kWidth) {
+            const Vec label = load(y + r);
+            const Vec m = load(t + r) * label * set1(kLog2E);
+            store(t + r, m);
+            if (bits != nullptr)
+                for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
+            const Vec f = loss == Loss::logistic ? end_sigmoid(begin_sigmoid(m, set1(most)))
+                                                 : exp2_of_negative(m, set1(most));
+            store(t + r, f * label);
+        }
+    };
+    accumulate_plain(rows, u, weigh, out);
 }
 
 template <class Real>
 void plain_second(PlainRows<Real> rows, const double* weight, const double* v, double* out) {
-    accumulate_plain(
-        rows, v,
-        [weight](std::size_t row, std::size_t n, const double* t, double* c) {
-            for (std::size_t r = 0; r < n; ++r) c[r] = weight[row + r] * t[r];
-        },
-        out);
+    const auto weigh = [weight](std::size_t row, const double*, std::size_t n, double* t) {
+        for (std::size_t r = 0; r < n; ++r) t[r] *= weight[row + r];
+    };
+    accumulate_plain(rows, v, weigh, out);
 }
 
 }  // namespace

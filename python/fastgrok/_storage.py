@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import glob
 import hashlib
 import json
@@ -78,13 +79,7 @@ def save(run: Trajectory, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "sizes": run.sizes,
-        "engine": {
-            "name": engine.name,
-            "exact_steps": engine.exact_steps,
-            "simd": engine.simd,
-            "threads": engine.threads,
-            "seconds": engine.seconds,
-        },
+        "engine": dataclasses.asdict(engine),
         "params": run.params,
     }
     arrays = {name: getattr(run, name) for name in _PLAIN}

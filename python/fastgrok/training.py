@@ -137,8 +137,12 @@ def train(
     rtol : float, default 1e-8
         Relative error allowed to leaps, between 0 and 1; where every step is taken it is checked
         and otherwise without effect.
-    skip_rows : {"auto", False}, default "auto"
-        Both visit every row at every step. True is not available in this version.
+    skip_rows : {"auto", True, False}, default "auto"
+        Whether steps may pass over rows that cannot matter to them, which changes no bit of the
+        result: rows whose margins are so large that all of them together are below 2**-60 of the
+        largest entry of the gradient are left out of every step in any case, and lists of the
+        others save looking at them. "auto" waits before it makes lists again where the last did
+        not pay; True tries at every step.
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True
@@ -204,7 +208,8 @@ def train(
     bias = _checks.flag("bias", bias)
     start_w = np.zeros(dim) if w0 is None else _checks.vector("w0", w0, dim)
     start_b = _checks.real("b0", b0)
-    _check_engine(engine, rtol, skip_rows)
+    _check_engine(engine, rtol)
+    skip = _skip(skip_rows)
     records = log_spaced(last) if record is None else _checks.records(record, last)
     data = {"train": (rows, signs), **_checks.evaluation_sets(evals, dim)}
     keep_weights = _checks.flag("keep_weights", keep_weights)
@@ -242,8 +247,10 @@ def train(
         tie_negative=tie == "negative",
         keep_weights=keep_weights,
         watch_sharpness=watch_sharpness,
+        skip_rows=skip,
         threads=workers,
     )
+
     keeper = None
     if file is not None:
         settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
@@ -255,6 +262,7 @@ def train(
         keeper = Checkpoint(file, interval, run)
         keeper.resume(descent, records.size)
     began = perf_counter() if keeper is None else keeper.began
+    first = descent.step
     status = _run(descent, last, report, keeper)
     seconds = perf_counter() - began
 
@@ -264,7 +272,12 @@ def train(
     elif status == "diverged":
         params["diverged_at"] = step + 1
     used = EngineReport(
-        name="exact", exact_steps=step, simd=_core.simd(), threads=descent.threads, seconds=seconds
+        name="exact",
+        exact_steps=step,
+        simd=_core.simd(),
+        threads=descent.threads,
+        seconds=seconds,
+        row_share=min(1.0, descent.row_visits / max(1, (step - first) * count)),
     )
     trajectory = _trajectory(descent.recorded(), data, params, used)
     if status != "done":
@@ -297,15 +310,17 @@ def _error(
     )
 
 
-def _check_engine(engine: object, rtol: object, skip_rows: object) -> None:
+def _check_engine(engine: object, rtol: object) -> None:
     if _checks.choice("engine", engine, ENGINES) == "leap":
         raise ValueError("engine='leap' is not available in this version; use 'auto' or 'exact'")
     if not 0.0 < _checks.real("rtol", rtol) < 1.0:
         raise ValueError(f"rtol must lie between 0 and 1, got {_checks.show(rtol)}")
+
+
+def _skip(skip_rows: object) -> str:
     if isinstance(skip_rows, str):
-        _checks.choice("skip_rows", skip_rows, ("auto",))
-    elif _checks.flag("skip_rows", skip_rows):
-        raise ValueError("skip_rows=True is not available in this version; use 'auto' or False")
+        return _checks.choice("skip_rows", skip_rows, ("auto",))
+    return "always" if _checks.flag("skip_rows", skip_rows) else "never"
 
 
 def _evaluator(problem: _core.Problem, value: EvaluationSet) -> _core.Problem | _core.Attack:

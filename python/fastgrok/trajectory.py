@@ -42,6 +42,9 @@ class EngineReport:
         Number of threads.
     seconds : float
         Wall-clock time of the run, in seconds.
+    row_share : float
+        Rows that a step looked at, on average, as a share of all: less than 1 where rows that could
+        not matter were skipped. Of the steps of this call, if a checkpoint was resumed.
     """
 
     name: str
@@ -49,12 +52,14 @@ class EngineReport:
     simd: str
     threads: int
     seconds: float
+    row_share: float = 1.0
 
     def __str__(self) -> str:
         """Say it in a line."""
         plural = "" if self.threads == 1 else "s"
+        share = "" if self.row_share >= 1.0 else f" over {self.row_share:.2g} of the rows"
         return (
-            f"{self.name}, {self.exact_steps:,} steps one by one, {self.simd}, "
+            f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
             f"{self.threads} thread{plural}, {self.seconds:.3g} s"
         )
 

@@ -1,0 +1,268 @@
+#include "engines/active_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engines/storage.hpp"
+
+namespace fastgrok {
+namespace {
+
+constexpr std::uint32_t kNoRow = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t kMostLevels = 14;
+// Fewer rows than this are not worth a list.
+constexpr std::size_t kFewRows = 64;
+// A radius must be worth at least so many steps of the present length.
+constexpr double kFewestSteps = 8.0;
+constexpr std::uint32_t kLongestWait = 4096;
+// Rows whose reach is looked at to choose a radius.
+constexpr std::size_t kSample = 4096;
+
+double distance_between(const Vector& a, const Vector& b) {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return std::sqrt(sum);
+}
+
+double norm_of(const Vector& a) {
+    double sum = 0.0;
+    for (double x : a) sum += x * x;
+    return std::sqrt(sum);
+}
+
+// The norm of (x, 1), rounded up. 16 sums that a compiler can keep in registers.
+template <class Real>
+double row_norm(const Real* x, std::size_t cols) {
+    double lanes[kLanes] = {1.0};
+    std::size_t j = 0;
+    for (; j + kLanes <= cols; j += kLanes)
+        for (std::size_t k = 0; k < kLanes; ++k) {
+            const double value = static_cast<double>(x[j + k]);
+            lanes[k] += value * value;
+        }
+    for (; j < cols; ++j) lanes[0] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+    double sum = 0.0;
+    for (double lane : lanes) sum += lane;
+    return std::sqrt(sum) * (1.0 + 1e-12);
+}
+
+}  // namespace
+
+ActiveRows::ActiveRows(const Problem& problem, Skip skip, int threads)
+    : problem_(problem),
+      skip_(problem.rows() < kNoRow ? skip : Skip::never),
+      error_(static_cast<double>(problem.layout().cols + 32) *
+             std::numeric_limits<double>::epsilon()),
+      norms_(problem.rows()),
+      patience_(kMostLevels),
+      seen_(problem.partition().count()) {
+    const std::size_t chunks = problem.partition().count();
+    Shares shares(chunks, threads);
+    run_team(threads, [&](const Member& me) {
+        std::size_t c;
+        while (shares.take(me.index, c)) {
+            const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
+            for (std::size_t i = problem_.first_row(c); i < end; ++i)
+                norms_[i] = problem_.visit_row(
+                    i, [&](auto* x) { return row_norm(x, problem_.layout().cols); });
+        }
+    });
+    largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
+    for (double& x : norms_) x *= kLog2E * (1.0 + 1e-15);
+    levels_.reserve(kMostLevels);
+    reset();
+}
+
+void ActiveRows::reset() {
+    depth_ = 0;
+    make_ = look_ = false;
+    std::fill(patience_.begin(), patience_.end(), Patience{});
+}
+
+std::size_t ActiveRows::places(std::size_t chunk) const {
+    if (depth_ > 0) return levels_[depth_ - 1].chunks[chunk].rows.size();
+    return std::min(problem_.first_row(chunk + 1), problem_.rows()) - problem_.first_row(chunk);
+}
+
+void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most,
+                                double* out) {
+    if (make_) fill(levels_[depth_ - 1].chunks[chunk], chunk);
+    double* bits = nullptr;
+    if (look_) {
+        Vector& seen = seen_[chunk];
+        seen.resize((places(chunk) + kLanes - 1) / kLanes * kLanes);
+        bits = seen.data();
+    }
+    const auto first = [&](auto rows) {
+        kernels_for(rows).first(rows, u.data(), loss, most, bits, out);
+    };
+    if (depth_ == 0) {
+        problem_.visit_chunk(chunk, first);
+    } else {
+        const List& list = levels_[depth_ - 1].chunks[chunk];
+        if (problem_.packed()) {
+            first(
+                PackedRows{list.blocks.data(), list.rows.size() / kLanes, problem_.layout().cols});
+        } else {
+            problem_.visit_index(list.rows.data(), list.rows.size(), first);
+        }
+    }
+}
+
+// How far the parameters can move until the row's margin may be below `most`.
+double ActiveRows::reach(double bits, std::size_t row, double most) const {
+    const double reach = (bits - most) / norms_[row];
+    return reach == reach ? reach : -std::numeric_limits<double>::infinity();
+}
+
+bool ActiveRows::holds(Level& level, const Vector& next, double distance, double most) const {
+    if (!(most <= level.most)) return false;
+    level.left -= distance * (1.0 + 1e-12);
+    if (level.left < 0.0)
+        level.left = level.radius - distance_between(next, level.u) * (1.0 + 1e-12);
+    return level.left >= 0.0;
+}
+
+void ActiveRows::fail(std::size_t depth) {
+    if (skip_ != Skip::patiently) return;
+    Patience& patience = patience_[depth];
+    patience.wait = patience.next;
+    patience.next = std::min(2 * patience.next, kLongestWait);
+}
+
+void ActiveRows::advance(const Vector& u, const Vector& next, double distance, double most) {
+    ++passes_;
+    visits_ += depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
+    if (skip_ == Skip::never) return;
+    if (make_) {
+        Level& made = levels_[depth_ - 1];
+        made.size = 0;
+        for (const List& list : made.chunks) made.size += list.rows.size();
+        make_ = false;
+    }
+    std::size_t valid = 0;
+    while (valid < depth_ && holds(levels_[valid], next, distance, most)) ++valid;
+    if (valid < depth_) {
+        const double life = static_cast<double>(passes_ - levels_[valid].made_at);
+        if (life < kFewestSteps) {
+            fail(valid);
+        } else {
+            patience_[valid] = Patience{};
+        }
+        depth_ = valid;
+    } else if (look_) {
+        const std::size_t parent_size = depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
+        if (depth_ == levels_.size()) levels_.emplace_back();
+        Level& level = levels_[depth_];
+        level.u = u;
+        // Outer levels are made for longer.
+        level.most = most + static_cast<double>(kMostLevels - depth_);
+        if (choose_radius(level, parent_size, distance) && holds(level, next, distance, most)) {
+            level.made_at = passes_;
+            level.chunks.resize(seen_.size());
+            ++depth_;
+            make_ = true;
+        } else {
+            fail(depth_);
+        }
+    }
+    look_ = false;
+    if (depth_ < kMostLevels && std::isfinite(distance)) {
+        const std::size_t size = depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
+        Patience& patience = patience_[depth_];
+        if (patience.wait > 0) {
+            --patience.wait;
+        } else {
+            look_ = size >= kFewRows;
+        }
+    }
+}
+
+bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double distance) {
+    const std::size_t stride = parent_size / kSample + 1;
+    Vector sample;
+    sample.reserve(parent_size / stride + 1);
+    std::size_t next = 0, before = 0;
+    for (std::size_t c = 0; c < seen_.size(); ++c) {
+        const std::size_t count = places(c);
+        for (; next < before + count; next += stride) {
+            const std::size_t row = row_at(c, next - before);
+            if (row != kNoRow) sample.push_back(reach(seen_[c][next - before], row, level.most));
+        }
+        before += count;
+    }
+    // What rounding may take from a margin here and later, in terms of distance.
+    const double blur = 2.0 * error_ * norm_of(level.u);
+    for (std::size_t quarters = 1; quarters < 4; ++quarters) {
+        const auto at = sample.begin() + static_cast<std::ptrdiff_t>(sample.size() * quarters / 4);
+        if (at == sample.end()) return false;
+        std::nth_element(sample.begin(), at, sample.end());
+        const double radius = (*at - blur) / (1.0 + 2.0 * error_);
+        if (radius >= kFewestSteps * distance && radius > 0.0 && std::isfinite(radius)) {
+            level.radius = level.left = radius;
+            level.size = parent_size * quarters / 4;
+            return true;
+        }
+    }
+    return false;
+}
+
+// The row at a place of the pass that filled seen_.
+std::size_t ActiveRows::row_at(std::size_t chunk, std::size_t place) const {
+    const std::size_t parent = make_ ? depth_ - 1 : depth_;
+    if (parent == 0) return problem_.first_row(chunk) + place;
+    return levels_[parent - 1].chunks[chunk].rows[place];
+}
+
+void ActiveRows::fill(List& list, std::size_t chunk) {
+    const Level& level = levels_[depth_ - 1];
+    const double most = level.radius * (1.0 + 2.0 * error_) + 2.0 * error_ * norm_of(level.u);
+    const Vector& seen = seen_[chunk];
+    const std::size_t count =
+        depth_ > 1
+            ? levels_[depth_ - 2].chunks[chunk].rows.size()
+            : std::min(problem_.first_row(chunk + 1), problem_.rows()) - problem_.first_row(chunk);
+    list.rows.clear();
+    if (!problem_.packed()) {
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::size_t row = row_at(chunk, k);
+            if (!(reach(seen[k], row, level.most) > most))
+                list.rows.push_back(static_cast<std::uint32_t>(row));
+        }
+        return;
+    }
+    std::size_t blocks = 0;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        std::size_t place = lane;
+        for (std::size_t k = lane; k < count; k += kLanes) {
+            const std::size_t row = row_at(chunk, k);
+            if (row == kNoRow || reach(seen[k], row, level.most) > most) continue;
+            if (place >= list.rows.size()) list.rows.resize(list.rows.size() + kLanes, kNoRow);
+            list.rows[place] = static_cast<std::uint32_t>(row);
+            place += kLanes;
+        }
+        blocks = std::max(blocks, place / kLanes);
+    }
+    const std::size_t size = kLanes * (problem_.layout().cols + 1);
+    list.blocks.assign(list.rows.size() / kLanes * size, 0.0);
+    for (std::size_t k = 0; k < list.rows.size(); ++k) {
+        if (list.rows[k] == kNoRow) continue;
+        const double* from = problem_.block(list.rows[k] / kLanes) + list.rows[k] % kLanes;
+        double* to = list.blocks.data() + k / kLanes * size + k % kLanes;
+        for (std::size_t j = 0; j <= problem_.layout().cols; ++j) to[j * kLanes] = from[j * kLanes];
+    }
+}
+
+std::size_t ActiveRows::missed(const Vector& bits, double most) const {
+    if (depth_ == 0) return 0;
+    std::vector<bool> listed(problem_.rows(), false);
+    for (const List& list : levels_[depth_ - 1].chunks)
+        for (const std::uint32_t row : list.rows)
+            if (row != kNoRow) listed[row] = true;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < listed.size(); ++i) count += !listed[i] && !(bits[i] > most);
+    return count;
+}
+
+}  // namespace fastgrok
