@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 
 import fastgrok as fg
-from fastgrok import training
+from fastgrok import _running
 
 
 def bits(run: fg.Trajectory) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def assert_same_bits(got: fg.Trajectory, expected: fg.Trajectory) -> None:
 @contextmanager
 def polling_always() -> Iterator[None]:
     """Let runs report progress after every block of steps and every pass of a record."""
-    with patch.object(training, "POLL_SECONDS", 0.0):
+    with patch.object(_running, "POLL_SECONDS", 0.0):
         yield
 
 

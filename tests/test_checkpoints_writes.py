@@ -102,11 +102,12 @@ FULL = """
 import os, resource, sys
 import fastgrok as fg
 from cases import problem
+from fastgrok import _running
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 os.fsync = lambda _: None
 X, y = problem(50, 20)
-fg.training.POLL_SECONDS = 0.0
+_running.POLL_SECONDS = 0.0
 try:
     fg.train(X, y, steps=3000, lr=0.1, record=1, keep_weights=True, checkpoint=sys.argv[1],
              checkpoint_interval=0)
@@ -137,6 +138,7 @@ KILLED_WRITER = """
 import os, signal, sys
 import fastgrok as fg
 from cases import problem
+from fastgrok import _running
 
 fsync = os.fsync
 calls = 0
@@ -148,7 +150,7 @@ def die(descriptor):
     fsync(descriptor)
 os.fsync = die
 X, y = problem(30, 20)
-fg.training.POLL_SECONDS = 0.0
+_running.POLL_SECONDS = 0.0
 fg.train(X, y, steps=500, lr=0.1, record=1, checkpoint=sys.argv[1], checkpoint_interval=0)
 """
 

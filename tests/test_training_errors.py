@@ -288,5 +288,9 @@ def test_an_error_in_a_callback_comes_out():
     def fail(step):
         raise LookupError("mine")
 
-    with pytest.raises(LookupError, match="mine"):
-        fg.train(X, Y, steps=2**53, lr=1e-3, progress=fail)
+    with pytest.raises(LookupError, match="mine") as caught:
+        fg.train(X, Y, steps=2**53, lr=1e-3, record=[10, 50], progress=fail)
+    assert caught.value.trajectory.steps.tolist() == [10, 50]
+    assert caught.value.__notes__ == [
+        ".trajectory holds the 2 records up to 50 of the run that this stopped"
+    ]

@@ -9,19 +9,10 @@ bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
 }
 
-std::size_t round_up(std::size_t n) {
-    return (n + kLanes - 1) / kLanes * kLanes;
-}
-
-Layout make_layout(std::size_t cols) {
-    if (is_packed(cols)) return {cols, cols, cols + 1};
-    return {cols, round_up(cols), round_up(cols) + 1};
-}
-
 template <class Real>
 Vector pack(const Real* x, const double* y, std::size_t rows, std::size_t cols) {
     const std::size_t size = kLanes * (cols + 1);
-    Vector out(round_up(rows) / kLanes * size);
+    Vector out(whole_lanes(rows) / kLanes * size);
     for (std::size_t i = 0; i < rows; i += kLanes)
         pack_block(x + i * cols, y + i, std::min(rows - i, kLanes), cols,
                    out.data() + i / kLanes * size);
@@ -49,8 +40,8 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       y_(y),
       rows_(rows),
       bias_(bias),
-      layout_(make_layout(cols)),
-      partition_(is_packed(cols) ? round_up(rows) / kLanes : rows, rows * (cols + 1)) {
+      layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
+      partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows * (cols + 1)) {
     if (is_packed(cols)) packed_ = std::visit([&](auto* p) { return pack(p, y, rows, cols); }, x_);
 }
 

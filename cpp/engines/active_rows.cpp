@@ -91,7 +91,7 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
     double* bits = nullptr;
     if (look_) {
         Vector& seen = seen_[chunk];
-        seen.resize((places(chunk) + kLanes - 1) / kLanes * kLanes);
+        seen.resize(whole_lanes(places(chunk)));
         bits = seen.data();
     }
     const auto first = [&](auto rows) {

@@ -35,7 +35,7 @@ void Passes::add_chunks(Vector& out) const {
 }
 
 const Vector& Passes::margins(const Vector& u) {
-    margins_.resize((problem_.rows() + kLanes - 1) / kLanes * kLanes);
+    margins_.resize(whole_lanes(problem_.rows()));
     for_chunks([&](std::size_t c) {
         double* out = margins_.data() + problem_.first_row(c);
         problem_.visit_chunk(c, [&](auto rows) { kernels_for(rows).margins(rows, u.data(), out); });

@@ -104,15 +104,11 @@ struct Strip {
     }
 };
 
-constexpr std::size_t intercept_index(std::size_t cols) {
-    return (cols + kLanes - 1) / kLanes * kLanes;
-}
-
 // out = sum over rows of c_i (x_i, 1), where weigh(first row, labels, n, t) turns n values of
 // t = x . w + b into c.
 template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    const std::size_t cols = rows.cols, intercept = intercept_index(cols);
+    const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
     for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
     double sum_c = 0.0;
     if (rows.count == 0) return;
@@ -138,7 +134,7 @@ inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh,
 template <class Real>
 void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     const std::size_t cols = rows.cols;
-    const double b = u[intercept_index(cols)];
+    const double b = u[plain_layout(cols).intercept];
     for (std::size_t i = 0; i < rows.count; i += kStrip) {
         const Strip<Real> strip(rows, i);
         dot_strip(strip.x, cols, u, b, strip.n, out + i);

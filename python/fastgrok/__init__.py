@@ -6,9 +6,15 @@ from fastgrok import datasets
 from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
-from fastgrok.errors import CheckpointError, DivergenceError, FastgrokError, Interrupted
+from fastgrok.errors import (
+    CheckpointError,
+    DivergenceError,
+    FastgrokError,
+    Interrupted,
+    StabilityWarning,
+)
 from fastgrok.margins import accuracy, hyperplane_distance, margins
-from fastgrok.training import StabilityWarning, log_spaced, train
+from fastgrok.training import log_spaced, train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
 
 __version__ = version("fastgrok")

@@ -12,7 +12,23 @@ class FastgrokError(RuntimeError):
     """Base class of the errors that a run can end in."""
 
 
-class DivergenceError(FastgrokError):
+class _Stopped(BaseException):
+    """What an error needs that holds a trajectory, here for all of them."""
+
+    trajectory: Trajectory | None
+    step: int | None
+
+    def __init__(self, message: str, trajectory: Trajectory | None, step: int | None) -> None:
+        super().__init__(message)
+        self.trajectory = trajectory
+        self.step = step
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments, so that the error crosses process boundaries."""
+        return type(self), (str(self), self.trajectory, self.step)
+
+
+class DivergenceError(_Stopped, FastgrokError):
     """A weight became infinite or NaN: the learning rate is too large for these data.
 
     Parameters
@@ -32,17 +48,11 @@ class DivergenceError(FastgrokError):
         The update that produced the first weight that is not finite.
     """
 
-    def __init__(self, message: str, trajectory: Trajectory, step: int) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
-        self.step = step
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with all arguments, so that the error crosses process boundaries."""
-        return type(self), (str(self), self.trajectory, self.step)
+    trajectory: Trajectory
+    step: int
 
 
-class CheckpointError(FastgrokError):
+class CheckpointError(_Stopped, FastgrokError):
     """A checkpoint cannot be read, written or used for this run.
 
     Parameters
@@ -66,16 +76,10 @@ class CheckpointError(FastgrokError):
     def __init__(
         self, message: str, trajectory: Trajectory | None = None, step: int | None = None
     ) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
-        self.step = step
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with all arguments, so that the error crosses process boundaries."""
-        return type(self), (str(self), self.trajectory, self.step)
+        super().__init__(message, trajectory, step)
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(_Stopped, KeyboardInterrupt):
     """Ctrl-C stopped a run; what was recorded until then is kept.
 
     Parameters
@@ -95,11 +99,9 @@ class Interrupted(KeyboardInterrupt):
         The number of updates that had been done.
     """
 
-    def __init__(self, message: str, trajectory: Trajectory, step: int) -> None:
-        super().__init__(message)
-        self.trajectory = trajectory
-        self.step = step
+    trajectory: Trajectory
+    step: int
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with all arguments, so that the error crosses process boundaries."""
-        return type(self), (str(self), self.trajectory, self.step)
+
+class StabilityWarning(UserWarning):
+    """The learning rate is beyond 2 / lambda_max of the Hessian somewhere along the run."""

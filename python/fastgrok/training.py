@@ -1,35 +1,25 @@
 """Full-batch gradient descent on a linear classifier, every step taken."""
 
-import contextlib
 import math
 import os
-import warnings
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm.auto import tqdm
 
 from fastgrok import _checks, _core, checkpoints
-from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._checks import EvaluationSet
+from fastgrok._running import run
 from fastgrok.attacks import Pgd
 from fastgrok.checkpoints import Checkpoint
-from fastgrok.errors import CheckpointError, DivergenceError, Interrupted
 from fastgrok.margins import TIES
-from fastgrok.trajectory import EngineReport, Trajectory
+from fastgrok.trajectory import Trajectory
 
 LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
 MAX_PER_DECADE = 10**6
-POLL_SECONDS = 0.1
-REGIMES = np.array(["smooth", "period-2", "irregular"])
-
-
-class StabilityWarning(UserWarning):
-    """The learning rate is beyond 2 / lambda_max of the Hessian somewhere along the run."""
 
 
 def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
@@ -258,56 +248,10 @@ def train(
         for name, value in (evals or {}).items():
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
-        run = checkpoints.identity(data, arrays, settings)
-        keeper = Checkpoint(file, interval, run)
+        identity = checkpoints.identity(data, arrays, settings)
+        keeper = Checkpoint(file, interval, identity)
         keeper.resume(descent, records.size)
-    began = perf_counter() if keeper is None else keeper.began
-    first = descent.step
-    status = _run(descent, last, report, keeper)
-    seconds = perf_counter() - began
-
-    step = descent.step
-    if status == "interrupted":
-        params["interrupted"] = step
-    elif status == "diverged":
-        params["diverged_at"] = step + 1
-    used = EngineReport(
-        name="exact",
-        exact_steps=step,
-        simd=_core.simd(),
-        threads=descent.threads,
-        seconds=seconds,
-        row_share=min(1.0, descent.row_visits / max(1, (step - first) * count)),
-    )
-    trajectory = _trajectory(descent.recorded(), data, params, used)
-    if status != "done":
-        raise _error(status, trajectory, step, keeper)
-    _warn_if_unstable(trajectory, rate)
-    return trajectory
-
-
-def _error(
-    status: str, trajectory: Trajectory, step: int, keeper: Checkpoint | None
-) -> BaseException:
-    params = trajectory.params
-    after = f"after {step} of {params['steps']} steps"
-    kept = "nothing had been recorded by then"
-    if trajectory.steps.size:
-        records = trajectory.steps
-        kept = f".trajectory holds the {records.size} records up to {records[-1]}"
-    if status == "unsaved" and keeper is not None:
-        return CheckpointError(f"{keeper.state()} {after}; {kept}", trajectory, step)
-    if keeper is not None:
-        kept += f"; {keeper.state()}"
-    if status == "interrupted":
-        return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
-    settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
-    return DivergenceError(
-        f"a weight became NaN or infinite at step {step + 1} of {params['steps']} with {settings}; "
-        f"{kept}",
-        trajectory,
-        step + 1,
-    )
+    return run(descent, data, params, report, keeper)
 
 
 def _check_engine(engine: object, rtol: object) -> None:
@@ -325,94 +269,3 @@ def _skip(skip_rows: object) -> str:
 
 def _evaluator(problem: _core.Problem, value: EvaluationSet) -> _core.Problem | _core.Attack:
     return value._evaluator(problem) if isinstance(value, Pgd) else problem
-
-
-def _run(
-    descent: _core.Descent,
-    last: int,
-    progress: bool | Callable[[int], None],
-    keeper: Checkpoint | None,
-) -> str:
-    """Run to the end: "done", or else "diverged", "interrupted" or "unsaved"."""
-    if keeper is not None and keeper.failure is not None:
-        return "unsaved"
-    report = progress if callable(progress) else None
-    try:
-        if progress is True:  # tqdm would start a thread, disabled or not
-            with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
-                status = _descend(descent, lambda step: bar.update(step - bar.n), keeper)
-                bar.update(descent.step - bar.n)
-        else:
-            status = _descend(descent, report, keeper)
-        if keeper is not None and status != "paused" and not keeper.finished:
-            keeper.write(descent)
-    except KeyboardInterrupt:
-        status = "interrupted"
-        with contextlib.suppress(KeyboardInterrupt):  # who asks twice does not wait for the disk
-            if keeper is not None:
-                keeper.write(descent)
-    except BaseException:
-        if keeper is not None:
-            keeper.write(descent)
-        raise
-    unsaved = keeper is not None and keeper.failure is not None
-    return "unsaved" if unsaved and status in ("done", "paused") else status
-
-
-def _descend(
-    descent: _core.Descent, report: Callable[[int], object] | None, keeper: Checkpoint | None
-) -> str:
-    def poll(step: int) -> bool:
-        if report is not None:
-            report(step)
-        return keeper is not None and not keeper.write_if_due(descent)
-
-    return descent.run(poll, POLL_SECONDS)
-
-
-def _trajectory(
-    kept: dict[str, NDArray[Any]],
-    data: dict[str, Data],
-    params: dict[str, Any],
-    engine: EngineReport,
-) -> Trajectory:
-    losses: dict[str, F64] = {}
-    counts: dict[str, NDArray[np.int64]] = {}
-    sizes: dict[str, int] = {}
-    for column, (name, (rows, _)) in enumerate(data.items()):
-        sizes[name] = rows.shape[0]
-        counts[name] = kept["correct"][:, column].copy()
-        losses[name] = kept["loss_sum"][:, column].copy()
-        if params["reduction"] == "mean":
-            losses[name] /= sizes[name]
-    return Trajectory(
-        steps=kept["steps"],
-        b=kept["b"],
-        norm_w=kept["norm_w"],
-        losses=losses,
-        counts=counts,
-        sizes=sizes,
-        sharpness=kept["sharpness"],
-        sharpness_mean=kept["sharpness_mean"],
-        regime=REGIMES[kept["regime"]],
-        w=kept["w_last"],
-        bias_final=float(kept["b"][-1]) if kept["b"].size else params["b0"],
-        weights=kept.get("weights"),
-        engine=engine,
-        params=params,
-        data=data["train"],
-    )
-
-
-def _warn_if_unstable(trajectory: Trajectory, lr: float) -> None:
-    sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
-    beyond = np.flatnonzero(sharpness > 2.0)
-    if beyond.size:
-        worst = beyond[np.argmax(sharpness[beyond])]
-        warnings.warn(
-            f"lr={lr!r} exceeds 2 / lambda_max: lr * lambda_max is {sharpness[worst]:.3g} at step "
-            f"{trajectory.steps[worst]}, and the iterates can oscillate instead of following the "
-            "gradient flow (see Trajectory.regime)",
-            StabilityWarning,
-            stacklevel=3,
-        )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks, datasets
 from fastgrok.datasets import Dataset
-from fastgrok.errors import Interrupted
+from fastgrok.errors import Interrupted, StabilityWarning
 from fastgrok.papers._runs import JobsInterrupted, Report, run_jobs
 from fastgrok.papers.das2026._setting import DIM, EPSILONS, TEST_SETS, Variant
-from fastgrok.training import StabilityWarning, train
+from fastgrok.training import train
 from fastgrok.trajectory import Phases, Trajectory
 
 # Each of a run's data sets has a seed of its own, so the draws are independent.
