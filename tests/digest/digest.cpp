@@ -11,11 +11,13 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "engines/descent.hpp"
 #include "engines/passes.hpp"
+#include "engines/storage.hpp"
 #include "kernels/kernels.hpp"
 
 namespace {
@@ -74,17 +76,21 @@ private:
 };
 
 // What data are made of: numbers around 1; all magnitudes from denormals on, and both zeros; small
-// numbers whose products with the weights all underflow to -0.
-enum class Kind { even, wild, tiny };
+// numbers whose products with the weights all underflow to -0; separable rows most of which soon
+// have so large a margin that a descent skips them.
+enum class Kind { even, wild, tiny, far };
 
 const char* name_of(Kind kind) {
-    return kind == Kind::even ? "even" : kind == Kind::wild ? "wild" : "tiny";
+    const char* const names[] = {"even", "wild", "tiny", "far"};
+    return names[static_cast<int>(kind)];
 }
 
 // |exponents| up to 140 keep a float finite, and the denormals of float are among them.
 double draw(Generator& random, Kind kind) {
     if (kind == Kind::even) return random.uniform();
     if (kind == Kind::tiny) return 0x1p-148;
+    if (kind == Kind::far)
+        return random.uniform() * static_cast<double>(std::uint64_t{1} << random.bits() % 12);
     const std::uint64_t choice = random.bits() % 16;
     if (choice == 0) return 0.0;
     if (choice == 1) return -0.0;
@@ -101,7 +107,8 @@ struct Data {
     std::shared_ptr<const Problem> problem;
 };
 
-// A quarter of the labels are drawn, the others follow the sign of the first column. Single
+// A quarter of the labels are drawn (of far rows: none), the others follow the sign of the first
+// column. Single
 // precision or double is a matter of storage: both hold the same numbers.
 std::unique_ptr<Data> make_data(std::uint64_t seed, std::size_t n, std::size_t d, bool single,
                                 bool bias = true, Kind kind = Kind::even) {
@@ -111,7 +118,7 @@ std::unique_ptr<Data> make_data(std::uint64_t seed, std::size_t n, std::size_t d
     for (float& x : data->x32) x = static_cast<float>(draw(random, kind));
     data->x64.assign(data->x32.begin(), data->x32.end());
     for (std::size_t i = 0; i < n; ++i) {
-        const bool drawn = random.bits() % 4 == 0;
+        const bool drawn = kind != Kind::far && random.bits() % 4 == 0;
         const double sign = drawn ? random.uniform() : data->x64[i * d];
         data->y.push_back(sign < 0.0 ? -1.0 : 1.0);
     }
@@ -177,6 +184,31 @@ void print_elementary() {
     }
 }
 
+// How far attacks inside a box of which two sides are infinite lower each margin, for two radii.
+Digest drops(const Problem& problem, const Vector& u) {
+    const std::size_t n = whole_lanes(problem.rows());
+    Vector magnitude(u.size()), positive(u.size(), -0.5), negative(u.size(), 0.75);
+    for (std::size_t j = 0; j < problem.layout().cols; ++j) {
+        magnitude[j] = u[j] < 0.0 ? -u[j] : u[j];
+        if (u[j] < 0.0) std::swap(positive[j], negative[j]);
+    }
+    positive[0] = -kInfinity;
+    negative[0] = kInfinity;
+    Vector radius(2 * n, 0.25), out(2 * n);
+    std::fill(radius.begin() + static_cast<std::ptrdiff_t>(n), radius.end(), 0x1p-3);
+    Digest digest;
+    for (std::size_t c = 0; c < problem.partition().count(); ++c) {
+        const std::size_t row = problem.first_row(c);
+        problem.visit_chunk(c, [&](auto rows) {
+            kernels_for(rows).drop(rows, {magnitude.data(), positive.data(), negative.data()},
+                                   radius.data() + row, 2, n, out.data() + row);
+        });
+    }
+    for (std::size_t e = 0; e < 2; ++e)
+        digest.add_all(std::span(out).subspan(e * n, problem.rows()));
+    return digest;
+}
+
 void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bias) {
     const auto data = make_data(1000 * n + d, n, d, single, bias, kind);
     const Problem& problem = *data->problem;
@@ -204,6 +236,7 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     Digest margins;
     margins.add_all(rows_of(passes.margins(u)));
     print("margins " + name, margins);
+    print("drop " + name, drops(problem, u));
     Vector out(u.size());
     for (Loss loss : kLosses) {
         const std::string suffix = std::string(name_of(loss)) + " ";
@@ -231,12 +264,13 @@ struct Run {
     double lr;
     std::int64_t steps;
     bool bias = true;
+    Kind kind = Kind::even;
 };
 
 // Digests of the weights, the losses and the curvatures of a run.
-std::vector<Digest> run_descent(const Run& run, int threads) {
-    const auto train = make_data(7, run.n, run.d, run.single, run.bias);
-    const auto test = make_data(8, 33, run.d, run.single, run.bias);
+std::vector<Digest> run_descent(const Run& run, int threads, Skip skip) {
+    const auto train = make_data(7, run.n, run.d, run.single, run.bias, run.kind);
+    const auto test = make_data(8, 33, run.d, run.single, run.bias, run.kind);
     std::vector<std::int64_t> steps;
     for (std::int64_t step = 0; step < run.steps; step += 1 + step / 4) steps.push_back(step);
     steps.push_back(run.steps);
@@ -249,8 +283,11 @@ std::vector<Digest> run_descent(const Run& run, int threads) {
     options.lr = run.lr;
     options.keep_weights = true;
     options.threads = threads;
-    Descent descent(train->problem, {test->problem}, steps, w.data(), 0.25, options);
-    const auto status = descent.run([](std::int64_t) { return false; });
+    options.skip = skip;
+    std::vector<std::unique_ptr<Evaluator>> evals;
+    evals.push_back(std::make_unique<PlainSet>(test->problem, threads));
+    Descent descent(train->problem, std::move(evals), steps, w.data(), 0.25, options);
+    const auto status = descent.run([](std::int64_t) { return false; }, 1e9);
 
     const Records& records = descent.records();
     std::vector<Digest> digests(3);
@@ -271,20 +308,21 @@ std::vector<Digest> run_descent(const Run& run, int threads) {
     return digests;
 }
 
-// Returns whether all numbers of threads gave the same bits.
+// Returns whether all numbers of threads gave the same bits, and skipping rows or not.
 bool print_run(const Run& run, int most_threads) {
     const std::string name = std::string(name_of(run.loss)) + (run.mean ? " mean " : " sum ") +
                              shape_name(run.n, run.d, run.single) +
-                             " lr=" + std::to_string(run.lr) + (run.bias ? "" : " no-bias");
+                             " lr=" + std::to_string(run.lr) + (run.bias ? "" : " no-bias") +
+                             (run.kind == Kind::even ? "" : std::string(" ") + name_of(run.kind));
     const char* const parts[] = {"weights", "losses", "sharpness"};
     std::vector<Digest> alone;
     bool same = true;
     for (int threads = 1; threads <= most_threads; ++threads) {
-        const std::vector<Digest> digests = run_descent(run, threads);
+        const std::vector<Digest> digests = run_descent(run, threads, Skip::always);
         for (std::size_t i = 0; i < digests.size(); ++i)
             print("run " + name + " threads=" + std::to_string(threads) + " " + parts[i],
                   digests[i]);
-        if (threads == 1) alone = digests;
+        if (threads == 1) alone = run_descent(run, threads, Skip::never);
         for (std::size_t i = 0; i < digests.size(); ++i)
             same = same && digests[i].value() == alone[i].value();
     }
@@ -324,6 +362,9 @@ bool print_all() {
     same &= print_run({101, 2, false, Loss::exponential, false, 8.0, 300}, 1);
     same &= print_run({101, 17, false, Loss::exponential, false, 8.0, 300}, 1);
 
+    for (std::size_t d : {2, 16, 17, 100})
+        same &= print_run({301, d, false, Loss::logistic, true, 2.0, 2000, true, Kind::far}, 1);
+
     const struct {
         std::size_t n, d;
         bool single;
@@ -335,7 +376,9 @@ bool print_all() {
         {2600, 100, false, 200},
     };
     for (const auto& c : in_chunks) {
-        same &= print_run({c.n, c.d, c.single, Loss::logistic, true, 4.0, c.steps}, 3);
+        for (Kind kind : {Kind::even, Kind::far})
+            same &=
+                print_run({c.n, c.d, c.single, Loss::logistic, true, 4.0, c.steps, true, kind}, 3);
         same &= print_run({c.n, c.d, c.single, Loss::exponential, true, 0.125, c.steps / 2}, 3);
     }
     return same;
@@ -346,7 +389,7 @@ bool print_all() {
 int main() {
     try {
         if (print_all()) return 0;
-        std::fputs("digest: the number of threads changes the results\n", stderr);
+        std::fputs("digest: the number of threads, or skipping, changes the results\n", stderr);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "digest: %s\n", error.what());
     }
