@@ -59,7 +59,7 @@ def draw_adversarial(data: Ensemble) -> "Figure":
                 for variant in data.variants:
                     if (variant.reduction, variant.support, variant.bias) == shown:
                         _panel(ax, [run.trajectory for run in data.of(variant)], names)
-                        ax.set_title(f"{variant.planted}, {'with' if bias else 'without'} bias")
+                        ax.set_title(variant.planted + ("" if bias else ", no bias"))
             row[0].set_ylabel(f"accuracy (%)\nloss: {reduction}")
         axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]), ylim=(47, 101.5))
         for ax in axes[-1]:

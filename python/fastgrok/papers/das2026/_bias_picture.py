@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgrok.papers import _draw
 from fastgrok.papers.das2026._claims import finite, imbalance
@@ -60,13 +61,14 @@ def draw_bias(data: Ensemble, what: str, marks: Marks) -> Mapping[str, "Figure"]
 def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
     variants = data.variants
     gamma = data.settings["gamma"]
+    mixed = len({variant.population for variant in variants}) > 1
     figure, axes = _draw.panels(3, len(variants), height=5.4, sharey="row")
     for (top, middle, bottom), variant in zip(axes.T, variants, strict=True):
         trajectories = [run.trajectory for run in data.of(variant)]
         steps = trajectories[0].steps
         for ax, curves, color, label in (
             (top, [t.b for t in trajectories], _BIAS, _ORDER[0]),
-            (middle, [t.distance / gamma for t in trajectories], _DISTANCE, _ORDER[1]),
+            (middle, [_positive(t.distance) / gamma for t in trajectories], _DISTANCE, _ORDER[1]),
             (bottom, [100 * t.accuracy["train"] for t in trajectories], _TRAIN, _ORDER[2]),
             (
                 bottom,
@@ -84,7 +86,7 @@ def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
             _shade(ax, data, variant)
             for step in marks(variant):
                 ax.axvline(step, color="#aa3377", lw=0.9, ls=(0, (2, 2)), label="paper's times")
-        top.set_title(f"{variant.population}\n{variant.planted}")
+        top.set_title(f"{variant.population}\n{variant.planted}" if mixed else variant.planted)
         bottom.set_xlabel("gradient descent steps")
     axes[0, 0].set_ylabel("bias $b$")
     axes[1, 0].set_ylabel("distance of the hyperplane\n$|b|/||w||$ in units of $\\gamma$")
@@ -96,6 +98,11 @@ def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
     _draw.label_panels(axes.flat)
     _draw.legend_below(figure, _ORDER, columns=4)
     return figure
+
+
+def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Leave out what a log axis cannot show: balanced classes leave b at 0 in the first step."""
+    return np.where(values > 0, values, np.nan)
 
 
 def _shade(ax: "Axes", data: Ensemble, variant: Variant) -> None:

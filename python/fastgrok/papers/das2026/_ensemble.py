@@ -205,7 +205,10 @@ def train_ensemble(
         On Ctrl-C (a KeyboardInterrupt), with everything recorded so far.
     """
     if not variants or not seeds:
-        raise ValueError("there must be at least one reading of the paper, and one of the seeds")
+        raise ValueError(
+            "there must be at least one reading of the paper and one of the seeds, got "
+            f"{len(variants)} readings and {len(seeds)} seeds"
+        )
     seeds = [_checks.whole("seeds", seed, minimum=0) for seed in seeds]
     steps = _checks.whole("steps", steps)
     sets = {"gamma": gamma, "alpha": alpha, "planting": planting}

@@ -57,10 +57,12 @@ def figure1(
     Raises
     ------
     ValueError
-        As `train_ensemble`.
+        If `supports` is empty, and as `train_ensemble`.
     EnsembleInterrupted
         On Ctrl-C (a KeyboardInterrupt), with everything recorded so far.
     """
+    if not supports:
+        raise ValueError("supports must hold at least one pair, got none")
     variants = [
         Variant(reduction, support, bias, n)
         for bias, those in ((True, supports), (False, without_bias))

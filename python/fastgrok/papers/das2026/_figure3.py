@@ -26,7 +26,8 @@ def write_figure3(data: DataDraws, folder: Path) -> Output:
     """
     Write what Figure 3 consists of into an existing folder.
 
-    The picture (png), every point (CSV and npz), and the verdicts with the choices (Markdown).
+    The picture (png), every point of the draw shown (CSV and npz), and the verdicts with the
+    choices made (Markdown).
     """
     verdicts = judge_figure3(data)
     rows = point_rows(data)
@@ -42,9 +43,9 @@ def write_figure3(data: DataDraws, folder: Path) -> Output:
 
 
 def point_rows(data: DataDraws) -> list[dict[str, Any]]:
-    """Make one row for each point: which draw and set, class, coordinates, whether planted."""
+    """Make one row for each point of the first draw: set, class, coordinates, whether planted."""
     rows = []
-    for draw in data.draws:
+    for draw in (data.of(variant)[0] for variant in data.variants):
         for name, points in (("train", draw.training), ("concentrated", draw.concentrated)):
             planted = np.zeros(len(points.y), dtype=bool)
             planted[points.support] = True

@@ -97,10 +97,11 @@ def seeds(data: Ensemble) -> list[int]:
 def headline(data: Ensemble, what: str, median: str = "thick") -> str:
     """Write a picture's title: the setting that all its panels share."""
     used = data.settings
-    populations = ", ".join(dict.fromkeys(variant.population for variant in data.variants))
+    populations = {variant.population for variant in data.variants}
+    points = populations.pop() if len(populations) == 1 else f"N = {sum(data.variants[0].classes)}"
     draws = len(seeds(data))
     return (
-        f"d = {setting.DIM}, {populations}, $\\gamma$ = {used['gamma']:g}, "
+        f"d = {setting.DIM}, {points}, $\\gamma$ = {used['gamma']:g}, "
         f"$\\eta$ = {used['lr']:g}, {what}; {draws} draw{'s' if draws > 1 else ''}, median {median}"
     )
 
