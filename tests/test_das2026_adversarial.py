@@ -75,7 +75,8 @@ def test_true_accuracy_of_the_labelling_hyperplane():
 
 @pytest.fixture(scope="module")
 def small():
-    options = {"steps": 400, "seeds": [0], "supports": [(10, 4)], "n": (40, 40)}
+    """Steps so large that ||w|| masks the gradient soon."""
+    options = {"steps": 400, "lr": 2.0, "seeds": [0], "supports": [(10, 4)], "n": (100, 100)}
     return das2026.figure1(**options, reductions=["sum"])
 
 

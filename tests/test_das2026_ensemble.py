@@ -36,7 +36,7 @@ def test_one_run_for_each_reading_and_draw(small):
 
 def test_runs_are_those_of_train(small):
     """The same numbers as training by hand on the data that the report names."""
-    run = small.of(Variant("sum", (10, 4)))[1]
+    run = small.of(Variant("sum", (10, 4), classes=(40, 40)))[1]
     data = fg.datasets.margin_cube((40, 40), 2, gamma=1e-3, support=(10, 4), seed=3)
     test = fg.datasets.concentrated((40, 40), 2, gamma=1e-3, alpha=10.0, seed=5)
     with pytest.warns(fg.StabilityWarning):

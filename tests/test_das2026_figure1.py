@@ -111,6 +111,9 @@ class TestFiles:
             "figure1-mean.png",
             "figure1-sum.png",
             "figure1-errors.png",
+            "figure1-adversarial.png",
+            "figure1-adversarial-records.csv",
+            "figure1-adversarial-times.csv",
             "figure1-records.csv",
             "figure1-times.csv",
             "figure1.npz",
@@ -127,7 +130,7 @@ class TestFiles:
         assert len(rows) == sum(run.trajectory.steps.size for run in small.runs)
         first = small.runs[0].trajectory
         mine = [row for row in rows if row["reduction"] == "mean" and row["support_plus"] == "0"]
-        mine = [row for row in mine if row["seed"] == "0"]
+        mine = [row for row in mine if row["seed"] == "0" and row["bias"] == "True"]
         assert [int(row["step"]) for row in mine] == first.steps.tolist()
         assert [float(row["b"]) for row in mine] == first.b.tolist()
         accuracy = first.accuracy["concentrated"].tolist()
@@ -146,8 +149,12 @@ class TestFiles:
     def test_arrays(self, written, small):
         folder, _ = written
         with np.load(folder / "figure1.npz") as arrays:
-            assert arrays["weights"].shape == (8, small.runs[0].trajectory.steps.size, 3)
-            assert arrays["reduction"].tolist() == ["mean"] * 4 + ["sum"] * 4
+            assert arrays["weights"].shape == (12, small.runs[0].trajectory.steps.size, 3)
+            assert arrays["reduction"].tolist() == (
+                ["mean"] * 4 + ["sum"] * 4 + ["mean"] * 2 + ["sum"] * 2
+            )
+            assert arrays["bias"].tolist() == [True] * 8 + [False] * 4
+            assert arrays["accuracy_adversarial_pgd"].shape == arrays["weights"].shape[:2]
             np.testing.assert_array_equal(arrays["weights"][5, -1, :2], small.runs[5].trajectory.w)
 
     def test_report_says_what_was_chosen(self, written, small):

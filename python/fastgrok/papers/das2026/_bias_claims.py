@@ -51,7 +51,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
     list of Verdict
     """
     long = full_length(data)
-    return [
+    verdicts = [
         over_readings(
             data,
             "With planted support vectors phase 1 (until they carry half of the force for good) "
@@ -77,6 +77,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
             decidable=long,
         ),
     ]
+    return _about_something(verdicts)
 
 
 def judge_figure4(data: Ensemble) -> list[Verdict]:
@@ -106,7 +107,6 @@ def judge_figure4(data: Ensemble) -> list[Verdict]:
             decidable=long_enough(data, stated),
         )
         for start, part, stated in parts
-        if part.runs
     ]
     verdicts.append(
         over_readings(
@@ -127,7 +127,12 @@ def judge_figure4(data: Ensemble) -> list[Verdict]:
         )
     )
     verdicts.append(_steady_bias(data))
-    return verdicts
+    return _about_something(verdicts)
+
+
+def _about_something(verdicts: list[Verdict]) -> list[Verdict]:
+    """Leave out claims on readings that were not run."""
+    return [verdict for verdict in verdicts if verdict.findings]
 
 
 def _unbalanced(variant: Variant) -> bool:
