@@ -65,6 +65,13 @@ def panels(
     return figure, axes
 
 
+def log_steps(ax: "Axes", first: float, last: float) -> None:
+    """Put steps on the horizontal axis, which other panels may share, in decades."""
+    ax.set(xscale="log", xlim=(first, last))
+    # Nobody counts them, and laying them out takes most of the time that a picture takes.
+    ax.minorticks_off()
+
+
 def draws(
     ax: "Axes",
     steps: NDArray[Any],

@@ -14,7 +14,7 @@ from fastgrok.papers._report import (
 )
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._attacks import ADVERSARIES, EPS
-from fastgrok.papers.das2026._claims import Rule, finite, full_length, over_readings
+from fastgrok.papers.das2026._claims import Rule, full_length, over_readings
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 
 # A gain in robustness is a delayed one from the time on when training accuracy first is within
@@ -109,8 +109,9 @@ def _gains(runs: Sequence[Run], name: str) -> list[tuple[float, float]]:
     gains = []
     for run in runs:
         curve = run.trajectory.accuracy[name]
-        trained = np.searchsorted(run.trajectory.steps, finite(run.time(name, _TRAINED).t_train))
-        gains.append((float(curve[trained]), float(curve[-1])))
+        trained = run.time(name, _TRAINED).t_train
+        first = -1 if trained is None else int(np.searchsorted(run.trajectory.steps, trained))
+        gains.append((float(curve[first]), float(curve[-1])))
     return gains
 
 

@@ -61,7 +61,8 @@ def draw_adversarial(data: Ensemble) -> "Figure":
                         _panel(ax, [run.trajectory for run in data.of(variant)], names)
                         ax.set_title(variant.planted + ("" if bias else ", no bias"))
             row[0].set_ylabel(f"accuracy (%)\nloss: {reduction}")
-        axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]), ylim=(47, 101.5))
+        _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
+        axes[0, 0].set_ylim(47, 101.5)
         for ax in axes[-1]:
             ax.set_xlabel("gradient descent steps")
         figure.suptitle(headline(data, "$\\ell_\\infty$ attack, $\\epsilon$ = 1"), fontsize=9)

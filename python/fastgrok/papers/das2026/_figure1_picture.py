@@ -61,7 +61,8 @@ def _accuracy(data: Ensemble, reduction: str) -> "Figure":
                 _curves(ax, data, variant, name)
             _stated_times(ax, test)
         row[0].set_ylabel(f"accuracy (%)\n{_NAMES[test]}")
-    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]), ylim=(47, 101.5))
+    _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
+    axes[0, 0].set_ylim(47, 101.5)
     for ax, variant in zip(axes[0], variants, strict=True):
         ax.set_title(variant.planted)
     for ax in axes[-1]:
@@ -83,7 +84,7 @@ def _errors(data: Ensemble, reductions: tuple[str, ...]) -> "Figure":
                 _curves(ax, data, variant, name, wrong=True)
             ax.set_title(variant.planted)
         row[0].set_ylabel(f"wrong points of {points}\nloss: {reduction}")
-    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]))
+    _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
     axes[0, 0].set_yscale("symlog", linthresh=1, linscale=0.5)
     axes[0, 0].set_ylim(-0.15, points)
     for ax in axes[-1]:

@@ -68,9 +68,8 @@ def draw_table1(data: Ensemble) -> "Figure":
                     ax.axvspan(0.5, stated.value, color=color, alpha=0.08, lw=0)
             ax.set_title(f"{row.test}, $\\epsilon_0$ = {row.eps:g}")
             ax.set_xlabel("gradient descent steps")
-        axes[0, 0].set(
-            xscale="log", xlim=(0.6, 2 * setting.STEPS), ylim=(len(variants) - 0.5, -0.5)
-        )
+        _draw.log_steps(axes[0, 0], 0.6, 2 * setting.STEPS)
+        axes[0, 0].set_ylim(len(variants) - 0.5, -0.5)
         axes[0, 0].set_yticks(range(len(variants)), [str(variant) for variant in variants])
         figure.suptitle(headline(data, "Table 1", "large"), fontsize=9)
         _draw.label_panels(axes.flat)
