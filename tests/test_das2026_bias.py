@@ -70,6 +70,18 @@ class TestFigure2:
         found = self.judge(made_up(planted(*support), b=b))
         assert find(found, STEADY).outcome is expected
 
+    def test_relaxation(self):
+        """Half of log 10 from twice the end of phase 1 on, or only from later on."""
+        steady = log(10) / 2
+        phases = Phases(t1=300, t2=700, t3=None, peak=700)
+        for curve, expected in (
+            ([0, 0, 0, steady, steady, steady], Outcome.AGREES),
+            ([0, 0, 0, 0, steady, steady], Outcome.DIFFERS),
+            ([0, 0, 0, steady, 2 * steady, steady], Outcome.DIFFERS),
+        ):
+            found = self.judge(made_up(planted(350, 35), b=curve, phases=phases))
+            assert find(found, "b(t) is that of Theorem 4.5").outcome is expected
+
     def test_delays_ordered_by_imbalance(self):
         early, late = [0, 1000, 2000, 2000, 2000, 2000], [0, 1000, 1000, 1000, 1000, 2000]
         never = [0, 1000, 1000, 1000, 1000, 1979]

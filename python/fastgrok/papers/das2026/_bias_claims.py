@@ -1,6 +1,7 @@
 """The claims on the bias of Figures 2 and 4, judged by explicit rules from the runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from math import exp, inf
 
@@ -32,6 +33,8 @@ from fastgrok.papers.das2026._setting import Variant
 
 # A bias is at its steady value if it is that close to it, absolutely or relatively.
 _CLOSE = 0.1
+# Beyond this multiple of the end of phase 1 a power of 4 / gamma^2 has come to nothing.
+_LATER = 2.0
 # Concentrated accuracy whose first step orders the delays: near the end of the curves, and not
 # the last few points, which depend on the draw.
 _RIGHT = 0.99
@@ -67,6 +70,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
             _phase_2_rule,
             decidable=long_enough(data, setting.PHASE_1_END),
         ),
+        _relaxation(data),
         _steady_bias(data),
         _delay_by_imbalance(data, decidable=long),
         over_readings(
@@ -150,6 +154,24 @@ def _steady_bias(data: Ensemble) -> Verdict:
     )
 
 
+def _relaxation(data: Ensemble) -> Verdict:
+    exponent = number(4.0 / data.settings["gamma"] ** 2)
+    verdict = over_readings(
+        data,
+        "b(t) is that of Theorem 4.5: from the end of phase 1 on it relaxes to its steady value as "
+        f"(t / t_0)^-{exponent}, at once (to within {_CLOSE:g}, or {percent(_CLOSE)} %, at all "
+        f"records beyond {_LATER:g} times the end of phase 1)",
+        _relaxed_rule,
+        decidable=long_enough(data, setting.PHASE_1_END),
+    )
+    note = (
+        "The theorem's exponent is 2 c sqrt(A+ A-), c being the learning rate (over N for the "
+        "mean), which its g(t) leaves out. At the steady state it is 4 / gamma^2, whatever the "
+        "support vectors are."
+    )
+    return replace(verdict, note=note)
+
+
 def _phase_rule(runs: list[Run]) -> tuple[Outcome, str]:
     first = [finite(run.phases.t1) for run in runs if run.phases is not None]
     second = [finite(run.phases.t2) for run in runs if run.phases is not None]
@@ -168,6 +190,20 @@ def _phase_2_rule(runs: list[Run]) -> tuple[Outcome, str]:
     length = [p.t2 / p.t1 for p in phases if p.t1 is not None and p.t2 is not None]
     ratio = spread(length) if length else "never"
     return judge_shares(exists), f"end of phase 2 / end of phase 1: {ratio}"
+
+
+def _relaxed_rule(runs: list[Run]) -> tuple[Outcome, str]:
+    steady = imbalance(runs[0].variant) / 2
+    furthest = []
+    for run in runs:
+        if run.phases is not None and run.phases.t1 is not None:
+            after = run.trajectory.steps > _LATER * run.phases.t1
+            if after.any():
+                furthest.append(float(np.abs(run.trajectory.b[after] - steady).max()))
+    if len(furthest) < len(runs):
+        return Outcome.SHORT, f"phase 1 ends in {len(furthest)} of {len(runs)} draws"
+    holds = [distance <= _CLOSE * max(1.0, abs(steady)) for distance in furthest]
+    return judge_shares(holds), f"|b - {number(steady)}| <= {spread(furthest)}"
 
 
 def _steady_rule(runs: list[Run]) -> tuple[Outcome, str]:

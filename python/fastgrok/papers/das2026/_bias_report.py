@@ -1,11 +1,46 @@
-"""The reports of Figures 2 and 4."""
+"""The files and the reports of Figures 2 and 4."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, markdown_table, percent, spread
 from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._claims import finite
 from fastgrok.papers.das2026._ensemble import Ensemble
+from fastgrok.papers.das2026._item import write_item
+from fastgrok.papers.das2026._tables import as_arrays, phase_rows, record_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_bias(
+    name: str,
+    title: str,
+    data: Ensemble,
+    folder: Path,
+    *,
+    pictures: Mapping[str, "Figure"],
+    verdicts: Sequence[Verdict],
+    choices: Mapping[str, str],
+) -> Output:
+    """
+    Write a figure on the bias into an existing folder.
+
+    The pictures (NAME-*.png), records and phases (CSV), the records for NumPy (npz), and the
+    verdicts with the choices made (Markdown).
+    """
+    return write_item(
+        name,
+        folder,
+        pictures=pictures,
+        tables={"records": record_rows(data.runs), "phases": phase_rows(data.runs)},
+        arrays=as_arrays(data),
+        verdicts=verdicts,
+        report=report_bias(title, data, verdicts, choices),
+    )
 
 
 def report_bias(

@@ -8,11 +8,10 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._bias_claims import judge_figure2
 from fastgrok.papers.das2026._bias_picture import draw_bias
-from fastgrok.papers.das2026._bias_report import report_bias
+from fastgrok.papers.das2026._bias_report import write_bias
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
-from fastgrok.papers.das2026._item import make_item, write_item
+from fastgrok.papers.das2026._item import make_item
 from fastgrok.papers.das2026._setting import Variant
-from fastgrok.papers.das2026._tables import as_arrays, phase_rows, record_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,29 +76,18 @@ def make_figure2(settings: Settings, folder: Path) -> Output:
 
 
 def write_figure2(data: Ensemble, folder: Path) -> Output:
-    """
-    Write what Figure 2 consists of into an existing folder.
-
-    The pictures (figure2-*.png), records and phases (CSV), the records for NumPy (npz), and the
-    verdicts with the choices made (Markdown).
-    """
-    verdicts = judge_figure2(data)
-    return write_item(
+    """Write what Figure 2 consists of into an existing folder; see `write_bias`."""
+    return write_bias(
         "figure2",
+        "Figure 2: unbalanced support vectors, d = 2",
+        data,
         folder,
         pictures=draw_figure2(data),
-        tables={"records": record_rows(data.runs), "phases": phase_rows(data.runs)},
-        arrays=as_arrays(data),
-        verdicts=verdicts,
-        report=report_bias(
-            "Figure 2: unbalanced support vectors, d = 2",
-            data,
-            verdicts,
-            {
-                "Which support vectors": "S(350,350) and S(350,35) as in Figure 1, one between "
-                "them, and the mirror image of the latter.",
-                "Paper's times": "the phase times marked are those named for the setting of "
-                "Figure 1; the support vectors of that setting are not given.",
-            },
-        ),
+        verdicts=judge_figure2(data),
+        choices={
+            "Which support vectors": "S(350,350) and S(350,35) as in Figure 1, one between "
+            "them, and the mirror image of the latter.",
+            "Paper's times": "the phase times marked are those named for the setting of "
+            "Figure 1; the support vectors of that setting are not given.",
+        },
     )

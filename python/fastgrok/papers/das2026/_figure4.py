@@ -8,11 +8,10 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._bias_claims import judge_figure4
 from fastgrok.papers.das2026._bias_picture import draw_bias
-from fastgrok.papers.das2026._bias_report import report_bias
+from fastgrok.papers.das2026._bias_report import write_bias
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
-from fastgrok.papers.das2026._item import make_item, write_item
+from fastgrok.papers.das2026._item import make_item
 from fastgrok.papers.das2026._setting import Variant
-from fastgrok.papers.das2026._tables import as_arrays, phase_rows, record_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,28 +86,17 @@ def make_figure4(settings: Settings, folder: Path) -> Output:
 
 
 def write_figure4(data: Ensemble, folder: Path) -> Output:
-    """
-    Write what Figure 4 consists of into an existing folder.
-
-    The pictures (figure4-*.png), records and phases (CSV), the records for NumPy (npz), and the
-    verdicts with the choices made (Markdown).
-    """
-    verdicts = judge_figure4(data)
-    return write_item(
+    """Write what Figure 4 consists of into an existing folder; see `write_bias`."""
+    return write_bias(
         "figure4",
+        "Figure 4: unbalanced classes, d = 2",
+        data,
         folder,
         pictures=draw_figure4(data),
-        tables={"records": record_rows(data.runs), "phases": phase_rows(data.runs)},
-        arrays=as_arrays(data),
-        verdicts=verdicts,
-        report=report_bias(
-            "Figure 4: unbalanced classes, d = 2",
-            data,
-            verdicts,
-            {
-                "Which imbalances": "three points of one class to one of the other, both ways, "
-                "with S(350,35). More support vectors of class -1 are the mirror image of these "
-                "(x -> -x, y -> -y, b -> -b). One more has unbalanced classes only.",
-            },
-        ),
+        verdicts=judge_figure4(data),
+        choices={
+            "Which imbalances": "three points of one class to one of the other, both ways, "
+            "with S(350,35). More support vectors of class -1 are the mirror image of these "
+            "(x -> -x, y -> -y, b -> -b). One more has unbalanced classes only.",
+        },
     )
