@@ -48,7 +48,7 @@ def test_a_robustness_that_comes_late_is_real():
     assert set(gains(verdicts).values()) == {Outcome.AGREES}
 
 
-def test_a_gain_before_training_is_done_is_not_late():
+def test_a_gain_before_the_standard_test_is_right_is_not_late():
     verdicts = judge(attacked_run(exact=[0, 100, 1280, 1281], autodiff=[0, 100, 1980, 1981]))
     assert set(gains(verdicts).values()) == {Outcome.DIFFERS}
     assert find(verdicts, REAL).outcome is Outcome.SHORT

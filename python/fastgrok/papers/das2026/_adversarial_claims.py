@@ -17,9 +17,10 @@ from fastgrok.papers.das2026._attacks import ADVERSARIES, EPS
 from fastgrok.papers.das2026._claims import Rule, full_length, over_readings
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 
-# A gain in robustness is a delayed one from the time on when training accuracy first is within
-# this share of its best, which leaves out the support vectors that S(350,35) plants in one class.
-_TRAINED = setting.EPS_BEYOND_MARGIN
+# A gain in robustness is a delayed one from the time on when the standard test, which the attack
+# starts from, first is within this share of its best. Training accuracy would be no such mark:
+# planted support vectors keep it down to the end of some runs.
+_GENERALISED = setting.EPS_BEYOND_MARGIN
 #: Gain in adversarial accuracy that is a delayed robustness: well above what a hyperplane that
 #: still turns a little gains or loses among a few thousand points.
 GAIN = 0.05
@@ -59,8 +60,8 @@ def judge_adversarial(data: Ensemble) -> list[Verdict]:
         over_readings(
             data,
             f"The adversarial test shows delayed robustness, attack: {adversary.label} (accuracy "
-            f"gains {percent(GAIN)} points or more after training is within {percent(_TRAINED)} % "
-            "of its best)",
+            f"gains {percent(GAIN)} points or more after the standard test is within "
+            f"{percent(_GENERALISED)} % of its best)",
             _gain_rule(name),
             decidable=full_length(data),
         )
@@ -105,12 +106,12 @@ def adversarial_table(data: Ensemble) -> str:
 
 
 def _gains(runs: Sequence[Run], name: str) -> list[tuple[float, float]]:
-    """Adversarial accuracy of each run when training is nearly done, and at the end."""
+    """Adversarial accuracy of each run when it nearly generalises best, and at the end."""
     gains = []
     for run in runs:
         curve = run.trajectory.accuracy[name]
-        trained = run.time(name, _TRAINED).t_train
-        first = -1 if trained is None else int(np.searchsorted(run.trajectory.steps, trained))
+        start = run.time("standard", _GENERALISED).t_test
+        first = -1 if start is None else int(np.searchsorted(run.trajectory.steps, start))
         gains.append((float(curve[first]), float(curve[-1])))
     return gains
 
