@@ -84,14 +84,17 @@ class TestFigure2:
 
     def test_delays_ordered_by_imbalance(self):
         early, late = [0, 1000, 2000, 2000, 2000, 2000], [0, 1000, 1000, 1000, 1000, 2000]
-        never = [0, 1000, 1000, 1000, 1000, 1979]
+        never = [0, 1000, 1000, 1000, 1000, 1799]
+        passing = [0, 2000, 2000, 1000, 1000, 1799]  # right on the way, and not in the end
         supports = [(350, 350), (350, 200), (35, 350)]
         for curves, expected in (
             ((early, late, never), Outcome.AGREES),
             ((early, late, late), Outcome.AGREES),
             ((early, early, early), Outcome.DIFFERS),
             ((late, early, never), Outcome.DIFFERS),
-            ((never, never, never), Outcome.DIFFERS),
+            ((early, never, passing), Outcome.AGREES),
+            ((passing, early, never), Outcome.DIFFERS),
+            ((never, never, never), Outcome.SHORT),
         ):
             runs = [
                 made_up(planted(*support), concentrated=curve)

@@ -35,9 +35,9 @@ from fastgrok.papers.das2026._setting import Variant
 _CLOSE = 0.1
 # Beyond this multiple of the end of phase 1 a power of 4 / gamma^2 has come to nothing.
 _LATER = 2.0
-# Concentrated accuracy whose first step orders the delays: near the end of the curves, and not
-# the last few points, which depend on the draw.
-_RIGHT = 0.99
+# Concentrated accuracy that orders the delays: near the end of the curves, and not the last few
+# points, which depend on the draw. It must last, because the curves also pass through on the way.
+_RIGHT = 0.9
 
 
 def judge_figure2(data: Ensemble) -> list[Verdict]:
@@ -203,7 +203,9 @@ def _relaxed_rule(runs: list[Run]) -> tuple[Outcome, str]:
     if len(furthest) < len(runs):
         return Outcome.SHORT, f"phase 1 ends in {len(furthest)} of {len(runs)} draws"
     holds = [distance <= _CLOSE * max(1.0, abs(steady)) for distance in furthest]
-    return judge_shares(holds), f"|b - {number(steady)}| <= {spread(furthest)}"
+    return judge_shares(holds), (
+        f"largest |b - steady| {spread(furthest)}, steady value {number(steady)}"
+    )
 
 
 def _steady_rule(runs: list[Run]) -> tuple[Outcome, str]:
@@ -232,20 +234,22 @@ def _delay_by_imbalance(data: Ensemble, *, decidable: bool) -> Verdict:
                 for draw in draws
             ]
         )
+        if all(time == inf for draw in draws for time in draw):
+            outcome = Outcome.SHORT
         numbers = "; ".join(f"{v.data} {spread(t)}" for v, t in times.items())
         findings.append(Finding(reduction, outcome if decidable else Outcome.SHORT, numbers))
     return Verdict(
         "The more unbalanced the support vectors, the later the concentrated test is right: the "
-        f"first step with {percent(_RIGHT)} % of it",
+        f"first step from which on {percent(_RIGHT)} % of it are",
         combine(f.outcome for f in findings),
         tuple(findings),
     )
 
 
 def _right(run: Run) -> float:
-    later = run.trajectory.steps > 0
-    hits = np.flatnonzero(later & (run.trajectory.accuracy["concentrated"] >= _RIGHT))
-    return float(run.trajectory.steps[hits[0]]) if hits.size else inf
+    misses = np.flatnonzero(run.trajectory.accuracy["concentrated"] < _RIGHT)
+    since = int(misses[-1]) + 1 if misses.size else 0
+    return float(run.trajectory.steps[since]) if since < run.trajectory.steps.size else inf
 
 
 def _sign_rule(

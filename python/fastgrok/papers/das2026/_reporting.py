@@ -102,7 +102,8 @@ def headline(data: Ensemble, what: str, median: str = "thick") -> str:
     draws = len(seeds(data))
     return (
         f"d = {setting.DIM}, {points}, $\\gamma$ = {used['gamma']:g}, "
-        f"$\\eta$ = {used['lr']:g}, {what}; {draws} draw{'s' if draws > 1 else ''}, median {median}"
+        f"$\\eta$ = {used['lr']:g}, {what}; "
+        + (f"{draws} draws, median {median}" if draws > 1 else "1 draw")
     )
 
 
