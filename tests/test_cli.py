@@ -14,6 +14,7 @@ import fastgrok
 from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped
+from fastgrok.papers.das2026 import _ensemble, _item
 from fastgrok.papers.das2026 import _figure1 as module
 
 ROOT = Path(__file__).parents[1]
@@ -21,9 +22,9 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Figure 1 at a size that takes no time, whatever the scale."""
+    """Figures and tables at a size that takes no time, whatever the scale."""
     scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
-    monkeypatch.setattr(module, "_SCALES", scales)
+    monkeypatch.setattr(_item, "SCALES", scales)
 
 
 def fail(arguments, capsys):
@@ -44,15 +45,17 @@ def test_quick_reproduction_leaves_its_files(tiny, tmp_path, monkeypatch, capsys
     assert shown.out.rstrip().endswith(str(folder))
     assert (folder / "figure1-mean.png").exists()
     assert (folder / "figure1-times.csv").exists()
+    for item in papers.PAPERS["das2026"].items:
+        assert (folder / f"{item.name.replace(' ', '')}.md").exists()
     assert "CANNOT BE DECIDED FROM THIS RUN" in shown.out
-    assert "6/6 runs" in shown.err
+    assert "8/8 runs" in shown.err
 
 
 def test_one_figure_into_a_folder(tiny, tmp_path, capsys):
     folder = tmp_path / "a" / "b"
     arguments = ["reproduce", "das2026", "--figure", "1", "--out", str(folder), "--seeds", "2"]
     assert main([*arguments, "--engine", "exact"]) == 0
-    assert "12/12 runs" in capsys.readouterr().err
+    assert "16/16 runs" in capsys.readouterr().err
     assert (folder / "figure1.md").exists()
 
 
@@ -102,13 +105,13 @@ def test_without_matplotlib_nothing_is_begun(tiny, tmp_path, monkeypatch, capsys
 
 def test_a_stop_says_what_was_kept(tiny, tmp_path, monkeypatch, capsys):
     def interrupted(*args, **options):
-        raise module.EnsembleInterrupted(done, ())
+        raise _ensemble.EnsembleInterrupted(done, ())
 
     done = module.figure1(steps=100, seeds=[0], supports=[(0, 0)], n=(20, 20))
     monkeypatch.setattr(module, "figure1", interrupted)
     assert main(["reproduce", "das2026", "--out", str(tmp_path)]) == 130
     message = capsys.readouterr().err
-    assert "2 finished" in message
+    assert "4 finished" in message
     kept = tmp_path / "figure1-partial.csv"
     assert str(kept) in message
     assert len(kept.read_text(encoding="utf-8").splitlines()) > 2
@@ -116,7 +119,7 @@ def test_a_stop_says_what_was_kept(tiny, tmp_path, monkeypatch, capsys):
 
 def test_a_stop_before_any_record_keeps_nothing(tmp_path, monkeypatch):
     def interrupted(*args, **options):
-        raise module.EnsembleInterrupted(module.Ensemble((), {}), ())
+        raise _ensemble.EnsembleInterrupted(_ensemble.Ensemble((), {}), ())
 
     monkeypatch.setattr(module, "figure1", interrupted)
     with pytest.raises(Stopped, match="nothing had been recorded"):

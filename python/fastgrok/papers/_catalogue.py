@@ -1,9 +1,9 @@
 """What the command offers: papers, their figures and tables, and the settings of a reproduction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fastgrok.papers._report import Verdict
 
@@ -26,6 +26,9 @@ class Settings:
         Number of draws of the data; None leaves it to the scale.
     progress : bool
         Show a progress bar on standard error.
+    cache : dict
+        Finished runs by what they are made from. A figure or table looks here before it trains, so
+        that a command that makes several of them trains what they have in common once.
     """
 
     scale: Scale = "default"
@@ -33,6 +36,7 @@ class Settings:
     threads: int = 1
     seeds: int | None = None
     progress: bool = True
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the papers' pictures have in common; matplotlib is loaded only when one is drawn."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +48,28 @@ def require_matplotlib() -> None:
         ) from error
 
 
-def panels(rows: int, columns: int, *, height: float) -> tuple["Figure", NDArray[Any]]:
-    """Make a figure of page width with a grid of panels that share both axes."""
+def panels(
+    rows: int,
+    columns: int,
+    *,
+    height: float,
+    sharex: bool | Literal["row", "col"] = True,
+    sharey: bool | Literal["row", "col"] = True,
+) -> tuple["Figure", NDArray[Any]]:
+    """Make a figure of page width with a grid of panels, which share both axes if not told else."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     # A bare Figure, not pyplot's: nothing global, and it saves without a display.
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
     return figure, axes
+
+
+def log_steps(ax: "Axes", first: float, last: float) -> None:
+    """Put steps on the horizontal axis, which other panels may share, in decades."""
+    ax.set(xscale="log", xlim=(first, last))
+    # Nobody counts them, and laying them out takes most of the time that a picture takes.
+    ax.minorticks_off()
 
 
 def draws(
@@ -75,8 +89,12 @@ def draws(
     ax.plot(steps[later], median[later], color=color, lw=1.3, label=label, zorder=zorder + 0.5)
 
 
-def legend_below(figure: "Figure", order: Sequence[str]) -> None:
-    """Put one legend for all panels under them, labels once each, those of `order` first."""
+def legend_below(figure: "Figure", order: Sequence[str], columns: int | None = None) -> None:
+    """
+    Put one legend for all panels under them, labels once each, those of `order` first.
+
+    Default: in one line.
+    """
     handles: dict[str, Any] = {}
     for ax in figure.axes:
         for artist, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -86,7 +104,7 @@ def legend_below(figure: "Figure", order: Sequence[str]) -> None:
         [handles[name] for name in names],
         names,
         loc="outside lower center",
-        ncols=len(names),
+        ncols=columns or len(names),
         columnspacing=1.4,
         handlelength=1.8,
     )

@@ -1,16 +1,56 @@
 """
 Das, Vedantam, Lakshminarayanan (2026), *Grokking in Linear Models for Logistic Regression*.
 
-arXiv 2602.08302. Each figure is a function that trains and returns data, one that draws it and one
-that judges the paper's claims by it.
+arXiv 2602.08302. Each figure or table is a function that trains and returns data, one that draws it
+and one that judges the paper's claims by it.
 """
 
 from fastgrok.papers._catalogue import Item, Paper
+from fastgrok.papers.das2026._adversarial_claims import judge_adversarial
+from fastgrok.papers.das2026._adversarial_picture import draw_adversarial
+from fastgrok.papers.das2026._bias_claims import judge_figure2, judge_figure4
+from fastgrok.papers.das2026._ensemble import train_ensemble
 from fastgrok.papers.das2026._figure1 import figure1, make_figure1, write_figure1
 from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
+from fastgrok.papers.das2026._figure2 import draw_figure2, figure2, make_figure2, write_figure2
+from fastgrok.papers.das2026._figure3 import make_figure3, write_figure3
+from fastgrok.papers.das2026._figure3_claims import judge_figure3
+from fastgrok.papers.das2026._figure3_draws import figure3
+from fastgrok.papers.das2026._figure3_picture import draw_figure3
+from fastgrok.papers.das2026._figure4 import draw_figure4, figure4, make_figure4, write_figure4
+from fastgrok.papers.das2026._setting import Variant
+from fastgrok.papers.das2026._table1 import make_table1, table1, write_table1
+from fastgrok.papers.das2026._table1_claims import judge_table1
+from fastgrok.papers.das2026._table1_picture import draw_table1
 
-__all__ = ["PAPER", "draw_figure1", "figure1", "judge_figure1", "write_figure1"]
+__all__ = [
+    "PAPER",
+    "Variant",
+    "draw_adversarial",
+    "draw_figure1",
+    "draw_figure2",
+    "draw_figure3",
+    "draw_figure4",
+    "draw_table1",
+    "figure1",
+    "figure2",
+    "figure3",
+    "figure4",
+    "judge_adversarial",
+    "judge_figure1",
+    "judge_figure2",
+    "judge_figure3",
+    "judge_figure4",
+    "judge_table1",
+    "table1",
+    "train_ensemble",
+    "write_figure1",
+    "write_figure2",
+    "write_figure3",
+    "write_figure4",
+    "write_table1",
+]
 
 #: The figures and tables of this paper that can be reproduced.
 PAPER = Paper(
@@ -20,8 +60,22 @@ PAPER = Paper(
         Item(
             kind="figure",
             number=1,
-            title="accuracy on the training, standard and concentrated sets, d = 2",
+            title="accuracy on the training, standard, concentrated and adversarial sets, d = 2",
             make=make_figure1,
         ),
+        Item(
+            kind="figure",
+            number=2,
+            title="bias, distance and accuracy by the balance of the support vectors, d = 2",
+            make=make_figure2,
+        ),
+        Item(kind="figure", number=3, title="the data, d = 2", make=make_figure3),
+        Item(
+            kind="figure",
+            number=4,
+            title="bias, distance and accuracy by the balance of the classes, d = 2",
+            make=make_figure4,
+        ),
+        Item(kind="table", number=1, title="grokking times, rows d = 2", make=make_table1),
     ),
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fastgrok.papers import _draw
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._ensemble import Ensemble
+from fastgrok.papers.das2026._reporting import headline
 from fastgrok.papers.das2026._setting import Variant
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def draw_figure1(data: Ensemble) -> dict[str, "Figure"]:
     _draw.require_matplotlib()
     from matplotlib import rc_context  # noqa: PLC0415
 
+    data = data.where(lambda variant: variant.bias)
     reductions = tuple(dict.fromkeys(variant.reduction for variant in data.variants))
     with rc_context(_draw.STYLE):
         pictures = {reduction: _accuracy(data, reduction) for reduction in reductions}
@@ -59,12 +61,13 @@ def _accuracy(data: Ensemble, reduction: str) -> "Figure":
                 _curves(ax, data, variant, name)
             _stated_times(ax, test)
         row[0].set_ylabel(f"accuracy (%)\n{_NAMES[test]}")
-    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]), ylim=(47, 101.5))
+    _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
+    axes[0, 0].set_ylim(47, 101.5)
     for ax, variant in zip(axes[0], variants, strict=True):
         ax.set_title(variant.planted)
     for ax in axes[-1]:
         ax.set_xlabel("gradient descent steps")
-    figure.suptitle(_headline(data, f"loss: {reduction} over the points"), fontsize=9)
+    figure.suptitle(headline(data, f"loss: {reduction} over the points"), fontsize=9)
     _draw.label_panels(axes.flat)
     _draw.legend_below(figure, list(_NAMES.values()))
     return figure
@@ -72,20 +75,21 @@ def _accuracy(data: Ensemble, reduction: str) -> "Figure":
 
 def _errors(data: Ensemble, reductions: tuple[str, ...]) -> "Figure":
     columns = list(dict.fromkeys(variant.support for variant in data.variants))
+    points = sum(data.variants[0].classes)
     figure, axes = _draw.panels(len(reductions), len(columns), height=0.6 + 1.9 * len(reductions))
     for row, reduction in zip(axes, reductions, strict=True):
         for ax, support in zip(row, columns, strict=True):
-            variant = Variant(reduction, support)
+            variant = Variant(reduction, support, classes=data.variants[0].classes)
             for name in _COLORS:
                 _curves(ax, data, variant, name, wrong=True)
             ax.set_title(variant.planted)
-        row[0].set_ylabel(f"wrong points of {sum(data.settings['n'])}\nloss: {reduction}")
-    axes[0, 0].set(xscale="log", xlim=(1, data.settings["steps"]))
+        row[0].set_ylabel(f"wrong points of {points}\nloss: {reduction}")
+    _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
     axes[0, 0].set_yscale("symlog", linthresh=1, linscale=0.5)
-    axes[0, 0].set_ylim(-0.15, sum(data.settings["n"]))
+    axes[0, 0].set_ylim(-0.15, points)
     for ax in axes[-1]:
         ax.set_xlabel("gradient descent steps")
-    figure.suptitle(_headline(data, "wrong points"), fontsize=9)
+    figure.suptitle(headline(data, "wrong points"), fontsize=9)
     _draw.label_panels(axes.flat)
     _draw.legend_below(figure, list(_NAMES.values()))
     return figure
@@ -111,13 +115,3 @@ def _stated_times(ax: "Axes", test: str) -> None:
     ):
         color = _COLORS[name]
         ax.axvline(stated.value, color=color, lw=0.9, ls=(0, (2, 2)), zorder=1.5, label=label)
-
-
-def _headline(data: Ensemble, what: str) -> str:
-    used = data.settings
-    plus, minus = used["n"]
-    draws = len({run.seed for run in data.runs})
-    return (
-        f"d = 2, D({plus},{minus}), $\\gamma$ = {used['gamma']:g}, $\\eta$ = {used['lr']:g}, "
-        f"{what}; {draws} draw{'s' if draws > 1 else ''}, median thick"
-    )

@@ -8,8 +8,10 @@ DIM = 2
 CLASSES = (1000, 1000)
 GAMMA = 1e-3
 ALPHA = 10.0
+HALF_WIDTH = 5.0
 LEARNING_RATE = 1e-2
 STEPS = 10_000_000
+REDUCTIONS = ("mean", "sum")
 TEST_SETS = ("standard", "concentrated")
 
 #: The paper speaks of grokking where zeta = T_te / T_tr is of this order or more.
@@ -18,10 +20,25 @@ GROKKING = 100.0
 
 @dataclass(frozen=True)
 class Variant:
-    """A reading of the paper: how the losses are reduced, and the planted support vectors."""
+    """
+    A reading of the paper: how the losses are reduced, and which data are trained on.
+
+    Attributes
+    ----------
+    reduction : {"mean", "sum"}
+        How the losses are reduced.
+    support : (int, int)
+        Planted support vectors S(s+, s-), counted in `classes`; (0, 0) plants none.
+    bias : bool
+        Whether the bias is learnt.
+    classes : (int, int)
+        Points of each class, D(n+, n-).
+    """
 
     reduction: str
     support: tuple[int, int]
+    bias: bool = True
+    classes: tuple[int, int] = CLASSES
 
     @property
     def planted(self) -> str:
@@ -30,8 +47,19 @@ class Variant:
             return "none planted"
         return f"S({self.support[0]},{self.support[1]})"
 
+    @property
+    def population(self) -> str:
+        """The points of each class in the paper's notation."""
+        return f"D({self.classes[0]},{self.classes[1]})"
+
+    @property
+    def data(self) -> str:
+        """What is trained on; classes of the same size go without saying."""
+        balanced = self.classes[0] == self.classes[1]
+        return self.planted if balanced else f"{self.population} {self.planted}"
+
     def __str__(self) -> str:
-        return f"{self.reduction}, {self.planted}"
+        return f"{self.reduction}, {self.data}{'' if self.bias else ', no bias'}"
 
 
 @dataclass(frozen=True)
@@ -63,5 +91,9 @@ EPSILONS = (*sorted({row.eps for row in TABLE_1}), EPS_BEYOND_MARGIN)
 PHASE_1_END = Stated(5e3)
 PHASE_2_END = Stated(5e4)
 
-#: Where |b| / ||w|| peaks for balanced classes, in steps.
+#: Where |b| / ||w|| peaks for balanced classes, and for more points of class +1, in steps.
 PEAK = Stated(2e3)
+PEAK_TOWARDS_PLUS = Stated(7e2)
+
+#: End of the early dynamics of balanced classes, in steps.
+EARLY_END = Stated(1e2)

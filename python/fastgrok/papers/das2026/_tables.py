@@ -10,15 +10,15 @@ from fastgrok.papers.das2026._ensemble import Ensemble, Run
 from fastgrok.papers.das2026._setting import TABLE_1, TEST_SETS
 
 
-def record_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def record_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[dict[str, Any]]:
     """Make one row for each run and record: settings, step, accuracies, losses and the state."""
     rows = []
     for run in runs:
         trajectory = run.trajectory
         columns: dict[str, Any] = {"step": trajectory.steps}
-        for name in ("train", *TEST_SETS):
+        for name in ("train", *tests):
             columns[f"{name}_accuracy"] = trajectory.accuracy[name]
-        for name in ("train", *TEST_SETS):
+        for name in ("train", *tests):
             columns[f"{name}_loss"] = trajectory.losses[name]
         for name in ("norm_w", "b", "distance", "sharpness", "sharpness_mean", "regime"):
             columns[name] = getattr(trajectory, name)
@@ -28,12 +28,14 @@ def record_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def time_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def time_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[dict[str, Any]]:
     """Make a row for each run, test set and eps, beside the paper's Table 1 where that has one."""
     stated = {(row.test, row.eps): row for row in TABLE_1}
     rows = []
     for run in runs:
         for times in run.times:
+            if times.test not in tests:
+                continue
             paper = stated.get((times.test, times.eps))
             rows.append(
                 _labels(run)
@@ -47,30 +49,40 @@ def time_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
-def as_arrays(data: Ensemble) -> dict[str, Any]:
+def phase_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Make a row for each run with planted support vectors: the ends of its phases, in steps."""
+    return [_labels(run) | asdict(run.phases) for run in runs if run.phases is not None]
+
+
+def as_arrays(data: Ensemble, tests: Sequence[str] = TEST_SETS) -> dict[str, Any]:
     """Stack the data: curves (runs, records), states (runs, records, 3), and what each run is."""
     trajectories = [run.trajectory for run in data.runs]
     arrays: dict[str, Any] = {
         "steps": trajectories[0].steps,
         "reduction": np.array([run.variant.reduction for run in data.runs]),
+        "classes": np.array([run.variant.classes for run in data.runs]),
         "support": np.array([run.variant.support for run in data.runs]),
+        "bias": np.array([run.variant.bias for run in data.runs]),
         "seed": np.array([run.seed for run in data.runs]),
         "weights": np.stack([t.weights for t in trajectories if t.weights is not None]),
         "regime": np.stack([t.regime for t in trajectories]),
         "sharpness": np.stack([t.sharpness for t in trajectories]),
         "sharpness_mean": np.stack([t.sharpness_mean for t in trajectories]),
     }
-    for name in ("train", *TEST_SETS):
+    for name in ("train", *tests):
         arrays[f"accuracy_{name}"] = np.stack([t.accuracy[name] for t in trajectories])
         arrays[f"loss_{name}"] = np.stack([t.losses[name] for t in trajectories])
     return arrays
 
 
 def _labels(run: Run) -> dict[str, Any]:
-    plus, minus = run.variant.support
+    variant = run.variant
     return {
-        "reduction": run.variant.reduction,
-        "support_plus": plus,
-        "support_minus": minus,
+        "reduction": variant.reduction,
+        "class_plus": variant.classes[0],
+        "class_minus": variant.classes[1],
+        "support_plus": variant.support[0],
+        "support_minus": variant.support[1],
+        "bias": variant.bias,
         "seed": run.seed,
     }

@@ -1,0 +1,95 @@
+"""The picture of Figure 1's adversarial test set, with and without a learnable bias."""
+
+from typing import TYPE_CHECKING
+
+from fastgrok.papers import _draw
+from fastgrok.papers.das2026._adversarial_claims import aligned_accuracy
+from fastgrok.papers.das2026._attacks import ADVERSARIES
+from fastgrok.papers.das2026._ensemble import Ensemble
+from fastgrok.papers.das2026._reporting import headline
+from fastgrok.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLORS = {
+    "train": "0.25",
+    "adversarial_exact": "#009e73",
+    "adversarial_autodiff32": "#d55e00",
+    "adversarial_autodiff64": "#0072b2",
+}
+_TRUE = "adversarial_pgd"
+
+
+def draw_adversarial(data: Ensemble) -> "Figure":
+    """
+    Draw the adversarial accuracy against the steps, as it is and as the attacks report it.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure1` returns.
+
+    Returns
+    -------
+    matplotlib Figure
+        One row of panels for each reduction, one column for each set of planted support vectors,
+        with and without a learnable bias.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    """
+    _draw.require_matplotlib()
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    reductions = list(dict.fromkeys(variant.reduction for variant in data.variants))
+    columns = list(dict.fromkeys((v.support, v.bias) for v in data.variants))
+    names = {name: f"attack: {adversary.label}" for name, adversary in ADVERSARIES.items()}
+    names = {"train": "training set", **names}
+    with rc_context(_draw.STYLE):
+        figure, axes = _draw.panels(
+            len(reductions), len(columns), height=1.1 + 1.7 * len(reductions)
+        )
+        for row, reduction in zip(axes, reductions, strict=True):
+            for ax, (support, bias) in zip(row, columns, strict=True):
+                shown = (reduction, support, bias)
+                for variant in data.variants:
+                    if (variant.reduction, variant.support, variant.bias) == shown:
+                        _panel(ax, [run.trajectory for run in data.of(variant)], names)
+                        ax.set_title(variant.planted + ("" if bias else ", no bias"))
+            row[0].set_ylabel(f"accuracy (%)\nloss: {reduction}")
+        _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
+        axes[0, 0].set_ylim(47, 101.5)
+        for ax in axes[-1]:
+            ax.set_xlabel("gradient descent steps")
+        figure.suptitle(headline(data, "$\\ell_\\infty$ attack, $\\epsilon$ = 1"), fontsize=9)
+        _draw.label_panels(axes.flat)
+        _draw.legend_below(figure, list(names.values()), columns=3)
+    return figure
+
+
+def _panel(ax: "Axes", trajectories: list[Trajectory], names: dict[str, str]) -> None:
+    steps = trajectories[0].steps
+    for name, color in _COLORS.items():
+        curves = [100 * t.accuracy[name] for t in trajectories]
+        _draw.draws(ax, steps, curves, color=color, label=names[name])
+    ax.plot(
+        steps[1:],
+        100 * trajectories[0].accuracy[_TRUE][1:],
+        color="black",
+        lw=0.9,
+        ls=(0, (1, 3)),
+        label=f"{names[_TRUE]} (first draw)",
+        zorder=4,
+    )
+    ax.axhline(
+        100 * aligned_accuracy(),
+        color="0.5",
+        lw=0.8,
+        ls=(0, (4, 2)),
+        label="$(1 - \\epsilon/5)^2$: true for $w$ along $w_{true}$",
+        zorder=1.5,
+    )

@@ -1,0 +1,69 @@
+"""What the judges of all figures and tables share: rules over the readings of the paper."""
+
+from collections.abc import Callable
+from math import inf
+
+import numpy as np
+
+from fastgrok.papers._report import (
+    READING,
+    Finding,
+    Outcome,
+    Stated,
+    Verdict,
+    combine,
+    judge_number,
+    spread,
+)
+from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._ensemble import Ensemble, Run
+from fastgrok.papers.das2026._setting import Variant
+
+#: A rule judges the runs of one reading, one for each draw: an outcome, and its numbers.
+Rule = Callable[[list[Run]], tuple[Outcome, str]]
+
+
+def over_readings(data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True) -> Verdict:
+    """Hold a claim against every reading; one that the runs are too short for stays undecided."""
+    findings = []
+    for variant in data.variants:
+        outcome, numbers = rule(data.of(variant))
+        findings.append(Finding(str(variant), outcome if decidable else Outcome.SHORT, numbers))
+    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+
+
+def full_length(data: Ensemble) -> bool:
+    """Whether the runs are as long as the paper's, as claims that hang on the horizon need."""
+    return bool(data.settings["steps"] >= setting.STEPS)
+
+
+def long_enough(data: Ensemble, stated: Stated) -> bool:
+    """Whether the runs last beyond a stated time, so that its absence would be seen."""
+    return bool(data.settings["steps"] >= READING * stated.value)
+
+
+def peak_rule(stated: Stated) -> Rule:
+    """Hold the step at which |b| / ||w|| peaks against a stated one."""
+
+    def rule(runs: list[Run]) -> tuple[Outcome, str]:
+        peaks = [float(run.trajectory.steps[peak_record(run)]) for run in runs]
+        return judge_number(stated, peaks), f"at {spread(peaks)}"
+
+    return rule
+
+
+def peak_record(run: Run) -> int:
+    """At which record, the start apart, |b| / ||w|| is largest."""
+    later = int(np.argmax(run.trajectory.steps > 0))
+    return later + int(np.nanargmax(run.trajectory.distance[later:]))
+
+
+def imbalance(variant: Variant) -> float:
+    """Return log(s+ / s-), twice the steady bias of Theorem 4.5 for antipodal planting."""
+    plus, minus = variant.support
+    return float(np.log(plus / minus))
+
+
+def finite(value: float | None) -> float:
+    """Read a time that never came as infinite."""
+    return inf if value is None else float(value)

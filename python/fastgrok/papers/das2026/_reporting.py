@@ -1,0 +1,167 @@
+"""The parts that the reports of all figures and tables have in common."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+
+from fastgrok.papers._report import (
+    DECISIVE_SPREAD,
+    READING,
+    Outcome,
+    Verdict,
+    markdown_table,
+    number,
+    percent,
+    verdict_table,
+)
+from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._ensemble import Ensemble
+
+_RESOLVED_FROM = 100
+
+
+def write_report(
+    title: str,
+    made_of: str,
+    verdicts: Sequence[Verdict],
+    sections: Mapping[str, str],
+    choices: Mapping[str, str],
+    *,
+    engine: str = "",
+) -> str:
+    """
+    Assemble a Markdown report: verdicts, their numbers, further sections, every choice made.
+
+    Parameters
+    ----------
+    title : str
+        What is reproduced.
+    made_of : str
+        One paragraph on the data behind it.
+    verdicts : sequence of Verdict
+        In the order to be shown.
+    sections : mapping of str to str
+        Further sections by heading.
+    choices : mapping of str to str
+        What the paper leaves open, and how it was read.
+    engine : str
+        How the runs were computed, if there were any.
+    """
+    parts = [
+        f"# Das et al. (2026), {title}",
+        made_of,
+        "## Verdicts",
+        verdict_table(verdicts),
+        f"How they are reached: a number agrees if it lies within a factor of {READING:g} of the "
+        f"range of the draws, unless the range itself spans more than a factor of "
+        f"{DECISIVE_SPREAD:g}, which confirms no number; other claims agree (differ) if they hold "
+        "for all (none) of the draws. Readings that come out differently leave the paper "
+        "undecided, because it does not say which one it took. Claims about times are judged only "
+        f"by runs of at least {number(setting.STEPS)} steps, because the times refer to the best "
+        "accuracy up to the horizon.",
+        "## The numbers behind the verdicts",
+        *(verdict.markdown() for verdict in verdicts),
+    ]
+    for heading, text in sections.items():
+        parts += [f"## {heading}", text]
+    parts += [
+        "## Choices that the paper leaves open",
+        "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
+        "## Made by",
+        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}{engine and '; '}{engine}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def of_runs(data: Ensemble) -> str:
+    """Say what an ensemble is, for the head of a report."""
+    return (
+        f"{len(data.runs)} runs of {number(data.settings['steps'])} steps, every step taken; "
+        f"{len(seeds(data))} draws of the data for each reading of the paper. Numbers are "
+        "`median [smallest, largest]` over the draws (of an even number of draws the larger of the "
+        "two in the middle); times are in steps."
+    )
+
+
+def engine(data: Ensemble) -> str:
+    """Say how the runs were computed, by the first of them."""
+    return f"the first run's engine: {data.runs[0].trajectory.engine}"
+
+
+def seeds(data: Ensemble) -> list[int]:
+    """Return the draws of the data, in order."""
+    return sorted({run.seed for run in data.runs})
+
+
+def headline(data: Ensemble, what: str, median: str = "thick") -> str:
+    """Write a picture's title: the setting that all its panels share."""
+    used = data.settings
+    populations = {variant.population for variant in data.variants}
+    points = populations.pop() if len(populations) == 1 else f"N = {sum(data.variants[0].classes)}"
+    draws = len(seeds(data))
+    return (
+        f"d = {setting.DIM}, {points}, $\\gamma$ = {used['gamma']:g}, "
+        f"$\\eta$ = {used['lr']:g}, {what}; "
+        + (f"{draws} draws, median {median}" if draws > 1 else "1 draw")
+    )
+
+
+def tally(data: Ensemble, verdicts: Sequence[Verdict]) -> str:
+    """Make a table of how many claims each reading agrees with."""
+    outcomes = (Outcome.AGREES, Outcome.DIFFERS, Outcome.OPEN, Outcome.SHORT)
+    rows = []
+    for variant in data.variants:
+        of_reading = [f.outcome for v in verdicts for f in v.findings if f.reading == str(variant)]
+        rows.append((str(variant), *(str(of_reading.count(outcome)) for outcome in outcomes)))
+    header = ("Reading", "agrees", "differs", "depends on the draw", "too few steps")
+    return markdown_table(header, rows)
+
+
+def choices(data: Ensemble) -> dict[str, str]:
+    """Say how the paper was read where it leaves a choice, for items made of runs."""
+    used = data.settings
+    populations = ", ".join(dict.fromkeys(v.population for v in data.variants))
+    supports = ", ".join(dict.fromkeys(v.planted for v in data.variants))
+    reductions = " and ".join(dict.fromkeys(v.reduction for v in data.variants))
+    total = sum(data.variants[0].classes)
+    recipe = (
+        "antipodal (pairs mirrored at the normal, so that the paper's Assumption 3.1 holds exactly)"
+        if used["planting"] == "antipodal"
+        else f"{used['planting']} (uniform on the margin)"
+    )
+    return {
+        "Sum or mean": "Eq. (3) sums the losses, while the phase times fit their mean; run: "
+        f"{reductions}, with the same learning rate {used['lr']:g} (the sum is the mean with a "
+        f"learning rate {total} times as large).",
+        "Support vectors": f"{supports}. Planted ones lie exactly on the margin and are counted "
+        f"in {populations}; recipe: {recipe}.",
+        "Classes": f"{populations} in training; the test sets have as many points, in classes of "
+        "the same size.",
+        "Standard test": "an independent draw of the training law without planting, so points "
+        f"with |u| < gamma/2 are excluded there too; gamma = {used['gamma']:g}.",
+        "Concentrated test": f"gamma/2 <= |u| <= {used['alpha']:g} gamma, uniform in the cube's "
+        "slab on either side.",
+        "Ties": "a logit of exactly 0, such as all have at the start, counts as wrong; no time "
+        "uses step 0.",
+        "Logging": f"{_resolution(data)}; the paper logs every 100 steps and cannot tell times "
+        "below 100 apart.",
+        "Times": "first record at which the count of correct points is at least (1 - eps_0) times "
+        "the run's best, in exact arithmetic; 'sustained' is the first record from which it stays "
+        "so to the end. The eps_0 of 0.02 is an addition to the paper's 0 and 0.001.",
+        "Draws": f"seeds {', '.join(map(str, seeds(data)))}; run s uses the data seeds 3s, 3s + 1 "
+        "and 3s + 2 for the training, standard and concentrated set. The paper shows one draw.",
+    }
+
+
+def _resolution(data: Ensemble) -> str:
+    """How well the records resolve a time, where a step is no longer finer than that."""
+    steps = data.runs[0].trajectory.steps
+    late = steps[steps >= _RESOLVED_FROM]
+    text = f"{len(steps)} records"
+    if len(late) > 1:
+        text += (
+            f", so a time beyond {_RESOLVED_FROM} steps is known to "
+            f"{percent(float((late[1:] / late[:-1]).max()) - 1.0)} %"
+        )
+    return text
