@@ -1,8 +1,10 @@
 #include "engines/descent.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -93,22 +95,45 @@ Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
 void Descent::take_steps(std::int64_t count) {
     Shares shares(passes_.chunks(), passes_.threads());
     const std::int64_t last = step_ + count;
+    // Lists of rows take memory, and nothing may leave a team but by its end.
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure;
+    const auto guarded = [&](auto work) {
+        try {
+            work();
+        } catch (...) {
+            if (!failed.exchange(true)) failure = std::current_exception();
+        }
+    };
+    bool ended = false;
     run_team(passes_.threads(), [&](const Member& me) {
-        while (step_ < last && !diverged_) {
+        while (!ended) {
             std::size_t chunk;
             while (shares.take(me.index, chunk))
-                active_.first_of_chunk(chunk, u_, options_.loss, most_bits_,
-                                       passes_.partial(chunk));
+                guarded([&] {
+                    active_.first_of_chunk(chunk, u_, options_.loss, most_bits_,
+                                           passes_.partial(chunk));
+                });
             me.meeting.arrive([&] {
-                passes_.add_chunks(gradient_);
-                finish_step();
+                if (!failed) {
+                    passes_.add_chunks(gradient_);
+                    guarded([&] { finish_step(); });
+                }
+                ended = failed || diverged_ || step_ >= last;
                 shares.refill();
             });
         }
     });
-    if (mistake_ > 0)
-        throw std::logic_error("step " + std::to_string(step_) + " left out " +
-                               std::to_string(mistake_) + " rows that matter");
+    if (failed) {
+        recall_rows();
+        std::rethrow_exception(failure);
+    }
+}
+
+// What the rows left out depend on, from the last step alone.
+void Descent::recall_rows() {
+    most_bits_ = step_ == 0 ? kMostBits : std::min(kMostBits, bits_needed(update_) + kSpareBits);
+    active_.reset();
 }
 
 // The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
@@ -155,7 +180,10 @@ void Descent::finish_step() {
 void Descent::check_skipped() {
     Vector bits = passes_.margins(u_);
     for (double& m : bits) m *= kLog2E;
-    mistake_ += active_.missed(bits, most_bits_);
+    const std::size_t missed = active_.missed(bits, most_bits_);
+    if (missed > 0)
+        throw std::logic_error("step " + std::to_string(step_) + " left out " +
+                               std::to_string(missed) + " rows that matter");
 }
 
 void Turns::add(double dot, double square, double last_square) {
@@ -271,8 +299,7 @@ void Descent::restore(DescentState state, Records records) {
     top_direction_ = std::move(state.top_direction);
     top_direction_mean_ = std::move(state.top_direction_mean);
     sharpness_passes_ = state.sharpness_passes;
-    most_bits_ = step_ == 0 ? kMostBits : std::min(kMostBits, bits_needed(update_) + kSpareBits);
-    active_.reset();
+    recall_rows();
     records_ = std::move(records);
     next_record_ = records_.steps.size();
     diverged_ = false;

@@ -90,6 +90,7 @@ private:
     void finish_step();
     double bits_needed(const Vector& update) const;
     void check_skipped();
+    void recall_rows();
     void record(const std::function<void()>& between_passes);
     void append_weights();
     void check(const DescentState& state, const Records& records) const;
@@ -110,7 +111,6 @@ private:
     double update_square_ = 0.0;
     double most_bits_ = kMostBits;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
-    std::size_t mistake_ = 0;  // rows left out that matter
     Turns turns_;
     Vector top_direction_, top_direction_mean_;
     Records records_;
