@@ -15,15 +15,17 @@ from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped
 from fastgrok.papers.das2026 import _figure1 as module
+from fastgrok.papers.das2026 import _masking
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Figure 1 at a size that takes no time, whatever the scale."""
+    """All items at a size that takes next to no time, whatever the scale."""
     scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
     monkeypatch.setattr(module, "_SCALES", scales)
+    monkeypatch.setattr(_masking, "_SEEDS", dict.fromkeys(scales, 1))
 
 
 def fail(arguments, capsys):
@@ -65,7 +67,7 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
     ("arguments", "names"),
     [
         (["reproduce", "das2027"], "das2027"),
-        (["reproduce", "das2026", "--figure", "7"], "no figure 7 here; offered: figure 1"),
+        (["reproduce", "das2026", "--figure", "7"], "no figure 7 here; offered: figure 1, figure masking"),
         (["reproduce", "das2026", "--table", "9"], "no table 9 here"),
         (["reproduce", "das2026", "--figure", "one"], "one"),
         (["reproduce", "das2026", "--figure", "1", "--table", "1"], "not allowed with"),
