@@ -67,7 +67,10 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
     ("arguments", "names"),
     [
         (["reproduce", "das2027"], "das2027"),
-        (["reproduce", "das2026", "--figure", "7"], "no figure 7 here; offered: figure 1, figure masking"),
+        (
+            ["reproduce", "das2026", "--figure", "7"],
+            "no figure 7 here; offered: figure 1, figure masking",
+        ),
         (["reproduce", "das2026", "--table", "9"], "no table 9 here"),
         (["reproduce", "das2026", "--figure", "one"], "one"),
         (["reproduce", "das2026", "--figure", "1", "--table", "1"], "not allowed with"),

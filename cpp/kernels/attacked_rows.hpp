@@ -67,5 +67,31 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
     }
 }
 
+// Extremes by column over all rows first, so that the sides are read once. NaNs are passed over.
+template <class Real>
+bool plain_inside(PlainRows<Real> rows, const double* lower, const double* upper) {
+    const std::size_t cols = rows.cols;
+    Vec beyond = set1(0.0);
+    const auto look = [&](std::size_t j, auto load_some) {
+        Vec least = load_some(rows.x + j), most = least;
+        for (std::size_t i = 1; i < rows.count; ++i) {
+            const Vec x = load_some(rows.x + i * cols + j);
+            least = min_keep_nan(x, least);
+            most = max_keep_nan(x, most);
+        }
+        beyond = max_keep_nan(load_some(lower + j) - least, beyond);
+        beyond = max_keep_nan(most - load_some(upper + j), beyond);
+    };
+    std::size_t j = 0;
+    for (; j + kWidth <= cols; j += kWidth) look(j, [](const auto* p) { return load(p); });
+    const int left = static_cast<int>(cols - j);
+    if (left > 0) look(j, [left](const auto* p) { return load_tail(p, left); });
+    double lanes[kWidth];
+    store(lanes, beyond);
+    for (const double lane : lanes)
+        if (lane > 0.0) return false;
+    return true;
+}
+
 }  // namespace
 }  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE
