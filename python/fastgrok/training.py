@@ -251,6 +251,8 @@ def train(
         for name, value in (evals or {}).items():
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
+            else:
+                settings[f"evals[{name!r}] method"] = "no attack"
         run = checkpoints.identity(data, arrays, settings)
         keeper = Checkpoint(file, interval, run)
         keeper.resume(descent, records.size)
