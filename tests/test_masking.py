@@ -1,9 +1,11 @@
 """Gradient masking: the accuracies behind the figure, its verdicts, and what the command leaves."""
 
 import csv
+import re
 from dataclasses import replace
 from functools import partial
 from math import comb, factorial, sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,3 +182,25 @@ def test_errors(change, error, words):
     call = partial(das2026.masking, dims=[2], norms=[1.0], seeds=[0], n=(5, 5))
     with pytest.raises(error, match=words):
         call(**change)
+
+
+DOCS = (Path(__file__).parents[1] / "docs" / "masking.md").read_text(encoding="utf-8")
+
+
+def test_the_numbers_in_the_documentation():
+    norms = [1.0, 10.0, 100.0, 1000.0, 10_000.0]
+    data = das2026.masking(norms=norms)
+    for dim in (2, 1024):
+        for method in METHODS:
+            medians = [100.0 * np.median(data.at(dim, method, norm)) for norm in norms]
+            cells = " | ".join(f"{value:.4g}" for value in medians)
+            assert f"\n| {dim} | `{method}` | {cells} |\n" in DOCS
+
+
+def test_the_code_in_the_documentation(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    exec(block, {})
+    assert "=> DIFFERS" in capsys.readouterr().out
+    assert (tmp_path / "masking.png").exists()
+    assert "fastgrok reproduce das2026 --figure masking" in DOCS
