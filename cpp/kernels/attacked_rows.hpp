@@ -67,25 +67,41 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
     }
 }
 
-// Extremes by column over all rows first, so that the sides are read once. NaNs are passed over.
+// max(lower - x, x - upper, beyond) over a strip of G registers of columns. The extremes over all
+// rows come first, so that the sides are read once. NaNs are passed over.
+template <int G, class Real, class Load>
+inline Vec look_beyond(const Real* x, std::size_t rows, std::size_t cols, const double* lower,
+                       const double* upper, Load load_some, Vec beyond) {
+    Vec least[G], most[G];
+    for (int g = 0; g < G; ++g) least[g] = most[g] = load_some(x + g * kWidth);
+    for (std::size_t i = 1; i < rows; ++i)
+        for (int g = 0; g < G; ++g) {
+            const Vec value = load_some(x + i * cols + g * kWidth);
+            least[g] = min_keep_nan(value, least[g]);
+            most[g] = max_keep_nan(value, most[g]);
+        }
+    for (int g = 0; g < G; ++g) {
+        beyond = max_keep_nan(load_some(lower + g * kWidth) - least[g], beyond);
+        beyond = max_keep_nan(most[g] - load_some(upper + g * kWidth), beyond);
+    }
+    return beyond;
+}
+
 template <class Real>
 bool plain_inside(PlainRows<Real> rows, const double* lower, const double* upper) {
     const std::size_t cols = rows.cols;
     Vec beyond = set1(0.0);
-    const auto look = [&](std::size_t j, auto load_some) {
-        Vec least = load_some(rows.x + j), most = least;
-        for (std::size_t i = 1; i < rows.count; ++i) {
-            const Vec x = load_some(rows.x + i * cols + j);
-            least = min_keep_nan(x, least);
-            most = max_keep_nan(x, most);
-        }
-        beyond = max_keep_nan(load_some(lower + j) - least, beyond);
-        beyond = max_keep_nan(most - load_some(upper + j), beyond);
+    const auto look = [&]<int G>(std::size_t j, auto load_some) {
+        beyond =
+            look_beyond<G>(rows.x + j, rows.count, cols, lower + j, upper + j, load_some, beyond);
     };
+    const auto whole = [](const auto* p) { return load(p); };
     std::size_t j = 0;
-    for (; j + kWidth <= cols; j += kWidth) look(j, [](const auto* p) { return load(p); });
+    for (; j + kLanes <= cols; j += kLanes) look.template operator()<kGroups>(j, whole);
+    for (; j + kWidth <= cols; j += kWidth) look.template operator()<1>(j, whole);
     const int left = static_cast<int>(cols - j);
-    if (left > 0) look(j, [left](const auto* p) { return load_tail(p, left); });
+    if (left > 0)
+        look.template operator()<1>(j, [left](const auto* p) { return load_tail(p, left); });
     double lanes[kWidth];
     store(lanes, beyond);
     for (const double lane : lanes)
