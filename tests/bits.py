@@ -72,7 +72,7 @@ def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
             out[f"{at} gradient"] = np.append(g, g_b)
             out[f"{at} curvature"] = np.array(core.curvature(w, b, loss, threads))
             for name, attack in attacked(X, y).items():
-                total, correct = attack.evaluate(w, b, loss, False, threads)
+                total, correct, _ = attack.evaluate(w, b, loss, False, threads)
                 out[f"{at} {name} losses"], out[f"{at} {name} correct"] = total, correct
                 if n * d < 10**6:
                     out[f"{at} {name} points"] = attack.points(w, b, threads)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 import reference_attacks as reference
+from attack_cases import NORMS, assert_inside, attacks, box_of, iterations
 from cases import problem
 from fastgrok import _core
-from test_attacks import NORMS, assert_inside, attacks, box_of, iterations
 
 PRECISIONS = {"autodiff32": np.float32, "autodiff64": np.float64}
 

@@ -14,7 +14,7 @@ import fastgrok
 from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped
-from fastgrok.papers.das2026 import _ensemble, _item
+from fastgrok.papers.das2026 import _ensemble, _item, _masking
 from fastgrok.papers.das2026 import _figure1 as module
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +25,7 @@ def tiny(monkeypatch):
     """Figures and tables at a size that takes no time, whatever the scale."""
     scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
     monkeypatch.setattr(_item, "SCALES", scales)
+    monkeypatch.setattr(_masking, "_SEEDS", dict.fromkeys(scales, 1))
 
 
 def fail(arguments, capsys):
@@ -46,7 +47,8 @@ def test_quick_reproduction_leaves_its_files(tiny, tmp_path, monkeypatch, capsys
     assert (folder / "figure1-mean.png").exists()
     assert (folder / "figure1-times.csv").exists()
     for item in papers.PAPERS["das2026"].items:
-        assert (folder / f"{item.name.replace(' ', '')}.md").exists()
+        numbered = isinstance(item.number, int)
+        assert (folder / f"{item.kind if numbered else ''}{item.number}.md").exists()
     assert "CANNOT BE DECIDED FROM THIS RUN" in shown.out
     assert "8/8 runs" in shown.err
 
@@ -68,7 +70,10 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
     ("arguments", "names"),
     [
         (["reproduce", "das2027"], "das2027"),
-        (["reproduce", "das2026", "--figure", "7"], "no figure 7 here; offered: figure 1"),
+        (
+            ["reproduce", "das2026", "--figure", "7"],
+            "no figure 7 here; offered: figure 1, figure masking",
+        ),
         (["reproduce", "das2026", "--table", "9"], "no table 9 here"),
         (["reproduce", "das2026", "--figure", "one"], "one"),
         (["reproduce", "das2026", "--figure", "1", "--table", "1"], "not allowed with"),

@@ -40,4 +40,11 @@ inline Tie parse_tie(bool tie_negative) {
     return tie_negative ? Tie::negative : Tie::wrong;
 }
 
+// Whether a signal has come whose handler raised; the Python error is then set. For threads that
+// have released the GIL.
+inline bool signal_raised() {
+    py::gil_scoped_acquire acquire;
+    return PyErr_CheckSignals() != 0;
+}
+
 }  // namespace fastgrok

@@ -55,21 +55,34 @@ BoundAttack make_attack(std::shared_ptr<BoundProblem> problem, const std::string
     return {std::move(problem), std::move(settings)};
 }
 
+// Runs work(Attack&) without the GIL. A signal whose handler raises, such as Ctrl-C, stops it, and
+// what was raised comes out of here.
+template <class Work>
+void attack_rows(const BoundAttack& self, int threads, Work work) {
+    try {
+        py::gil_scoped_release release;
+        Attack attack(self.problem->problem, self.settings, threads, signal_raised);
+        work(attack);
+    } catch (const Interrupted&) {
+        throw py::error_already_set();
+    }
+}
+
 py::tuple evaluate(const BoundAttack& self, const Array<double>& w, double b,
                    const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.problem->parameters(w, b);
     const Loss kind = parse_loss(loss);
     Vector sums;
     std::vector<std::int64_t> correct;
-    {
-        py::gil_scoped_release release;
-        Attack attack(self.problem->problem, self.settings, threads);
-        for (const Evaluation& e : attack.evaluate(u, kind, parse_tie(tie_negative))) {
+    bool sound = false;
+    attack_rows(self, threads, [&](Attack& attack) {
+        for (const Evaluation& e :
+             attack.evaluate_unchecked(u, kind, parse_tie(tie_negative), sound)) {
             sums.push_back(e.loss_sum);
             correct.push_back(e.correct);
         }
-    }
-    return py::make_tuple(to_array(sums), to_array(correct));
+    });
+    return py::make_tuple(to_array(sums), to_array(correct), sound);
 }
 
 Array<double> points(const BoundAttack& self, const Array<double>& w, double b, int threads) {
@@ -78,8 +91,7 @@ Array<double> points(const BoundAttack& self, const Array<double>& w, double b, 
     Array<double> out({static_cast<py::ssize_t>(problem.rows()),
                        static_cast<py::ssize_t>(problem.layout().cols)});
     double* to = out.mutable_data();
-    py::gil_scoped_release release;
-    Attack(problem, self.settings, threads).points(u, to);
+    attack_rows(self, threads, [&](Attack& attack) { attack.points(u, to); });
     return out;
 }
 

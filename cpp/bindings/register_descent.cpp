@@ -20,7 +20,8 @@ std::unique_ptr<Evaluator> make_evaluator(const EvaluationSet& set, std::size_t 
     if (const auto* plain = std::get_if<Shared>(&set))
         return std::make_unique<PlainSet>(share(*plain), threads);
     const BoundAttack& attack = *std::get<std::shared_ptr<BoundAttack>>(set);
-    return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads);
+    return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads,
+                                         signal_raised);
 }
 
 Skip parse_skip(const std::string& name) {
@@ -63,11 +64,15 @@ std::string run(Descent& self, const py::function& poll, double poll_seconds) {
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         return poll(step).cast<bool>();
     };
-    py::gil_scoped_release release;
-    switch (self.run(ask, poll_seconds)) {
-        case Descent::Status::done: return "done";
-        case Descent::Status::paused: return "paused";
-        default: return "diverged";
+    try {
+        py::gil_scoped_release release;
+        switch (self.run(ask, poll_seconds)) {
+            case Descent::Status::done: return "done";
+            case Descent::Status::paused: return "paused";
+            default: return "diverged";
+        }
+    } catch (const Interrupted&) {  // by signal_raised
+        throw py::error_already_set();
     }
 }
 

@@ -74,7 +74,17 @@ public:
         return std::visit([&](auto* x) { return use(x + row * layout_.cols); }, x_);
     }
 
-    // The same, copied, in the precision asked for.
+    // Neighbouring rows as the caller gave them, to a function object that takes PlainRows.
+    template <class Use>
+    void visit_rows(std::size_t first, std::size_t count, Use use) const {
+        std::visit(
+            [&](auto* x) {
+                use(PlainRows{x + first * layout_.cols, y_ + first, count, layout_.cols});
+            },
+            x_);
+    }
+
+    // One row, copied, in the precision asked for.
     template <class Real>
     void copy_row(std::size_t row, Real* out) const {
         visit_row(row, [&](auto* from) {

@@ -8,8 +8,8 @@
 namespace fastgrok {
 namespace {
 
-// Rows are taken 16 at a time: a block of packed rows, and plain rows that fit into the caches.
-constexpr std::size_t kBlock = 16;
+// Between two looks at the interrupt.
+constexpr std::size_t kRadiiAtOnce = 64;
 
 double largest_magnitude(const Vector& u) {
     double largest = 0.0;
@@ -45,17 +45,18 @@ struct Attack::Target {
     double norm_1 = 0.0, norm_2 = 0.0;
 };
 
-Attack::Attack(const Problem& problem, const AttackSettings& settings, int threads)
+Attack::Attack(const Problem& problem, const AttackSettings& settings, int threads, Ask ask)
     : problem_(problem),
       settings_(settings),
       threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
+      ask_(std::move(ask)),
       scratch_(threads_) {
     const std::size_t cols = problem.layout().cols, grid = settings.grid();
     for (Scratch& s : scratch_) {
-        for (Vector* v : {&s.radii, &s.drops, &s.margins}) v->resize(grid * kBlock);
-        for (Vector* v : {&s.clean, &s.fresh}) v->resize(kBlock);
-        s.points.resize(kBlock * cols);
-        s.packed.resize(kBlock * (cols + 1));
+        for (Vector* v : {&s.radii, &s.drops, &s.margins}) v->resize(grid * kLanes);
+        for (Vector* v : {&s.clean, &s.fresh}) v->resize(kLanes);
+        s.points.resize(kLanes * cols);
+        s.packed.resize(kLanes * (cols + 1));
     }
 }
 
@@ -73,36 +74,65 @@ bool Attack::has_closed_form() const {
     return l_inf && settings_.reach() >= 2.0 * widest;
 }
 
-template <class Chunk>
-void Attack::for_chunks(Chunk work) {
+// work(block, its scratch, interrupt) for all blocks, chunk by chunk in order.
+template <class Work>
+void Attack::for_blocks(Work work) {
     Shares shares(problem_.partition().count(), threads_);
+    Interrupt interrupt(ask_);
     run_team(threads_, [&](const Member& me) {
         std::size_t c;
-        while (shares.take(me.index, c))
-            work(c, problem_.first_row(c), std::min(problem_.first_row(c + 1), problem_.rows()),
-                 scratch_[me.index]);
+        while (shares.take(me.index, c)) {
+            const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
+            for (std::size_t first = problem_.first_row(c); first < end; first += kLanes) {
+                if (interrupt.due()) return;
+                work(Block{c, first, std::min(kLanes, end - first)}, scratch_[me.index], interrupt);
+            }
+        }
+    });
+    if (interrupt.due()) throw Interrupted();
+}
+
+void Attack::clean_margins(const Target& target, const Block& block, Scratch& s) const {
+    problem_.visit_chunk(block.chunk, [&](auto all) {
+        const auto rows = slice(all, block.first - problem_.first_row(block.chunk), block.count);
+        kernels_for(rows).margins(rows, target.scaled.data(), s.clean.data());
     });
 }
 
-// s.margins[k * kBlock + i], for rows first + i of a chunk.
-void Attack::closed_margins(const Target& target, std::size_t chunk, std::size_t first,
-                            std::size_t count, Scratch& s) const {
+// One value that is not finite makes the margin so, whatever its weight; an overflow does as well.
+bool Attack::are_sound(const Block& block, const Scratch& s) const {
+    for (std::size_t i = 0; i < block.count; ++i)
+        if (!std::isfinite(s.clean[i])) return false;
+    bool inside = true;
+    if (settings_.has_box())
+        problem_.visit_rows(block.first, block.count, [&](auto rows) {
+            inside = kernels_for(rows).inside(rows, settings_.lower.data(), settings_.upper.data());
+        });
+    return inside;
+}
+
+// s.margins[k * kLanes + i] from s.clean[i], for row i of the block.
+void Attack::closed_margins(const Target& target, const Block& block, Interrupt& interrupt,
+                            Scratch& s) const {
     const std::size_t grid = settings_.grid();
     const double reach = settings_.method == AttackMethod::exact ? HUGE_VAL : settings_.reach();
     for (std::size_t k = 0; k < grid; ++k)
-        for (std::size_t i = 0; i < count; ++i)
-            s.radii[k * kBlock + i] = std::min(settings_.radius(first + i, k), reach);
+        for (std::size_t i = 0; i < block.count; ++i)
+            s.radii[k * kLanes + i] = std::min(settings_.radius(block.first + i, k), reach);
     const bool l_inf = settings_.ball == Ball::l_inf;
-    problem_.visit_chunk(chunk, [&](auto all) {
-        const auto rows = slice(all, first - problem_.first_row(chunk), count);
-        kernels_for(rows).margins(rows, target.scaled.data(), s.clean.data());
-        if (settings_.has_box())
-            kernels_for(rows).drop(
-                rows, {target.magnitude.data(), target.positive.data(), target.negative.data()},
-                s.radii.data(), grid, kBlock, s.drops.data());
-    });
-    for (std::size_t k = 0; k < grid * kBlock; k += kBlock)
-        for (std::size_t i = 0; i < count; ++i) {
+    if (settings_.has_box())
+        problem_.visit_chunk(block.chunk, [&](auto all) {
+            const auto rows =
+                slice(all, block.first - problem_.first_row(block.chunk), block.count);
+            const Retreat retreat{target.magnitude.data(), target.positive.data(),
+                                  target.negative.data()};
+            for (std::size_t k = 0; k < grid && !interrupt.due(); k += kRadiiAtOnce)
+                kernels_for(rows).drop(rows, retreat, s.radii.data() + k * kLanes,
+                                       std::min(kRadiiAtOnce, grid - k), kLanes,
+                                       s.drops.data() + k * kLanes);
+        });
+    for (std::size_t k = 0; k < grid * kLanes; k += kLanes)
+        for (std::size_t i = 0; i < block.count; ++i) {
             const double drop = settings_.has_box()
                                     ? s.drops[k + i]
                                     : s.radii[k + i] * (l_inf ? target.norm_1 : target.norm_2);
@@ -112,15 +142,19 @@ void Attack::closed_margins(const Target& target, std::size_t chunk, std::size_t
 
 // The lowest margins over the restarts, and where `points` is given the rows that have them. The
 // margins are what Passes gives for the attacked rows as a data set, bit for bit.
-void Attack::moved_margins(const Target& target, std::size_t first, std::size_t count,
-                           std::size_t k, Scratch& s, double* margins, double* points) const {
-    const std::size_t cols = problem_.layout().cols;
-    const double* y = problem_.labels() + first;
+void Attack::moved_margins(const Target& target, const Block& block, std::size_t k,
+                           Interrupt& interrupt, Scratch& s, double* margins,
+                           double* points) const {
+    const std::size_t cols = problem_.layout().cols, count = block.count;
+    const double* y = problem_.labels() + block.first;
     const std::int64_t restarts = settings_.random_start ? settings_.restarts : 1;
     for (std::int64_t r = 0; r < restarts; ++r) {
-        for (std::size_t i = 0; i < count; ++i)
-            target.rows.move(first + i, settings_.radius(first + i, k), r, s.row,
+        for (std::size_t i = 0; i < count; ++i) {
+            if (interrupt.due()) return;
+            const std::size_t row = block.first + i;
+            target.rows.move(row, settings_.radius(row, k), r, interrupt, s.row,
                              s.points.data() + i * cols);
+        }
         double* fresh = s.fresh.data();
         if (problem_.packed()) {
             pack_block(s.points.data(), y, count, cols, s.packed.data());
@@ -138,26 +172,38 @@ void Attack::moved_margins(const Target& target, std::size_t first, std::size_t 
 }
 
 std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie) {
+    return evaluate(u, loss, tie, nullptr);
+}
+
+std::vector<Evaluation> Attack::evaluate_unchecked(const Vector& u, Loss loss, Tie tie,
+                                                   bool& sound) {
+    std::atomic<bool> so_far{true};
+    std::vector<Evaluation> result = evaluate(u, loss, tie, &so_far);
+    sound = so_far;
+    return result;
+}
+
+std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie,
+                                         std::atomic<bool>* sound) {
     const Target target(problem_, settings_, u);
     const std::size_t grid = settings_.grid(), chunks = problem_.partition().count();
     const bool closed = has_closed_form();
     const double* y = problem_.labels();
     std::vector<Evaluation> parts(chunks * grid, Evaluation{0.0, 0});
-    for_chunks([&](std::size_t c, std::size_t begin, std::size_t end, Scratch& s) {
-        for (std::size_t first = begin; first < end; first += kBlock) {
-            const std::size_t count = std::min(kBlock, end - first);
-            if (closed) closed_margins(target, c, first, count, s);
-            for (std::size_t k = 0; k < grid; ++k) {
-                double* m = s.margins.data() + k * kBlock;
-                if (!closed) moved_margins(target, first, count, k, s, m, nullptr);
-                Evaluation& part = parts[c * grid + k];
-                for (std::size_t i = 0; i < count; ++i) {
-                    const bool tied = m[i] == 0.0 && tie == Tie::negative && y[first + i] < 0.0;
-                    part.correct += m[i] > 0.0 || tied;
-                    m[i] = std::scalbn(m[i], target.exponent);
-                }
-                part.loss_sum += kernels().loss_sum(m, count, loss);
+    for_blocks([&](const Block& block, Scratch& s, Interrupt& interrupt) {
+        if (closed || sound != nullptr) clean_margins(target, block, s);
+        if (sound != nullptr && !are_sound(block, s)) sound->store(false);
+        if (closed) closed_margins(target, block, interrupt, s);
+        for (std::size_t k = 0; k < grid; ++k) {
+            double* m = s.margins.data() + k * kLanes;
+            if (!closed) moved_margins(target, block, k, interrupt, s, m, nullptr);
+            Evaluation& part = parts[block.chunk * grid + k];
+            for (std::size_t i = 0; i < block.count; ++i) {
+                const bool tied = m[i] == 0.0 && tie == Tie::negative && y[block.first + i] < 0.0;
+                part.correct += m[i] > 0.0 || tied;
+                m[i] = std::scalbn(m[i], target.exponent);
             }
+            part.loss_sum += kernels().loss_sum(m, block.count, loss);
         }
     });
     for (std::size_t c = 1; c < chunks; ++c)
@@ -172,10 +218,8 @@ std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie) {
 void Attack::points(const Vector& u, double* out) {
     const Target target(problem_, settings_, u);
     const std::size_t cols = problem_.layout().cols;
-    for_chunks([&](std::size_t, std::size_t begin, std::size_t end, Scratch& s) {
-        for (std::size_t first = begin; first < end; first += kBlock)
-            moved_margins(target, first, std::min(kBlock, end - first), 0, s, s.margins.data(),
-                          out + first * cols);
+    for_blocks([&](const Block& block, Scratch& s, Interrupt& interrupt) {
+        moved_margins(target, block, 0, interrupt, s, s.margins.data(), out + block.first * cols);
     });
 }
 

@@ -6,15 +6,15 @@
 namespace fastgrok {
 namespace {
 
-// Sums of term(j) in 16 lanes.
+// Sums of term(j) in kLanes lanes.
 template <class Real, class Term>
 Real lane_sum(std::size_t n, Term term) {
-    Real lane[16] = {};
+    Real lane[kLanes] = {};
     std::size_t j = 0;
-    for (; j + 16 <= n; j += 16)
-        for (std::size_t l = 0; l < 16; ++l) lane[l] += term(j + l);
+    for (; j + kLanes <= n; j += kLanes)
+        for (std::size_t l = 0; l < kLanes; ++l) lane[l] += term(j + l);
     for (std::size_t l = 0; j < n; ++j, ++l) lane[l] += term(j);
-    for (std::size_t width = 8; width > 0; width /= 2)
+    for (std::size_t width = kLanes / 2; width > 0; width /= 2)
         for (std::size_t l = 0; l < width; ++l) lane[l] += lane[l + width];
     return lane[0];
 }
@@ -68,7 +68,8 @@ AutodiffAttack<Real>::AutodiffAttack(const AttackSettings& settings, const doubl
 
 template <class Real>
 void AutodiffAttack<Real>::move(const Problem& problem, std::size_t row, double radius,
-                                const double* start, Scratch& s, double* point) const {
+                                const double* start, Interrupt& interrupt, Scratch& s,
+                                double* point) const {
     s.origin.resize(cols_);
     s.gradient.resize(cols_);
     problem.copy_row(row, s.origin.data());
@@ -76,7 +77,7 @@ void AutodiffAttack<Real>::move(const Problem& problem, std::size_t row, double 
     if (start != nullptr)
         for (std::size_t j = 0; j < cols_; ++j) s.point[j] = static_cast<Real>(start[j]);
     const double y = problem.labels()[row];
-    for (std::int64_t k = 0; finite_ && k < settings_.steps; ++k)
+    for (std::int64_t k = 0; finite_ && k < settings_.steps && !interrupt.due(k); ++k)
         if (!step(y, static_cast<Real>(radius), s)) break;  // it would stay for ever
     for (std::size_t j = 0; j < cols_; ++j) point[j] = static_cast<double>(s.point[j]);
     // Rounding the sides of the box may have moved them outwards.

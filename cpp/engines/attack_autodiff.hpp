@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engines/attack_settings.hpp"
+#include "engines/interrupt.hpp"
 
 namespace fastgrok {
 
@@ -16,12 +17,13 @@ class AutodiffAttack {
 public:
     AutodiffAttack(const AttackSettings& settings, const double* w, double b, std::size_t cols);
 
-    // From `start` (null: from the row itself) to `point`, which ends inside the box.
+    // From `start` (null: from the row itself) to `point`, which ends inside the box. Stops short
+    // once the interrupt is due.
     struct Scratch {
         std::vector<Real> origin, point, gradient;
     };
     void move(const Problem& problem, std::size_t row, double radius, const double* start,
-              Scratch& scratch, double* point) const;
+              Interrupt& interrupt, Scratch& scratch, double* point) const;
 
 private:
     bool step(double y, Real radius, Scratch& scratch) const;

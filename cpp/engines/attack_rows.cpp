@@ -51,17 +51,17 @@ void RowAttack::put_start(std::size_t row, double radius, std::int64_t restart, 
     for (std::size_t j = 0; j < cols_; ++j) s.start[j] = into_box(s.row[j] + s.start[j], j);
 }
 
-void RowAttack::move(std::size_t row, double radius, std::int64_t restart, Scratch& s,
-                     double* point) const {
+void RowAttack::move(std::size_t row, double radius, std::int64_t restart, Interrupt& interrupt,
+                     Scratch& s, double* point) const {
     put_start(row, radius, restart, s);
     const double y = problem_.labels()[row];
     const double* start = settings_.random_start ? s.start.data() : nullptr;
     switch (settings_.method) {
         case AttackMethod::autodiff32:
-            single_.move(problem_, row, radius, start, s.single, point);
+            single_.move(problem_, row, radius, start, interrupt, s.single, point);
             return;
         case AttackMethod::autodiff64:
-            twice_.move(problem_, row, radius, start, s.twice, point);
+            twice_.move(problem_, row, radius, start, interrupt, s.twice, point);
             return;
         case AttackMethod::exact:
             if (settings_.ball == Ball::l_inf) return move_l_inf(y, radius, s, point);
@@ -69,8 +69,8 @@ void RowAttack::move(std::size_t row, double radius, std::int64_t restart, Scrat
             return worst_in_ball(y, radius, s, point);
         case AttackMethod::pgd:
             if (settings_.ball == Ball::l_inf) return move_l_inf(y, radius, s, point);
-            if (settings_.has_box()) return iterate_in_ball_and_box(y, radius, s, point);
-            return iterate_in_ball(y, radius, s, point);
+            if (settings_.has_box()) return iterate_in_ball_and_box(y, radius, interrupt, s, point);
+            return iterate_in_ball(y, radius, interrupt, s, point);
     }
 }
 
@@ -144,7 +144,8 @@ void RowAttack::worst_in_ball_and_box(double y, double radius, Scratch& s, doubl
 }
 
 // Projection scales the part of the motion along w and the rest alike, so two numbers describe it.
-void RowAttack::iterate_in_ball(double y, double radius, const Scratch& s, double* point) const {
+void RowAttack::iterate_in_ball(double y, double radius, Interrupt& interrupt, const Scratch& s,
+                                double* point) const {
     double along = 0.0, square = 0.0;
     for (std::size_t j = 0; j < cols_; ++j) {
         const double delta = s.start[j] - s.row[j];
@@ -162,7 +163,7 @@ void RowAttack::iterate_in_ball(double y, double radius, const Scratch& s, doubl
     if (!settings_.random_start) {
         along = std::min(settings_.reach(), radius);
     } else {
-        for (std::int64_t k = 0; k < settings_.steps; ++k) {
+        for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
             const double before = along;
             along += settings_.step_size;
             const double norm = std::hypot(along, rest);
@@ -182,10 +183,10 @@ void RowAttack::iterate_in_ball(double y, double radius, const Scratch& s, doubl
     }
 }
 
-void RowAttack::iterate_in_ball_and_box(double y, double radius, const Scratch& s,
-                                        double* point) const {
+void RowAttack::iterate_in_ball_and_box(double y, double radius, Interrupt& interrupt,
+                                        const Scratch& s, double* point) const {
     std::copy_n(s.start.begin(), cols_, point);
-    for (std::int64_t k = 0; k < settings_.steps; ++k) {
+    for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
         double square = 0.0;
         const auto stepped = [&](std::size_t j) {
             return (point[j] - y * settings_.step_size * direction_[j]) - s.row[j];

@@ -4,6 +4,7 @@
 #include "engines/attack_autodiff.hpp"
 #include "engines/attack_settings.hpp"
 #include "engines/attack_starts.hpp"
+#include "engines/interrupt.hpp"
 
 namespace fastgrok {
 
@@ -18,17 +19,20 @@ public:
         AutodiffAttack<float>::Scratch single;
         AutodiffAttack<double>::Scratch twice;
     };
-    // The attacked row, inside the box exactly and inside the ball up to rounding.
-    void move(std::size_t row, double radius, std::int64_t restart, Scratch& scratch,
-              double* point) const;
+    // The attacked row, inside the box exactly and inside the ball up to rounding. Once the
+    // interrupt is due, anything.
+    void move(std::size_t row, double radius, std::int64_t restart, Interrupt& interrupt,
+              Scratch& scratch, double* point) const;
 
 private:
     void put_start(std::size_t row, double radius, std::int64_t restart, Scratch& s) const;
     void move_l_inf(double y, double radius, const Scratch& s, double* point) const;
     void worst_in_ball(double y, double radius, const Scratch& s, double* point) const;
     void worst_in_ball_and_box(double y, double radius, Scratch& s, double* point) const;
-    void iterate_in_ball(double y, double radius, const Scratch& s, double* point) const;
-    void iterate_in_ball_and_box(double y, double radius, const Scratch& s, double* point) const;
+    void iterate_in_ball(double y, double radius, Interrupt& interrupt, const Scratch& s,
+                         double* point) const;
+    void iterate_in_ball_and_box(double y, double radius, Interrupt& interrupt, const Scratch& s,
+                                 double* point) const;
     double into_box(double value, std::size_t j) const;
 
     const Problem& problem_;

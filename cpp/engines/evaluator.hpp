@@ -27,13 +27,14 @@ private:
 };
 
 // The rows as an adversary who knows (w, b) moves them. With a random start it is the same start at
-// every record.
+// every record. `evaluate` throws Interrupted where `ask` says so.
 class AttackedSet : public Evaluator {
 public:
-    AttackedSet(std::shared_ptr<const Problem> problem, AttackSettings settings, int threads)
+    AttackedSet(std::shared_ptr<const Problem> problem, AttackSettings settings, int threads,
+                Ask ask = {})
         : problem_(std::move(problem)),
           settings_(std::move(settings)),
-          attack_(*problem_, settings_, threads) {}
+          attack_(*problem_, settings_, threads, std::move(ask)) {}
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
 
 private:

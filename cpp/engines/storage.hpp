@@ -15,9 +15,9 @@ inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
     return kernels().plain32;
 }
 
-// `count` rows from `first` on, a multiple of 16.
+// `count` rows from `first` on, a multiple of kLanes.
 inline PackedRows slice(PackedRows rows, std::size_t first, std::size_t count) {
-    return {rows.blocks + first * (rows.cols + 1), (count + 15) / 16, rows.cols};
+    return {rows.blocks + first * (rows.cols + 1), (count + kLanes - 1) / kLanes, rows.cols};
 }
 template <class Real>
 PlainRows<Real> slice(PlainRows<Real> rows, std::size_t first, std::size_t count) {

@@ -67,5 +67,47 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
     }
 }
 
+// max(lower - x, x - upper, beyond) over a strip of G registers of columns. The extremes over all
+// rows come first, so that the sides are read once. NaNs are passed over.
+template <int G, class Real, class Load>
+inline Vec look_beyond(const Real* x, std::size_t rows, std::size_t cols, const double* lower,
+                       const double* upper, Load load_some, Vec beyond) {
+    Vec least[G], most[G];
+    for (int g = 0; g < G; ++g) least[g] = most[g] = load_some(x + g * kWidth);
+    for (std::size_t i = 1; i < rows; ++i)
+        for (int g = 0; g < G; ++g) {
+            const Vec value = load_some(x + i * cols + g * kWidth);
+            least[g] = min_keep_nan(value, least[g]);
+            most[g] = max_keep_nan(value, most[g]);
+        }
+    for (int g = 0; g < G; ++g) {
+        beyond = max_keep_nan(load_some(lower + g * kWidth) - least[g], beyond);
+        beyond = max_keep_nan(most[g] - load_some(upper + g * kWidth), beyond);
+    }
+    return beyond;
+}
+
+template <class Real>
+bool plain_inside(PlainRows<Real> rows, const double* lower, const double* upper) {
+    const std::size_t cols = rows.cols;
+    Vec beyond = set1(0.0);
+    const auto look = [&]<int G>(std::size_t j, auto load_some) {
+        beyond =
+            look_beyond<G>(rows.x + j, rows.count, cols, lower + j, upper + j, load_some, beyond);
+    };
+    const auto whole = [](const auto* p) { return load(p); };
+    std::size_t j = 0;
+    for (; j + kLanes <= cols; j += kLanes) look.template operator()<kGroups>(j, whole);
+    for (; j + kWidth <= cols; j += kWidth) look.template operator()<1>(j, whole);
+    const int left = static_cast<int>(cols - j);
+    if (left > 0)
+        look.template operator()<1>(j, [left](const auto* p) { return load_tail(p, left); });
+    double lanes[kWidth];
+    store(lanes, beyond);
+    for (const double lane : lanes)
+        if (lane > 0.0) return false;
+    return true;
+}
+
 }  // namespace
 }  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

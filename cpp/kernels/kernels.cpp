@@ -98,7 +98,8 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>, plain_drop<Real>};
+    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>, plain_drop<Real>,
+            plain_inside<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name

@@ -45,6 +45,8 @@ struct Kernels {
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
         void (*drop)(PlainRows<Real> rows, const Retreat& retreat, const double* radius,
                      std::size_t count, std::size_t stride, double* out);
+        // Whether lower_j <= x_ij <= upper_j throughout; what it says of NaNs means nothing.
+        bool (*inside)(PlainRows<Real> rows, const double* lower, const double* upper);
     };
     Plain<double> plain64;
     Plain<float> plain32;

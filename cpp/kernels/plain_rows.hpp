@@ -2,8 +2,9 @@
 // sums.
 //
 // kStrip rows are taken together: their products z . u first, then one vector evaluation of their
-// coefficients, then their contribution to the sums while the rows are still in the first-level
-// caches. The order of operations inside a row and from row to row does not depend on kStrip.
+// coefficients, then, while the products of the next strip are under way, their contribution to the
+// sums from the caches. The order of operations inside a row and from row to row does not depend on
+// kStrip.
 #pragma once
 
 #include "kernels/elementary.hpp"
@@ -12,29 +13,39 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-constexpr std::size_t kStrip = 4;
+constexpr std::size_t kStrip = 8;
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
 
-// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s.
+// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Meanwhile, unless `last` is null,
+// out += sum over R earlier rows of c[r] * last_r, as add_rows does it: the memory goes on
+// delivering x while the rows before it, which lie in a cache, are added.
 template <std::size_t R, class Real>
-inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, double* t) {
-    Vec sum[R][kGroups];
-    for (std::size_t r = 0; r < R; ++r)
+inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, double* t,
+                     const Real* const* last, const double* c, double* out) {
+    Vec sum[R][kGroups], cc[R];
+    for (std::size_t r = 0; r < R; ++r) {
+        cc[r] = set1(last != nullptr ? c[r] : 0.0);
         for (int g = 0; g < kGroups; ++g) sum[r][g] = set1(0.0);
+    }
     std::size_t j = 0;
+    const auto sweep = [&](int g, std::size_t at, auto load_row) {
+        const Vec wg = load(w + at);
+        for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load_row(x[r] + at), wg, sum[r][g]);
+        if (last == nullptr) return;
+        Vec o = load(out + at);
+        for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_row(last[r] + at), o);
+        store(out + at, o);
+    };
+    const auto whole = [](const Real* p) { return load(p); };
     for (; j + kLanes <= cols; j += kLanes)
-        for (int g = 0; g < kGroups; ++g) {
-            const Vec wg = load(w + j + g * kWidth);
-            for (std::size_t r = 0; r < R; ++r)
-                sum[r][g] = fma(load(x[r] + j + g * kWidth), wg, sum[r][g]);
-        }
+        for (int g = 0; g < kGroups; ++g) sweep(g, j + g * kWidth, whole);
     for (int g = 0; j < cols; ++g, j += kWidth) {
-        const Vec wg = load(w + j);
         const int left = static_cast<int>(cols - j);
-        for (std::size_t r = 0; r < R; ++r) {
-            const Real* p = x[r] + j;
-            sum[r][g] = fma(left < kWidth ? load_tail(p, left) : load(p), wg, sum[r][g]);
+        if (left < kWidth) {
+            sweep(g, j, [left](const Real* p) { return load_tail(p, left); });
+        } else {
+            sweep(g, j, whole);
         }
     }
     for (std::size_t r = 0; r < R; ++r) {
@@ -46,23 +57,12 @@ inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, do
     }
 }
 
-// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. Meanwhile the R
-// rows `next` are fetched: the rows x are in the cache by now, and the memory would be idle.
+// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
 template <std::size_t R, class Real>
-inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out,
-                     const Real* const* next) {
+inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out) {
     Vec cc[R];
     for (std::size_t r = 0; r < R; ++r) cc[r] = set1(c[r]);
-    constexpr std::size_t kLine = 64 / sizeof(Real);
     std::size_t j = 0;
-    for (; j + kLine <= cols; j += kLine) {
-        for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(next[r] + j);
-        for (std::size_t k = j; k < j + kLine; k += kWidth) {
-            Vec sum = load(out + k);
-            for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x[r] + k), sum);
-            store(out + k, sum);
-        }
-    }
     for (; j + kWidth <= cols; j += kWidth) {
         Vec sum = load(out + j);
         for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x[r] + j), sum);
@@ -80,10 +80,22 @@ inline void add_rows(const Real* const* x, std::size_t cols, const double* c, do
 template <class Real>
 inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, double b,
                       std::size_t n, double* t) {
+    const Real* const* none = nullptr;
     std::size_t r = 0;
-    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce) dot_rows<kRowsAtOnce>(x + r, cols, u, t + r);
-    for (; r < n; ++r) dot_rows<1>(x + r, cols, u, t + r);
+    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce)
+        dot_rows<kRowsAtOnce>(x + r, cols, u, t + r, none, nullptr, nullptr);
+    for (; r < n; ++r) dot_rows<1>(x + r, cols, u, t + r, none, nullptr, nullptr);
     for (r = 0; r < n; ++r) t[r] += b;
+}
+
+// The same for a whole strip, while another whole strip is added to out.
+template <class Real>
+inline void dot_and_add_strip(const Real* const* x, std::size_t cols, const double* u, double b,
+                              double* t, const Real* const* last, const double* c, double* out) {
+    static_assert(kStrip % kRowsAtOnce == 0);
+    for (std::size_t r = 0; r < kStrip; r += kRowsAtOnce)
+        dot_rows<kRowsAtOnce>(x + r, cols, u, t + r, last + r, c + r, out);
+    for (std::size_t r = 0; r < kStrip; ++r) t[r] += b;
 }
 
 // Where n <= kStrip rows from the i-th on lie; what lies behind the last of all is its repetition.
@@ -110,23 +122,31 @@ template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
     for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
-    double sum_c = 0.0;
     if (rows.count == 0) return;
-    Strip<Real> strip(rows, 0);
-    for (std::size_t i = 0; i < rows.count; i += kStrip) {
-        const std::size_t n = strip.n;
-        double c[kStripRoom] = {};
-        dot_strip(strip.x, cols, u, u[intercept], n, c);
-        weigh(i, strip.y, n, c);
-        const Strip<Real> next(rows, i + n < rows.count ? i + n : i);
-        if (n == kStrip) {
-            add_rows<kStrip>(strip.x, cols, c, out, next.x);
+    // The coefficients of a strip come after all its products, so it is added one strip later.
+    const double b = u[intercept];
+    double sum_c = 0.0, c[kStripRoom] = {};
+    Strip<Real> last(rows, 0);
+    dot_strip(last.x, cols, u, b, last.n, c);
+    weigh(std::size_t{0}, last.y, last.n, c);
+    for (std::size_t i = last.n; i < rows.count;) {
+        for (std::size_t r = 0; r < kStrip; ++r) sum_c += c[r];
+        const Strip<Real> strip(rows, i);
+        double t[kStripRoom] = {};
+        if (strip.n == kStrip) {
+            dot_and_add_strip(strip.x, cols, u, b, t, last.x, c, out);
         } else {
-            for (std::size_t r = 0; r < n; ++r)
-                add_rows<1>(strip.x + r, cols, c + r, out, next.x + r);
+            add_rows<kStrip>(last.x, cols, c, out);
+            dot_strip(strip.x, cols, u, b, strip.n, t);
         }
-        for (std::size_t r = 0; r < n; ++r) sum_c += c[r];
-        strip = next;
+        weigh(i, strip.y, strip.n, t);
+        for (std::size_t r = 0; r < kStripRoom; ++r) c[r] = t[r];
+        last = strip;
+        i += strip.n;
+    }
+    for (std::size_t r = 0; r < last.n; ++r) {
+        add_rows<1>(last.x + r, cols, c + r, out);
+        sum_c += c[r];
     }
     out[intercept] = sum_c;
 }

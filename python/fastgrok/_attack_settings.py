@@ -53,7 +53,11 @@ def settings(
     method: object,
     random_state: object,
 ) -> Settings:
-    """Check the arguments of :func:`fastgrok.pgd` that say what may be done to the rows."""
+    """
+    Check the arguments of :func:`fastgrok.pgd` that say what may be done to the rows.
+
+    That the rows lie inside the box is left to :func:`require_inside`.
+    """
     _checks.choice("method", method, METHODS)
     draws = _checks.flag("random_start", random_start)
     tries = _checks.whole("restarts", restarts, maximum=_MOST_ITERATIONS)
@@ -110,7 +114,10 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
     if isinstance(bounds, str):
         if bounds != "data":
             raise ValueError(f"bounds must be None, 'data' or (lo, hi), got {bounds!r}")
-        return Box(*(_side("bounds", extreme, rows) for extreme in (rows.min(), rows.max())))
+        extremes = rows.min(), rows.max()
+        if not np.isfinite(extremes).all():
+            _checks.finite("X", rows)
+        return Box(*(_side("bounds", extreme, rows) for extreme in extremes))
     if not isinstance(bounds, tuple | list | np.ndarray):
         raise TypeError(f"bounds must be None, 'data' or (lo, hi), got {_checks.show(bounds)}")
     if len(bounds) != 2:
@@ -123,9 +130,6 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
             f"bounds must have lo <= hi, but in column {j} lo = {box.lower[j]} and "
             f"hi = {box.upper[j]}"
         )
-    if rows.min() < box.lower.max() or rows.max() > box.upper.min():
-        _require_inside(rows, box.lower, np.argmin, "below the lower", lambda x, side: side - x)
-        _require_inside(rows, box.upper, np.argmax, "above the upper", lambda x, side: x - side)
     return box
 
 
@@ -141,14 +145,21 @@ def _side(name: str, value: Any, rows: NDArray[Any]) -> F64:
     return np.ascontiguousarray(np.broadcast_to(array, (columns,)))
 
 
-def _require_inside(
+def require_inside(rows: NDArray[Any], box: Box | None) -> None:
+    """Raise ValueError naming the entry that lies furthest outside the box."""
+    if box is None or (rows.min() >= box.lower.max() and rows.max() <= box.upper.min()):
+        return
+    _require_on_side(rows, box.lower, np.argmin, "below the lower", lambda x, side: side - x)
+    _require_on_side(rows, box.upper, np.argmax, "above the upper", lambda x, side: x - side)
+
+
+def _require_on_side(
     rows: NDArray[Any],
     side: F64,
     extreme: Callable[..., NDArray[np.intp]],
     what: str,
     distance: Callable[[F64, F64], F64],
 ) -> None:
-    """Raise ValueError naming the entry that lies furthest outside."""
     where = extreme(rows, axis=0)
     values = rows[where, np.arange(rows.shape[1])].astype(np.float64)
     outside = distance(values, side)

@@ -59,18 +59,22 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    """C-contiguous, aligned, native, finite; a copy only where `array` is not that yet."""
-    with np.errstate(over="ignore"):  # what overflows is reported as infinite just below
-        out = np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+def _as_float(array: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """C-contiguous, aligned, native; a copy only where `array` is not that yet."""
+    with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
+        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
+    """Return the array if all of it is finite."""
     flat = out.reshape(-1)
     bad, first = 0, -1
     for start in range(0, flat.size, _BLOCK):  # in blocks: no mask as large as the data
-        finite = np.isfinite(flat[start : start + _BLOCK])
-        if not finite.all():
+        good = np.isfinite(flat[start : start + _BLOCK])
+        if not good.all():
             if first < 0:
-                first = start + int(np.argmin(finite))
-            bad += finite.size - int(np.count_nonzero(finite))
+                first = start + int(np.argmin(good))
+            bad += good.size - int(np.count_nonzero(good))
     if bad:
         where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
         raise ValueError(
@@ -82,6 +86,10 @@ def _as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]]) -> 
 
 def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
     """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
+    return finite(name, _matrix(name, value, columns))
+
+
+def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
     array = numbers(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
@@ -92,7 +100,7 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[A
     if columns is not None and array.shape[1] != columns:
         raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
-    return _as_float(name, array, np.float32 if single else np.float64)
+    return _as_float(array, np.float32 if single else np.float64)
 
 
 def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
@@ -104,7 +112,7 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
         raise ValueError(f"{name} must have length {length}, got length {array.size}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    return _as_float(name, array, np.float64)
+    return finite(name, _as_float(array, np.float64))
 
 
 def labels(name: str, value: ArrayLike, rows: int) -> F64:
@@ -134,6 +142,12 @@ def data(X: ArrayLike, y: ArrayLike, *, prefix: str = "", columns: int | None = 
     """Rows and their labels."""
     rows = matrix(f"{prefix}X", X, columns)
     return rows, labels(f"{prefix}y", y, rows.shape[0])
+
+
+def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
+    """Rows and their labels, the rows not looked at yet: :func:`finite` is to follow."""
+    rows = _matrix("X", X, None)
+    return rows, labels("y", y, rows.shape[0])
 
 
 def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> dict[str, Data]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks, _core
-from fastgrok._attack_settings import radii
+from fastgrok._attack_settings import radii, require_inside
 from fastgrok._attack_settings import settings as checked_settings
 from fastgrok._checks import F64
 from fastgrok.margins import TIES, _exponent, _scaled
@@ -138,6 +138,7 @@ def pgd(
     settings = checked_settings(
         rows, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
     )
+    require_inside(rows, settings.box)
     weights, bias = _hyperplane(rows, w, b, settings.method)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
@@ -211,7 +212,7 @@ def adversarial_accuracy(
     >>> adversarial_accuracy(X, y, w, eps_grid=[0.0, 0.25, 0.5])
     array([1. , 0.5, 0. ])
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.unread_data(X, y)
     settings = checked_settings(
         rows, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
     )
@@ -225,7 +226,12 @@ def adversarial_accuracy(
     weights, bias = _hyperplane(rows, w, b, settings.method)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     attack = settings.of(_core.Problem(rows, signs, True))
-    correct = attack.evaluate(weights, bias, "logistic", negative, _checks.threads(threads))[1]
+    _, correct, sound = attack.evaluate(
+        weights, bias, "logistic", negative, _checks.threads(threads)
+    )
+    if not sound:  # or a margin has overflowed: then nothing is wrong with the rows
+        _checks.finite("X", rows)
+        require_inside(rows, settings.box)
     fraction = correct / len(rows)
     return float(fraction[0]) if eps_grid is None else fraction
 
@@ -288,6 +294,7 @@ class Pgd:
             self.X, norm, eps, step_size, steps, random_start, restarts, bounds, method,
             random_state,
         )  # fmt: skip
+        require_inside(self.X, self._settings.box)
 
     def __repr__(self) -> str:
         """Say what is attacked and how."""

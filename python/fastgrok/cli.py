@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     reproduce.add_argument("paper", choices=(*PAPERS, _ALL), help="which paper, or all of them")
     which = reproduce.add_mutually_exclusive_group()
-    which.add_argument("--figure", type=int, metavar="N", help="this figure only")
+    which.add_argument("--figure", metavar="N", help="this figure only, by number or name")
     which.add_argument("--table", type=int, metavar="N", help="this table only")
     scale = reproduce.add_mutually_exclusive_group()
     scale.add_argument(

@@ -248,6 +248,8 @@ def train(
         for name, value in (evals or {}).items():
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
+            else:
+                settings[f"evals[{name!r}] method"] = "no attack"
         identity = checkpoints.identity(data, arrays, settings)
         keeper = Checkpoint(file, interval, identity)
         keeper.resume(descent, records.size)

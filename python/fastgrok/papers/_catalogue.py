@@ -53,10 +53,14 @@ class Stopped(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Item:
-    """One figure or table of a paper: `make(settings, folder)` writes its files into `folder`."""
+    """
+    One figure or table of a paper: `make(settings, folder)` writes its files into `folder`.
+
+    `number` is the paper's, or a name for what the paper does not have.
+    """
 
     kind: Literal["figure", "table"]
-    number: int
+    number: int | str
     title: str
     make: Callable[[Settings, Path], Output]
 
@@ -74,7 +78,7 @@ class Paper:
     citation: str
     items: tuple[Item, ...]
 
-    def find(self, kind: str, number: int) -> Item:
+    def find(self, kind: str, number: int | str) -> Item:
         """
         Return the item of that kind and number.
 
@@ -84,7 +88,7 @@ class Paper:
             If it is not offered; the message lists what is.
         """
         for item in self.items:
-            if (item.kind, item.number) == (kind, number):
+            if (item.kind, str(item.number)) == (kind, str(number)):
                 return item
         offered = ", ".join(item.name for item in self.items)
         raise KeyError(f"{self.key} has no {kind} {number} here; offered: {offered}")

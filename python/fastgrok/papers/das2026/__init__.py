@@ -19,6 +19,8 @@ from fastgrok.papers.das2026._figure3_claims import judge_figure3
 from fastgrok.papers.das2026._figure3_draws import figure3
 from fastgrok.papers.das2026._figure3_picture import draw_figure3
 from fastgrok.papers.das2026._figure4 import draw_figure4, figure4, make_figure4, write_figure4
+from fastgrok.papers.das2026._masking import make_masking, masking, write_masking
+from fastgrok.papers.das2026._masking_report import draw_masking, judge_masking
 from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._table1 import make_table1, table1, write_table1
 from fastgrok.papers.das2026._table1_claims import judge_table1
@@ -32,6 +34,7 @@ __all__ = [
     "draw_figure2",
     "draw_figure3",
     "draw_figure4",
+    "draw_masking",
     "draw_table1",
     "figure1",
     "figure2",
@@ -42,13 +45,16 @@ __all__ = [
     "judge_figure2",
     "judge_figure3",
     "judge_figure4",
+    "judge_masking",
     "judge_table1",
+    "masking",
     "table1",
     "train_ensemble",
     "write_figure1",
     "write_figure2",
     "write_figure3",
     "write_figure4",
+    "write_masking",
     "write_table1",
 ]
 
@@ -77,5 +83,11 @@ PAPER = Paper(
             make=make_figure4,
         ),
         Item(kind="table", number=1, title="grokking times, rows d = 2", make=make_table1),
+        Item(
+            kind="figure",
+            number="masking",
+            title="adversarial accuracy against ||w||, true and by automatic differentiation",
+            make=make_masking,
+        ),
     ),
 )
