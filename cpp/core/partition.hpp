@@ -10,9 +10,10 @@ class Partition {
 public:
     static constexpr std::size_t kMostChunks = 64;
 
-    // `units` are rows, or blocks of 16 packed rows; `work` the number of matrix entries.
-    Partition(std::size_t units, std::size_t work) : units_(units) {
-        while (count_ < kMostChunks && 2 * count_ <= units && work >= 2 * count_ * kLeastWork)
+    // `units` are rows, or blocks of 16 packed rows; a row has `entries` numbers.
+    Partition(std::size_t units, std::size_t rows, std::size_t entries) : units_(units) {
+        while (count_ < kMostChunks && rows >= 2 * count_ * fewest_rows() &&
+               rows * entries >= 2 * count_ * kLeastWork)
             count_ *= 2;
         if (count_ < kFewestChunks) count_ = 1;
     }
@@ -22,6 +23,10 @@ public:
     std::size_t end(std::size_t chunk) const { return begin(chunk + 1); }
 
 private:
+    // Each chunk ends with a sum, as long as a row, that one thread alone adds to the others. Few
+    // chunks may have few rows, which had better be long then.
+    std::size_t fewest_rows() const { return count_ < 8 ? 4 : 64; }
+
     // A chunk of 2^15 doubles takes about 10 us, many times the cost of handing a step to a thread;
     // a problem of less than four such chunks is not worth a second thread.
     static constexpr std::size_t kFewestChunks = 4, kLeastWork = 1u << 15;

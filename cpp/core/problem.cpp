@@ -41,7 +41,7 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       rows_(rows),
       bias_(bias),
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
-      partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows * (cols + 1)) {
+      partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
     if (is_packed(cols)) packed_ = std::visit([&](auto* p) { return pack(p, y, rows, cols); }, x_);
 }
 

@@ -27,8 +27,8 @@ struct Layout {
     std::size_t length = 0;     // number of doubles, padding included
 };
 
-// static, because the kernels are compiled for several instruction sets: the linker must not hand an
-// instance made for one of them to code that has to run everywhere.
+// static, because the kernels are compiled for several instruction sets: the linker must not hand
+// an instance made for one of them to code that has to run everywhere.
 static constexpr std::size_t whole_lanes(std::size_t n) {
     return (n + kLanes - 1) / kLanes * kLanes;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "engines/storage.hpp"
 
@@ -31,7 +32,7 @@ double norm_of(const Vector& a) {
     return std::sqrt(sum);
 }
 
-// The norm of (x, 1), rounded up. 16 sums that a compiler can keep in registers.
+// The norm of (x, 1). 16 sums that a compiler can keep in registers.
 template <class Real>
 double row_norm(const Real* x, std::size_t cols) {
     double lanes[kLanes] = {1.0};
@@ -44,7 +45,7 @@ double row_norm(const Real* x, std::size_t cols) {
     for (; j < cols; ++j) lanes[0] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
     double sum = 0.0;
     for (double lane : lanes) sum += lane;
-    return std::sqrt(sum) * (1.0 + 1e-12);
+    return std::sqrt(sum);
 }
 
 }  // namespace
@@ -68,8 +69,9 @@ ActiveRows::ActiveRows(const Problem& problem, Skip skip, int threads)
                     i, [&](auto* x) { return row_norm(x, problem_.layout().cols); });
         }
     });
+    for (double& x : norms_) x *= 1.0 + error_;  // rounded up
     largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
-    for (double& x : norms_) x *= kLog2E * (1.0 + 1e-15);
+    for (double& x : norms_) x *= kLog2E * (1.0 + error_);
     levels_.reserve(kMostLevels);
     reset();
 }
@@ -118,10 +120,29 @@ double ActiveRows::reach(double bits, std::size_t row, double most) const {
 
 bool ActiveRows::holds(Level& level, const Vector& next, double distance, double most) const {
     if (!(most <= level.most)) return false;
-    level.left -= distance * (1.0 + 1e-12);
-    if (level.left < 0.0)
-        level.left = level.radius - distance_between(next, level.u) * (1.0 + 1e-12);
+    // Rounded down, so that many short steps count as well.
+    level.left = (level.left - distance * (1.0 + error_)) * (1.0 - error_);
+    if (!(level.left > 0.0))
+        level.left = level.radius - distance_between(next, level.u) * (1.0 + error_);
     return level.left >= 0.0;
+}
+
+std::size_t ActiveRows::size(std::size_t depth) const {
+    return depth > 0 ? levels_[depth - 1].size : problem_.rows();
+}
+
+void ActiveRows::count_rows(Level& level) const {
+    level.size = 0;
+    for (const List& list : level.chunks)
+        level.size += list.rows.size() - static_cast<std::size_t>(std::count(
+                                             list.rows.begin(), list.rows.end(), kNoRow));
+}
+
+bool ActiveRows::give_up() {
+    reset();
+    levels_ = {};
+    seen_ = std::vector<Vector>(problem_.partition().count());
+    return std::exchange(skip_, Skip::never) != Skip::never;
 }
 
 void ActiveRows::fail(std::size_t depth) {
@@ -132,15 +153,15 @@ void ActiveRows::fail(std::size_t depth) {
 }
 
 void ActiveRows::advance(const Vector& u, const Vector& next, double distance, double most) {
+    if (make_) count_rows(levels_[depth_ - 1]);
     ++passes_;
-    visits_ += depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
+    visits_ += size(depth_);
     if (skip_ == Skip::never) return;
-    if (make_) {
-        Level& made = levels_[depth_ - 1];
-        made.size = 0;
-        for (const List& list : made.chunks) made.size += list.rows.size();
-        make_ = false;
+    if (make_ && 8 * size(depth_) > 7 * size(depth_ - 1)) {  // many rows of the same reach
+        look_ = false;
+        fail(--depth_);
     }
+    make_ = false;
     std::size_t valid = 0;
     while (valid < depth_ && holds(levels_[valid], next, distance, most)) ++valid;
     if (valid < depth_) {
@@ -152,13 +173,12 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
         }
         depth_ = valid;
     } else if (look_) {
-        const std::size_t parent_size = depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
         if (depth_ == levels_.size()) levels_.emplace_back();
         Level& level = levels_[depth_];
         level.u = u;
         // Outer levels are made for longer.
         level.most = most + static_cast<double>(kMostLevels - depth_);
-        if (choose_radius(level, parent_size, distance) && holds(level, next, distance, most)) {
+        if (choose_radius(level, size(depth_), distance) && holds(level, next, distance, most)) {
             level.made_at = passes_;
             level.chunks.resize(seen_.size());
             ++depth_;
@@ -169,12 +189,11 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
     }
     look_ = false;
     if (depth_ < kMostLevels && std::isfinite(distance)) {
-        const std::size_t size = depth_ > 0 ? levels_[depth_ - 1].size : problem_.rows();
         Patience& patience = patience_[depth_];
         if (patience.wait > 0) {
             --patience.wait;
         } else {
-            look_ = size >= kFewRows;
+            look_ = size(depth_) >= kFewRows;
         }
     }
 }
@@ -182,7 +201,6 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
 bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double distance) {
     const std::size_t stride = parent_size / kSample + 1;
     Vector sample;
-    sample.reserve(parent_size / stride + 1);
     std::size_t next = 0, before = 0;
     for (std::size_t c = 0; c < seen_.size(); ++c) {
         const std::size_t count = places(c);

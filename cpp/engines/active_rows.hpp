@@ -40,12 +40,15 @@ public:
     // threads.
     void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most, double* out);
 
-    // By one thread alone: the pass at u is over, the next one is at `next`, at most `distance`
-    // away, with the bound `most`.
+    // By one thread alone: the pass at u is over, the next one is at `next`, which is `distance`
+    // away, or less, with the bound `most`.
     void advance(const Vector& u, const Vector& next, double distance, double most);
 
     // Forgets all lists.
     void reset();
+
+    // Frees them and makes no more; false if that had been so before.
+    bool give_up();
 
     // Row visits so far.
     std::uint64_t visits() const { return visits_; }
@@ -74,6 +77,8 @@ private:
         std::uint32_t wait = 0, next = 1;
     };
 
+    std::size_t size(std::size_t depth) const;
+    void count_rows(Level& level) const;
     std::size_t row_at(std::size_t chunk, std::size_t place) const;
     std::size_t places(std::size_t chunk) const;
     double reach(double bits, std::size_t row, double most) const;

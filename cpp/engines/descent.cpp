@@ -6,6 +6,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -40,6 +41,12 @@ double norm(const double* w, std::size_t n) {
     return std::scalbn(std::sqrt(sum), exponent);
 }
 
+// Of a number that is not negative: that of infinity is beyond all others, that of 0 below.
+int exponent(double x) {
+    if (x == 0.0) return -2000;
+    return std::isfinite(x) ? std::ilogb(x) : 10000;
+}
+
 }  // namespace
 
 Descent::Descent(std::shared_ptr<const Problem> problem,
@@ -53,8 +60,8 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       rate_(options.lr * options.scale),
       passes_(*problem_, options.threads),
       active_(*problem_, options.skip, passes_.threads()),
-      rows_exponent_(std::ilogb(static_cast<double>(problem_->rows())) +
-                     std::ilogb(active_.largest_norm()) + std::ilogb(rate_) + 3),
+      rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
+                     exponent(active_.largest_norm()) + exponent(rate_) + 3),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),
       update_(u_.size(), 0.0),
@@ -126,7 +133,11 @@ void Descent::take_steps(std::int64_t count) {
     });
     if (failed) {
         recall_rows();
-        std::rethrow_exception(failure);
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::bad_alloc&) {
+            if (!active_.give_up()) throw;  // it goes without lists as well
+        }
     }
 }
 
@@ -137,17 +148,17 @@ void Descent::recall_rows() {
 }
 
 // The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
-// largest entry of `update`, whatever their number.
+// largest entry of `update`, whatever their number, or less than the smallest normal number each.
 double Descent::bits_needed(const Vector& update) const {
     constexpr int kNegligible = 60;
     double largest = 0.0;
     for (double x : update) largest = std::max(largest, std::fabs(x));
     if (!(largest > 0.0)) return kMostBits;
-    return std::min<double>(kMostBits, rows_exponent_ - std::ilogb(largest) + kNegligible);
+    return std::min<double>(kMostBits, rows_exponent_ - exponent(largest) + kNegligible);
 }
 
 void Descent::finish_step() {
-    double dot = 0.0, square = 0.0;
+    double dot = 0.0, square = 0.0, moved = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {
         const double du = rate_ * gradient_[j];
@@ -155,21 +166,22 @@ void Descent::finish_step() {
         square += du * du;
         gradient_[j] = du;
         next_u_[j] = u_[j] + du;
+        moved += (next_u_[j] - u_[j]) * (next_u_[j] - u_[j]);  // du is rounded to what u can hold
         finite &= std::fabs(next_u_[j]) <= std::numeric_limits<double>::max();
     }
     if (!finite) {
         diverged_ = true;
         return;
     }
-    const double needed = bits_needed(gradient_), length = std::sqrt(square);
+    const double needed = bits_needed(gradient_), distance = std::sqrt(moved);
     if (options_.check_skipped) check_skipped();
     const bool enough = needed <= most_bits_;
     most_bits_ = std::min(kMostBits, needed + kSpareBits);
     if (!enough) {  // too much was left out: the same step again
-        active_.advance(u_, u_, length, most_bits_);
+        active_.advance(u_, u_, distance, most_bits_);
         return;
     }
-    active_.advance(u_, next_u_, length, most_bits_);
+    active_.advance(u_, next_u_, distance, most_bits_);
     if (step_ > 0) turns_.add(dot, square, update_square_);
     std::swap(update_, gradient_);
     std::swap(u_, next_u_);

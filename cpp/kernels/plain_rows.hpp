@@ -1,10 +1,10 @@
 // Passes over plain rows: 16 lanes over the columns of a row, one read of the data for margins and
 // sums.
 //
-// kStrip rows are taken together: their products z . u first, then one vector evaluation of their
-// coefficients, then, while the products of the next strip are under way, their contribution to the
-// sums from the caches. The order of operations inside a row and from row to row does not depend on
-// kStrip.
+// A strip of rows is taken together: their products z . u first, then one vector evaluation of
+// their coefficients, then, while the products of the next strip are under way, their contribution
+// to the sums from the caches. The order of operations inside a row and from row to row does not
+// depend on the strips.
 #pragma once
 
 #include "kernels/elementary.hpp"
@@ -13,7 +13,9 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-constexpr std::size_t kStrip = 8;
+// Narrow rows are taken 8 at a time, which is as many coefficients as any register holds; of wide
+// rows a few fill the first-level cache, and their coefficients take no time.
+constexpr std::size_t kNarrowStrip = 8, kWideStrip = kRowsAtOnce, kWideRow = 512;
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
 
@@ -76,7 +78,7 @@ inline void add_rows(const Real* const* x, std::size_t cols, const double* c, do
     }
 }
 
-// t[r] = x_r . w + b for a strip of n <= kStrip rows, kRowsAtOnce at a time.
+// t[r] = x_r . w + b for a strip of n rows, kRowsAtOnce at a time.
 template <class Real>
 inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, double b,
                       std::size_t n, double* t) {
@@ -89,25 +91,24 @@ inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, d
 }
 
 // The same for a whole strip, while another whole strip is added to out.
-template <class Real>
+template <std::size_t K, class Real>
 inline void dot_and_add_strip(const Real* const* x, std::size_t cols, const double* u, double b,
                               double* t, const Real* const* last, const double* c, double* out) {
-    static_assert(kStrip % kRowsAtOnce == 0);
-    for (std::size_t r = 0; r < kStrip; r += kRowsAtOnce)
+    static_assert(K % kRowsAtOnce == 0);
+    for (std::size_t r = 0; r < K; r += kRowsAtOnce)
         dot_rows<kRowsAtOnce>(x + r, cols, u, t + r, last + r, c + r, out);
-    for (std::size_t r = 0; r < kStrip; ++r) t[r] += b;
+    for (std::size_t r = 0; r < K; ++r) t[r] += b;
 }
 
-// Where n <= kStrip rows from the i-th on lie; what lies behind the last of all is its repetition.
-template <class Real>
+// Where n <= K rows from the i-th on lie; what lies behind the last of all is its repetition.
+template <std::size_t K, class Real>
 struct Strip {
-    const Real* x[kStrip];
+    const Real* x[K];
     double y[kStripRoom] = {};
     std::size_t n;
 
-    Strip(PlainRows<Real> rows, std::size_t i)
-        : n(rows.count - i < kStrip ? rows.count - i : kStrip) {
-        for (std::size_t r = 0; r < kStrip; ++r) {
+    Strip(PlainRows<Real> rows, std::size_t i) : n(rows.count - i < K ? rows.count - i : K) {
+        for (std::size_t r = 0; r < K; ++r) {
             const std::size_t k = r < n ? i + r : rows.count - 1;
             const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
             x[r] = rows.x + row * rows.cols;
@@ -118,25 +119,25 @@ struct Strip {
 
 // out = sum over rows of c_i (x_i, 1), where weigh(first row, labels, n, t) turns n values of
 // t = x . w + b into c.
-template <class Real, class Weigh>
-inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
+template <std::size_t K, class Real, class Weigh>
+inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
     for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
     if (rows.count == 0) return;
     // The coefficients of a strip come after all its products, so it is added one strip later.
     const double b = u[intercept];
     double sum_c = 0.0, c[kStripRoom] = {};
-    Strip<Real> last(rows, 0);
+    Strip<K, Real> last(rows, 0);
     dot_strip(last.x, cols, u, b, last.n, c);
     weigh(std::size_t{0}, last.y, last.n, c);
     for (std::size_t i = last.n; i < rows.count;) {
-        for (std::size_t r = 0; r < kStrip; ++r) sum_c += c[r];
-        const Strip<Real> strip(rows, i);
+        for (std::size_t r = 0; r < K; ++r) sum_c += c[r];
+        const Strip<K, Real> strip(rows, i);
         double t[kStripRoom] = {};
-        if (strip.n == kStrip) {
-            dot_and_add_strip(strip.x, cols, u, b, t, last.x, c, out);
+        if (strip.n == K) {
+            dot_and_add_strip<K>(strip.x, cols, u, b, t, last.x, c, out);
         } else {
-            add_rows<kStrip>(last.x, cols, c, out);
+            add_rows<K>(last.x, cols, c, out);
             dot_strip(strip.x, cols, u, b, strip.n, t);
         }
         weigh(i, strip.y, strip.n, t);
@@ -144,19 +145,26 @@ inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh,
         last = strip;
         i += strip.n;
     }
-    for (std::size_t r = 0; r < last.n; ++r) {
-        add_rows<1>(last.x + r, cols, c + r, out);
-        sum_c += c[r];
-    }
+    std::size_t r = 0;
+    for (; r + kRowsAtOnce <= last.n; r += kRowsAtOnce)
+        add_rows<kRowsAtOnce>(last.x + r, cols, c + r, out);
+    for (; r < last.n; ++r) add_rows<1>(last.x + r, cols, c + r, out);
+    for (r = 0; r < last.n; ++r) sum_c += c[r];
     out[intercept] = sum_c;
+}
+
+template <class Real, class Weigh>
+inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
+    if (rows.cols < kWideRow) return accumulate_strips<kNarrowStrip>(rows, u, weigh, out);
+    return accumulate_strips<kWideStrip>(rows, u, weigh, out);
 }
 
 template <class Real>
 void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     const std::size_t cols = rows.cols;
     const double b = u[plain_layout(cols).intercept];
-    for (std::size_t i = 0; i < rows.count; i += kStrip) {
-        const Strip<Real> strip(rows, i);
+    for (std::size_t i = 0; i < rows.count; i += kNarrowStrip) {
+        const Strip<kNarrowStrip, Real> strip(rows, i);
         dot_strip(strip.x, cols, u, b, strip.n, out + i);
         for (std::size_t r = 0; r < strip.n; ++r) out[i + r] *= strip.y[r];
     }
@@ -166,7 +174,7 @@ template <class Real>
 void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double* bits,
                  double* out) {
     const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
-        for (std::size_t r = 0; r < kStrip; r += kWidth) {
+        for (std::size_t r = 0; r < n; r += kWidth) {
             const Vec label = load(y + r);
             const Vec m = load(t + r) * label * set1(kLog2E);
             store(t + r, m);

@@ -60,8 +60,13 @@ def run(
         seconds=seconds,
         row_share=min(1.0, descent.row_visits / max(1, (step - first) * params["rows"])),
     )
-    trajectory = _trajectory(descent.recorded(), data, params, used)
+    try:
+        trajectory = _trajectory(descent.recorded(), data, params, used)
+    except MemoryError:
+        raise stopped_by or MemoryError("no room for the trajectory") from None
     if stopped_by is not None:
+        if getattr(stopped_by, "trajectory", None) is not None:  # of a run inside `progress`
+            raise stopped_by
         with contextlib.suppress(AttributeError):  # a class with slots
             stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
             stopped_by.add_note(f"{_kept(trajectory)} of the run that this stopped")
