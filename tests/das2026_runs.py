@@ -16,9 +16,9 @@ def synthetic(variant=UNPLANTED, seed=0, *, steps, counts, phases=None, **fields
     return _ensemble.Run(variant, seed, made.trajectory, made.times, phases)
 
 
-def ensemble(*runs, steps=_setting.STEPS):
+def ensemble(*runs, steps=_setting.STEPS, planting="antipodal"):
     settings = {"steps": steps, "lr": 1e-2, "engine": "auto", "gamma": 1e-3, "alpha": 10.0}
-    return Ensemble(tuple(runs), {**settings, "planting": "antipodal"})
+    return Ensemble(tuple(runs), {**settings, "planting": planting})
 
 
 def find(verdicts, start):

@@ -15,6 +15,7 @@ from fastgrok.papers.das2026._setting import Variant
 STEPS = (0, 1, 100, 700, 2_000, 10_000_000)
 PHASES = "With planted support vectors phase 1"
 PHASE_2 = "Unbalanced support vectors push"
+RELAXED = "b(t) is that of Theorem 4.5"
 STEADY = "By step 1e7 the bias is at the steady value"
 DELAY = "The more unbalanced the support vectors"
 THEOREM = "Theorem 4.6 gives"
@@ -34,8 +35,8 @@ def planted(*support, reduction="mean", classes=(1000, 1000)):
 
 
 class TestFigure2:
-    def judge(self, *runs, steps=10**7):
-        return das2026.judge_figure2(ensemble(*runs, steps=steps))
+    def judge(self, *runs, **options):
+        return das2026.judge_figure2(ensemble(*runs, **options))
 
     def test_the_papers_phases(self):
         found = self.judge(made_up(planted(350, 35)))
@@ -80,7 +81,38 @@ class TestFigure2:
             ([0, 0, 0, steady, 2 * steady, steady], Outcome.DIFFERS),
         ):
             found = self.judge(made_up(planted(350, 35), b=curve, phases=phases))
-            assert find(found, "b(t) is that of Theorem 4.5").outcome is expected
+            assert find(found, RELAXED).outcome is expected
+
+    def test_relaxation_that_cannot_be_seen(self):
+        """No end of phase 1, or an end too late for a record at twice that time."""
+        seen, never, late = (
+            made_up(planted(350, 35), seed, b=[*[0.0] * 5, log(10) / 2], phases=phases)
+            for seed, phases in enumerate(
+                Phases(t1=t1, t2=t1, t3=None, peak=700) for t1 in (3000, None, 6_000_000)
+            )
+        )
+        wholly = "largest |b - steady| 0, steady value 1.15"
+        no_end = "no end of phase 1 in 1 of 2 draws"
+        no_record = "no record beyond 2 times its end in 1 of 2 draws"
+        for runs, outcome, numbers in (
+            ([seen], Outcome.AGREES, wholly),
+            ([seen, never], Outcome.SHORT, f"{wholly}, {no_end}"),
+            ([seen, late], Outcome.SHORT, f"{wholly}, {no_record}"),
+            ([never, late], Outcome.SHORT, f"steady value 1.15, {no_end}, {no_record}"),
+        ):
+            verdict = find(self.judge(*runs), RELAXED)
+            assert verdict.outcome is outcome
+            assert verdict.findings[0].numbers == numbers
+            assert "too few steps" not in verdict.summary
+
+    def test_only_mirrored_pairs_have_a_steady_bias_by_their_numbers(self):
+        run = made_up(planted(350, 35))
+        on_theory = {STEADY, RELAXED, THEOREM}
+        for planting, judged in (("antipodal", on_theory), ("iid", set())):
+            found = self.judge(run, planting=planting)
+            starts = {s for s in on_theory for v in found if v.claim.startswith(s)}
+            assert starts == judged
+            assert find(found, PHASE_2).outcome is Outcome.AGREES
 
     def test_delays_ordered_by_imbalance(self):
         early, late = [0, 1000, 2000, 2000, 2000, 2000], [0, 1000, 1000, 1000, 1000, 2000]
@@ -92,7 +124,7 @@ class TestFigure2:
             ((early, late, late), Outcome.AGREES),
             ((early, early, early), Outcome.DIFFERS),
             ((late, early, never), Outcome.DIFFERS),
-            ((early, never, passing), Outcome.AGREES),
+            ((early, never, passing), Outcome.SHORT),  # the last two come in either order
             ((passing, early, never), Outcome.DIFFERS),
             ((never, never, never), Outcome.SHORT),
         ):
@@ -103,6 +135,37 @@ class TestFigure2:
             verdict = find(self.judge(*runs[::-1]), DELAY)  # whatever the order of the runs
             assert verdict.outcome is expected
             assert [finding.reading for finding in verdict.findings] == ["mean"]
+            assert "too few steps" not in verdict.summary
+
+    @pytest.mark.parametrize("mirror", [((350, 35), (35, 350)), ((35, 350), (350, 35))])
+    def test_mirror_images_are_equally_unbalanced(self, mirror):
+        """Whichever is right first, and whatever the last bit of log 10 and log 0.1 is."""
+        early, late = [0, 1000, 2000, 2000, 2000, 2000], [0, 1000, 1000, 1000, 2000, 2000]
+        last, never = [0, 1000, 1000, 1000, 1000, 2000], [0, 1000, 1000, 1000, 1000, 1799]
+
+        def draw(seed, *curves):
+            supports = [(350, 350), (350, 200), *mirror]
+            return [
+                made_up(planted(*support), seed, concentrated=curve)
+                for support, curve in zip(supports, curves, strict=True)
+            ]
+
+        in_order = draw(0, early, early, late, never)
+        for second, expected in (
+            (draw(1, early, late, never, last), Outcome.AGREES),
+            (draw(1, late, early, last, never), Outcome.OPEN),
+            (draw(1, late, last, last, early), Outcome.OPEN),
+            (draw(1, early, never, never, never), Outcome.SHORT),
+        ):
+            assert find(self.judge(*in_order, *second), DELAY).outcome is expected
+
+    def test_an_order_needs_two_imbalances(self):
+        mirrored = [made_up(planted(*support)) for support in ((350, 35), (35, 350))]
+        for runs in (mirrored[:1], mirrored):
+            assert not any(verdict.claim.startswith(DELAY) for verdict in self.judge(*runs))
+        both = made_up(planted(350, 35, reduction="sum")), made_up(planted(1, 1, reduction="sum"))
+        (finding,) = find(self.judge(*mirrored, *both), DELAY).findings
+        assert finding.reading == "sum"
 
     def test_the_theorems_time(self):
         """sqrt(350 / 35) = 3.2 steps, and a run in which it is so."""
@@ -120,8 +183,8 @@ class TestFigure2:
 
 
 class TestFigure4:
-    def judge(self, *runs):
-        return das2026.judge_figure4(ensemble(*runs))
+    def judge(self, *runs, **options):
+        return das2026.judge_figure4(ensemble(*runs, **options))
 
     def peak_at(self, step, **options):
         norm = np.where(np.array(STEPS) == step, 1.0, 10.0)
@@ -149,6 +212,11 @@ class TestFigure4:
         found = self.judge(made_up(planted(100, 100, classes=(1500, 500)), b=1.0))
         (finding,) = find(found, STEADY).findings
         assert finding.reading == "mean, D(1500,500) S(100,100)"
+
+    def test_only_mirrored_pairs_have_a_steady_bias_by_their_numbers(self):
+        found = self.judge(made_up(planted(350, 35)), planting="iid")
+        assert found
+        assert not any(verdict.claim.startswith(STEADY) for verdict in found)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +263,24 @@ def test_pictures_have_labelled_axes_and_shaded_phases(small, name):
         assert picture.axes[-1].get_xscale() == "log"
         shaded = {text.get_text() for legend in picture.legends for text in legend.get_texts()}
         assert {"phase 1", "phase 2", "phase 3", "paper's times"} <= shaded
+
+
+@pytest.mark.parametrize("name", ["figure2", "figure4"])
+@pytest.mark.parametrize("planting", ["antipodal", "iid"])
+def test_the_steady_bias_is_drawn_for_mirrored_pairs(name, planting, tmp_path):
+    options = {"steps": 100, "seeds": [0], "reductions": ["mean"], "planting": planting}
+    sets = (
+        {"supports": [(10, 4)], "n": (40, 40)}
+        if name == "figure2"
+        else {"populations": [((60, 20), (10, 4))]}
+    )
+    data = getattr(das2026, name)(**options, **sets)
+    (picture,) = getattr(das2026, f"draw_{name}")(data).values()
+    labels = {line.get_label() for line in picture.axes[0].get_lines()}
+    assert ("steady bias of Theorem 4.5" in labels) == (planting == "antipodal")
+    getattr(das2026, f"write_{name}")(data, tmp_path)
+    report = (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+    assert ("**Steady bias**" in report) == (planting == "iid")
 
 
 def test_support_vectors_are_needed_in_both_classes():

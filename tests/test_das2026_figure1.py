@@ -164,8 +164,10 @@ class TestFiles:
         for choice in ("Sum or mean", "Ties", "Standard test", "Logging", "Draws"):
             assert f"**{choice}**" in report
         for verdict in output.verdicts:
-            assert verdict.claim in report
-            assert verdict.outcome is Outcome.SHORT or verdict.findings
+            section = report.split(f"### {verdict.claim}\n")[1].split("##")[0]
+            assert f"**{verdict.outcome}**" in section
+            for finding in verdict.findings:
+                assert f"| {finding.reading} | {finding.label} | {finding.numbers} |" in section
 
     def test_pictures_have_labelled_axes(self, small):
         pictures = das2026.draw_figure1(small)

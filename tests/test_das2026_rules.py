@@ -19,6 +19,7 @@ from fastgrok.papers._report import (
     spread,
 )
 from fastgrok.papers._runs import JobsInterrupted, run_jobs
+from fastgrok.papers.das2026._claims import together
 
 
 class TestRules:
@@ -56,6 +57,14 @@ class TestRules:
         assert combine([Outcome.AGREES, Outcome.DIFFERS]) is Outcome.OPEN
         assert combine([Outcome.AGREES, Outcome.OPEN]) is Outcome.OPEN
         assert combine([Outcome.AGREES, Outcome.SHORT]) is Outcome.SHORT
+        assert combine([Outcome.AGREES, Outcome.SHORT, Outcome.DIFFERS]) is Outcome.OPEN
+        assert combine([Outcome.SHORT, Outcome.OPEN]) is Outcome.OPEN
+        assert combine([]) is Outcome.SHORT
+
+    @pytest.mark.parametrize("outcome", Outcome)
+    def test_statements_that_must_all_hold(self, outcome):
+        assert together([Outcome.AGREES, outcome]) is outcome
+        assert together([outcome, Outcome.DIFFERS, Outcome.SHORT]) is Outcome.DIFFERS
 
     @pytest.mark.parametrize(
         ("value", "text"),
@@ -92,6 +101,12 @@ class TestRules:
         assert verdict.text().count("zeta") == 2
         assert "A note." in verdict.markdown()
         assert "| sum, S(2,1) | depends on the draw | zeta 3 [1, 900] |" in verdict.markdown()
+
+    def test_why_nothing_is_decided(self):
+        short = Finding("mean", Outcome.SHORT, "")
+        unseen = Finding("sum", Outcome.SHORT, "", reason="never seen")
+        verdict = Verdict("It groks", Outcome.SHORT, (short, unseen))
+        assert verdict.summary == "too few steps: mean; never seen: sum"
 
     def test_markdown_table(self):
         assert markdown_table(("a", "b"), [("1", "2")]) == "| a | b |\n|---|---|\n| 1 | 2 |"

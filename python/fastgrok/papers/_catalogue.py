@@ -17,7 +17,7 @@ class Settings:
     Attributes
     ----------
     scale : {"quick", "default", "full"}
-        About a minute; the paper's size where that takes minutes; the paper's size everywhere.
+        About a minute; the paper's size; the paper's size with more draws of the data.
     engine : str
         Passed on to `fastgrok.train`.
     threads : int

@@ -25,15 +25,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim held against one reading of the paper; `outcome` is open if the draws disagree."""
+    """
+    A claim held against one reading of the paper; `outcome` is open if the draws disagree.
+
+    `reason` says why the run decides nothing, if it does not.
+    """
 
     reading: str
     outcome: Outcome
     numbers: str
+    reason: str = "too few steps"
 
     @property
     def label(self) -> str:
         """The outcome in words that fit a single reading."""
+        if self.outcome is Outcome.SHORT:
+            return self.reason
         return "depends on the draw" if self.outcome is Outcome.OPEN else str(self.outcome)
 
 
@@ -49,8 +56,6 @@ class Verdict:
     @property
     def summary(self) -> str:
         """Which readings came out how, in a line."""
-        if self.outcome is Outcome.SHORT:
-            return "too few steps"
         groups: dict[str, list[str]] = {}
         for finding in self.findings:
             groups.setdefault(finding.label, []).append(finding.reading)
@@ -124,13 +129,15 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
     One outcome for a claim that was held against every admissible reading of the paper.
 
     A claim agrees (differs) if it does so under every reading. When the readings disagree, or any
-    of them is open, the paper does not say enough. One reading that the run was too short for
-    leaves the claim undecided by the run.
+    of them is open, the paper does not say enough, whatever other readings would have shown.
+    Otherwise one reading that the run decides nothing for leaves the claim undecided by the run,
+    and so does having none.
     """
     found = set(outcomes)
-    if Outcome.SHORT in found:
-        return Outcome.SHORT
-    return found.pop() if len(found) == 1 else Outcome.OPEN
+    decided = found - {Outcome.SHORT}
+    if len(decided) > 1 or Outcome.OPEN in decided:
+        return Outcome.OPEN
+    return decided.pop() if found == decided != set() else Outcome.SHORT
 
 
 def number(x: float | None) -> str:

@@ -19,7 +19,7 @@ _COLORS = {
     "adversarial_autodiff32": "#d55e00",
     "adversarial_autodiff64": "#0072b2",
 }
-_TRUE = "adversarial_pgd"
+_TRUE_SIGN = "adversarial_pgd"
 
 
 def draw_adversarial(data: Ensemble) -> "Figure":
@@ -78,11 +78,11 @@ def _panel(ax: "Axes", trajectories: list[Trajectory], names: dict[str, str]) ->
         _draw.draws(ax, steps, curves, color=color, label=names[name])
     ax.plot(
         steps[1:],
-        100 * trajectories[0].accuracy[_TRUE][1:],
+        100 * trajectories[0].accuracy[_TRUE_SIGN][1:],
         color="black",
         lw=0.9,
         ls=(0, (1, 3)),
-        label=f"{names[_TRUE]} (first draw)",
+        label=f"{names[_TRUE_SIGN]} (first draw)",
         zorder=4,
     )
     ax.axhline(

@@ -1,14 +1,14 @@
 """The claims on the bias of Figures 2 and 4, judged by explicit rules from the runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from math import exp, inf
 
 import numpy as np
 
 from fastgrok.papers._report import (
-    Finding,
     Outcome,
     Stated,
     Verdict,
@@ -21,12 +21,15 @@ from fastgrok.papers._report import (
 )
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._claims import (
+    finding,
     finite,
     full_length,
     imbalance,
     long_enough,
+    mirrored,
     over_readings,
     peak_rule,
+    together,
 )
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 from fastgrok.papers.das2026._setting import Variant
@@ -44,6 +47,9 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
     """
     Judge what the paper says about planted support vectors: phases, steady bias, delay.
 
+    What Theorems 4.5 and 4.6 say is judged only if they are planted in mirrored pairs, because only
+    then do their numbers give the steady bias.
+
     Parameters
     ----------
     data : Ensemble
@@ -53,7 +59,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
     -------
     list of Verdict
     """
-    long = full_length(data)
+    full = full_length(data)
     verdicts = [
         over_readings(
             data,
@@ -70,23 +76,28 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
             _phase_2_rule,
             decidable=long_enough(data, setting.PHASE_1_END),
         ),
-        _relaxation(data),
-        _steady_bias(data),
-        _delay_by_imbalance(data, decidable=long),
-        over_readings(
-            data.where(_unbalanced),
-            "Theorem 4.6 gives the concentrated test's T_te(0), in steps: exp |log delta|, with "
-            "delta^2 = s- / s+ (its epsilon_0 = 0, its gamma B / 2 neglected)",
-            _theorem_46_rule,
-            decidable=long,
-        ),
     ]
+    if mirrored(data):
+        verdicts += [_relaxation(data), _steady_bias(data)]
+    verdicts.append(_delay_by_imbalance(data, decidable=full))
+    if mirrored(data):
+        verdicts.append(
+            over_readings(
+                data.where(_unbalanced),
+                "Theorem 4.6 gives the concentrated test's T_te(0), in steps: exp |log delta|, "
+                "with delta^2 = s- / s+ (its epsilon_0 = 0, its gamma B / 2 neglected)",
+                _theorem_46_rule,
+                decidable=full,
+            )
+        )
     return _about_something(verdicts)
 
 
 def judge_figure4(data: Ensemble) -> list[Verdict]:
     """
     Judge what the paper says about unbalanced classes together with unbalanced support vectors.
+
+    The steady bias is judged only if they are planted in mirrored pairs, as in `judge_figure2`.
 
     Parameters
     ----------
@@ -130,7 +141,8 @@ def judge_figure4(data: Ensemble) -> list[Verdict]:
             decidable=full_length(data),
         )
     )
-    verdicts.append(_steady_bias(data))
+    if mirrored(data):
+        verdicts.append(_steady_bias(data))
     return _about_something(verdicts)
 
 
@@ -175,11 +187,9 @@ def _relaxation(data: Ensemble) -> Verdict:
 def _phase_rule(runs: list[Run]) -> tuple[Outcome, str]:
     first = [finite(run.phases.t1) for run in runs if run.phases is not None]
     second = [finite(run.phases.t2) for run in runs if run.phases is not None]
-    outcomes = [
-        judge_number(setting.PHASE_1_END, first),
-        judge_number(setting.PHASE_2_END, second),
-    ]
-    outcome = Outcome.DIFFERS if Outcome.DIFFERS in outcomes else combine(outcomes)
+    outcome = together(
+        [judge_number(setting.PHASE_1_END, first), judge_number(setting.PHASE_2_END, second)]
+    )
     return outcome, f"ends at {spread(first)} and {spread(second)}"
 
 
@@ -195,17 +205,25 @@ def _phase_2_rule(runs: list[Run]) -> tuple[Outcome, str]:
 def _relaxed_rule(runs: list[Run]) -> tuple[Outcome, str]:
     steady = imbalance(runs[0].variant) / 2
     furthest = []
+    never = 0
     for run in runs:
-        if run.phases is not None and run.phases.t1 is not None:
-            after = run.trajectory.steps > _LATER * run.phases.t1
-            if after.any():
-                furthest.append(float(np.abs(run.trajectory.b[after] - steady).max()))
-    if len(furthest) < len(runs):
-        return Outcome.SHORT, f"phase 1 ends in {len(furthest)} of {len(runs)} draws"
-    holds = [distance <= _CLOSE * max(1.0, abs(steady)) for distance in furthest]
-    return judge_shares(holds), (
-        f"largest |b - steady| {spread(furthest)}, steady value {number(steady)}"
-    )
+        if run.phases is None or run.phases.t1 is None:
+            never += 1
+            continue
+        after = run.trajectory.steps > _LATER * run.phases.t1
+        if after.any():
+            furthest.append(float(np.abs(run.trajectory.b[after] - steady).max()))
+    late = len(runs) - never - len(furthest)
+    outcomes = [judge_shares([x <= _CLOSE * max(1.0, abs(steady))]) for x in furthest]
+    outcomes += [Outcome.SHORT] * (never + late)
+    parts = [f"steady value {number(steady)}"]
+    if furthest:
+        parts.insert(0, f"largest |b - steady| {spread(furthest)}")
+    if never:
+        parts.append(f"no end of phase 1 in {never} of {len(runs)} draws")
+    if late:
+        parts.append(f"no record beyond {_LATER:g} times its end in {late} of {len(runs)} draws")
+    return combine(outcomes), ", ".join(parts)
 
 
 def _steady_rule(runs: list[Run]) -> tuple[Outcome, str]:
@@ -225,25 +243,40 @@ def _delay_by_imbalance(data: Ensemble, *, decidable: bool) -> Verdict:
     """Compare the variants of a reduction, which here is the reading."""
     findings = []
     for reduction, part in data.by_reduction().items():
-        ordered = sorted(part.variants, key=lambda variant: abs(imbalance(variant)))
-        times = {v: [_right(run) for run in part.of(v)] for v in ordered}
-        draws = list(zip(*times.values(), strict=True))
-        outcome = judge_shares(
-            [
-                draw[0] < draw[-1] and all(one <= other for one, other in pairwise(draw))
-                for draw in draws
-            ]
-        )
-        if all(time == inf for draw in draws for time in draw):
-            outcome = Outcome.SHORT
+        # Exact, so that the mirror image of support vectors is as unbalanced as they are.
+        groups: dict[Fraction, list[Variant]] = {}
+        for variant in part.variants:
+            ratio = Fraction(max(variant.support), min(variant.support))
+            groups.setdefault(ratio, []).append(variant)
+        if len(groups) < 2:
+            continue
+        ordered = [groups[ratio] for ratio in sorted(groups)]
+        times = {v: [_right(run) for run in part.of(v)] for group in ordered for v in group}
+        draws = [dict(zip(times, draw, strict=True)) for draw in zip(*times.values(), strict=True)]
+        outcome = combine(_in_order([[draw[v] for v in g] for g in ordered]) for draw in draws)
         numbers = "; ".join(f"{v.data} {spread(t)}" for v, t in times.items())
-        findings.append(Finding(reduction, outcome if decidable else Outcome.SHORT, numbers))
+        findings.append(finding(reduction, outcome, numbers, decidable=decidable))
     return Verdict(
         "The more unbalanced the support vectors, the later the concentrated test is right: the "
         f"first step from which on {percent(_RIGHT)} % of it are",
         combine(f.outcome for f in findings),
         tuple(findings),
+        note="In each draw, none may be right later than one that is more unbalanced, and the most "
+        "unbalanced ones must be right later than the least unbalanced ones. Mirror images, and "
+        "all others that are equally unbalanced, are not compared. Two that are not right by the "
+        "end of the runs show no order: a draw in which nothing else contradicts it is undecided.",
     )
+
+
+def _in_order(groups: Sequence[Sequence[float]]) -> Outcome:
+    """Judge one draw: times by growing imbalance, infinite where the runs end before."""
+    neighbours = list(pairwise(groups))
+    if any(max(one) > min(other) for one, other in neighbours):
+        return Outcome.DIFFERS
+    if max(groups[0]) == min(groups[-1]) < inf:
+        return Outcome.DIFFERS
+    unseen = any(max(one) == inf for one, _ in neighbours)
+    return Outcome.SHORT if unseen else Outcome.AGREES
 
 
 def _right(run: Run) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok.papers import _draw
-from fastgrok.papers.das2026._claims import finite, imbalance
+from fastgrok.papers.das2026._claims import finite, imbalance, mirrored
 from fastgrok.papers.das2026._ensemble import Ensemble
 from fastgrok.papers.das2026._reporting import headline
 from fastgrok.papers.das2026._setting import Variant
@@ -41,7 +41,8 @@ def draw_bias(data: Ensemble, what: str, marks: Marks) -> Mapping[str, "Figure"]
     -------
     dict of str to matplotlib Figure
         "mean" and "sum" (those that were run): one column of panels for each data set. The phases
-        are shaded by the medians of their ends over the draws.
+        are shaded by the medians of their ends over the draws; the steady bias is drawn where
+        support vectors are planted in mirrored pairs.
 
     Raises
     ------
@@ -78,8 +79,9 @@ def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
             ),
         ):
             _draw.draws(ax, steps, curves, color=color, label=label)
-        steady = "steady bias of Theorem 4.5"
-        top.axhline(imbalance(variant) / 2, color="k", lw=0.8, ls=(0, (4, 2)), label=steady)
+        if mirrored(data):
+            steady = "steady bias of Theorem 4.5"
+            top.axhline(imbalance(variant) / 2, color="k", lw=0.8, ls=(0, (4, 2)), label=steady)
         edge = "margin $\\gamma/2$"
         middle.axhline(0.5, color="k", lw=0.8, ls=(0, (1, 1.5)), label=edge)
         for ax in (top, middle, bottom):

@@ -1,6 +1,6 @@
 """What the judges of all figures and tables share: rules over the readings of the paper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 
 import numpy as np
@@ -22,14 +22,30 @@ from fastgrok.papers.das2026._setting import Variant
 #: A rule judges the runs of one reading, one for each draw: an outcome, and its numbers.
 Rule = Callable[[list[Run]], tuple[Outcome, str]]
 
+# Why runs that are long enough may still decide nothing.
+_UNSEEN = "does not show in these runs"
+
 
 def over_readings(data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True) -> Verdict:
     """Hold a claim against every reading; one that the runs are too short for stays undecided."""
-    findings = []
-    for variant in data.variants:
-        outcome, numbers = rule(data.of(variant))
-        findings.append(Finding(str(variant), outcome if decidable else Outcome.SHORT, numbers))
-    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+    findings = tuple(
+        finding(str(variant), *rule(data.of(variant)), decidable=decidable)
+        for variant in data.variants
+    )
+    return Verdict(claim, combine(f.outcome for f in findings), findings)
+
+
+def finding(reading: str, outcome: Outcome, numbers: str, *, decidable: bool) -> Finding:
+    """Make a finding; one that the runs are too short for is undecided, whatever its numbers."""
+    if decidable:
+        return Finding(reading, outcome, numbers, reason=_UNSEEN)
+    return Finding(reading, Outcome.SHORT, numbers)
+
+
+def together(outcomes: Iterable[Outcome]) -> Outcome:
+    """One outcome for statements that must all hold: one that differs settles it."""
+    found = set(outcomes)
+    return Outcome.DIFFERS if Outcome.DIFFERS in found else combine(found)
 
 
 def full_length(data: Ensemble) -> bool:
@@ -62,6 +78,15 @@ def imbalance(variant: Variant) -> float:
     """Return log(s+ / s-), twice the steady bias of Theorem 4.5 for antipodal planting."""
     plus, minus = variant.support
     return float(np.log(plus / minus))
+
+
+def mirrored(data: Ensemble) -> bool:
+    """
+    Whether support vectors are planted in mirrored pairs.
+
+    Only then can the steady bias be read off their numbers; else it depends on where they are.
+    """
+    return bool(data.settings["planting"] == "antipodal")
 
 
 def finite(value: float | None) -> float:

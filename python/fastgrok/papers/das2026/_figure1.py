@@ -13,7 +13,6 @@ from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
 from fastgrok.papers.das2026._figure1_report import report_figure1
 from fastgrok.papers.das2026._item import make_item, write_item
-from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._tables import as_arrays, record_rows, time_rows
 
 #: No planting, as the text of Figure 1 has it; balanced support vectors, for which the theory's
@@ -38,7 +37,7 @@ def figure1(
     Parameters
     ----------
     reductions : sequence of {"mean", "sum"}
-        The paper's Eq. (3) is a sum, its phase times fit the mean.
+        The paper's Eq. (3) is a sum; whether its runs take the sum is not settled.
     supports : sequence of (int, int)
         Planted support vectors S(s+, s-), included in `n`; (0, 0) plants none.
     without_bias : sequence of (int, int)
@@ -64,10 +63,8 @@ def figure1(
     if not supports:
         raise ValueError("supports must hold at least one pair, got none")
     variants = [
-        Variant(reduction, support, bias, n)
-        for bias, those in ((True, supports), (False, without_bias))
-        for reduction in reductions
-        for support in those
+        *setting.readings(reductions, supports, n),
+        *setting.readings(reductions, without_bias, n, bias=False),
     ]
     return train_ensemble(variants, adversarial=True, **options)
 

@@ -33,14 +33,14 @@ def judge_figure1(data: Ensemble) -> list[Verdict]:
     list of Verdict
     """
     learnt = data.where(lambda variant: variant.bias)
-    long_enough = full_length(data)
+    full = full_length(data)
     verdicts = [
         over_readings(
             learnt,
             "The standard test shows no grokking: zeta(0) stays well below "
             f"{number(setting.GROKKING)}",
             _no_grokking_rule,
-            decidable=long_enough,
+            decidable=full,
         )
     ]
     verdicts += [
@@ -49,7 +49,7 @@ def judge_figure1(data: Ensemble) -> list[Verdict]:
             f"The concentrated test shows grokking at eps_0 = {eps:g}: zeta is of the order of "
             f"{number(setting.GROKKING)} or more",
             _grokking_rule(eps),
-            decidable=long_enough,
+            decidable=full,
         )
         for eps in (0.0, 1e-3)
     ]
@@ -58,7 +58,7 @@ def judge_figure1(data: Ensemble) -> list[Verdict]:
             learnt,
             f"The concentrated set is classified perfectly by step {number(setting.STEPS)}",
             _perfect_rule,
-            decidable=long_enough,
+            decidable=full,
         )
     )
     verdicts += judge_adversarial(data)

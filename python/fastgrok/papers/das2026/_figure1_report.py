@@ -36,7 +36,7 @@ def report_figure1(data: Ensemble, verdicts: Sequence[Verdict]) -> str:
         {
             "Which reading fits": _reporting.tally(data, verdicts),
             "What the runs reach": _reach_table(data),
-            "Is the robustness real?": adversarial_table(data),
+            "Is the robustness real?": adversarial_table(data, verdicts),
         },
         {
             **_reporting.choices(data),

@@ -33,7 +33,7 @@ def figure2(
     Parameters
     ----------
     reductions : sequence of {"mean", "sum"}
-        The paper's Eq. (3) is a sum, its phase times fit the mean.
+        The paper's Eq. (3) is a sum; whether its runs take the sum is not settled.
     supports : sequence of (int, int)
         Planted support vectors S(s+, s-), included in `n`; at least one of each class.
     n : (int, int), default (1000, 1000)
@@ -55,10 +55,7 @@ def figure2(
     """
     if any(min(support) < 1 for support in supports):
         raise ValueError(f"supports must plant in both classes, got {list(supports)}")
-    variants = [
-        Variant(reduction, support, classes=n) for reduction in reductions for support in supports
-    ]
-    return train_ensemble(variants, **options)
+    return train_ensemble(setting.readings(reductions, supports, n), **options)
 
 
 def draw_figure2(data: Ensemble) -> Mapping[str, "Figure"]:

@@ -40,7 +40,7 @@ def figure4(
     Parameters
     ----------
     reductions : sequence of {"mean", "sum"}
-        The paper's Eq. (3) is a sum, its phase times fit the mean.
+        The paper's Eq. (3) is a sum; whether its runs take the sum is not settled.
     populations : sequence of ((int, int), (int, int))
         Classes D(n+, n-) and the support vectors S(s+, s-) planted in them.
     **options

@@ -37,6 +37,7 @@ _TRUE, _AUTODIFF = METHODS[:2], METHODS[2:]
 
 # ||w|| from which a classifier counts as confident, and the accuracy that then looks robust.
 _CONFIDENT = 10_000.0
+_NOT_CONFIDENT = "||w|| too small"
 _ROBUST = 0.9
 # Standard errors that a share may lie from its expectation.
 _SIGMAS = 4.0
@@ -212,7 +213,7 @@ def _judge(
         for method in methods:
             holds, numbers = rule(dim, method)
             outcome = judge_shares(holds) if decidable else Outcome.SHORT
-            findings.append(Finding(f"d = {dim}, {method}", outcome, numbers))
+            findings.append(Finding(f"d = {dim}, {method}", outcome, numbers, _NOT_CONFIDENT))
     return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
 
 

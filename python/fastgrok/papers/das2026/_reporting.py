@@ -59,7 +59,8 @@ def write_report(
         "for all (none) of the draws. Readings that come out differently leave the paper "
         "undecided, because it does not say which one it took. Claims about times are judged only "
         f"by runs of at least {number(setting.STEPS)} steps, because the times refer to the best "
-        "accuracy up to the horizon.",
+        "accuracy up to the horizon. A run in which what a claim needs does not come by then "
+        "decides nothing about it.",
         "## The numbers behind the verdicts",
         *(verdict.markdown() for verdict in verdicts),
     ]
@@ -114,7 +115,7 @@ def tally(data: Ensemble, verdicts: Sequence[Verdict]) -> str:
     for variant in data.variants:
         of_reading = [f.outcome for v in verdicts for f in v.findings if f.reading == str(variant)]
         rows.append((str(variant), *(str(of_reading.count(outcome)) for outcome in outcomes)))
-    header = ("Reading", "agrees", "differs", "depends on the draw", "too few steps")
+    header = ("Reading", "agrees", "differs", "depends on the draw", "not decided by the runs")
     return markdown_table(header, rows)
 
 
@@ -131,9 +132,9 @@ def choices(data: Ensemble) -> dict[str, str]:
         else f"{used['planting']} (uniform on the margin)"
     )
     return {
-        "Sum or mean": "Eq. (3) sums the losses, while the phase times fit their mean; run: "
-        f"{reductions}, with the same learning rate {used['lr']:g} (the sum is the mean with a "
-        f"learning rate {total} times as large).",
+        "Sum or mean": "the text says sum (Eq. 3), which does not settle how the losses of its "
+        f"runs were reduced; run: {reductions}, with the same learning rate {used['lr']:g} (the "
+        f"sum is the mean with a learning rate {total} times as large).",
         "Support vectors": f"{supports}. Planted ones lie exactly on the margin and are counted "
         f"in {populations}; recipe: {recipe}.",
         "Classes": f"{populations} in training; the test sets have as many points, in classes of "

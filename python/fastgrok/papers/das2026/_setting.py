@@ -1,5 +1,6 @@
 """The paper's setting at d = 2 and the numbers it states."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastgrok.papers._report import Stated
@@ -60,6 +61,21 @@ class Variant:
 
     def __str__(self) -> str:
         return f"{self.reduction}, {self.data}{'' if self.bias else ', no bias'}"
+
+
+def readings(
+    reductions: Sequence[str],
+    supports: Sequence[tuple[int, int]],
+    classes: tuple[int, int],
+    *,
+    bias: bool = True,
+) -> list[Variant]:
+    """Combine every reduction with all planted support vectors."""
+    return [
+        Variant(reduction, support, bias, classes)
+        for reduction in reductions
+        for support in supports
+    ]
 
 
 @dataclass(frozen=True)

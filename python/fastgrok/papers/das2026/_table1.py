@@ -10,7 +10,6 @@ from fastgrok.papers.das2026._claims import finite
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
 from fastgrok.papers.das2026._figure1 import SUPPORTS
 from fastgrok.papers.das2026._item import make_item, write_item
-from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._table1_claims import judge_table1
 from fastgrok.papers.das2026._table1_picture import draw_table1
 from fastgrok.papers.das2026._table1_report import report_table1
@@ -37,10 +36,7 @@ def table1(
     Ensemble
         One run for each reading and seed.
     """
-    variants = [
-        Variant(reduction, support, classes=n) for reduction in reductions for support in supports
-    ]
-    return train_ensemble(variants, **options)
+    return train_ensemble(setting.readings(reductions, supports, n), **options)
 
 
 def make_table1(settings: Settings, folder: Path) -> Output:

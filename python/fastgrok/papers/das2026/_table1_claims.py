@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fastgrok.papers._report import Outcome, Verdict, judge_number, judge_shares, number, spread
+from fastgrok.papers._report import READING, Outcome, Verdict, judge_number, number, spread
 from fastgrok.papers.das2026 import _setting as setting
-from fastgrok.papers.das2026._claims import Rule, finite, full_length, over_readings
+from fastgrok.papers.das2026._claims import Rule, finite, full_length, over_readings, together
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 from fastgrok.papers.das2026._setting import TableRow
 
@@ -28,13 +28,13 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
         One for each row; one for the row eps_0 = 0 of the concentrated test read with an eps_0
         that leaves out the points planted on the margin; one for the rows taken together.
     """
-    long_enough = full_length(data)
+    full = full_length(data)
     verdicts = [
         over_readings(
             data,
             f"Table 1, {row.test}, eps_0 = {row.eps:g}: {_stated(row)}",
             _table_rule(row, row.eps),
-            decidable=long_enough,
+            decidable=full,
         )
         for row in setting.TABLE_1
     ]
@@ -46,12 +46,12 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
             f"{beyond:g} gives, which leaves out the points planted on the margin in one class of "
             "S(350,35)",
             _table_rule(row, beyond),
-            decidable=long_enough,
+            decidable=full,
         )
         for row in setting.TABLE_1
         if (row.test, row.eps) == ("concentrated", 0.0)
     ]
-    verdicts.append(_one_run(data, decidable=long_enough))
+    verdicts.append(_one_run(data, decidable=full))
     return verdicts
 
 
@@ -68,11 +68,7 @@ def _table_rule(row: TableRow, eps: float) -> Rule:
         times = [run.time(row.test, eps) for run in runs]
         train = [finite(t.t_train) for t in times]
         test = [finite(t.t_test) for t in times]
-        outcomes = {judge_number(row.t_train, train), judge_number(row.t_test, test)}
-        if Outcome.DIFFERS in outcomes:
-            outcome = Outcome.DIFFERS
-        else:
-            outcome = Outcome.OPEN if Outcome.OPEN in outcomes else Outcome.AGREES
+        outcome = together([judge_number(row.t_train, train), judge_number(row.t_test, test)])
         return outcome, f"T_tr {spread(train)}, T_te {spread(test)}{_unfinished(runs, test)}"
 
     return rule
@@ -91,8 +87,7 @@ def _one_run(data: Ensemble, *, decidable: bool) -> Verdict:
 
     def rule(runs: list[Run]) -> tuple[Outcome, str]:
         times = [finite(run.time("standard", 0.0).t_train) for run in runs]
-        covered = [judge_number(s, times) is not Outcome.DIFFERS for s in stated]
-        return judge_shares([all(covered)]), f"T_tr(0) {spread(times)}"
+        return together(judge_number(s, times) for s in stated), f"T_tr(0) {spread(times)}"
 
     verdict = over_readings(
         data,
@@ -103,6 +98,8 @@ def _one_run(data: Ensemble, *, decidable: bool) -> Verdict:
     )
     note = (
         f"One training run has one T_tr(0), so the two rows, a factor of {number(high / low)} "
-        "apart, are not of one run. A reading agrees if its draws cover both values."
+        "apart, are not of one run. Draws that cover neither or one of them exclude a reading. "
+        f"Draws that cover both spread by a factor of {number(high / low / READING**2)} at least, "
+        "which confirms no number: then the claim stays open."
     )
     return replace(verdict, note=note)
