@@ -72,7 +72,7 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
         (["reproduce", "das2027"], "das2027"),
         (
             ["reproduce", "das2026", "--figure", "7"],
-            "no figure 7 here; offered: figure 1, figure masking",
+            "no figure 7 here; offered: figure 1, figure 2",
         ),
         (["reproduce", "das2026", "--table", "9"], "no table 9 here"),
         (["reproduce", "das2026", "--figure", "one"], "one"),
