@@ -2,7 +2,9 @@
 
 The two sides take turns, each turn long enough to measure; what is printed is the median of the
 turns and the ratio of the medians. Before that both sides must agree on the weights after 200
-steps. Every row is visited at every step (skip_rows=False). With --run the time of 10^7 steps with
+steps. Every row is visited at every step (skip_rows=False). What comes once before the steps (the
+arguments' checks, packing, the rows' norms; NumPy's copy with signs and a column of ones) is not
+counted. With --run the time of 10^7 steps with
 the default records and two evaluation sets follows, with and without skipping.
 
     python bench/steps.py [--turns 15] [--threads 1 2] [--seconds 0.5]

@@ -108,8 +108,7 @@ struct Data {
 };
 
 // A quarter of the labels are drawn (of far rows: none), the others follow the sign of the first
-// column. Single
-// precision or double is a matter of storage: both hold the same numbers.
+// column. Single precision or double is a matter of storage: both hold the same numbers.
 std::unique_ptr<Data> make_data(std::uint64_t seed, std::size_t n, std::size_t d, bool single,
                                 bool bias = true, Kind kind = Kind::even) {
     auto data = std::make_unique<Data>();
