@@ -88,7 +88,7 @@ def finished(tmp_path_factory):
         ({"step_size": 0.1}, r"step_size was 0\.05, is 0\.1"),
         ({"random_start": False}, "random_start was True, is False"),
         ({"restarts": 3}, "restarts was 2, is 3"),
-        ({"random_state": 4}, "seed was [0-9]+, is [0-9]+"),
+        ({"random_state": 4}, "random_state was [0-9]+, is [0-9]+"),
         ({"bounds": None}, "bounds was True, is False"),
         ({"bounds": (-9.0, 8.0)}, "highest holds other values"),
         ({"bounds": ([-9.0, -8.0, -9.0], 9.0)}, "lowest holds other values"),
@@ -118,3 +118,9 @@ def test_equal_attacks_share_a_checkpoint(finished):
     same = RANDOM | {"norm": 2.0, "bounds": (np.full(3, -9.0), [9] * 3), "steps": 5.0}
     again = fg.train(X, Y, **OPTIONS, **attacked(same), checkpoint=file)
     np.testing.assert_array_equal(again.losses["a"], run.losses["a"])
+
+
+def test_without_a_random_start_no_random_state_is_needed_to_resume(tmp_path):
+    file = tmp_path / "run"
+    runs = [fg.train(X, Y, **OPTIONS, **attacked({}), checkpoint=file) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].losses["a"], runs[1].losses["a"])

@@ -148,8 +148,9 @@ def test_a_flip_in_every_byte(stopped):
 
 
 def test_a_later_version(stopped):
-    stopped.write_bytes(stopped.read_bytes().replace(b"checkpoint 1\n", b"checkpoint 22\n", 1))
-    assert_refused(stopped, "has format version '22'; this fastgrok reads version '1'")
+    content = stopped.read_bytes()
+    stopped.write_bytes(content.replace(b"checkpoint 2\n", b"checkpoint 33\n", 1))
+    assert_refused(stopped, "has format version '33'; this fastgrok reads version '2'")
 
 
 def npz():
@@ -205,7 +206,7 @@ def test_places_where_nothing_can_be_written(tmp_path):
         (tmp_path / "file" / "run", "Not a directory"),
         (tmp_path / ("x" * 300), "File name too long"),
     ):
-        error = assert_unwritable(file, f"cannot be written: {why} after 0 of 100 steps")
+        error = assert_unwritable(file, f"cannot be written: {why}; stopped after 0 of 100 steps")
         assert error.step == 0
         assert error.trajectory.steps.size == 0
     assert sorted(os.listdir(tmp_path)) == ["file", "link"]
@@ -216,7 +217,7 @@ def test_a_folder_that_may_not_be_written(stopped):
     try:
         if os.access(stopped.parent, os.W_OK):
             pytest.skip("this user may write everywhere")
-        error = assert_unwritable(stopped, "cannot be written: Permission denied after")
+        error = assert_unwritable(stopped, "cannot be written: Permission denied; stopped after")
         assert error.trajectory.steps[-1] <= error.step
     finally:
         stopped.parent.chmod(0o700)

@@ -174,6 +174,7 @@ def test_help_lists_what_is_offered(capsys):
             assert f"{item.name}: {item.title}" in shown
 
 
+@pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")  # the README speaks of it
 def test_the_readme_runs(tmp_path, monkeypatch, capsys):
     """Its Python, in order; its two commands are there word for word."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -185,3 +186,4 @@ def test_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert len(blocks) > 2
     for block in blocks:
         exec(block, names)
+    assert "316 944061 2987.5" in capsys.readouterr().out

@@ -34,7 +34,7 @@ def test_coordinates_are_a_rotation(small):
 
 def test_verdicts_on_the_laws_of_the_paper(small):
     verdicts = das2026.judge_figure3(small)
-    assert find(verdicts, "The training data have margin").outcome is Outcome.AGREES
+    assert find(verdicts, "The training data keep a distance").outcome is Outcome.AGREES
     assert find(verdicts, "The concentrated set lies within").outcome is Outcome.AGREES
     # Without planting no point lies on the margin.
     assert find(verdicts, ASSUMPTION).outcome is Outcome.OPEN
@@ -63,7 +63,7 @@ def test_a_point_inside_the_margin_is_seen():
             X[0] = 1e-4 * data.y[0]
 
     found = changed(change)
-    assert find(found, "The training data have margin").outcome is Outcome.DIFFERS
+    assert find(found, "The training data keep a distance").outcome is Outcome.DIFFERS
 
 
 def test_a_point_beyond_the_slab_is_seen():

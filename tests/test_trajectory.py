@@ -385,5 +385,5 @@ def test_engine_report_in_a_line():
         "exact, 1,000 steps one by one, v4, 2 threads, 1.5 s"
     )
     assert str(EngineReport("exact", 1000, "v4", 1, 1.5, row_share=0.123)) == (
-        "exact, 1,000 steps one by one over 0.12 of the rows, v4, 1 thread, 1.5 s"
+        "exact, 1,000 steps one by one over 12 % of the rows, v4, 1 thread, 1.5 s"
     )

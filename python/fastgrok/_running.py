@@ -58,7 +58,7 @@ def run(
         simd=_core.simd(),
         threads=descent.threads,
         seconds=seconds,
-        row_share=min(1.0, descent.row_visits / max(1, (step - first) * params["rows"])),
+        row_share=_row_share(descent, step - first, params["rows"]),
     )
     try:
         trajectory = _trajectory(descent.recorded(), data, params, used)
@@ -75,6 +75,11 @@ def run(
         raise _error(status, trajectory, step, keeper)
     _warn_if_unstable(trajectory, params["lr"])
     return trajectory
+
+
+def _row_share(descent: _core.Descent, steps: int, rows: int) -> float:
+    # A step that had to be taken twice counts twice.
+    return min(1.0, descent.row_visits / (steps * rows)) if steps else 1.0
 
 
 def _descend(
@@ -168,7 +173,7 @@ def _error(
     after = f"after {step} of {params['steps']} steps"
     kept = _kept(trajectory)
     if status == "unsaved" and keeper is not None:
-        return CheckpointError(f"{keeper.state()} {after}; {kept}", trajectory, step)
+        return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)
     if keeper is not None:
         kept += f"; {keeper.state()}"
     if status == "interrupted":

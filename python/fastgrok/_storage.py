@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import glob
 import hashlib
 import json
@@ -41,6 +42,10 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
     """Let `write` fill a new file that takes the place of `path` only when it is on the disk."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f"{_temporary_stem(target)}{secrets.token_hex(8)}.tmp")
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not target.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", os.fspath(path))
     try:
         with open(temporary, "xb") as file:
             write(file)

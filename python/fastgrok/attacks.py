@@ -316,6 +316,8 @@ class Pgd:
         for name, value in self._settings._asdict().items():
             if name == "radii":
                 arrays[prefix + name] = value
+            elif name == "seed":  # drawn afresh if it was not given, and only random starts ask
+                settings[prefix + "random_state"] = value if self._settings.random_start else None
             elif name == "box":
                 settings[prefix + "bounds"] = value is not None
                 for side, ends in zip(("lowest", "highest"), value or (), strict=False):

@@ -57,7 +57,8 @@ class EngineReport:
     def __str__(self) -> str:
         """Say it in a line."""
         plural = "" if self.threads == 1 else "s"
-        share = "" if self.row_share >= 1.0 else f" over {self.row_share:.2g} of the rows"
+        percent = 100.0 * self.row_share
+        share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
         return (
             f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
             f"{self.threads} thread{plural}, {self.seconds:.3g} s"

@@ -36,8 +36,8 @@ def judge_figure3(data: DataDraws) -> list[Verdict]:
     return [
         _over_draws(
             data,
-            f"The training data have margin gamma / 2 = {number(half)} to the hyperplane that "
-            "labels them",
+            f"The training data keep a distance of at least gamma / 2 = {number(half)} from the "
+            "hyperplane that labels them",
             lambda draw: _smallest(draw) >= 1.0 - _ROUNDING,
             lambda draws: f"smallest y u / (gamma / 2): {spread([_smallest(d) for d in draws])}",
         ),
