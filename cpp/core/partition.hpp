@@ -25,7 +25,7 @@ public:
 private:
     // Each chunk ends with a sum, as long as a row, that one thread alone adds to the others. Few
     // chunks may have few rows, which had better be long then.
-    std::size_t fewest_rows() const { return count_ < 8 ? 4 : 64; }
+    std::size_t fewest_rows() const { return count_ < 8 ? 4 : 128; }
 
     // A chunk of 2^15 doubles takes about 10 us, many times the cost of handing a step to a thread;
     // a problem of less than four such chunks is not worth a second thread.
