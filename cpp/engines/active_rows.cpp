@@ -82,8 +82,8 @@ void ActiveRows::reset() {
     std::fill(patience_.begin(), patience_.end(), Patience{});
 }
 
-std::size_t ActiveRows::places(std::size_t chunk) const {
-    if (depth_ > 0) return levels_[depth_ - 1].chunks[chunk].rows.size();
+std::size_t ActiveRows::places(std::size_t depth, std::size_t chunk) const {
+    if (depth > 0) return levels_[depth - 1].chunks[chunk].rows.size();
     return std::min(problem_.first_row(chunk + 1), problem_.rows()) - problem_.first_row(chunk);
 }
 
@@ -93,7 +93,7 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
     double* bits = nullptr;
     if (look_) {
         Vector& seen = seen_[chunk];
-        seen.resize(whole_lanes(places(chunk)));
+        seen.resize(whole_lanes(places(depth_, chunk)));
         bits = seen.data();
     }
     const auto first = [&](auto rows) {
@@ -203,9 +203,9 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
     Vector sample;
     std::size_t next = 0, before = 0;
     for (std::size_t c = 0; c < seen_.size(); ++c) {
-        const std::size_t count = places(c);
+        const std::size_t count = places(depth_, c);
         for (; next < before + count; next += stride) {
-            const std::size_t row = row_at(c, next - before);
+            const std::size_t row = row_at(depth_, c, next - before);
             if (row != kNoRow) sample.push_back(reach(seen_[c][next - before], row, level.most));
         }
         before += count;
@@ -219,6 +219,7 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
         const double radius = (*at - blur) / (1.0 + 2.0 * error_);
         if (radius >= kFewestSteps * distance && radius > 0.0 && std::isfinite(radius)) {
             level.radius = level.left = radius;
+            level.reach = radius * (1.0 + 2.0 * error_) + blur;
             level.size = parent_size * quarters / 4;
             return true;
         }
@@ -226,41 +227,33 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
     return false;
 }
 
-// The row at a place of the pass that filled seen_.
-std::size_t ActiveRows::row_at(std::size_t chunk, std::size_t place) const {
-    const std::size_t parent = make_ ? depth_ - 1 : depth_;
-    if (parent == 0) return problem_.first_row(chunk) + place;
-    return levels_[parent - 1].chunks[chunk].rows[place];
+std::size_t ActiveRows::row_at(std::size_t depth, std::size_t chunk, std::size_t place) const {
+    if (depth == 0) return problem_.first_row(chunk) + place;
+    return levels_[depth - 1].chunks[chunk].rows[place];
 }
 
 void ActiveRows::fill(List& list, std::size_t chunk) {
     const Level& level = levels_[depth_ - 1];
-    const double most = level.radius * (1.0 + 2.0 * error_) + 2.0 * error_ * norm_of(level.u);
     const Vector& seen = seen_[chunk];
-    const std::size_t count =
-        depth_ > 1
-            ? levels_[depth_ - 2].chunks[chunk].rows.size()
-            : std::min(problem_.first_row(chunk + 1), problem_.rows()) - problem_.first_row(chunk);
+    const std::size_t count = places(depth_ - 1, chunk);
     list.rows.clear();
     if (!problem_.packed()) {
         for (std::size_t k = 0; k < count; ++k) {
-            const std::size_t row = row_at(chunk, k);
-            if (!(reach(seen[k], row, level.most) > most))
+            const std::size_t row = row_at(depth_ - 1, chunk, k);
+            if (!(reach(seen[k], row, level.most) > level.reach))
                 list.rows.push_back(static_cast<std::uint32_t>(row));
         }
         return;
     }
-    std::size_t blocks = 0;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
         std::size_t place = lane;
         for (std::size_t k = lane; k < count; k += kLanes) {
-            const std::size_t row = row_at(chunk, k);
-            if (row == kNoRow || reach(seen[k], row, level.most) > most) continue;
+            const std::size_t row = row_at(depth_ - 1, chunk, k);
+            if (row == kNoRow || reach(seen[k], row, level.most) > level.reach) continue;
             if (place >= list.rows.size()) list.rows.resize(list.rows.size() + kLanes, kNoRow);
             list.rows[place] = static_cast<std::uint32_t>(row);
             place += kLanes;
         }
-        blocks = std::max(blocks, place / kLanes);
     }
     const std::size_t size = kLanes * (problem_.layout().cols + 1);
     list.blocks.assign(list.rows.size() / kLanes * size, 0.0);

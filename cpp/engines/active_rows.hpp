@@ -67,7 +67,8 @@ private:
     struct Level {
         Vector u;
         double radius = 0.0, most = 0.0;
-        double left = 0.0;  // of the radius, at least
+        double reach = 0.0;  // of the rows that it holds: the radius, and what rounding may take
+        double left = 0.0;   // of the radius, at least
         std::uint64_t made_at = 0;
         std::size_t size = 0;
         std::vector<List> chunks;
@@ -79,8 +80,9 @@ private:
 
     std::size_t size(std::size_t depth) const;
     void count_rows(Level& level) const;
-    std::size_t row_at(std::size_t chunk, std::size_t place) const;
-    std::size_t places(std::size_t chunk) const;
+    // The places of a chunk in the list at a depth (0: all rows), and the row at one of them.
+    std::size_t places(std::size_t depth, std::size_t chunk) const;
+    std::size_t row_at(std::size_t depth, std::size_t chunk, std::size_t place) const;
     double reach(double bits, std::size_t row, double most) const;
     bool holds(Level& level, const Vector& next, double distance, double most) const;
     bool choose_radius(Level& level, std::size_t parent_size, double distance);

@@ -17,7 +17,7 @@ inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
 
 // `count` rows from `first` on, a multiple of kLanes.
 inline PackedRows slice(PackedRows rows, std::size_t first, std::size_t count) {
-    return {rows.blocks + first * (rows.cols + 1), (count + kLanes - 1) / kLanes, rows.cols};
+    return {rows.blocks + first * (rows.cols + 1), whole_lanes(count) / kLanes, rows.cols};
 }
 template <class Real>
 PlainRows<Real> slice(PlainRows<Real> rows, std::size_t first, std::size_t count) {
