@@ -15,7 +15,6 @@ public:
         while (count_ < kMostChunks && rows >= 2 * count_ * fewest_rows() &&
                rows * entries >= 2 * count_ * kLeastWork)
             count_ *= 2;
-        if (count_ < kFewestChunks) count_ = 1;
     }
 
     std::size_t count() const { return count_; }
@@ -27,9 +26,8 @@ private:
     // chunks may have few rows, which had better be long then.
     std::size_t fewest_rows() const { return count_ < 8 ? 4 : 128; }
 
-    // A chunk of 2^15 doubles takes about 10 us, many times the cost of handing a step to a thread;
-    // a problem of less than four such chunks is not worth a second thread.
-    static constexpr std::size_t kFewestChunks = 4, kLeastWork = 1u << 15;
+    // A chunk of 2^14 doubles takes some 5 us, many times the cost of handing a step to a thread.
+    static constexpr std::size_t kLeastWork = 1u << 14;
 
     std::size_t units_;
     std::size_t count_ = 1;

@@ -60,9 +60,7 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
                                       : load(x + j) - load(side + j));
                 sum[g] = fma(load(magnitude + j), min_keep_nan(reach, room), sum[g]);
             }
-            double lanes[kLanes];
-            for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[g]);
-            out[e * stride + i] = add_lanes(lanes);
+            out[e * stride + i] = add_lanes(sum);
         }
     }
 }

@@ -35,9 +35,7 @@ inline double sum_lanes(std::size_t n, Term term) {
         const std::size_t left = n - i;
         sum[g] = sum[g] + term(i, left < kWidth ? static_cast<int>(left) : kWidth);
     }
-    double lanes[kLanes];
-    for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[g]);
-    return add_lanes(lanes);
+    return add_lanes(sum);
 }
 
 inline Vec load_some(const double* p, int n) {

@@ -18,45 +18,64 @@ namespace {
 constexpr std::size_t kNarrowStrip = 8, kWideStrip = kRowsAtOnce, kWideRow = 512;
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
+constexpr std::size_t kCacheLine = 64;
 
-// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Meanwhile, unless `last` is null,
-// out += sum over R earlier rows of c[r] * last_r, as add_rows does it: the memory goes on
-// delivering x while the rows before it, which lie in a cache, are added.
-template <std::size_t R, class Real>
+// The last, incomplete 16 columns from j on, by groups: sweep(group, first column, columns left).
+template <int G = 0, class Sweep>
+inline void sweep_rest(std::size_t j, std::size_t cols, Sweep sweep) {
+    if constexpr (G < kGroups) {
+        if (j >= cols) return;
+        sweep(G, j, cols - j);
+        sweep_rest<G + 1>(j + kWidth, cols, sweep);
+    }
+}
+
+// What dot_rows does on the way besides its products.
+enum class Beside { nothing, add, add_and_fetch };
+
+// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Beside that, out += sum over R
+// earlier rows of c[r] * last_r, as add_rows does it: the memory goes on delivering x while the
+// rows before it, which lie in a cache, are added. And the R rows of `next` are asked for in
+// advance.
+template <std::size_t R, Beside kBeside, class Real>
 inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, double* t,
-                     const Real* const* last, const double* c, double* out) {
+                     const Real* const* last = nullptr, const double* c = nullptr,
+                     double* out = nullptr, const Real* const* next = nullptr) {
+    // Copies, because `out` might be taken for the place where the pointers lie.
+    const Real *row[R], *earlier[R], *later[R];
     Vec sum[R][kGroups], cc[R];
     for (std::size_t r = 0; r < R; ++r) {
-        cc[r] = set1(last != nullptr ? c[r] : 0.0);
+        row[r] = x[r];
+        if constexpr (kBeside != Beside::nothing) earlier[r] = last[r], cc[r] = set1(c[r]);
+        if constexpr (kBeside == Beside::add_and_fetch) later[r] = next[r];
         for (int g = 0; g < kGroups; ++g) sum[r][g] = set1(0.0);
     }
-    std::size_t j = 0;
     const auto sweep = [&](int g, std::size_t at, auto load_row) {
         const Vec wg = load(w + at);
-        for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load_row(x[r] + at), wg, sum[r][g]);
-        if (last == nullptr) return;
-        Vec o = load(out + at);
-        for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_row(last[r] + at), o);
-        store(out + at, o);
+        for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load_row(row[r] + at), wg, sum[r][g]);
+        if constexpr (kBeside != Beside::nothing) {
+            Vec o = load(out + at);
+            for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_row(earlier[r] + at), o);
+            store(out + at, o);
+        }
     };
     const auto whole = [](const Real* p) { return load(p); };
-    for (; j + kLanes <= cols; j += kLanes)
+    std::size_t j = 0;
+    for (; j + kLanes <= cols; j += kLanes) {
+        if constexpr (kBeside == Beside::add_and_fetch)
+            for (std::size_t r = 0; r < R; ++r)
+                for (std::size_t k = 0; k < kLanes; k += kCacheLine / sizeof(Real))
+                    __builtin_prefetch(later[r] + j + k);
         for (int g = 0; g < kGroups; ++g) sweep(g, j + g * kWidth, whole);
-    for (int g = 0; j < cols; ++g, j += kWidth) {
-        const int left = static_cast<int>(cols - j);
-        if (left < kWidth) {
-            sweep(g, j, [left](const Real* p) { return load_tail(p, left); });
-        } else {
-            sweep(g, j, whole);
-        }
     }
-    for (std::size_t r = 0; r < R; ++r) {
-        double lanes[kLanes];
-        for (int g = 0; g < kGroups; ++g) store(lanes + g * kWidth, sum[r][g]);
-        // Where every product underflows the lanes hold -0, but those that a register fills up hold
-        // +0, and how many these are depends on its width. 0.0 + makes +0 of both.
-        t[r] = 0.0 + add_lanes(lanes);
-    }
+    sweep_rest(j, cols, [&](int g, std::size_t at, std::size_t left) {
+        if (left >= kWidth) return sweep(g, at, whole);
+        const int n = static_cast<int>(left);
+        sweep(g, at, [n](const Real* p) { return load_tail(p, n); });
+    });
+    // Where every product underflows the lanes hold -0, but those that a register fills up hold +0,
+    // and how many these are depends on its width. 0.0 + makes +0 of both.
+    for (std::size_t r = 0; r < R; ++r) t[r] = 0.0 + add_lanes(sum[r]);
 }
 
 // out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
@@ -82,37 +101,42 @@ inline void add_rows(const Real* const* x, std::size_t cols, const double* c, do
 template <class Real>
 inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, double b,
                       std::size_t n, double* t) {
-    const Real* const* none = nullptr;
     std::size_t r = 0;
     for (; r + kRowsAtOnce <= n; r += kRowsAtOnce)
-        dot_rows<kRowsAtOnce>(x + r, cols, u, t + r, none, nullptr, nullptr);
-    for (; r < n; ++r) dot_rows<1>(x + r, cols, u, t + r, none, nullptr, nullptr);
+        dot_rows<kRowsAtOnce, Beside::nothing>(x + r, cols, u, t + r);
+    for (; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, u, t + r);
     for (r = 0; r < n; ++r) t[r] += b;
 }
 
 // The same for a whole strip, while another whole strip is added to out.
 template <std::size_t K, class Real>
 inline void dot_and_add_strip(const Real* const* x, std::size_t cols, const double* u, double b,
-                              double* t, const Real* const* last, const double* c, double* out) {
+                              double* t, const Real* const* last, const double* c, double* out,
+                              const Real* const* next) {
     static_assert(K % kRowsAtOnce == 0);
+    // Wide rows are asked for early; the next narrow ones the processor fetches by itself.
+    constexpr Beside kBeside = K == kNarrowStrip ? Beside::add : Beside::add_and_fetch;
     for (std::size_t r = 0; r < K; r += kRowsAtOnce)
-        dot_rows<kRowsAtOnce>(x + r, cols, u, t + r, last + r, c + r, out);
+        dot_rows<kRowsAtOnce, kBeside>(x + r, cols, u, t + r, last + r, c + r, out, next + r);
     for (std::size_t r = 0; r < K; ++r) t[r] += b;
 }
 
-// Where n <= K rows from the i-th on lie; what lies behind the last of all is its repetition.
+// Where the n <= K rows from the i-th on lie; what lies behind the last of all is its repetition.
 template <std::size_t K, class Real>
 struct Strip {
     const Real* x[K];
     double y[kStripRoom] = {};
-    std::size_t n;
+    double c[kStripRoom] = {};  // products, then coefficients
+    std::size_t n = 0;
 
-    Strip(PlainRows<Real> rows, std::size_t i) : n(rows.count - i < K ? rows.count - i : K) {
+    void find(PlainRows<Real> rows, std::size_t i) {
+        n = rows.count - i < K ? rows.count - i : K;
         for (std::size_t r = 0; r < K; ++r) {
             const std::size_t k = r < n ? i + r : rows.count - 1;
             const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
             x[r] = rows.x + row * rows.cols;
-            if (r < n) y[r] = rows.y[row];
+            y[r] = r < n ? rows.y[row] : 0.0;
+            c[r] = 0.0;
         }
     }
 };
@@ -126,30 +150,33 @@ inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh
     if (rows.count == 0) return;
     // The coefficients of a strip come after all its products, so it is added one strip later.
     const double b = u[intercept];
-    double sum_c = 0.0, c[kStripRoom] = {};
-    Strip<K, Real> last(rows, 0);
-    dot_strip(last.x, cols, u, b, last.n, c);
-    weigh(std::size_t{0}, last.y, last.n, c);
-    for (std::size_t i = last.n; i < rows.count;) {
-        for (std::size_t r = 0; r < K; ++r) sum_c += c[r];
-        const Strip<K, Real> strip(rows, i);
-        double t[kStripRoom] = {};
-        if (strip.n == K) {
-            dot_and_add_strip<K>(strip.x, cols, u, b, t, last.x, c, out);
+    double sum_c = 0.0;
+    Strip<K, Real> strips[3];
+    Strip<K, Real>*last = strips, *strip = strips + 1, *next = strips + 2;
+    last->find(rows, 0);
+    dot_strip(last->x, cols, u, b, last->n, last->c);
+    weigh(std::size_t{0}, last->y, last->n, last->c);
+    if (last->n < rows.count) strip->find(rows, last->n);
+    for (std::size_t i = last->n; i < rows.count; i += K) {
+        for (std::size_t r = 0; r < K; ++r) sum_c += last->c[r];
+        next->find(rows, i + K < rows.count ? i + K : i);
+        if (strip->n == K) {
+            dot_and_add_strip<K>(strip->x, cols, u, b, strip->c, last->x, last->c, out, next->x);
         } else {
-            add_rows<K>(last.x, cols, c, out);
-            dot_strip(strip.x, cols, u, b, strip.n, t);
+            add_rows<K>(last->x, cols, last->c, out);
+            dot_strip(strip->x, cols, u, b, strip->n, strip->c);
         }
-        weigh(i, strip.y, strip.n, t);
-        for (std::size_t r = 0; r < kStripRoom; ++r) c[r] = t[r];
+        weigh(i, strip->y, strip->n, strip->c);
+        Strip<K, Real>* const done = last;
         last = strip;
-        i += strip.n;
+        strip = next;
+        next = done;
     }
     std::size_t r = 0;
-    for (; r + kRowsAtOnce <= last.n; r += kRowsAtOnce)
-        add_rows<kRowsAtOnce>(last.x + r, cols, c + r, out);
-    for (; r < last.n; ++r) add_rows<1>(last.x + r, cols, c + r, out);
-    for (r = 0; r < last.n; ++r) sum_c += c[r];
+    for (; r + kRowsAtOnce <= last->n; r += kRowsAtOnce)
+        add_rows<kRowsAtOnce>(last->x + r, cols, last->c + r, out);
+    for (; r < last->n; ++r) add_rows<1>(last->x + r, cols, last->c + r, out);
+    for (r = 0; r < last->n; ++r) sum_c += last->c[r];
     out[intercept] = sum_c;
 }
 
@@ -164,7 +191,8 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     const std::size_t cols = rows.cols;
     const double b = u[plain_layout(cols).intercept];
     for (std::size_t i = 0; i < rows.count; i += kNarrowStrip) {
-        const Strip<kNarrowStrip, Real> strip(rows, i);
+        Strip<kNarrowStrip, Real> strip;
+        strip.find(rows, i);
         dot_strip(strip.x, cols, u, b, strip.n, out + i);
         for (std::size_t r = 0; r < strip.n; ++r) out[i + r] *= strip.y[r];
     }

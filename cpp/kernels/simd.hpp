@@ -11,6 +11,7 @@
 //   abs, negate_abs                 |x|, -|x|
 //   select_negative(m, a, b)        a where the sign bit of m is set, else b
 //   select_greater(x, y, a, b)      a where x > y, else b (also for NaN)
+//   add_across(a)                   the sum of a register, lane i to lane i + 4, then i + 2 and i + 1
 //   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then infinity
 //   split_power(t, s, r)            t = 1.5 * 2^52 + 2046 + k: s * r = 2^k with both factors normal
 // clang-format on
@@ -39,12 +40,18 @@ namespace {
 // Registers that hold the 16 lanes.
 constexpr int kGroups = static_cast<int>(kLanes) / kWidth;
 
-// Adds 16 lanes in one fixed order: 16 -> 8 -> 4 -> 2 -> 1.
-inline double add_lanes(const double* lane) {
-    double eight[8], four[4];
-    for (int i = 0; i < 8; ++i) eight[i] = lane[i] + lane[i + 8];
-    for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
-    return (four[0] + four[2]) + (four[1] + four[3]);
+// Adds 16 lanes in one fixed order, lane i to lane i + 8, then i + 4, i + 2 and i + 1.
+inline double add_lanes(const Vec (&lanes)[kGroups]) {
+    Vec sum[kGroups];
+    for (int g = 0; g < kGroups; ++g) sum[g] = lanes[g];
+    for (int half = kGroups / 2; half > 0; half /= 2)
+        for (int g = 0; g < half; ++g) sum[g] = sum[g] + sum[g + half];
+    return add_across(sum[0]);
+}
+inline double add_lanes(const double* lanes) {
+    Vec groups[kGroups];
+    for (int g = 0; g < kGroups; ++g) groups[g] = load(lanes + g * kWidth);
+    return add_lanes(groups);
 }
 
 }  // namespace

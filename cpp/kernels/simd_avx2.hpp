@@ -73,6 +73,11 @@ inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm256_blendv_pd(b.r, a.r, _mm256_cmp_pd(x.r, y.r, _CMP_GT_OQ))};
 }
 
+inline double add_across(Vec a) {
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(a.r), _mm256_extractf128_pd(a.r, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
 inline Vec power(Vec t) {
     return {_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t.r), 52))};
 }

@@ -72,6 +72,12 @@ inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(x.r, y.r, _CMP_GT_OQ), b.r, a.r)};
 }
 
+inline double add_across(Vec a) {
+    const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(a.r), _mm512_extractf64x4_pd(a.r, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
 inline Vec power(Vec t) {
     return {_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t.r), 52))};
 }

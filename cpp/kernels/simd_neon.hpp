@@ -67,6 +67,10 @@ inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {vbslq_f64(vcgtq_f64(x.r, y.r), a.r, b.r)};
 }
 
+inline double add_across(Vec a) {
+    return vgetq_lane_f64(a.r, 0) + vgetq_lane_f64(a.r, 1);
+}
+
 inline Vec power(Vec t) {
     return {vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(t.r), 52))};
 }

@@ -66,6 +66,10 @@ inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm_blendv_pd(b.r, a.r, _mm_cmpgt_pd(x.r, y.r))};
 }
 
+inline double add_across(Vec a) {
+    return _mm_cvtsd_f64(_mm_add_sd(a.r, _mm_unpackhi_pd(a.r, a.r)));
+}
+
 inline Vec power(Vec t) {
     return {_mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(t.r), 52))};
 }
