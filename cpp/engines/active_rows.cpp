@@ -97,7 +97,7 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
         bits = seen.data();
     }
     const auto first = [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss, most, bits, out);
+        kernels_for(rows).first(rows, u.data(), loss, most, 0.0, bits, out);
     };
     if (depth_ == 0) {
         problem_.visit_chunk(chunk, first);

@@ -6,6 +6,7 @@
 namespace fastgrok {
 
 struct LeapScale {
+    // Where w is 0 its errors are measured against 1.
     LeapScale(const Vector& u, const Layout& layout);
 
     // max(||e_w|| / ||w||, |e_b| / max(|b|, 1)).
