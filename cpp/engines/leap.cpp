@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kSafety = 0.8;         // of the step size that the estimated error allows
 constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
+constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
 constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
 
 void add_multiple(Vector& a, double factor, const Vector& b) {
@@ -75,8 +76,9 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
         past_.push_back(std::move(point));
     }
     next_ = past_.front();
-    order_ = last_order_ = static_cast<std::size_t>(std::min(options.most_order, 5));
-    h_ = first_step_size();
+    h_ = 0.5 * kFewestIterations / past_[0].k;  // too short for a step
+    order_ = last_order_ = 1;
+    choose_start();
 }
 
 // The error that a step of this order to s would make, from divided differences of the newest y and
@@ -106,13 +108,21 @@ double Leap::error_of_order(std::size_t order, double s, const Vector* newest,
     return scale.norm(sum_);
 }
 
-double Leap::first_step_size() {
+// The order that allows the longest first step, and how long.
+void Leap::choose_start() {
     const LeapScale scale(past_[0].u, field_->layout());
-    double h = past_[0].s - past_[1].s;
-    while (h * past_[0].k >= kFewestIterations &&
-           !(error_of_order(order_, past_[0].s + h, nullptr, scale) <= 0.3 * options_.tolerance))
-        h *= 0.8;
-    return h;
+    const double longest = past_[0].s - past_[1].s;
+    for (int p = options_.most_order; p >= 1; --p) {
+        const auto order = static_cast<std::size_t>(p);
+        double h = longest;
+        while (h > h_ && !(error_of_order(order, past_[0].s + h, nullptr, scale) <=
+                           kFirstShare * options_.tolerance))
+            h *= 0.8;
+        if (h > h_) {
+            h_ = h;
+            order_ = order;
+        }
+    }
 }
 
 Leap::Status Leap::step(double horizon) {

@@ -85,7 +85,7 @@ private:
     bool is_over(double horizon);
     double error_of_order(std::size_t order, double s, const Vector* newest,
                           const LeapScale& scale);
-    double first_step_size();
+    void choose_start();
     void choose_order(double s, const LeapScale& scale);
     void accept();
 

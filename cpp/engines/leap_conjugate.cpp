@@ -18,7 +18,8 @@ public:
                    std::function<void()> between_passes)
         : LeapField(problem, loss, rate, threads, std::move(between_passes)),
           squares_(problem.rows()),
-          direction_(layout().length) {
+          direction_(layout().length),
+          product_(layout().length) {
         for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
     }
 
