@@ -111,7 +111,8 @@ double Leap::error_of_order(std::size_t order, double s, const Vector* newest,
 // The order that allows the longest first step, and how long.
 void Leap::choose_start() {
     const LeapScale scale(past_[0].u, field_->layout());
-    const double longest = past_[0].s - past_[1].s;
+    const double longest =
+        std::max(1.5 * (past_[0].s - past_[1].s), 2.0 * kFewestIterations / past_[0].k);
     for (int p = options_.most_order; p >= 1; --p) {
         const auto order = static_cast<std::size_t>(p);
         double h = longest;
