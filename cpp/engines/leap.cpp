@@ -196,7 +196,7 @@ bool Leap::try_step(double k, double s) {
 // Newton's iteration from the prediction in next_.y.
 bool Leap::correct(const Formula& formula, const LeapScale& scale) {
     constexpr int kMostCorrections = 6;
-    constexpr double kNewtonShare = 0.01, kSolveShare = 0.05;  // of the tolerance
+    constexpr double kNewtonShare = 0.01, kSolveShare = 0.1;  // of the tolerance
     const std::size_t length = next_.y.size();
     residual_.resize(length);
     const auto set_point = [&] {
@@ -260,8 +260,8 @@ bool Leap::is_over(double horizon) {
     constexpr double kShare = 0.01, kFarthest = 1e6;
     const Point& point = past_[0];
     const LeapScale scale(point.u, field_->layout());
-    // Not worth solving for where a thousandth of the way already is too long.
-    if (scale.norm(point.g) > 10.0 * options_.tolerance) return false;
+    // Not worth solving for before the next e-fold of steps would change as little as an error may.
+    if (scale.norm(point.g) > options_.tolerance) return false;
     const double c = std::min(horizon / point.k - 1.0, kFarthest);
     residual_ = point.g;
     for (double& x : residual_) x *= c;

@@ -55,7 +55,7 @@ public:
                 residual_[j] -= length * product_[j];
             }
             precondition(residual_, z_);
-            if (scale.norm(z_) <= accuracy) return true;
+            if (scale.norm(residual_) <= accuracy) return true;
             const double next = dot(residual_, z_), turn = next / rz;
             rz = next;
             for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];

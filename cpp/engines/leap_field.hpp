@@ -26,8 +26,8 @@ public:
     virtual void evaluate(const Vector& u, double s, Vector& g) = 0;
 
     // Solves (I - c J) x = r for x, J the derivative of e^s F by u where it was last evaluated,
-    // c >= 0. The error of x is about `accuracy` in the norm of `scale`. False where that cannot be
-    // done.
+    // c >= 0. What is left of r is at most `accuracy` in the norm of `scale`; where -J has no
+    // negative eigenvalues the error of x is not larger. False where that cannot be done.
     virtual bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
                        Vector& x) = 0;
 
