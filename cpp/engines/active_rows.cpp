@@ -62,7 +62,7 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
     if (make_) fill(levels_[depth_ - 1].chunks[chunk], chunk);
     double* const bits = bits_of_chunk(chunk);
     const auto first = [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss, most, bits, out);
+        kernels_for(rows).first(rows, u.data(), loss, most, 0.0, bits, out);
     };
     if (depth_ == 0) {
         problem_.visit_chunk(chunk, first);
@@ -81,8 +81,8 @@ void ActiveRows::first_of_block(std::size_t chunk, std::size_t first, std::size_
                                 const Vector& u, Loss loss, double most, double* out) {
     double* const bits = bits_of_chunk(chunk);
     problem_.visit_rows(problem_.first_row(chunk) + first, count, [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss, most, bits == nullptr ? bits : bits + first,
-                                out);
+        kernels_for(rows).first(rows, u.data(), loss, most, 0.0,
+                                bits == nullptr ? bits : bits + first, out);
     });
 }
 

@@ -1,6 +1,7 @@
 #include "engines/passes.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engines/storage.hpp"
 
@@ -72,13 +73,41 @@ Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     return total;
 }
 
-void Passes::first(const Vector& u, Loss loss, Vector& out) {
+void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
+    if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
     for_chunks([&](std::size_t c) {
+        double* to = bits == nullptr ? nullptr : bits->data() + problem_.first_row(c);
         problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, kMostBits, nullptr, zero_partial(c));
+            kernels_for(rows).first(rows, u.data(), loss, kMostBits, shift, to, zero_partial(c));
         });
     });
     add_chunks(out);
+}
+
+void Passes::newton(const Vector& u, Loss loss, double shift, Vector& bits, Vector& out,
+                    Vector& hessian) {
+    const std::size_t length = problem_.layout().length;
+    const std::size_t sums = length + length * (length + 1) / 2, stride = (sums + 7) / 8 * 8;
+    newton_partials_.resize(stride * chunks());
+    bits.resize(whole_lanes(problem_.rows()));
+    for_chunks([&](std::size_t c) {
+        problem_.visit_chunk(c, [&](auto rows) {
+            if constexpr (std::is_same_v<decltype(rows), PackedRows>)
+                kernels().packed.newton(rows, u.data(), loss, shift,
+                                        bits.data() + problem_.first_row(c),
+                                        newton_partials_.data() + c * stride);
+        });
+    });
+    out.assign(length, 0.0);
+    hessian.assign(sums - length, 0.0);
+    for (std::size_t c = 0; c < chunks(); ++c) {
+        const double* p = newton_partials_.data() + c * stride;
+        for (std::size_t j = 0; j < length; ++j) out[j] += p[j];
+        for (std::size_t j = length; j < sums; ++j) hessian[j - length] += p[j];
+    }
+    if (problem_.bias()) return;
+    out[length - 1] = 0.0;  // the last row and column
+    for (std::size_t j = 0, at = length - 1; j < length; ++j, at += length - j) hessian[at] = 0.0;
 }
 
 void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {

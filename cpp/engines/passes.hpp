@@ -33,7 +33,13 @@ public:
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
     // 0.
-    void first(const Vector& u, Loss loss, Vector& out);
+    // `bits`, if given, gets the margins times log2(e), padded like those above. Of the exponential
+    // loss 2^shift times the sum.
+    void first(const Vector& u, Loss loss, Vector& out, double shift = 0.0, Vector* bits = nullptr);
+
+    // The same, and the upper triangle, row by row, of the Hessian of the summed loss. Packed rows.
+    void newton(const Vector& u, Loss loss, double shift, Vector& bits, Vector& out,
+                Vector& hessian);
 
     // weights <- l''(m_i) at u;  out <- sum of weight_i (z_i . v) z_i.
     void curvature_weights(const Vector& u, Loss loss, Vector& weights);
@@ -52,7 +58,7 @@ private:
     const Problem& problem_;
     int threads_;
     std::size_t stride_;
-    Vector partials_, margins_;
+    Vector partials_, margins_, newton_partials_;
 };
 
 }  // namespace fastgrok

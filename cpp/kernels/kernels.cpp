@@ -4,6 +4,7 @@
 #include "kernels/kernels.hpp"
 
 #include "kernels/attacked_rows.hpp"
+#include "kernels/packed_newton.hpp"
 #include "kernels/packed_rows.hpp"
 #include "kernels/plain_rows.hpp"
 
@@ -114,7 +115,7 @@ const Kernels table = {
     curvature_all,
     loss_sum,
     dot,
-    {packed_margins, packed_first, packed_second, packed_drop},
+    {packed_margins, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),
 };

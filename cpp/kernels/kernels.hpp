@@ -24,7 +24,12 @@ struct Kernels {
     // Passes over rows. `u` holds (w, b) and `out` the result, both in the storage's Layout.
     //   margins  y_i (x_i . w + b)
     //   first    sum of -l'(m_i) y_i (x_i, 1), minus the gradient of the summed loss, over the rows
-    //            with m_i log2(e) <= most <= kMostBits; these values to `bits` unless it is null
+    //            with m_i log2(e) <= most <= kMostBits; these values to `bits` unless it is null.
+    //            Of the exponential loss 2^shift times that, over the rows with m_i log2(e) <=
+    //            most + shift, where without the factor nothing but zeros might be left.
+    //   newton   the same over all rows with m_i log2(e) <= kMostBits (+ shift), followed by the
+    //   upper
+    //            triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted likewise
     //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
     //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
     //            those of one row, and their results, lie `stride` apart, 16 to a block of rows
@@ -32,8 +37,10 @@ struct Kernels {
     // goes on to the same bits as in one call for all of them.
     struct Packed {
         void (*margins)(PackedRows rows, const double* u, double* out);  // 16 * count values
-        void (*first)(PackedRows rows, const double* u, Loss loss, double most, double* bits,
-                      double* out);
+        void (*first)(PackedRows rows, const double* u, Loss loss, double most, double shift,
+                      double* bits, double* out);
+        void (*newton)(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
+                       double* out);
         void (*second)(PackedRows rows, const double* weight, const double* v, double* out);
         void (*drop)(PackedRows rows, const Retreat& retreat, const double* radius,
                      std::size_t count, std::size_t stride, double* out);
@@ -42,8 +49,8 @@ struct Kernels {
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
-        void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double* bits,
-                      double* out);
+        void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
+                      double* bits, double* out);
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
         void (*drop)(PlainRows<Real> rows, const Retreat& retreat, const double* radius,
                      std::size_t count, std::size_t stride, double* out);

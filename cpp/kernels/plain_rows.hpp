@@ -198,8 +198,8 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
 }
 
 template <class Real>
-void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double* bits,
-                 double* out) {
+void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
+                 double* bits, double* out) {
     const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
         for (std::size_t r = 0; r < n; r += kWidth) {
             const Vec label = load(y + r);
@@ -208,7 +208,7 @@ void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, 
             if (bits != nullptr)
                 for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
             const Vec f = loss == Loss::logistic ? end_sigmoid(begin_sigmoid(m, set1(most)))
-                                                 : exp2_of_negative(m, set1(most));
+                                                 : exp2_of_negative(m - set1(shift), set1(most));
             store(t + r, f * label);
         }
     };

@@ -248,6 +248,20 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
         print("evaluate " + suffix + name, evaluation);
         passes.first(u, loss, out);
         print_sum("first " + suffix, out);
+        Vector bits;
+        if (loss == Loss::exponential) {
+            passes.first(u, loss, out, 40.0, &bits);
+            print_sum("shifted first " + suffix, out);
+        }
+        if (problem.packed()) {
+            Vector hessian;
+            passes.newton(u, loss, 0.0, bits, out, hessian);
+            print_sum("newton " + suffix, out);
+            Digest curvatures;
+            curvatures.add_all(hessian);
+            curvatures.add_all(rows_of(bits));
+            print("hessian " + suffix + name, curvatures);
+        }
         Vector weights;
         passes.curvature_weights(u, loss, weights);
         passes.second(weights, direction, out);

@@ -1,0 +1,285 @@
+#include "engines/leap.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "engines/finite_differences.hpp"
+
+namespace fastgrok {
+namespace {
+
+constexpr double kSafety = 0.8;         // of the step size that the estimated error allows
+constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
+constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
+constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
+
+void add_multiple(Vector& a, double factor, const Vector& b) {
+    for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
+}
+
+// What multiplies G_i in y - u at s = log k: k^-1 / 2 - k^-2 (D - 1) / 12
+// + k^-4 (D - 1)(D - 2)(D - 3) / 720.
+using ModelWeights = DifferenceWeights<7, 5>;
+
+double model_weight(const ModelWeights& of, std::size_t i, double s) {
+    const double per_k = std::exp(-s), d0 = of.weight[0][i], d1 = of.weight[1][i];
+    const double third = of.weight[3][i] - 6.0 * of.weight[2][i] + 11.0 * d1 - 6.0 * d0;
+    return per_k * (d0 / 2.0 - per_k * (d1 - d0) / 12.0 + per_k * per_k * per_k * third / 720.0);
+}
+
+// The same for the next term, F^(5) / 30240 with F^(5) = k^-6 (D - 1)(D - 2)(D - 3)(D - 4)(D - 5)
+// G.
+double left_out_weight(const ModelWeights& of, std::size_t i, double s) {
+    const auto& w = of.weight;
+    const double fifth = w[5][i] - 15.0 * w[4][i] + 85.0 * w[3][i] - 225.0 * w[2][i] +
+                         274.0 * w[1][i] - 120.0 * w[0][i];
+    return std::exp(-6.0 * s) * fifth / 30240.0;
+}
+
+}  // namespace
+
+// The coefficients of a step of a given order to s: with the newest y,
+//   G = slope * y + known_slope_,   u = y - shift * G - known_shift_.
+struct Leap::Formula {
+    double s, slope, shift;
+
+    // What Newton's matrix has before -J.
+    double factor() const { return 1.0 / slope - shift; }
+};
+
+Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start,
+           const LeapOptions& options)
+    : field_(std::move(field)), options_(options) {
+    const std::size_t n = start.size();
+    if (n < kFewestStarts) throw std::invalid_argument("a leap starts from at least 8 iterates");
+    if (!(options.tolerance > 0.0) || options.most_order < 1 || options.most_order > 6)
+        throw std::invalid_argument("a leap needs a positive tolerance and orders of 1 to 6");
+    std::vector<double> s;
+    for (const LeapStart& point : start) {
+        if (!(point.k > 0.0) || (!s.empty() && !(std::log(point.k) > s.back())))
+            throw std::invalid_argument(
+                "the iterates that a leap starts from must follow each other");
+        if (point.u.size() != field_->layout().length || point.update.size() != point.u.size())
+            throw std::invalid_argument("iterates need the length of the parameters");
+        s.push_back(std::log(point.k));
+    }
+    for (std::size_t p = n; p-- > n - kMemory;) {
+        // The nodes nearest to p.
+        const std::size_t first = std::min(p < 3 ? 0 : p - 3, n - kModelNodes);
+        const ModelWeights weights(s[p], s.data() + first, kModelNodes, 3);
+        Point point{start[p].k, s[p], start[p].u, start[p].update, start[p].u};
+        for (double& x : point.g) x *= point.k;
+        for (std::size_t i = 0; i < kModelNodes; ++i)
+            add_multiple(point.y, model_weight(weights, i, s[p]) * start[first + i].k,
+                         start[first + i].update);
+        past_.push_back(std::move(point));
+    }
+    next_ = past_.front();
+    h_ = 0.5 * kFewestIterations / past_[0].k;  // too short for a step
+    order_ = last_order_ = 1;
+    choose_start();
+}
+
+// The error that a step of this order to s would make, from divided differences of the newest y and
+// past ones, or of past ones alone.
+double Leap::error_of_order(std::size_t order, double s, const Vector* newest,
+                            const LeapScale& scale) {
+    const std::size_t past = newest != nullptr ? order + 1 : order + 2;
+    std::array<double, kMemory + 1> nodes;
+    std::size_t n = 0;
+    if (newest != nullptr) nodes[n++] = s;
+    for (std::size_t i = 0; i < past; ++i) nodes[n++] = past_[i].s;
+    double product = 1.0, slope = 0.0;  // the rest of the error's formula
+    for (std::size_t i = 0; i < order; ++i) {
+        product *= s - past_[i].s;
+        slope += 1.0 / (s - past_[i].s);
+    }
+    sum_.assign(next_.y.size(), 0.0);
+    for (std::size_t i = 0; i < n; ++i) {
+        double weight = product / slope;
+        for (std::size_t j = 0; j < n; ++j)
+            if (j != i) weight /= nodes[i] - nodes[j];
+        add_multiple(sum_, weight,
+                     newest == nullptr ? past_[i].y
+                     : i == 0          ? *newest
+                                       : past_[i - 1].y);
+    }
+    return scale.norm(sum_);
+}
+
+// The order that allows the longest first step, and how long.
+void Leap::choose_start() {
+    const LeapScale scale(past_[0].u, field_->layout());
+    const double longest =
+        std::max(1.5 * (past_[0].s - past_[1].s), 2.0 * kFewestIterations / past_[0].k);
+    for (int p = options_.most_order; p >= 1; --p) {
+        const auto order = static_cast<std::size_t>(p);
+        double h = longest;
+        while (h > h_ && !(error_of_order(order, past_[0].s + h, nullptr, scale) <=
+                           kFirstShare * options_.tolerance))
+            h *= 0.8;
+        if (h > h_) {
+            h_ = h;
+            order_ = order;
+        }
+    }
+}
+
+Leap::Status Leap::step(double horizon) {
+    if (converged_) return Status::converged;
+    const double last = std::log(horizon);
+    while (true) {
+        const double rest = last - past_[0].s, fewest = kFewestIterations / past_[0].k;
+        if (!(h_ >= fewest) || !(rest >= fewest)) return Status::failed;
+        const bool arrives = rest <= h_;
+        // Two halves rather than a whole step and a tiny one.
+        const double h = arrives ? rest : std::min(h_, std::max(rest / 2.0, fewest));
+        const double s = arrives ? last : past_[0].s + h;
+        if (try_step(arrives ? horizon : std::exp(s), s)) {
+            if (arrives) return Status::arrived;
+            converged_ = is_over(horizon);
+            return converged_ ? Status::converged : Status::moving;
+        }
+        ++statistics_.rejected;
+    }
+}
+
+bool Leap::try_step(double k, double s) {
+    const std::size_t q = order_;
+    const LeapScale scale(past_[0].u, field_->layout());
+    std::array<double, kMemory + 1> nodes;
+    nodes[0] = next_.s = s;
+    next_.k = k;
+    for (std::size_t i = 0; i < kMemory; ++i) nodes[i + 1] = past_[i].s;
+
+    const DifferenceWeights<kMostOrder + 1, 1> slope(s, nodes.data(), q + 1, 1);
+    const ModelWeights model(s, nodes.data(), q + 1, 5);
+    const DifferenceWeights<kMostOrder + 1, 0> guess(s, nodes.data() + 1, q + 1, 0);
+    const std::size_t length = next_.y.size();
+    next_.y.assign(length, 0.0);
+    known_slope_.assign(length, 0.0);
+    known_shift_.assign(length, 0.0);
+    for (std::size_t i = 0; i <= q; ++i) add_multiple(next_.y, guess.weight[0][i], past_[i].y);
+    for (std::size_t i = 1; i <= q; ++i) {
+        add_multiple(known_slope_, slope.weight[1][i], past_[i - 1].y);
+        add_multiple(known_shift_, model_weight(model, i, s), past_[i - 1].g);
+    }
+    const Formula formula{s, slope.weight[1][0], model_weight(model, 0, s)};
+    const double h = s - past_[0].s;
+    if (!correct(formula, scale)) {
+        h_ = 0.4 * h;
+        return false;
+    }
+    const double error = error_of_order(q, s, &next_.y, scale);
+    if (!(error <= options_.tolerance)) {
+        const double shorter =
+            0.9 * std::pow(options_.tolerance / error, 1.0 / static_cast<double>(q + 1));
+        h_ = h * (shorter > 0.3 ? shorter : 0.3);
+        return false;
+    }
+    last_error_ = error;
+    statistics_.step_error += error;
+    sum_.assign(length, 0.0);
+    for (std::size_t i = 0; i <= q; ++i)
+        add_multiple(sum_, left_out_weight(model, i, s), i == 0 ? next_.g : past_[i - 1].g);
+    statistics_.model_error = std::max(statistics_.model_error, scale.norm(sum_));
+    h_ = h;
+    choose_order(s, scale);
+    accept();
+    last_order_ = q;
+    ++statistics_.accepted;
+    ++statistics_.of_order[q];
+    return true;
+}
+
+// Newton's iteration from the prediction in next_.y.
+bool Leap::correct(const Formula& formula, const LeapScale& scale) {
+    constexpr int kMostCorrections = 6;
+    constexpr double kNewtonShare = 0.01, kSolveShare = 0.1;  // of the tolerance
+    const std::size_t length = next_.y.size();
+    residual_.resize(length);
+    const auto set_point = [&] {
+        for (std::size_t j = 0; j < length; ++j) {
+            next_.g[j] = formula.slope * next_.y[j] + known_slope_[j];
+            next_.u[j] = next_.y[j] - formula.shift * next_.g[j] - known_shift_[j];
+        }
+    };
+    set_point();
+    for (int i = 0; i < kMostCorrections; ++i) {
+        field_->evaluate(next_.u, formula.s, residual_);
+        ++statistics_.corrections;
+        for (std::size_t j = 0; j < length; ++j)
+            residual_[j] = (residual_[j] - next_.g[j]) / formula.slope;
+        if (!field_->solve(formula.factor(), residual_, scale, kSolveShare * options_.tolerance,
+                           correction_))
+            return false;
+        add_multiple(next_.y, 1.0, correction_);
+        set_point();
+        // l'' changes by at most a factor e^moved on the way, so that what Newton's step leaves is
+        // about `moved` times its length.
+        const double size = scale.norm(correction_);
+        double square = 0.0;
+        for (double x : correction_) square += x * x;
+        const double moved = field_->largest_row() * std::sqrt(square);
+        if (size * moved <= kNewtonShare * options_.tolerance) return true;
+        if (!(moved <= 3.0)) return false;
+    }
+    return false;
+}
+
+// The order and the step size that the estimated errors of the last step recommend.
+void Leap::choose_order(double s, const LeapScale& scale) {
+    double best = 0.0;
+    std::size_t chosen = order_;
+    const std::size_t most = static_cast<std::size_t>(options_.most_order);
+    for (std::size_t p = std::max<std::size_t>(order_ - 1, 1); p <= std::min(order_ + 1, most);
+         ++p) {
+        const double error = p == order_ ? last_error_ : error_of_order(p, s, &next_.y, scale);
+        double longer = kSafety * std::pow(options_.tolerance / std::max(error, 1e-300),
+                                           1.0 / static_cast<double>(p + 1));
+        if (p != order_) longer *= kOtherOrder;
+        if (longer > best) {
+            best = longer;
+            chosen = p;
+        }
+    }
+    order_ = chosen;
+    h_ *= std::clamp(best, 0.4, kFastestGrowth);
+}
+
+void Leap::accept() {
+    std::swap(past_.back(), next_);
+    std::rotate(past_.begin(), past_.end() - 1, past_.end());
+}
+
+// Whether one implicit Euler step to the horizon, or a million times as far as now, would move the
+// parameters by less than the tolerance shows: on data that can't be separated it is Newton's step
+// to the minimum, on others it never gets short.
+bool Leap::is_over(double horizon) {
+    constexpr double kShare = 0.01, kFarthest = 1e6;
+    const Point& point = past_[0];
+    const LeapScale scale(point.u, field_->layout());
+    // Not worth solving for before the next e-fold of steps would change as little as an error may.
+    if (scale.norm(point.g) > options_.tolerance) return false;
+    const double c = std::min(horizon / point.k - 1.0, kFarthest);
+    residual_ = point.g;
+    for (double& x : residual_) x *= c;
+    if (!field_->solve(c, residual_, scale, 0.1 * kShare * options_.tolerance, correction_))
+        return false;
+    return scale.norm(correction_) <= kShare * options_.tolerance;
+}
+
+void Leap::at(double k, Vector& u) const {
+    u = past_[0].u;
+    if (k >= past_[0].k) return;
+    std::array<double, kMemory> nodes;
+    for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
+    const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(), last_order_ + 1,
+                                                       0);
+    std::fill(u.begin(), u.end(), 0.0);
+    for (std::size_t i = 0; i <= last_order_; ++i)
+        add_multiple(u, weights.weight[0][i], past_[i].u);
+}
+
+}  // namespace fastgrok

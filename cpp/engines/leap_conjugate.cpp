@@ -1,0 +1,132 @@
+// The leaping integrator's field where the Hessian is known by its products with vectors.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engines/leap_field.hpp"
+
+namespace fastgrok {
+namespace {
+
+double dot(const Vector& a, const Vector& b) {
+    return kernels().dot(a.data(), b.data(), a.size());
+}
+
+class ConjugateField : public LeapField {
+public:
+    ConjugateField(const Problem& problem, Loss loss, double rate, int threads,
+                   std::function<void()> between_passes)
+        : LeapField(problem, loss, rate, threads, std::move(between_passes)),
+          squares_(problem.rows()),
+          direction_(layout().length),
+          product_(layout().length) {
+        for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
+    }
+
+    void evaluate(const Vector& u, double s, Vector& g) override {
+        factor_ = shifted(
+            s, g, [&](Loss loss, double shift) { passes_.first(u, loss, g, shift, &bits_); });
+        for (double& x : g) x *= factor_;
+        weigh_rows(u);
+    }
+
+    // Preconditioned conjugate gradients from 0.
+    bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
+               Vector& x) override {
+        const double factor = c * factor_;
+        const Preconditioner precondition(*this, factor);
+        const std::size_t most = 2 * layout().cols + 100;
+        x.assign(r.size(), 0.0);
+        residual_ = r;
+        precondition(residual_, z_);
+        p_ = z_;
+        double rz = dot(residual_, z_);
+        if (rz == 0.0) return true;
+        for (std::size_t n = 0; n < most; ++n) {
+            passes_.second(weights_, p_, product_);
+            ++costs_.products;
+            after_pass();
+            for (std::size_t j = 0; j < r.size(); ++j) product_[j] = p_[j] + factor * product_[j];
+            const double curvature = dot(p_, product_);
+            if (!(curvature > 0.0) || !std::isfinite(curvature)) return false;
+            const double length = rz / curvature;
+            for (std::size_t j = 0; j < r.size(); ++j) {
+                x[j] += length * p_[j];
+                residual_[j] -= length * product_[j];
+            }
+            precondition(residual_, z_);
+            if (scale.norm(residual_) <= accuracy) return true;
+            const double next = dot(residual_, z_), turn = next / rz;
+            rz = next;
+            for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
+        }
+        return false;
+    }
+
+private:
+    // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
+    // it. All of it comes from margins and row norms.
+    void weigh_rows(const Vector& u) {
+        const std::size_t n = squares_.size(), cols = layout().cols;
+        constexpr double kLogOf2 = 0.6931471805599453;
+        weights_.resize(bits_.size());
+        for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * kLogOf2;
+        kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
+
+        const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
+        for (std::size_t j = 0; j < cols; ++j) direction_[j] = u[j] / norm;
+        along_ = mixed_ = bias_ = across_ = 0.0;
+        const double* y = passes_.problem().labels();
+        for (std::size_t i = 0; i < n; ++i) {
+            const double q = weights_[i], t = (bits_[i] * kLogOf2 * y[i] - b) / norm;
+            along_ += q * t * t;
+            mixed_ += q * t;
+            bias_ += q;
+            across_ += q * std::max(squares_[i] - t * t, 0.0);
+        }
+        across_ /= static_cast<double>(std::max<std::size_t>(cols - 1, 1));
+        if (!passes_.problem().bias()) mixed_ = bias_ = 0.0;
+    }
+
+    // (I + factor H)^-1 for the H of weigh_rows().
+    struct Preconditioner {
+        Preconditioner(const ConjugateField& field_, double factor)
+            : field(field_),
+              along(1.0 + factor * field_.along_),
+              mixed(factor * field_.mixed_),
+              bias(1.0 + factor * field_.bias_),
+              across(1.0 + factor * field_.across_),
+              // At least what a product of the rows' terms with I leaves of it.
+              determinant(std::max(along * bias - mixed * mixed, along + bias - 1.0)) {}
+
+        void operator()(const Vector& r, Vector& z) const {
+            const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
+            const double a = kernels().dot(field.direction_.data(), r.data(), cols);
+            const double b = r[intercept];
+            const double of_w = (bias * a - mixed * b) / determinant - a / across;
+            z.assign(r.size(), 0.0);
+            for (std::size_t j = 0; j < cols; ++j)
+                z[j] = r[j] / across + of_w * field.direction_[j];
+            z[intercept] = (along * b - mixed * a) / determinant;
+        }
+
+        const ConjugateField& field;
+        double along, mixed, bias, across, determinant;
+    };
+
+    Vector squares_;    // ||x_i||^2
+    Vector weights_;    // l''(m_i), shifted
+    Vector direction_;  // w / ||w||
+    double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
+    Vector residual_, z_, p_, product_;
+};
+
+}  // namespace
+
+std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss, double rate,
+                                                int threads, std::function<void()> between_passes) {
+    return std::make_unique<ConjugateField>(problem, loss, rate, threads,
+                                            std::move(between_passes));
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,105 @@
+// What the leaping integrator needs to know of a map u -> u + F(u): the field e^s F(u), s = log k,
+// and linear solves with its Jacobian. Nothing over- or underflows up to k = 1e300.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "engines/leap_scale.hpp"
+#include "engines/passes.hpp"
+
+namespace fastgrok {
+
+struct LeapCosts {
+    std::int64_t evaluations = 0;     // passes for the gradient, with the Hessian where it is dense
+    std::int64_t products = 0;        // passes for the product of the Hessian and a vector
+    std::int64_t factorizations = 0;  // of a dense matrix
+};
+
+class LeapField {
+public:
+    virtual ~LeapField() = default;
+
+    // g <- e^s F(u). The solves that follow are about this point.
+    virtual void evaluate(const Vector& u, double s, Vector& g) = 0;
+
+    // Solves (I - c J) x = r for x, J the derivative of e^s F by u where it was last evaluated,
+    // c >= 0. What is left of r is at most `accuracy` in the norm of `scale`; where -J has no
+    // negative eigenvalues the error of x is not larger. False where that cannot be done.
+    virtual bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
+                       Vector& x) = 0;
+
+    // No margin changes faster than this times the norm of the parameters' change.
+    double largest_row() const { return largest_row_; }
+
+    const Layout& layout() const { return passes_.problem().layout(); }
+    const LeapCosts& costs() const { return costs_; }
+
+protected:
+    LeapField(const Problem& problem, Loss loss, double rate, int threads,
+              std::function<void()> between_passes);
+
+    // Runs pass(loss, shift) so that 2^shift F(u) / rate neither over- nor underflows; it must
+    // leave the bits of the margins in bits_ and what is to be finite in `out`. Gives what undoes
+    // the shift and brings in the rate: e^s rate 2^-shift.
+    template <class Pass>
+    double shifted(double s, const Vector& out, Pass pass);
+    void after_pass() const {
+        if (between_passes_) between_passes_();
+    }
+
+    Passes passes_;
+    Loss loss_;
+    double rate_;
+    LeapCosts costs_;
+    Loss last_loss_;  // that shifted() ended with, and the shift
+    double last_shift_ = 0.0;
+    Vector bits_;
+
+private:
+    bool in_range(const Vector& out) const;
+
+    std::function<void()> between_passes_;
+    double largest_row_;
+};
+
+// A step of gradient descent, u -> u - rate grad L(u), L the sum of the losses. Dense algebra for
+// packed rows, conjugate gradients for others. `between_passes`, if given, is called after every
+// pass and may throw; the integrator can then be asked again.
+std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss, double rate,
+                                              int threads,
+                                              std::function<void()> between_passes = {});
+
+// Two steps of gradient descent at once, for orbits of period 2: k counts pairs. Packed rows only;
+// std::invalid_argument for others.
+std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss, double rate,
+                                               int threads,
+                                               std::function<void()> between_passes = {});
+
+// ||x_i||^2.
+double squared_row(const Problem& problem, std::size_t row);
+
+template <class Pass>
+double LeapField::shifted(double s, const Vector& out, Pass pass) {
+    // From e^100 steps on the margins that matter are about as large as s, and the logistic loss is
+    // the exponential one to the last bit there. Where that should be wrong the pass is repeated.
+    constexpr double kPlain = 100.0;
+    last_shift_ = s > kPlain ? std::floor(s * kLog2E) : 0.0;
+    last_loss_ = last_shift_ > 0.0 ? Loss::exponential : loss_;
+    pass(last_loss_, last_shift_);
+    ++costs_.evaluations;
+    after_pass();
+    if (last_shift_ > 0.0 && !in_range(out)) {
+        last_shift_ = 0.0;
+        last_loss_ = loss_;
+        pass(last_loss_, last_shift_);
+        ++costs_.evaluations;
+        after_pass();
+    }
+    constexpr double kLogOf2 = 0.6931471805599453;
+    return std::exp(s + std::log(rate_) - last_shift_ * kLogOf2);
+}
+
+}  // namespace fastgrok

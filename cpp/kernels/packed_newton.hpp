@@ -1,0 +1,61 @@
+// Gradient and Hessian of packed rows in one pass: 16 lanes over the 16 rows of a block.
+#pragma once
+
+#include "kernels/packed_rows.hpp"
+
+namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
+namespace {
+
+// The sums of p z_j and, for j <= k, of q z_j z_k, q = -p' being p (1 - p) or p. Column j times q
+// takes the place of the coefficients when the columns from j on are added.
+template <int D>
+inline void newton_packed(PackedRows rows, const double* v, Loss loss, double shift, double* bits,
+                          double* out) {
+    constexpr std::size_t kMost = kMostPackedCols + 1;
+    const std::size_t cols = D > 0 ? D : rows.cols, length = cols + 1;
+    const std::size_t stride = kLanes * length, sums = length + length * (length + 1) / 2;
+    double lanes[(kMost + kMost * (kMost + 1) / 2) * kLanes];
+    double p[kBlocksAtOnce * kLanes], q[kBlocksAtOnce * kLanes], qz[kBlocksAtOnce * kLanes];
+    for (std::size_t i = 0; i < sums * kLanes; ++i) lanes[i] = 0.0;
+    for (std::size_t k = 0; k < rows.count; k += kBlocksAtOnce) {
+        const std::size_t count = rows.count - k < kBlocksAtOnce ? rows.count - k : kBlocksAtOnce;
+        const std::size_t n = count * kLanes;
+        const double* blocks = rows.blocks + k * stride;
+        dot_blocks<D>(blocks, count, cols, v, p);
+        if (bits != nullptr)
+            for (std::size_t i = 0; i < n; i += kWidth) store(bits + k * kLanes + i, load(p + i));
+        slopes(loss, kMostBits, shift, n, p);
+        for (std::size_t i = 0; i < n; i += kWidth) {
+            const Vec slope = load(p + i);
+            store(q + i, loss == Loss::logistic ? slope * (set1(1.0) - slope) : slope);
+        }
+        add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
+        double* triangle = lanes + length * kLanes;
+        for (std::size_t j = 0; j < length; ++j) {
+            const double* column = blocks + j * kLanes;
+            for (std::size_t b = 0; b < count; ++b)
+                for (std::size_t i = 0; i < kLanes; i += kWidth)
+                    store(qz + b * kLanes + i,
+                          load(q + b * kLanes + i) * load(column + b * stride + i));
+            add_panels<kColumnsAtOnce>(column, length - j, count, stride, qz, triangle);
+            triangle += (length - j) * kLanes;
+        }
+    }
+    for (std::size_t j = 0; j < sums; ++j) out[j] = add_lanes(lanes + j * kLanes);
+}
+
+void packed_newton(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
+                   double* out) {
+    double v[kMostPackedCols + 1];
+    for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * kLog2E;
+    switch (rows.cols) {
+        case 1: return newton_packed<1>(rows, v, loss, shift, bits, out);
+        case 2: return newton_packed<2>(rows, v, loss, shift, bits, out);
+        case 3: return newton_packed<3>(rows, v, loss, shift, bits, out);
+        case 4: return newton_packed<4>(rows, v, loss, shift, bits, out);
+        default: return newton_packed<0>(rows, v, loss, shift, bits, out);
+    }
+}
+
+}  // namespace
+}  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE
