@@ -9,6 +9,7 @@ void register_attack(pybind11::module_& m);
 void register_ensemble(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_leap(pybind11::module_& m);
+void register_leaping(pybind11::module_& m);
 void register_problem(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
 
@@ -27,4 +28,5 @@ PYBIND11_MODULE(_core, m) {
     fastgrok::register_descent(m);
     fastgrok::register_ensemble(m);
     fastgrok::register_leap(m);
+    fastgrok::register_leaping(m);
 }

@@ -32,7 +32,7 @@ Skip parse_skip(const std::string& name) {
 
 std::unique_ptr<Descent> make_descent(const Shared& problem,
                                       const std::vector<EvaluationSet>& evals,
-                                      const Array<std::int64_t>& records, const std::string& loss,
+                                      const Array<double>& records, const std::string& loss,
                                       double scale, double lr, const Array<double>& w, double b,
                                       bool tie_negative, bool keep_weights, bool watch_sharpness,
                                       const std::string& skip_rows, bool check_skipped,
@@ -52,7 +52,7 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
     for (const EvaluationSet& eval : evals)
         sets.push_back(make_evaluator(eval, problem->problem.layout().cols, threads));
     require(records.ndim() == 1, "records must have one axis");
-    std::vector<std::int64_t> steps(records.data(), records.data() + records.size());
+    std::vector<double> steps(records.data(), records.data() + records.size());
     return std::make_unique<Descent>(BoundProblem::share(problem), std::move(sets),
                                      std::move(steps), w.data(), b, options);
 }
@@ -147,7 +147,7 @@ void restore(Descent& self, const py::dict& state) {
     s.top_direction_mean = values_of<double>(state, "top_direction_mean");
     s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
     Records r;
-    r.steps = values_of<std::int64_t>(state, "steps");
+    r.steps = values_of<double>(state, "steps");
     r.correct = values_of<std::int64_t>(state, "correct");
     r.b = values_of<double>(state, "b");
     r.norm_w = values_of<double>(state, "norm_w");

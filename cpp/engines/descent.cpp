@@ -39,9 +39,8 @@ int exponent(double x) {
 }  // namespace
 
 Descent::Descent(std::shared_ptr<const Problem> problem,
-                 std::vector<std::unique_ptr<Evaluator>> evals,
-                 std::vector<std::int64_t> record_steps, const double* w, double b,
-                 const DescentOptions& options)
+                 std::vector<std::unique_ptr<Evaluator>> evals, std::vector<double> record_steps,
+                 const double* w, double b, const DescentOptions& options)
     : problem_(std::move(problem)),
       evals_(std::move(evals)),
       record_steps_(std::move(record_steps)),
@@ -64,6 +63,35 @@ Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
     const Lockstep::Ending& ending = alone.ending(0);
     if (ending.failure) std::rethrow_exception(ending.failure);
     return ending.status == Lockstep::Status::diverged ? Status::diverged : Status::done;
+}
+
+Descent::Status Descent::run_to(std::int64_t step, const Poll& poll, double poll_seconds) {
+    stop_ = step;
+    struct Reset {
+        std::int64_t& stop;
+        ~Reset() { stop = -1; }
+    } const reset{stop_};
+    return run(poll, poll_seconds);
+}
+
+double Descent::next_record() const {
+    if (next_record_ == record_steps_.size()) return std::numeric_limits<double>::infinity();
+    return record_steps_[next_record_];
+}
+
+std::int64_t Descent::steps_to_stop() const {
+    constexpr double kMost = 9e15;  // beyond it an iterate's number is not exact
+    const std::int64_t record = static_cast<std::int64_t>(std::min(next_record(), kMost)) - step_;
+    return stop_ < 0 ? record : std::min(record, stop_ - step_);
+}
+
+void Descent::jump(std::int64_t step, const Vector& u) {
+    step_ = step;
+    u_ = u;
+    std::fill(update_.begin(), update_.end(), 0.0);
+    update_square_ = 0.0;
+    turns_ = {};
+    recall_rows();
 }
 
 void Descent::interrupt_by(const Ask& ask) {
@@ -162,12 +190,24 @@ Regime Turns::regime() const {
 }
 
 void Descent::record(const std::function<void()>& between_passes) {
+    // Single iterates of an oscillation look flat; the mean of two does not.
+    Vector middle;
+    if (turns_.backward & 1u) {
+        middle = u_;
+        for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
+    }
+    record_at(static_cast<double>(step_), u_, middle.empty() ? nullptr : &middle, turns_.regime(),
+              between_passes);
+}
+
+void Descent::record_at(double step, const Vector& u, const Vector* middle, Regime regime,
+                        const std::function<void()>& between_passes) {
     // What may throw comes before the records are touched, so that a record is complete or not
     // there.
     std::vector<Evaluation> evaluations;
     const auto evaluate = [&](auto& set) {
         // All evaluation sets have the columns of the training set, and so its layout.
-        evaluations.push_back(set.evaluate(u_, options_.loss, options_.tie));
+        evaluations.push_back(set.evaluate(u, options_.loss, options_.tie));
         between_passes();
     };
     evaluate(passes_);
@@ -185,21 +225,15 @@ void Descent::record(const std::function<void()>& between_passes) {
         const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
         const int most =
             static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
-        const auto curvature = [&](const Vector& u, Vector& direction) {
-            return rate_ * largest_curvature(passes_, u, options_.loss, few ? 1e-7 : 1e-3, most,
+        const auto curvature = [&](const Vector& at, Vector& direction) {
+            return rate_ * largest_curvature(passes_, at, options_.loss, few ? 1e-7 : 1e-3, most,
                                              direction, [&] {
                                                  ++spent;
                                                  between_passes();
                                              });
         };
-        sharpness = curvature(u_, top);
-        sharpness_mean = sharpness;
-        // Single iterates of an oscillation look flat; the mean of two does not.
-        if (turns_.backward & 1u) {
-            Vector middle(u_.size());
-            for (std::size_t j = 0; j < u_.size(); ++j) middle[j] = u_[j] - 0.5 * update_[j];
-            sharpness_mean = curvature(middle, top_mean);
-        }
+        sharpness = curvature(u, top);
+        sharpness_mean = middle == nullptr ? sharpness : curvature(*middle, top_mean);
     }
     std::swap(top_direction_, top);
     std::swap(top_direction_mean_, top_mean);
@@ -212,24 +246,24 @@ void Descent::record(const std::function<void()>& between_passes) {
         }
         records_.sharpness.push_back(sharpness);
         records_.sharpness_mean.push_back(sharpness_mean);
-        records_.regime.push_back(static_cast<std::int8_t>(turns_.regime()));
-        records_.b.push_back(u_[problem_->layout().intercept]);
-        records_.norm_w.push_back(norm(u_.data(), problem_->layout().cols));
-        if (options_.keep_weights) append_weights();
-        records_.steps.push_back(step_);
+        records_.regime.push_back(static_cast<std::int8_t>(regime));
+        records_.b.push_back(u[problem_->layout().intercept]);
+        records_.norm_w.push_back(norm(u.data(), problem_->layout().cols));
+        if (options_.keep_weights) append_weights(u);
+        records_.steps.push_back(step);
     } catch (...) {  // out of memory: the records so far stay whole
         records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
         throw;
     }
-    records_.last_parameters = u_;
+    records_.last_parameters = u;
     ++next_record_;
 }
 
-void Descent::append_weights() {
+void Descent::append_weights(const Vector& u) {
     const Layout& layout = problem_->layout();
-    records_.weights.insert(records_.weights.end(), u_.begin(),
-                            u_.begin() + static_cast<std::ptrdiff_t>(layout.cols));
-    records_.weights.push_back(u_[layout.intercept]);
+    records_.weights.insert(records_.weights.end(), u.begin(),
+                            u.begin() + static_cast<std::ptrdiff_t>(layout.cols));
+    records_.weights.push_back(u[layout.intercept]);
 }
 
 void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
@@ -286,9 +320,10 @@ void Descent::check(const DescentState& state, const Records& records) const {
     require(count <= record_steps_.size() &&
                 std::equal(records.steps.begin(), records.steps.end(), record_steps_.begin()),
             "other steps are recorded");
-    const std::int64_t earliest = count == 0 ? 0 : records.steps.back();
-    const std::int64_t latest = count == record_steps_.size() ? earliest : record_steps_[count];
-    require(state.step >= earliest && state.step <= latest,
+    const double earliest = count == 0 ? 0.0 : records.steps.back();
+    const double latest = count == record_steps_.size() ? earliest : record_steps_[count];
+    const double step = static_cast<double>(state.step);
+    require(step >= earliest && step <= latest,
             "the step must lie between the last and the next record");
     const std::size_t weights = options_.keep_weights ? problem_->layout().cols + 1 : 0;
     require(records.b.size() == count && records.norm_w.size() == count &&

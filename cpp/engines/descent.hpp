@@ -30,7 +30,8 @@ enum class Regime : std::int8_t { smooth = 0, period_two = 1, irregular = 2 };
 
 // What is kept at each recorded step. Column 0 of loss_sum and correct is the training set.
 struct Records {
-    std::vector<std::int64_t> steps, correct;
+    std::vector<double> steps;  // whole numbers, beyond 2^53 as far as these can be told apart
+    std::vector<std::int64_t> correct;
     std::vector<double> b, norm_w, loss_sum, sharpness, sharpness_mean, weights;
     std::vector<std::int8_t> regime;
     Vector last_parameters;  // at the last record, or at the start
@@ -65,12 +66,25 @@ public:
     using Poll = std::function<bool(std::int64_t step)>;
 
     Descent(std::shared_ptr<const Problem> problem, std::vector<std::unique_ptr<Evaluator>> evals,
-            std::vector<std::int64_t> record_steps, const double* w, double b,
+            std::vector<double> record_steps, const double* w, double b,
             const DescentOptions& options);
 
     // Goes on from the present step to the last one to record. Where it was paused, or how often it
     // was polled, changes no bit.
     Status run(const Poll& poll, double poll_seconds);
+
+    // The same, but no farther than to this step, of which no record is made unless it is due.
+    Status run_to(std::int64_t step, const Poll& poll, double poll_seconds);
+
+    // For an engine that knows later iterates without every step on the way: goes on from there, as
+    // if nothing had gone before, ...
+    void jump(std::int64_t step, const Vector& u);
+    // ... or makes the next record of them. `middle`, if given, is the mean of two iterates.
+    void record_at(double step, const Vector& u, const Vector* middle, Regime regime,
+                   const std::function<void()>& between_passes);
+    // The step of the next record; infinite if there is none left.
+    double next_record() const;
+    double last_record() const { return record_steps_.back(); }
 
     // Makes evaluations that take long ask this, and the run throw Interrupted where it says so.
     void interrupt_by(const Ask& ask);
@@ -83,6 +97,10 @@ public:
     std::int64_t step() const { return step_; }
     int threads() const { return passes_.threads(); }  // that share a step
     const Vector& parameters() const { return u_; }
+    const Vector& update() const { return update_; }  // that led to them
+    Regime regime() const { return turns_.regime(); }
+    const DescentOptions& options() const { return options_; }
+    double rate() const { return rate_; }
     const Problem& problem() const { return *problem_; }
     const Records& records() const { return records_; }
     std::uint64_t row_visits() const { return active_.visits(); }  // by the steps of this object
@@ -92,8 +110,9 @@ public:
 private:
     friend class Lockstep;  // which runs it, alone or beside others, by these pieces
 
-    bool at_end() const { return next_record_ == record_steps_.size(); }
-    std::int64_t steps_to_record() const { return record_steps_[next_record_] - step_; }
+    bool at_end() const { return next_record_ == record_steps_.size() || step_ == stop_; }
+    bool record_is_due() const { return static_cast<double>(step_) == next_record(); }
+    std::int64_t steps_to_stop() const;
     // A step: all chunks of its pass, by any threads, then its end by one of them. Without memory
     // for lists of rows a step fails; `recover` makes it ready to be tried again, without lists,
     // or returns false if that would not help.
@@ -107,12 +126,12 @@ private:
     void check_skipped();
     void recall_rows();
     void record(const std::function<void()>& between_passes);
-    void append_weights();
+    void append_weights(const Vector& u);
     void check(const DescentState& state, const Records& records) const;
 
     std::shared_ptr<const Problem> problem_;
     std::vector<std::unique_ptr<Evaluator>> evals_;
-    std::vector<std::int64_t> record_steps_;
+    std::vector<double> record_steps_;
     DescentOptions options_;
     double rate_;  // lr * scale
     Passes passes_;
@@ -120,6 +139,7 @@ private:
     int rows_exponent_;  // 2^rows_exponent_ > n * largest row norm * rate
 
     std::int64_t step_ = 0;
+    std::int64_t stop_ = -1;  // of run_to
     std::size_t next_record_ = 0;
     std::int64_t sharpness_passes_ = 0;  // spent so far
     Vector u_, next_u_, update_, gradient_;

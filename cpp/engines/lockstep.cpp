@@ -62,7 +62,7 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
     while (true) {
         for (Run* run : going_) {
             Descent& descent = *run->descent;
-            if (!descent.at_end() && descent.steps_to_record() == 0) {
+            if (descent.record_is_due()) {
                 try {
                     descent.record(poll_if_due);
                 } catch (const Interrupted&) {
@@ -82,7 +82,7 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
         if (going_.empty()) return true;
 
         std::int64_t rounds = block;
-        for (const Run* run : going_) rounds = std::min(rounds, run->descent->steps_to_record());
+        for (const Run* run : going_) rounds = std::min(rounds, run->descent->steps_to_stop());
         const Clock::time_point start = Clock::now();
         take_steps(rounds);
         for (Run* run : going_) {

@@ -1,0 +1,76 @@
+// LeapingDescent: a run that leaps where it can.
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include "bindings/arrays.hpp"
+#include "engines/leaping_descent.hpp"
+
+namespace fastgrok {
+namespace {
+
+std::string run(LeapingDescent& self, Descent& descent, const py::function& poll,
+                double poll_seconds) {
+    const LeapingDescent::Poll ask = [&poll](double step) {
+        py::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        poll(step);
+    };
+    descent.interrupt_by(signal_raised);
+    try {
+        py::gil_scoped_release release;
+        switch (self.run(ask, poll_seconds)) {
+            case LeapingDescent::Status::done: return "done";
+            case LeapingDescent::Status::lost: return "lost";
+            default: return "diverged";
+        }
+    } catch (const Interrupted&) {  // by signal_raised
+        throw py::error_already_set();
+    }
+}
+
+py::dict report_of(const LeapReport& leap) {
+    py::dict out;
+    out["first"] = leap.first;
+    out["last"] = leap.last;
+    out["pairs"] = leap.pairs;
+    out["converged"] = leap.converged;
+    out["tolerance"] = leap.tolerance;
+    out["accepted"] = leap.statistics.accepted;
+    out["rejected"] = leap.statistics.rejected;
+    out["of_order"] = leap.statistics.of_order;
+    out["evaluations"] = leap.costs.evaluations;
+    out["products"] = leap.costs.products;
+    out["overlap_until"] = leap.overlap_until;
+    out["overlap_difference"] = leap.overlap_difference;
+    out["error"] = leap.error;
+    py::list checks;
+    for (const LeapReport::Check& check : leap.checks)
+        checks.append(py::make_tuple(check.step, check.steps, check.difference));
+    out["checks"] = checks;
+    out["ended"] = leap.ended;
+    return out;
+}
+
+}  // namespace
+
+void register_leaping(py::module_& m) {
+    py::class_<LeapingDescent>(m, "LeapingDescent", "A run that leaps where it can.",
+                               py::is_final())
+        .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap) {
+                 return std::make_unique<LeapingDescent>(
+                     descent, LeapingOptions{rtol, exact_limit, must_leap});
+             }),
+             py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
+             py::arg("must_leap"), py::keep_alive<1, 2>())
+        .def("run", &run, py::arg("descent"), py::arg("poll"), py::arg("poll_seconds") = 0.1)
+        .def_property_readonly("reached", &LeapingDescent::reached)
+        .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
+        .def_property_readonly("reason", &LeapingDescent::reason)
+        .def_property_readonly("leaps", [](const LeapingDescent& self) {
+            py::list out;
+            for (const LeapReport& leap : self.leaps()) out.append(report_of(leap));
+            return out;
+        });
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,332 @@
+#include "engines/leaping_descent.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+namespace fastgrok {
+namespace {
+
+// Leaps are tried from this step on, and from twice as far again where that was too early.
+constexpr std::int64_t kFirstTry = 128;
+// Fewer steps than this are taken faster one by one.
+constexpr double kFewestLeaped = 2000.0;
+// Iterates to start from: these many, this share of the step apart, and at least so many steps,
+// which is even, for orbits of period 2.
+constexpr std::int64_t kStarts = 10, kSpacing = 4;
+constexpr double kSpacingShare = 0.0125;
+
+// Of rtol: what a step of the integrator may do wrong. The errors of all steps add up to some times
+// that, and to kRatio times less than those of the coarse integration, of which a third is counted
+// on.
+constexpr double kFine = 0.1, kRatio = 30.0, kCounted = 10.0;
+constexpr double kMostOverlap = 0.5;  // of rtol
+
+// Spot checks: from one to the next the step number grows by this; they have so many steps where a
+// pass is cheap and where it is not; what they must show.
+constexpr double kBetweenChecks = 10.0;
+constexpr std::int64_t kManySteps = 256, kFewSteps = 32;
+constexpr double kMostDifference = 1e-2;
+// Increments below this share of the parameters are rounding errors.
+constexpr double kVisible = 1e-11;
+
+constexpr double kMostExact = 9007199254740992.0;  // 2^53
+
+double distance(const Vector& a, const Vector& b) {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return std::sqrt(sum);
+}
+
+double error_between(const Vector& a, const Vector& b, const Layout& layout) {
+    Vector difference(a.size());
+    for (std::size_t j = 0; j < a.size(); ++j) difference[j] = a[j] - b[j];
+    return LeapScale(a, layout).norm(difference);
+}
+
+std::string text(double x) {
+    std::ostringstream out;
+    out.precision(3);
+    out << x;
+    return out.str();
+}
+
+// Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
+bool follow(Leap& leap, double k, double horizon) {
+    while (leap.now() < k) {
+        const Leap::Status status = leap.step(horizon);
+        if (status == Leap::Status::failed) return false;
+        if (status == Leap::Status::converged) return true;
+    }
+    return true;
+}
+
+}  // namespace
+
+LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds) {
+    poll_ = poll;
+    poll_seconds_ = poll_seconds;
+    last_poll_ = std::chrono::steady_clock::now();
+    horizon_ = descent_.last_record();
+    Starts starts;
+    for (std::int64_t from = kFirstTry; worth_leaping(from);) {
+        const auto exact = static_cast<double>(2 * from + 2 - descent_.step() + exact_steps_);
+        if (exact > options_.exact_limit) break;
+        Attempt attempt;
+        Starts later;
+        if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
+        const bool begun = begin(starts, attempt);
+        if (!gather(2 * from, later, begun ? &attempt : nullptr)) return Status::diverged;
+        if (begun && attempt.report.ended.empty()) {
+            const bool done = leap(attempt);
+            leaps_.push_back(std::move(attempt.report));
+            if (done) return Status::done;
+            reason_ = leaps_.back().ended;
+            from = descent_.step() / 8 * 16 + 16;
+            continue;
+        }
+        if (begun) reason_ = attempt.report.ended;
+        from *= 2;
+        starts = std::move(later);
+    }
+    return finish_exactly();
+}
+
+bool LeapingDescent::worth_leaping(std::int64_t from) const {
+    return horizon_ - 2.0 * static_cast<double>(from) >= kFewestLeaped;
+}
+
+LeapingDescent::Status LeapingDescent::finish_exactly() {
+    const double left = horizon_ - static_cast<double>(descent_.step());
+    if (static_cast<double>(exact_steps_) + left > options_.exact_limit) {
+        if (reason_.empty()) reason_ = "too few exact steps were allowed to find out";
+        return Status::lost;
+    }
+    if (options_.must_leap && leaps_.empty() && worth_leaping(kFirstTry)) return Status::lost;
+    return exact_to(static_cast<std::int64_t>(horizon_)) ? Status::done : Status::diverged;
+}
+
+void LeapingDescent::polled() {
+    const auto now = std::chrono::steady_clock::now();
+    if (std::chrono::duration<double>(now - last_poll_).count() < poll_seconds_) return;
+    last_poll_ = now;
+    poll_(reached_);
+}
+
+// False if the descent diverges.
+bool LeapingDescent::exact_to(std::int64_t step) {
+    const std::int64_t first = descent_.step();
+    const auto account = [&] {
+        exact_steps_ += descent_.step() - first;
+        reached_ = static_cast<double>(descent_.step());
+    };
+    const auto poll = [&](std::int64_t now) {
+        poll_(static_cast<double>(now));
+        return false;
+    };
+    try {
+        const Descent::Status status = descent_.run_to(step, poll, poll_seconds_);
+        account();
+        return status != Descent::Status::diverged;
+    } catch (...) {
+        account();
+        throw;
+    }
+}
+
+// Takes the exact steps to `last` and two more, and keeps iterates to start a leap from. A leap
+// that has begun is compared with them.
+bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
+    const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
+    const std::int64_t spacing = std::max(kSpacing, share / 2 * 2);
+    const std::int64_t first = last - (kStarts - 1) * spacing;
+    starts = {};
+    starts.last = last;
+    if (beside != nullptr) {
+        for (const std::int64_t k : {last / 16 * 10, last / 16 * 13}) {
+            if (k <= descent_.step() || k >= first) continue;
+            if (!exact_to(k)) return false;
+            compare(*beside);
+        }
+    }
+    for (std::int64_t k = first; k <= last; k += spacing) {
+        if (!exact_to(k)) return false;
+        if (beside != nullptr) compare(*beside);
+        const Vector u = descent_.parameters();
+        if (!exact_to(k + 1)) return false;
+        Vector update = descent_.update();
+        starts.single.push_back({static_cast<double>(k), u, update});
+        if (!exact_to(k + 2)) return false;
+        for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
+        starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(update)});
+    }
+    return true;
+}
+
+// False, and why in reason_, if the motion is not one that can be leaped.
+bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
+    const Regime regime = descent_.regime();
+    const std::string where = " at step " + std::to_string(starts.last);
+    if (regime == Regime::irregular) {
+        reason_ = "the updates turned back and forth irregularly" + where;
+        return false;
+    }
+    const bool pairs = regime == Regime::period_two;
+    if (pairs && !descent_.problem().packed()) {
+        reason_ = "the iterates alternated" + where +
+                  ", and orbits of period 2 are leaped with at most 16 columns only";
+        return false;
+    }
+    attempt.report.pairs = pairs;
+    attempt.report.first = static_cast<double>(starts.last);
+    attempt.report.tolerance = kFine * options_.rtol;
+    attempt.stride = pairs ? 2.0 : 1.0;
+    const auto make = [&](double tolerance) {
+        const auto make_field = pairs ? make_two_step_field : make_descent_field;
+        auto field = make_field(descent_.problem(), descent_.options().loss, descent_.rate(),
+                                descent_.options().threads, [this] { polled(); });
+        return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
+                                      LeapOptions{tolerance, 6});
+    };
+    attempt.fine = make(attempt.report.tolerance);
+    attempt.coarse = make(kRatio * attempt.report.tolerance);
+    return true;
+}
+
+// With the exact iterate that the descent is at.
+void LeapingDescent::compare(Attempt& attempt) {
+    LeapReport& report = attempt.report;
+    if (!report.ended.empty()) return;
+    const auto step = static_cast<double>(descent_.step());
+    const double k = step / attempt.stride, end = std::floor(horizon_ / attempt.stride);
+    if (!follow(*attempt.fine, k, end) || !follow(*attempt.coarse, k, end)) {
+        report.ended = "the motion was not smooth at step " + text(report.first);
+        return;
+    }
+    Vector u;
+    attempt.fine->at(k, u);
+    const double difference = error_between(descent_.parameters(), u, descent_.problem().layout());
+    report.overlap_until = step;
+    report.overlap_difference = std::max(report.overlap_difference, difference);
+    if (!(report.overlap_difference <= kMostOverlap * options_.rtol))
+        report.ended = "the leap from step " + text(report.first) + " was off by " +
+                       text(difference) + " at step " + text(step);
+}
+
+// Makes all records that are left, or fewer and says why in the report; the descent then is at the
+// last good one.
+bool LeapingDescent::leap(Attempt& attempt) {
+    LeapReport& report = attempt.report;
+    report.last = static_cast<double>(descent_.step());
+    next_check_ = kBetweenChecks * report.first;
+    Vector u, coarse, middle, good;
+    while (std::isfinite(descent_.next_record())) {
+        const double step = descent_.next_record();
+        if (!leap_to(attempt, step)) break;
+        iterate(attempt, *attempt.coarse, step, coarse, middle);
+        iterate(attempt, *attempt.fine, step, u, middle);
+        const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
+                             attempt.fine->statistics().model_error;
+        if (!(error <= options_.rtol)) {
+            report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
+            break;
+        }
+        descent_.record_at(step, u, report.pairs ? &middle : nullptr,
+                           report.pairs ? Regime::period_two : Regime::smooth,
+                           [this] { polled(); });
+        report.error = std::max(report.error, error);
+        report.last = reached_ = step;
+        good = u;
+    }
+    report.statistics = attempt.fine->statistics();
+    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
+        const LeapCosts& costs = way->field().costs();
+        report.costs.evaluations += costs.evaluations;
+        report.costs.products += costs.products;
+        report.costs.factorizations += costs.factorizations;
+    }
+    if (report.ended.empty()) return true;
+    // From where steps can no longer be told apart there is no way back to exact ones.
+    if (!good.empty() && report.last < kMostExact)
+        descent_.jump(static_cast<std::int64_t>(report.last), good);
+    return false;
+}
+
+// Brings both integrations past a step, with spot checks on the way.
+bool LeapingDescent::leap_to(Attempt& attempt, double step) {
+    LeapReport& report = attempt.report;
+    const double k = std::floor(step / attempt.stride);
+    const double end = std::floor(horizon_ / attempt.stride);
+    Leap& fine = *attempt.fine;
+    while (fine.now() < k && !report.converged) {
+        const Leap::Status status = fine.step(end);
+        if (status == Leap::Status::failed) {
+            report.ended = "the motion was not smooth at step " + text(fine.now() * attempt.stride);
+            return false;
+        }
+        report.converged = status == Leap::Status::converged;
+        if (!report.converged && fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
+            return false;
+    }
+    bool over = false;
+    while (attempt.coarse->now() < k && !over) {
+        const Leap::Status status = attempt.coarse->step(end);
+        if (status == Leap::Status::failed) {
+            report.ended = "the error could not be estimated beyond step " +
+                           text(attempt.coarse->now() * attempt.stride);
+            return false;
+        }
+        over = status == Leap::Status::converged;
+    }
+    return true;
+}
+
+// Exact steps over the end of the last step of the integrator must move as that does; a motion that
+// has become unstable shows.
+bool LeapingDescent::spot_check(Attempt& attempt) {
+    const Leap& leap = *attempt.fine;
+    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
+    const double to = std::floor(leap.now());
+    const double from = to - static_cast<double>(steps) / attempt.stride;
+    if (from < leap.before()) return true;  // the step is too short yet
+    next_check_ = kBetweenChecks * leap.now() * attempt.stride;
+    if (to * attempt.stride > kMostExact) return true;
+    Vector u, first, last;
+    leap.at(from, first);
+    leap.at(to, last);
+    u = first;
+    descend(u, steps);
+    const double moved = distance(u, first);
+    if (!(moved > kVisible * distance(first, Vector(first.size(), 0.0)))) return true;
+    const double difference = distance(u, last) / moved;
+    attempt.report.checks.push_back({to * attempt.stride, difference, steps});
+    if (difference <= kMostDifference) return true;
+    attempt.report.ended = "at step " + text(to * attempt.stride) + " " + std::to_string(steps) +
+                           " exact steps moved otherwise, by a share of " + text(difference);
+    return false;
+}
+
+// The iterate of a step; of an orbit of period 2 the mean with a neighbour as well.
+void LeapingDescent::iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u,
+                             Vector& middle) {
+    const double k = std::floor(step / attempt.stride);
+    leap.at(k, u);
+    if (!attempt.report.pairs) return;
+    Vector next = u;
+    descend(next, 1);
+    middle = u;
+    for (std::size_t j = 0; j < u.size(); ++j) middle[j] = 0.5 * (u[j] + next[j]);
+    if (step > 2.0 * k) u = next;
+}
+
+void LeapingDescent::descend(Vector& u, std::int64_t steps) {
+    gradient_.resize(u.size());
+    for (std::int64_t i = 0; i < steps; ++i) {
+        passes_.first(u, descent_.options().loss, gradient_);
+        for (std::size_t j = 0; j < u.size(); ++j) u[j] += descent_.rate() * gradient_[j];
+        polled();
+    }
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,98 @@
+// Gradient descent that takes exact steps as long as it must and leaps where it can, with the
+// evidence that a leap follows the steps that it leaves out.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engines/descent.hpp"
+#include "engines/leap.hpp"
+
+namespace fastgrok {
+
+struct LeapingOptions {
+    double rtol = 1e-8;        // of w and of b, in the norm of LeapScale, at every record
+    double exact_limit = 1e8;  // more steps than this are not taken one by one
+    bool must_leap = false;    // rather than take exact steps to the end
+};
+
+// A stretch of the run that was leaped, and what speaks for it.
+struct LeapReport {
+    double first = 0.0, last = 0.0;  // steps between which the integrator replaces exact steps
+    bool pairs = false;              // of an orbit of period 2
+    bool converged = false;          // nothing moves any more after `last`
+    double tolerance = 0.0;          // of a step of the integrator
+    LeapStatistics statistics;
+    LeapCosts costs;  // of the second, coarser integration as well
+    // Against exact steps, which go on beside the beginning of the leap up to this step.
+    double overlap_until = 0.0, overlap_difference = 0.0;
+    double error = 0.0;  // largest estimate of the error at a record
+    // Exact steps from a leaped iterate: relative difference of the increments.
+    struct Check {
+        double step, difference;
+        std::int64_t steps;
+    };
+    std::vector<Check> checks;
+    std::string ended;  // why before the end of the run; empty if it did not
+};
+
+class LeapingDescent {
+public:
+    enum class Status { done, diverged, lost };
+    // Asked every so often with the step reached. May throw: what was recorded stays.
+    using Poll = std::function<void(double step)>;
+
+    LeapingDescent(Descent& descent, const LeapingOptions& options)
+        : descent_(descent),
+          options_(options),
+          passes_(descent.problem(), descent.options().threads) {}
+
+    // To the last record. Once only.
+    Status run(const Poll& poll, double poll_seconds);
+
+    const std::vector<LeapReport>& leaps() const { return leaps_; }
+    const std::string& reason() const { return reason_; }  // why it is lost, or did not leap
+    double reached() const { return reached_; }            // the last step that was computed
+    std::int64_t exact_steps() const { return exact_steps_; }
+
+private:
+    // The same way at two tolerances: what is recorded, and what shows its error.
+    struct Attempt {
+        std::unique_ptr<Leap> fine, coarse;
+        LeapReport report;
+        double stride = 1.0;  // steps of descent in one of the map that is integrated
+    };
+    struct Starts {
+        std::int64_t last = 0;
+        std::vector<LeapStart> single, pairs;
+    };
+
+    bool worth_leaping(std::int64_t from) const;
+    Status finish_exactly();
+    bool exact_to(std::int64_t step);
+    bool gather(std::int64_t last, Starts& starts, Attempt* beside);
+    bool begin(const Starts& starts, Attempt& attempt);
+    void compare(Attempt& attempt);
+    bool leap(Attempt& attempt);
+    bool leap_to(Attempt& attempt, double step);
+    bool spot_check(Attempt& attempt);
+    void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
+    void descend(Vector& u, std::int64_t steps);
+    void polled();
+
+    Descent& descent_;
+    LeapingOptions options_;
+    Passes passes_;
+    Poll poll_;
+    std::chrono::steady_clock::time_point last_poll_;
+    double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
+    std::int64_t exact_steps_ = 0;
+    Vector gradient_;
+    std::vector<LeapReport> leaps_;
+    std::string reason_;
+};
+
+}  // namespace fastgrok
