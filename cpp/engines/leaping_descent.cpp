@@ -20,7 +20,7 @@ constexpr double kSpacingShare = 0.0125;
 // Of rtol: what a step of the integrator may do wrong. The errors of all steps add up to some times
 // that, and to kRatio times less than those of the coarse integration, of which a third is counted
 // on.
-constexpr double kFine = 0.1, kRatio = 30.0, kCounted = 10.0;
+constexpr double kFine = 0.04, kRatio = 30.0, kCounted = 10.0;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
