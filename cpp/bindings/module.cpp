@@ -6,6 +6,7 @@
 namespace fastgrok {
 
 void register_attack(pybind11::module_& m);
+void register_ensemble(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_problem(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
@@ -23,4 +24,5 @@ PYBIND11_MODULE(_core, m) {
     fastgrok::register_problem(m);
     fastgrok::register_attack(m);
     fastgrok::register_descent(m);
+    fastgrok::register_ensemble(m);
 }

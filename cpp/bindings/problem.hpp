@@ -10,6 +10,7 @@ namespace fastgrok {
 
 struct BoundProblem {
     BoundProblem(py::array x, Array<double> y, bool bias);
+    BoundProblem(const BoundProblem& rows, Array<double> y, bool bias);  // the same rows
 
     // The problem as a shared pointer that keeps this object, and so the arrays, alive. Whoever
     // holds it last must hold the GIL when letting go.

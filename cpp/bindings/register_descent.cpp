@@ -20,8 +20,7 @@ std::unique_ptr<Evaluator> make_evaluator(const EvaluationSet& set, std::size_t 
     if (const auto* plain = std::get_if<Shared>(&set))
         return std::make_unique<PlainSet>(share(*plain), threads);
     const BoundAttack& attack = *std::get<std::shared_ptr<BoundAttack>>(set);
-    return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads,
-                                         signal_raised);
+    return std::make_unique<AttackedSet>(share(attack.problem), attack.settings, threads);
 }
 
 Skip parse_skip(const std::string& name) {
@@ -59,14 +58,10 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
 }
 
 std::string run(Descent& self, const py::function& poll, double poll_seconds) {
-    const Descent::Poll ask = [&poll](std::int64_t step) {
-        py::gil_scoped_acquire acquire;
-        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        return poll(step).cast<bool>();
-    };
+    self.interrupt_by(signal_raised);
     try {
         py::gil_scoped_release release;
-        switch (self.run(ask, poll_seconds)) {
+        switch (self.run(polled(poll), poll_seconds)) {
             case Descent::Status::done: return "done";
             case Descent::Status::paused: return "paused";
             default: return "diverged";

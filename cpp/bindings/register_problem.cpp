@@ -14,10 +14,15 @@ const Real* data_of(const py::array& x) {
     return data;
 }
 
+const double* labels_of(const py::array& x, const Array<double>& y) {
+    require(y.ndim() == 1 && y.shape(0) == x.shape(0), "y must have one label a row of X");
+    return data_of<double>(y);
+}
+
 Problem make_problem(const py::array& x, const Array<double>& y, bool bias) {
     require(x.ndim() == 2 && x.shape(0) > 0 && x.shape(1) > 0, "X must have rows and columns");
     require((x.flags() & py::array::c_style) != 0, "X must be C-contiguous");
-    require(y.ndim() == 1 && y.shape(0) == x.shape(0), "y must have one label a row of X");
+    const double* labels = labels_of(x, y);
     const auto rows = static_cast<std::size_t>(x.shape(0));
     const auto cols = static_cast<std::size_t>(x.shape(1));
     std::variant<const double*, const float*> data;
@@ -28,9 +33,14 @@ Problem make_problem(const py::array& x, const Array<double>& y, bool bias) {
     } else {
         throw py::type_error("X must be float64 or float32 in native byte order");
     }
-    const double* labels = data_of<double>(y);
     py::gil_scoped_release release;
     return Problem(data, labels, rows, cols, bias);
+}
+
+Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
+    const double* labels = labels_of(rows.x, y);
+    py::gil_scoped_release release;
+    return Problem(rows.problem, labels, bias);
 }
 
 using Shared = std::shared_ptr<BoundProblem>;
@@ -86,6 +96,9 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
 BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias)
     : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias)) {}
 
+BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias)
+    : x(rows.x), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
+
 Vector BoundProblem::parameters(const Array<double>& w, double b) const {
     require(w.ndim() == 1 && static_cast<std::size_t>(w.shape(0)) == problem.layout().cols,
             "w must have one entry a column of X");
@@ -102,6 +115,15 @@ void register_problem(py::module_& m) {
         .def_property_readonly("cols",
                                [](const BoundProblem& p) { return p.problem.layout().cols; })
         .def_property_readonly("bias", [](const BoundProblem& p) { return p.problem.bias(); })
+        .def_property_readonly("packed", [](const BoundProblem& p) { return p.problem.packed(); })
+        .def_property_readonly("chunks",
+                               [](const BoundProblem& p) { return p.problem.partition().count(); })
+        .def(
+            "relabelled",
+            [](const BoundProblem& self, Array<double> y, bool bias) {
+                return std::make_shared<BoundProblem>(self, std::move(y), bias);
+            },
+            py::arg("y").noconvert(), py::arg("bias"))
         .def("margins", &margins, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))

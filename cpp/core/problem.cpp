@@ -1,6 +1,10 @@
 #include "core/problem.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/team.hpp"
 
 namespace fastgrok {
 namespace {
@@ -9,14 +13,20 @@ bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
 }
 
+// The norm of (x, 1). 16 sums that a compiler can keep in registers.
 template <class Real>
-Vector pack(const Real* x, const double* y, std::size_t rows, std::size_t cols) {
-    const std::size_t size = kLanes * (cols + 1);
-    Vector out(whole_lanes(rows) / kLanes * size);
-    for (std::size_t i = 0; i < rows; i += kLanes)
-        pack_block(x + i * cols, y + i, std::min(rows - i, kLanes), cols,
-                   out.data() + i / kLanes * size);
-    return out;
+double row_norm(const Real* x, std::size_t cols) {
+    double lanes[kLanes] = {1.0};
+    std::size_t j = 0;
+    for (; j + kLanes <= cols; j += kLanes)
+        for (std::size_t k = 0; k < kLanes; ++k) {
+            const double value = static_cast<double>(x[j + k]);
+            lanes[k] += value * value;
+        }
+    for (; j < cols; ++j) lanes[0] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+    double sum = 0.0;
+    for (double lane : lanes) sum += lane;
+    return std::sqrt(sum);
 }
 
 }  // namespace
@@ -42,11 +52,54 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       bias_(bias),
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
-    if (is_packed(cols)) packed_ = std::visit([&](auto* p) { return pack(p, y, rows, cols); }, x_);
+    pack();
+}
+
+Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {
+    y_ = y;
+    bias_ = bias;
+    if (y != rows.y_) pack();
+}
+
+void Problem::pack() {
+    const std::size_t cols = layout_.cols, size = kLanes * (cols + 1);
+    if (!is_packed(cols)) return;
+    auto packed = std::make_shared<Vector>(whole_lanes(rows_) / kLanes * size);
+    for (std::size_t i = 0; i < rows_; i += kLanes)
+        visit_row(i, [&](auto* x) {
+            pack_block(x, y_ + i, std::min(rows_ - i, kLanes), cols,
+                       packed->data() + i / kLanes * size);
+        });
+    packed_ = std::move(packed);
 }
 
 std::size_t Problem::first_row(std::size_t chunk) const {
-    return partition_.begin(chunk) * (packed_.empty() ? 1 : kLanes);
+    return partition_.begin(chunk) * (packed() ? kLanes : 1);
+}
+
+const RowNorms& Problem::norms(int threads) const {
+    std::call_once(norms_->once, [&] { norms_->norms = find_norms(threads); });
+    return norms_->norms;
+}
+
+RowNorms Problem::find_norms(int threads) const {
+    RowNorms norms;
+    norms.bits.resize(rows_);
+    Shares shares(partition_.count(), threads);
+    run_team(threads, [&](const Member& me) {
+        std::size_t c;
+        while (shares.take(me.index, c)) {
+            const std::size_t end = std::min(first_row(c + 1), rows_);
+            for (std::size_t i = first_row(c); i < end; ++i)
+                norms.bits[i] = visit_row(i, [&](auto* x) { return row_norm(x, layout_.cols); });
+        }
+    });
+    const double up =
+        1.0 + static_cast<double>(layout_.cols + 32) * std::numeric_limits<double>::epsilon();
+    for (double& x : norms.bits) x *= up;
+    norms.largest = *std::max_element(norms.bits.begin(), norms.bits.end());
+    for (double& x : norms.bits) x *= kLog2E * up;
+    return norms;
 }
 
 Vector Problem::pack_parameters(const double* w, double b) const {

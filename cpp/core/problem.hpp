@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -20,6 +22,13 @@ using Vector = std::vector<double>;
 template <class Real>
 void pack_block(const Real* x, const double* y, std::size_t rows, std::size_t cols, double* block);
 
+// Norms of the rows (x_i, 1), rounded up: in bits of margin a unit of distance, that is times
+// log2(e).
+struct RowNorms {
+    Vector bits;
+    double largest = 0.0;  // not in bits
+};
+
 class Problem {
 public:
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
@@ -28,11 +37,19 @@ public:
     Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
             std::size_t cols, bool bias);
 
+    // The rows of another problem, with what is known of them, under other labels (or the same).
+    Problem(const Problem& rows, const double* y, bool bias);
+
     std::size_t rows() const { return rows_; }
     const Layout& layout() const { return layout_; }
     bool bias() const { return bias_; }
-    bool packed() const { return !packed_.empty(); }
+    bool packed() const { return packed_ != nullptr; }
     const double* labels() const { return y_; }
+    // Whether passes over both read the same memory, labels of rows that are not packed apart.
+    bool shares_storage(const Problem& other) const {
+        return x_ == other.x_ && rows_ == other.rows_ && layout_.cols == other.layout_.cols &&
+               packed_ == other.packed_;
+    }
     const Partition& partition() const { return partition_; }
 
     // The first row of a chunk.
@@ -43,8 +60,8 @@ public:
     void visit_chunk(std::size_t chunk, Use use) const {
         const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
         const std::size_t cols = layout_.cols;
-        if (!packed_.empty()) {
-            use(PackedRows{packed_.data() + begin * kLanes * (cols + 1), end - begin, cols});
+        if (packed()) {
+            use(PackedRows{block(begin), end - begin, cols});
         } else if (const auto* x64 = std::get_if<const double*>(&x_)) {
             use(PlainRows<double>{*x64 + begin * cols, y_ + begin, end - begin, cols});
         } else {
@@ -65,7 +82,7 @@ public:
 
     // The packed block number k.
     const double* block(std::size_t k) const {
-        return packed_.data() + k * kLanes * (layout_.cols + 1);
+        return packed_->data() + k * kLanes * (layout_.cols + 1);
     }
 
     // One row as the caller gave it, to a function object that takes either pointer.
@@ -92,18 +109,30 @@ public:
         });
     }
 
+    // Found at the first call, once for all problems of the same rows.
+    const RowNorms& norms(int threads) const;
+
     // (w, b) in this problem's layout, and back.
     Vector pack_parameters(const double* w, double b) const;
     void unpack_weights(const Vector& u, double* w) const;
 
 private:
+    struct LazyNorms {
+        std::once_flag once;
+        RowNorms norms;
+    };
+
+    void pack();
+    RowNorms find_norms(int threads) const;
+
     std::variant<const double*, const float*> x_;
     const double* y_;
     std::size_t rows_;
     bool bias_;
     Layout layout_;
     Partition partition_;
-    Vector packed_;
+    std::shared_ptr<const Vector> packed_;  // by all problems of the same rows and labels
+    std::shared_ptr<LazyNorms> norms_ = std::make_shared<LazyNorms>();
 };
 
 }  // namespace fastgrok

@@ -32,22 +32,6 @@ double norm_of(const Vector& a) {
     return std::sqrt(sum);
 }
 
-// The norm of (x, 1). 16 sums that a compiler can keep in registers.
-template <class Real>
-double row_norm(const Real* x, std::size_t cols) {
-    double lanes[kLanes] = {1.0};
-    std::size_t j = 0;
-    for (; j + kLanes <= cols; j += kLanes)
-        for (std::size_t k = 0; k < kLanes; ++k) {
-            const double value = static_cast<double>(x[j + k]);
-            lanes[k] += value * value;
-        }
-    for (; j < cols; ++j) lanes[0] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
-    double sum = 0.0;
-    for (double lane : lanes) sum += lane;
-    return std::sqrt(sum);
-}
-
 }  // namespace
 
 ActiveRows::ActiveRows(const Problem& problem, Skip skip, int threads)
@@ -55,23 +39,9 @@ ActiveRows::ActiveRows(const Problem& problem, Skip skip, int threads)
       skip_(problem.rows() < kNoRow ? skip : Skip::never),
       error_(static_cast<double>(problem.layout().cols + 32) *
              std::numeric_limits<double>::epsilon()),
-      norms_(problem.rows()),
+      norms_(problem.norms(threads)),
       patience_(kMostLevels),
       seen_(problem.partition().count()) {
-    const std::size_t chunks = problem.partition().count();
-    Shares shares(chunks, threads);
-    run_team(threads, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) {
-            const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-            for (std::size_t i = problem_.first_row(c); i < end; ++i)
-                norms_[i] = problem_.visit_row(
-                    i, [&](auto* x) { return row_norm(x, problem_.layout().cols); });
-        }
-    });
-    for (double& x : norms_) x *= 1.0 + error_;  // rounded up
-    largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
-    for (double& x : norms_) x *= kLog2E * (1.0 + error_);
     levels_.reserve(kMostLevels);
     reset();
 }
@@ -90,12 +60,7 @@ std::size_t ActiveRows::places(std::size_t depth, std::size_t chunk) const {
 void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most,
                                 double* out) {
     if (make_) fill(levels_[depth_ - 1].chunks[chunk], chunk);
-    double* bits = nullptr;
-    if (look_) {
-        Vector& seen = seen_[chunk];
-        seen.resize(whole_lanes(places(depth_, chunk)));
-        bits = seen.data();
-    }
+    double* const bits = bits_of_chunk(chunk);
     const auto first = [&](auto rows) {
         kernels_for(rows).first(rows, u.data(), loss, most, bits, out);
     };
@@ -112,9 +77,25 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
     }
 }
 
+void ActiveRows::first_of_block(std::size_t chunk, std::size_t first, std::size_t count,
+                                const Vector& u, Loss loss, double most, double* out) {
+    double* const bits = bits_of_chunk(chunk);
+    problem_.visit_rows(problem_.first_row(chunk) + first, count, [&](auto rows) {
+        kernels_for(rows).first(rows, u.data(), loss, most, bits == nullptr ? bits : bits + first,
+                                out);
+    });
+}
+
+// Where the pass keeps the margins of a chunk's places; null where it does not.
+double* ActiveRows::bits_of_chunk(std::size_t chunk) {
+    if (!look_) return nullptr;
+    seen_[chunk].resize(whole_lanes(places(depth_, chunk)));
+    return seen_[chunk].data();
+}
+
 // How far the parameters can move until the row's margin may be below `most`.
 double ActiveRows::reach(double bits, std::size_t row, double most) const {
-    const double reach = (bits - most) / norms_[row];
+    const double reach = (bits - most) / norms_.bits[row];
     return reach == reach ? reach : -std::numeric_limits<double>::infinity();
 }
 

@@ -33,12 +33,21 @@ public:
     ActiveRows(const Problem& problem, Skip skip, int threads);
 
     // The largest norm of a row (x_i, 1).
-    double largest_norm() const { return largest_norm_; }
+    double largest_norm() const { return norms_.largest; }
 
-    // One chunk's share of a step from u: sum of -l'(m_i) y_i (x_i, 1) over its rows with margins
-    // of at most `most` bits. All chunks must have their turn before `advance`; any order, any
-    // threads.
+    // One chunk's share of a step from u, to zeros: sum of -l'(m_i) y_i (x_i, 1) over its rows with
+    // margins of at most `most` bits. All chunks must have their turn before `advance`; any order,
+    // any threads.
     void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most, double* out);
+
+    // Whether the coming pass goes over all rows.
+    bool over_all() const { return depth_ == 0; }
+
+    // For such a pass over rows that are not packed: `count` rows of the chunk from its row `first`
+    // on are added. Block by block in order, from row 0, all of a chunk come to what first_of_chunk
+    // gives.
+    void first_of_block(std::size_t chunk, std::size_t first, std::size_t count, const Vector& u,
+                        Loss loss, double most, double* out);
 
     // By one thread alone: the pass at u is over, the next one is at `next`, which is `distance`
     // away, or less, with the bound `most`.
@@ -78,6 +87,7 @@ private:
         std::uint32_t wait = 0, next = 1;
     };
 
+    double* bits_of_chunk(std::size_t chunk);
     std::size_t size(std::size_t depth) const;
     void count_rows(Level& level) const;
     // The places of a chunk in the list at a depth (0: all rows), and the row at one of them.
@@ -92,8 +102,7 @@ private:
     const Problem& problem_;
     Skip skip_;
     double error_;  // bound of the rounding of a margin, per norm of row and parameters
-    double largest_norm_;
-    Vector norms_;  // of the rows, in bits a unit of distance
+    const RowNorms& norms_;
 
     std::size_t depth_ = 0;  // levels in use; the pass runs over the last, or over all rows
     bool look_ = false;      // the pass keeps its margins in seen_

@@ -17,6 +17,7 @@ class Attack {
 public:
     // Problem and settings must outlive this.
     Attack(const Problem& problem, const AttackSettings& settings, int threads, Ask ask = {});
+    void interrupt_by(Ask ask) { ask_ = std::move(ask); }
 
     // Losses and correct decisions at the attacked rows, for each radius of the grid. Throws
     // Interrupted where `ask` says so.

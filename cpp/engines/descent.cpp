@@ -1,28 +1,17 @@
 #include "engines/descent.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <new>
 #include <stdexcept>
 #include <string>
 
 #include "engines/curvature.hpp"
+#include "engines/lockstep.hpp"
 
 namespace fastgrok {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// The clock is read, and the caller asked, between blocks of steps of about this length.
-constexpr double kBlockSeconds = 0.02;
 
 // The next gradient may be this much smaller before a step must be taken again.
 constexpr double kSpareBits = 4.0;
@@ -70,74 +59,34 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
 }
 
 Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
-    Clock::time_point last_poll = Clock::now();
-    bool pause = false;
-    const auto poll_if_due = [&] {
-        if (seconds_since(last_poll) < poll_seconds) return;
-        pause |= poll(step_);
-        last_poll = Clock::now();
-    };
-    std::int64_t block = 1;
-    while (next_record_ < record_steps_.size()) {
-        const std::int64_t target = record_steps_[next_record_];
-        while (step_ < target) {
-            const Clock::time_point start = Clock::now();
-            const std::int64_t count = std::min(block, target - step_);
-            take_steps(count);
-            if (diverged_) return Status::diverged;
-            const double seconds = seconds_since(start);
-            if (seconds < 0.5 * kBlockSeconds && count == block) block *= 2;
-            if (seconds > 2.0 * kBlockSeconds) block = std::max<std::int64_t>(1, block / 2);
-            poll_if_due();
-            if (pause) return Status::paused;
-        }
-        record(poll_if_due);
-        ++next_record_;
-        poll_if_due();
-        if (pause) return Status::paused;
-    }
-    return Status::done;
+    Lockstep alone({this}, passes_.threads());
+    if (!alone.run([&] { return poll(step_); }, poll_seconds)) return Status::paused;
+    const Lockstep::Ending& ending = alone.ending(0);
+    if (ending.failure) std::rethrow_exception(ending.failure);
+    return ending.status == Lockstep::Status::diverged ? Status::diverged : Status::done;
 }
 
-void Descent::take_steps(std::int64_t count) {
-    Shares shares(passes_.chunks(), passes_.threads());
-    const std::int64_t last = step_ + count;
-    // Lists of rows take memory, and nothing may leave a team but by its end.
-    std::atomic<bool> failed{false};
-    std::exception_ptr failure;
-    const auto guarded = [&](auto work) {
-        try {
-            work();
-        } catch (...) {
-            if (!failed.exchange(true)) failure = std::current_exception();
-        }
-    };
-    bool ended = false;
-    run_team(passes_.threads(), [&](const Member& me) {
-        while (!ended) {
-            std::size_t chunk;
-            while (shares.take(me.index, chunk))
-                guarded([&] {
-                    active_.first_of_chunk(chunk, u_, options_.loss, most_bits_,
-                                           passes_.partial(chunk));
-                });
-            me.meeting.arrive([&] {
-                if (!failed) {
-                    passes_.add_chunks(gradient_);
-                    guarded([&] { finish_step(); });
-                }
-                ended = failed || diverged_ || step_ >= last;
-                shares.refill();
-            });
-        }
-    });
-    if (failed) {
-        recall_rows();
-        try {
-            std::rethrow_exception(failure);
-        } catch (const std::bad_alloc&) {
-            if (!active_.give_up()) throw;  // it goes without lists as well
-        }
+void Descent::interrupt_by(const Ask& ask) {
+    for (const auto& eval : evals_) eval->interrupt_by(ask);
+}
+
+void Descent::pass_chunk(std::size_t chunk) {
+    active_.first_of_chunk(chunk, u_, options_.loss, most_bits_, passes_.zero_partial(chunk));
+}
+
+void Descent::pass_block(std::size_t chunk, std::size_t first, std::size_t count) {
+    double* const sum = first == 0 ? passes_.zero_partial(chunk) : passes_.partial(chunk);
+    active_.first_of_block(chunk, first, count, u_, options_.loss, most_bits_, sum);
+}
+
+bool Descent::recover(const std::exception_ptr& failure) {
+    recall_rows();
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::bad_alloc&) {
+        return active_.give_up();
+    } catch (...) {
+        return false;
     }
 }
 
@@ -158,6 +107,7 @@ double Descent::bits_needed(const Vector& update) const {
 }
 
 void Descent::finish_step() {
+    passes_.add_chunks(gradient_);
     double dot = 0.0, square = 0.0, moved = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {
@@ -272,6 +222,7 @@ void Descent::record(const std::function<void()>& between_passes) {
         throw;
     }
     records_.last_parameters = u_;
+    ++next_record_;
 }
 
 void Descent::append_weights() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -71,6 +72,9 @@ public:
     // was polled, changes no bit.
     Status run(const Poll& poll, double poll_seconds);
 
+    // Makes evaluations that take long ask this, and the run throw Interrupted where it says so.
+    void interrupt_by(const Ask& ask);
+
     DescentState state() const;
     // Goes back, or on, to a state of a run of the same problem and options; std::invalid_argument,
     // and nothing changed, if it cannot be one.
@@ -86,8 +90,19 @@ public:
     bool keeps_weights() const { return options_.keep_weights; }
 
 private:
-    void take_steps(std::int64_t count);
+    friend class Lockstep;  // which runs it, alone or beside others, by these pieces
+
+    bool at_end() const { return next_record_ == record_steps_.size(); }
+    std::int64_t steps_to_record() const { return record_steps_[next_record_] - step_; }
+    // A step: all chunks of its pass, by any threads, then its end by one of them. Without memory
+    // for lists of rows a step fails; `recover` makes it ready to be tried again, without lists,
+    // or returns false if that would not help.
+    bool sees_all_rows() const { return active_.over_all(); }
+    void pass_chunk(std::size_t chunk);
+    void pass_block(std::size_t chunk, std::size_t first, std::size_t count);
     void finish_step();
+    bool recover(const std::exception_ptr& failure);
+
     double bits_needed(const Vector& update) const;
     void check_skipped();
     void recall_rows();

@@ -12,6 +12,8 @@ class Evaluator {
 public:
     virtual ~Evaluator() = default;
     virtual Evaluation evaluate(const Vector& u, Loss loss, Tie tie) = 0;
+    // What takes long asks this from now on, and throws Interrupted where it says so.
+    virtual void interrupt_by(const Ask&) {}
 };
 
 // The rows as they are.
@@ -27,15 +29,15 @@ private:
 };
 
 // The rows as an adversary who knows (w, b) moves them. With a random start it is the same start at
-// every record. `evaluate` throws Interrupted where `ask` says so.
+// every record.
 class AttackedSet : public Evaluator {
 public:
-    AttackedSet(std::shared_ptr<const Problem> problem, AttackSettings settings, int threads,
-                Ask ask = {})
+    AttackedSet(std::shared_ptr<const Problem> problem, AttackSettings settings, int threads)
         : problem_(std::move(problem)),
           settings_(std::move(settings)),
-          attack_(*problem_, settings_, threads, std::move(ask)) {}
+          attack_(*problem_, settings_, threads) {}
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
+    void interrupt_by(const Ask& ask) override { attack_.interrupt_by(ask); }
 
 private:
     std::shared_ptr<const Problem> problem_;

@@ -23,6 +23,12 @@ void Passes::for_chunks(Chunk work) {
     });
 }
 
+double* Passes::zero_partial(std::size_t chunk) {
+    double* out = partial(chunk);
+    std::fill_n(out, problem_.layout().length, 0.0);
+    return out;
+}
+
 void Passes::add_chunks(Vector& out) const {
     const std::size_t length = problem_.layout().length;
     const double* p = partials_.data();
@@ -69,7 +75,7 @@ Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
 void Passes::first(const Vector& u, Loss loss, Vector& out) {
     for_chunks([&](std::size_t c) {
         problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, kMostBits, nullptr, partial(c));
+            kernels_for(rows).first(rows, u.data(), loss, kMostBits, nullptr, zero_partial(c));
         });
     });
     add_chunks(out);
@@ -85,7 +91,7 @@ void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
     for_chunks([&](std::size_t c) {
         const double* q = weights.data() + problem_.first_row(c);
         problem_.visit_chunk(
-            c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), partial(c)); });
+            c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), zero_partial(c)); });
     });
     add_chunks(out);
 }

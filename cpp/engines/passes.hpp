@@ -40,8 +40,9 @@ public:
     void second(const Vector& weights, const Vector& v, Vector& out);
 
     // For an engine that runs a team of its own over many steps: where the sums over the rows of
-    // one chunk go, and their sum.
+    // one chunk go, the same made zero, and their sum.
     double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
+    double* zero_partial(std::size_t chunk);
     void add_chunks(Vector& out) const;
 
 private:

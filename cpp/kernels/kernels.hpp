@@ -28,6 +28,8 @@ struct Kernels {
     //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
     //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
     //            those of one row, and their results, lie `stride` apart, 16 to a block of rows
+    // `first` and `second` find zeros in `out`, or of plain rows the sum over rows before these: it
+    // goes on to the same bits as in one call for all of them.
     struct Packed {
         void (*margins)(PackedRows rows, const double* u, double* out);  // 16 * count values
         void (*first)(PackedRows rows, const double* u, Loss loss, double most, double* bits,

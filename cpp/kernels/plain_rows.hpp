@@ -141,16 +141,15 @@ struct Strip {
     }
 };
 
-// out = sum over rows of c_i (x_i, 1), where weigh(first row, labels, n, t) turns n values of
-// t = x . w + b into c.
+// out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, n, t) turns n
+// values of t = x . w + b into c.
 template <std::size_t K, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
-    for (std::size_t j = 0; j <= intercept; ++j) out[j] = 0.0;
     if (rows.count == 0) return;
     // The coefficients of a strip come after all its products, so it is added one strip later.
     const double b = u[intercept];
-    double sum_c = 0.0;
+    double sum_c = out[intercept];
     Strip<K, Real> strips[3];
     Strip<K, Real>*last = strips, *strip = strips + 1, *next = strips + 2;
     last->find(rows, 0);

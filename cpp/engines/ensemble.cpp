@@ -1,0 +1,113 @@
+#include "engines/ensemble.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace fastgrok {
+
+Ensemble::Ensemble(const std::vector<Runs>& by_team, const std::vector<Runs>& by_thread,
+                   int threads)
+    : by_team_(by_team.size()), threads_(threads) {
+    const auto add = [&](const Runs& runs, int team) {
+        groups_.emplace_back(runs, team);
+        runs_.insert(runs_.end(), runs.begin(), runs.end());
+    };
+    for (const Runs& runs : by_team) add(runs, threads);
+    for (const Runs& runs : by_thread) add(runs, 1);
+}
+
+std::int64_t Ensemble::steps() const {
+    std::int64_t sum = 0;
+    for (const Group& group : groups_) sum += group.steps;
+    return sum;
+}
+
+bool Ensemble::run(const Poll& poll, double poll_seconds, const Ask& ask) {
+    const std::thread::id caller = std::this_thread::get_id();
+    bool told = false;  // by `ask`
+    stop_ = false;
+    const auto interrupt_by = [&](const Ask& by) {
+        for (Descent* run : runs_) run->interrupt_by(by);
+    };
+    interrupt_by([&] {
+        if (!stop_ && std::this_thread::get_id() == caller) stop_ = told = ask();
+        return stop_.load();
+    });
+    std::exception_ptr failure;
+    try {
+        for (std::size_t k = 0; k < by_team_ && !stop_; ++k) {
+            Group& group = groups_[k];
+            const auto look = [&] {
+                group.steps = group.lockstep.steps();
+                return poll(steps());
+            };
+            if (!group.lockstep.run(look, poll_seconds)) stop_ = true;
+            group.steps = group.lockstep.steps();
+        }
+        if (!stop_ && by_team_ < groups_.size()) run_by_thread(poll, poll_seconds);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    interrupt_by({});
+    if (failure) std::rethrow_exception(failure);
+    if (told) throw Interrupted();
+    return !stop_;
+}
+
+void Ensemble::run_by_thread(const Poll& poll, double poll_seconds) {
+    const std::thread::id caller = std::this_thread::get_id();
+    const std::size_t count = groups_.size() - by_team_;
+    std::atomic<std::size_t> next{by_team_};
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t left = count;
+    std::exception_ptr failure;
+
+    const auto run_groups = [&](bool asked) {
+        for (std::size_t k; !stop_ && (k = next.fetch_add(1)) < groups_.size();) {
+            Group& group = groups_[k];
+            const auto look = [&] {
+                group.steps = group.lockstep.steps();
+                if (asked && poll(steps())) stop_ = true;
+                return stop_.load();
+            };
+            group.lockstep.run(look, asked ? poll_seconds : 0.0);
+            group.steps = group.lockstep.steps();
+            const std::lock_guard lock(mutex);
+            --left;
+            changed.notify_one();
+        }
+    };
+    // The caller alone hears of signals: it does not leave before the last group has ended.
+    const auto wait_for_others = [&] {
+        const std::chrono::duration<double> pause(poll_seconds);
+        std::unique_lock lock(mutex);
+        while (!changed.wait_for(lock, pause, [&] { return left == 0 || stop_; })) {
+            lock.unlock();
+            if (poll(steps())) stop_ = true;
+            lock.lock();
+        }
+    };
+    const int threads = static_cast<int>(std::min(static_cast<std::size_t>(threads_), count));
+    run_team(threads, [&](const Member&) {
+        const bool asked = std::this_thread::get_id() == caller;
+        try {
+            run_groups(asked);
+            if (asked) wait_for_others();
+        } catch (const Interrupted&) {
+            stop_ = true;
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (!failure) failure = std::current_exception();
+            stop_ = true;
+            changed.notify_one();
+        }
+    });
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,181 @@
+#include "engines/lockstep.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace fastgrok {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The clock is read, and the caller asked, between blocks of steps of about this length.
+constexpr double kBlockSeconds = 0.02;
+
+// What is read once for all runs: half of a small second-level cache, which holds the parameters
+// and sums of the runs as well.
+constexpr std::size_t kBlockBytes = std::size_t{1} << 17;
+// The kernels take so many rows together.
+constexpr std::size_t kFewestRows = 8;
+
+std::size_t rows_of_a_block(const Problem& problem) {
+    const std::size_t row = problem.visit_row(0, [&](auto* x) { return sizeof(*x); });
+    const std::size_t rows = kBlockBytes / (row * problem.layout().cols);
+    return std::max(kFewestRows, rows / kFewestRows * kFewestRows);
+}
+
+}  // namespace
+
+Lockstep::Lockstep(const std::vector<Descent*>& runs, int threads)
+    : runs_(runs.size()), threads_(threads), rows_at_once_(rows_of_a_block(runs[0]->problem())) {
+    for (std::size_t i = 0; i < runs.size(); ++i) runs_[i].descent = runs[i];
+}
+
+std::int64_t Lockstep::steps() const {
+    std::int64_t sum = 0;
+    for (const Run& run : runs_) sum += run.descent->step();
+    return sum;
+}
+
+bool Lockstep::run(const Poll& poll, double poll_seconds) {
+    const Clock::time_point began = Clock::now();
+    Clock::time_point last_poll = began;
+    bool pause = false, polling = false;
+    const auto poll_if_due = [&] {
+        if (seconds_since(last_poll) < poll_seconds) return;
+        polling = true;
+        pause |= poll();
+        polling = false;
+        last_poll = Clock::now();
+    };
+    const auto end = [&](Run& run, Status status) {
+        run.ending = {status, seconds_since(began), run.failure};
+    };
+
+    going_.clear();
+    for (Run& run : runs_)
+        if (run.ending.status == Status::going) going_.push_back(&run);
+    std::int64_t block = 1;
+    while (true) {
+        for (Run* run : going_) {
+            Descent& descent = *run->descent;
+            if (!descent.at_end() && descent.steps_to_record() == 0) {
+                try {
+                    descent.record(poll_if_due);
+                } catch (const Interrupted&) {
+                    throw;
+                } catch (...) {
+                    if (polling) throw;
+                    run->failure = std::current_exception();
+                    end(*run, Status::failed);
+                    continue;
+                }
+                poll_if_due();
+                if (pause) return false;
+            }
+            if (descent.at_end()) end(*run, Status::done);
+        }
+        drop_ended();
+        if (going_.empty()) return true;
+
+        std::int64_t rounds = block;
+        for (const Run* run : going_) rounds = std::min(rounds, run->descent->steps_to_record());
+        const Clock::time_point start = Clock::now();
+        take_steps(rounds);
+        for (Run* run : going_) {
+            if (run->failed.exchange(false)) {
+                if (!run->descent->recover(run->failure)) end(*run, Status::failed);
+            } else if (run->descent->diverged_) {
+                end(*run, Status::diverged);
+            }
+        }
+        drop_ended();
+        const double seconds = seconds_since(start);
+        if (seconds < 0.5 * kBlockSeconds && rounds == block) block *= 2;
+        if (seconds > 2.0 * kBlockSeconds) block = std::max<std::int64_t>(1, block / 2);
+        if (!going_.empty()) poll_if_due();
+        if (pause) return false;
+    }
+}
+
+void Lockstep::drop_ended() {
+    std::erase_if(going_, [](const Run* run) { return run->ending.status != Status::going; });
+}
+
+// A round takes a step of every run: the chunks of all passes first, then the ends of the steps.
+void Lockstep::take_steps(std::int64_t rounds) {
+    const std::size_t runs = going_.size(), chunks = going_[0]->descent->passes_.chunks();
+    const auto most = static_cast<std::size_t>(threads_);
+    // Where there are fewer chunks than threads, several threads take a chunk, for some runs each.
+    const std::size_t parts = std::min(runs, (most + chunks - 1) / chunks);
+    const int threads = static_cast<int>(std::min(most, chunks * parts));
+    Shares pieces(chunks * parts, threads), ends(runs, threads);
+    bool over = false;
+    run_team(threads, [&](const Member& me) {
+        const auto finish = [&](Run& run) { guarded(run, [&] { run.descent->finish_step(); }); };
+        const auto end_round = [&] {
+            over = --rounds == 0;
+            for (const Run* run : going_) over |= run->failed || run->descent->diverged_;
+            pieces.refill();
+            ends.refill();
+        };
+        while (!over) {
+            std::size_t k;
+            while (pieces.take(me.index, k)) {
+                const std::size_t part = k % parts;
+                pass(k / parts, runs * part / parts, runs * (part + 1) / parts);
+            }
+            if (runs == 1) {
+                me.meeting.arrive([&] {
+                    finish(*going_[0]);
+                    end_round();
+                });
+            } else {
+                me.meeting.arrive([] {});
+                while (ends.take(me.index, k)) finish(*going_[k]);
+                me.meeting.arrive(end_round);
+            }
+        }
+    });
+}
+
+// One chunk for the runs going_[begin], ..., going_[end - 1].
+void Lockstep::pass(std::size_t chunk, std::size_t begin, std::size_t end) {
+    std::size_t sharing = 0;
+    for (std::size_t k = begin; k < end; ++k) sharing += going_[k]->descent->sees_all_rows();
+    const Problem& problem = going_[begin]->descent->problem();
+    // A chunk of packed rows is short enough for the caches.
+    const bool by_blocks = sharing > 1 && !problem.packed();
+    if (by_blocks) {
+        const std::size_t rows = problem.first_row(chunk + 1) - problem.first_row(chunk);
+        for (std::size_t first = 0; first < rows; first += rows_at_once_) {
+            const std::size_t count = std::min(rows_at_once_, rows - first);
+            for (std::size_t k = begin; k < end; ++k) {
+                Descent& descent = *going_[k]->descent;
+                if (!descent.sees_all_rows()) continue;
+                guarded(*going_[k], [&] { descent.pass_block(chunk, first, count); });
+            }
+        }
+    }
+    for (std::size_t k = begin; k < end; ++k) {
+        Descent& descent = *going_[k]->descent;
+        if (by_blocks && descent.sees_all_rows()) continue;
+        guarded(*going_[k], [&] { descent.pass_chunk(chunk); });
+    }
+}
+
+// Nothing may leave a team but by its end.
+template <class Work>
+void Lockstep::guarded(Run& run, Work work) {
+    if (run.failed) return;
+    try {
+        work();
+    } catch (...) {
+        if (!run.failed.exchange(true)) run.failure = std::current_exception();
+    }
+}
+
+}  // namespace fastgrok
