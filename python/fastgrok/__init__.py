@@ -3,6 +3,8 @@
 from importlib.metadata import version
 
 from fastgrok import datasets
+from fastgrok._many import train_many
+from fastgrok._records import log_spaced
 from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
@@ -14,7 +16,7 @@ from fastgrok.errors import (
     StabilityWarning,
 )
 from fastgrok.margins import accuracy, hyperplane_distance, margins
-from fastgrok.training import log_spaced, train
+from fastgrok.training import train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
 
 __version__ = version("fastgrok")
@@ -42,4 +44,5 @@ __all__ = [
     "pgd",
     "show_config",
     "train",
+    "train_many",
 ]

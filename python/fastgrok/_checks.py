@@ -7,7 +7,7 @@ Every message names the argument and shows its value, shape or dtype. Wrong valu
 import math
 import os
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 F64 = NDArray[np.float64]
 Data = tuple[NDArray[Any], F64]
+Names = tuple[str, str]
 
 MAX_EXACT_STEPS = 2**53
 """Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
@@ -97,10 +98,15 @@ def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
         raise ValueError(
             f"{name} must have at least one row and one column, got shape {array.shape}"
         )
-    if columns is not None and array.shape[1] != columns:
-        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
+    require_columns(name, array, columns)
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     return _as_float(array, np.float32 if single else np.float64)
+
+
+def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:
+    """Refuse rows that do not have so many columns, if it matters."""
+    if columns is not None and array.shape[1] != columns:
+        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
 
 
 def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
@@ -138,10 +144,12 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
     return out
 
 
-def data(X: ArrayLike, y: ArrayLike, *, prefix: str = "", columns: int | None = None) -> Data:
+def data(
+    X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
+) -> Data:
     """Rows and their labels."""
-    rows = matrix(f"{prefix}X", X, columns)
-    return rows, labels(f"{prefix}y", y, rows.shape[0])
+    rows = matrix(names[0], X, columns)
+    return rows, labels(names[1], y, rows.shape[0])
 
 
 def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
@@ -150,25 +158,34 @@ def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
     return rows, labels("y", y, rows.shape[0])
 
 
-def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> dict[str, Data]:
-    """Named evaluation sets, each with the training set's number of columns."""
+def evaluation_sets(
+    evals: Mapping[str, EvaluationSet] | None,
+    columns: int,
+    *,
+    argument: str = "evals",
+    read: Callable[..., Data] = data,
+) -> dict[str, Data]:
+    """Named evaluation sets, each with the training set's number of columns, as `read` gives it."""
     if evals is None:
         return {}
     if not isinstance(evals, Mapping):
-        raise TypeError(f"evals must be a dict of name: (X, y), got {show(evals)}")
+        raise TypeError(f"{argument} must be a dict of name: (X, y), got {show(evals)}")
     checked: dict[str, Data] = {}
     for name, value in evals.items():
         if not isinstance(name, str):
-            raise TypeError(f"evals must have strings for names, got {show(name)}")
+            raise TypeError(f"{argument} must have strings for names, got {show(name)}")
         if name in ("", "train"):
-            raise ValueError(f"evals can't have the name {name!r}: 'train' is the training set's")
-        prefix = f"evals[{name!r}] "
+            raise ValueError(
+                f"{argument} can't have the name {name!r}: 'train' is the training set's"
+            )
+        prefix = f"{argument}[{name!r}] "
+        names = f"{prefix}X", f"{prefix}y"
         if isinstance(value, tuple | list):
             if len(value) != 2:
                 raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
-            checked[name] = data(value[0], value[1], prefix=prefix, columns=columns)
+            checked[name] = read(value[0], value[1], names=names, columns=columns)
         elif hasattr(value, "X") and hasattr(value, "y"):
-            checked[name] = data(value.X, value.y, prefix=prefix, columns=columns)
+            checked[name] = read(value.X, value.y, names=names, columns=columns)
         else:
             raise TypeError(f"{prefix}must be (X, y) or have .X and .y, got {show(value)}")
     return checked
@@ -248,43 +265,43 @@ def threads(value: object) -> int:
     return min(cores, int(limit)) if limit.isdecimal() and int(limit) >= 1 else cores
 
 
-def records(value: object, steps: int) -> NDArray[np.int64]:
+def records(value: object, steps: int, *, name: str = "record") -> NDArray[np.int64]:
     """Check a stride or an increasing array of step numbers; the result always ends at `steps`."""
     if not isinstance(value, list | tuple) and np.ndim(value) == 0:  # type: ignore[arg-type]
-        stride = whole("record", value)
+        stride = whole(name, value)
         if steps // stride > MAX_RECORDS:
             raise ValueError(
-                f"record={stride} asks for {steps // stride} records in {steps} steps; "
+                f"{name}={stride} asks for {steps // stride} records in {steps} steps; "
                 f"at most {MAX_RECORDS} can be kept"
             )
         chosen = np.arange(0, steps + 1, stride, dtype=np.int64)
     else:
-        chosen = _step_numbers(value, steps)
+        chosen = _step_numbers(name, value, steps)
     return chosen if chosen[-1] == steps else np.append(chosen, np.int64(steps))
 
 
-def _step_numbers(value: Any, steps: int) -> NDArray[np.int64]:
-    array = numbers("record", value)
+def _step_numbers(name: str, value: Any, steps: int) -> NDArray[np.int64]:
+    array = numbers(name, value)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
-            f"record must be an integer or a 1-dimensional array of step numbers, "
+            f"{name} must be an integer or a 1-dimensional array of step numbers, "
             f"got shape {array.shape}"
         )
     if array.dtype.kind == "b":
-        raise TypeError("record must hold step numbers, got dtype bool")
+        raise TypeError(f"{name} must hold step numbers, got dtype bool")
     for wrong, rule in (
         (~np.isfinite(array) | (array != np.floor(array)), "be integral"),
         ((array < 0) | (array > steps), f"lie in 0..{steps}"),
     ):
         if wrong.any():
             first = int(np.argmax(wrong))
-            raise ValueError(f"record must {rule}, but record[{first}] = {array[first]}")
+            raise ValueError(f"{name} must {rule}, but {name}[{first}] = {array[first]}")
     chosen = array.astype(np.int64)
     falls = np.diff(chosen) <= 0
     if falls.any():
         first = int(np.argmax(falls)) + 1
         raise ValueError(
-            f"record must increase, but record[{first}] = {chosen[first]} "
+            f"{name} must increase, but {name}[{first}] = {chosen[first]} "
             f"comes after {chosen[first - 1]}"
         )
     return chosen

@@ -47,6 +47,46 @@ def run(
         status, stopped_by = "interrupted", error
     seconds = perf_counter() - began
 
+    try:
+        trajectory = so_far(descent, data, params, status, seconds, first)
+    except MemoryError:
+        raise stopped_by or MemoryError("no room for the trajectory") from None
+    if stopped_by is not None:
+        if getattr(stopped_by, "trajectory", None) is not None:  # of a run inside `progress`
+            raise stopped_by
+        with contextlib.suppress(AttributeError):  # a class with slots
+            stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
+            stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that this stopped")
+        raise stopped_by
+    if status != "done":
+        raise _error(status, trajectory, descent.step, keeper)
+    if instability := instability_of(trajectory):
+        warnings.warn(instability, StabilityWarning, stacklevel=3)
+    return trajectory
+
+
+def so_far(
+    descent: _core.Descent,
+    data: dict[str, Data],
+    params: dict[str, Any],
+    status: str,
+    seconds: float,
+    first: int = 0,
+) -> Trajectory:
+    """
+    Make the trajectory of what has been recorded, and say in `params` what ended the run.
+
+    Parameters
+    ----------
+    descent, data, params
+        The run.
+    status : str
+        "interrupted" and "diverged" are told apart from other ends.
+    seconds : float
+        How long the run took.
+    first : int, default 0
+        The step at which this call took it up.
+    """
     step = descent.step
     if status == "interrupted":
         params["interrupted"] = step
@@ -60,21 +100,7 @@ def run(
         seconds=seconds,
         row_share=_row_share(descent, step - first, params["rows"]),
     )
-    try:
-        trajectory = _trajectory(descent.recorded(), data, params, used)
-    except MemoryError:
-        raise stopped_by or MemoryError("no room for the trajectory") from None
-    if stopped_by is not None:
-        if getattr(stopped_by, "trajectory", None) is not None:  # of a run inside `progress`
-            raise stopped_by
-        with contextlib.suppress(AttributeError):  # a class with slots
-            stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
-            stopped_by.add_note(f"{_kept(trajectory)} of the run that this stopped")
-        raise stopped_by
-    if status != "done":
-        raise _error(status, trajectory, step, keeper)
-    _warn_if_unstable(trajectory, params["lr"])
-    return trajectory
+    return _trajectory(descent.recorded(), data, params, used)
 
 
 def _row_share(descent: _core.Descent, steps: int, rows: int) -> float:
@@ -159,7 +185,8 @@ def _trajectory(
     )
 
 
-def _kept(trajectory: Trajectory) -> str:
+def what_is_kept(trajectory: Trajectory) -> str:
+    """Say what an error holds of the run that it ended."""
     records = trajectory.steps
     if not records.size:
         return "nothing had been recorded by then"
@@ -171,31 +198,35 @@ def _error(
 ) -> BaseException:
     params = trajectory.params
     after = f"after {step} of {params['steps']} steps"
-    kept = _kept(trajectory)
+    kept = what_is_kept(trajectory)
     if status == "unsaved" and keeper is not None:
         return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)
     if keeper is not None:
         kept += f"; {keeper.state()}"
     if status == "interrupted":
         return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
+    return DivergenceError(f"{divergence_of(trajectory)}; {kept}", trajectory, step + 1)
+
+
+def divergence_of(trajectory: Trajectory) -> str:
+    """Say where and with which settings a run diverged."""
+    params = trajectory.params
     settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
-    return DivergenceError(
-        f"a weight became NaN or infinite at step {step + 1} of {params['steps']} with {settings}; "
-        f"{kept}",
-        trajectory,
-        step + 1,
+    return (
+        f"a weight became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
+        f"with {settings}"
     )
 
 
-def _warn_if_unstable(trajectory: Trajectory, lr: float) -> None:
+def instability_of(trajectory: Trajectory) -> str | None:
+    """Say by how much lr is too large for gradient descent to be stable, if it is."""
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
     beyond = np.flatnonzero(sharpness > 2.0)
-    if beyond.size:
-        worst = beyond[np.argmax(sharpness[beyond])]
-        warnings.warn(
-            f"lr={lr!r} exceeds 2 / lambda_max: lr * lambda_max is {sharpness[worst]:.3g} at step "
-            f"{trajectory.steps[worst]}, and the iterates can oscillate instead of following the "
-            "gradient flow (see Trajectory.regime)",
-            StabilityWarning,
-            stacklevel=4,
-        )
+    if not beyond.size:
+        return None
+    worst = beyond[np.argmax(sharpness[beyond])]
+    return (
+        f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
+        f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]}, and the iterates can oscillate "
+        "instead of following the gradient flow (see Trajectory.regime)"
+    )

@@ -17,15 +17,23 @@ class _Stopped(BaseException):
 
     trajectory: Trajectory | None
     step: int | None
+    trajectories: list[Trajectory] | None
 
-    def __init__(self, message: str, trajectory: Trajectory | None, step: int | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        trajectory: Trajectory | None,
+        step: int | None,
+        trajectories: list[Trajectory] | None = None,
+    ) -> None:
         super().__init__(message)
         self.trajectory = trajectory
         self.step = step
+        self.trajectories = trajectories
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with all arguments, so that the error crosses process boundaries."""
-        return type(self), (str(self), self.trajectory, self.step)
+        return type(self), (str(self), self.trajectory, self.step, self.trajectories)
 
 
 class DivergenceError(_Stopped, FastgrokError):
@@ -39,6 +47,8 @@ class DivergenceError(_Stopped, FastgrokError):
         Everything recorded before the divergence.
     step : int
         The update that produced the first weight that is not finite.
+    trajectories : list of Trajectory, optional
+        See below.
 
     Attributes
     ----------
@@ -46,6 +56,8 @@ class DivergenceError(_Stopped, FastgrokError):
         Everything recorded before the divergence.
     step : int
         The update that produced the first weight that is not finite.
+    trajectories : list of Trajectory or None
+        From :func:`fastgrok.train_many`: all runs, this one among them.
     """
 
     trajectory: Trajectory
@@ -74,9 +86,13 @@ class CheckpointError(_Stopped, FastgrokError):
     """
 
     def __init__(
-        self, message: str, trajectory: Trajectory | None = None, step: int | None = None
+        self,
+        message: str,
+        trajectory: Trajectory | None = None,
+        step: int | None = None,
+        trajectories: list[Trajectory] | None = None,
     ) -> None:
-        super().__init__(message, trajectory, step)
+        super().__init__(message, trajectory, step, trajectories)
 
 
 class Interrupted(_Stopped, KeyboardInterrupt):
@@ -90,6 +106,8 @@ class Interrupted(_Stopped, KeyboardInterrupt):
         Everything recorded before the interruption.
     step : int
         The number of updates that had been done.
+    trajectories : list of Trajectory, optional
+        See below.
 
     Attributes
     ----------
@@ -97,6 +115,9 @@ class Interrupted(_Stopped, KeyboardInterrupt):
         Everything recorded before the interruption.
     step : int
         The number of updates that had been done.
+    trajectories : list of Trajectory or None
+        From :func:`fastgrok.train_many`: all runs, as far as each had come. Of the first that had
+        not come to its end, `trajectory` and `step` tell.
     """
 
     trajectory: Trajectory

@@ -1,63 +1,17 @@
 """Full-batch gradient descent on a linear classifier, every step taken."""
 
-import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastgrok import _checks, _core, checkpoints
+from fastgrok import checkpoints
 from fastgrok._checks import EvaluationSet
 from fastgrok._running import run
-from fastgrok.attacks import Pgd
+from fastgrok._sets import Sets
+from fastgrok._settings import check
 from fastgrok.checkpoints import Checkpoint
-from fastgrok.margins import TIES
 from fastgrok.trajectory import Trajectory
-
-LOSSES = ("logistic", "exponential")
-REDUCTIONS = ("mean", "sum")
-ENGINES = ("auto", "exact", "leap")
-MAX_PER_DECADE = 10**6
-
-
-def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
-    """
-    Logarithmically spaced step numbers, the default records of :func:`train`.
-
-    Parameters
-    ----------
-    steps : int or integral float
-        Last step number, at least 1; any float64, such as 1e60, is allowed.
-    per_decade : int, default 40
-        Numbers per factor of 10, at most 10**6, before rounding to integers and dropping repeated
-        ones.
-
-    Returns
-    -------
-    ndarray
-        Strictly increasing integers from 0 that hold 1 and `steps`: int64 where `steps` is at
-        most 2**53, beyond it float64.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not integral or smaller than 1.
-    TypeError
-        If an argument is not a number.
-
-    Examples
-    --------
-    >>> log_spaced(100, per_decade=3)
-    array([  0,   1,   2,   5,  10,  22,  46, 100])
-    """
-    last = _checks.whole("steps", steps, maximum=int(np.finfo(np.float64).max))
-    density = _checks.whole("per_decade", per_decade, maximum=MAX_PER_DECADE)
-    exponents = np.arange(math.floor(math.log10(last) * density) + 1) / density
-    numbers = np.concatenate(([0.0], np.rint(10.0**exponents)))
-    numbers = np.append(numbers[numbers < last], float(last))
-    return np.unique(numbers.astype(np.int64) if last <= _checks.MAX_EXACT_STEPS else numbers)
 
 
 def train(
@@ -117,7 +71,7 @@ def train(
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
-        :func:`log_spaced`, 40 a decade.
+        :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
         as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns.
@@ -189,85 +143,12 @@ def train(
     >>> int(run.steps[-1]), bool(run.loss[-1] < run.loss[0])
     (1000, True)
     """
-    rows, signs = _checks.data(X, y)
-    count, dim = rows.shape
-    last = _checks.whole("steps", steps, maximum=_checks.MAX_EXACT_STEPS)
-    rate = _checks.real("lr", lr, positive=True)
-    _checks.choice("loss", loss, LOSSES)
-    _checks.choice("reduction", reduction, REDUCTIONS)
-    bias = _checks.flag("bias", bias)
-    start_w = np.zeros(dim) if w0 is None else _checks.vector("w0", w0, dim)
-    start_b = _checks.real("b0", b0)
-    _check_engine(engine, rtol)
-    skip = _skip(skip_rows)
-    records = log_spaced(last) if record is None else _checks.records(record, last)
-    data = {"train": (rows, signs), **_checks.evaluation_sets(evals, dim)}
-    keep_weights = _checks.flag("keep_weights", keep_weights)
-    _checks.choice("tie", tie, TIES)
-    watch_sharpness = _checks.flag("watch_sharpness", watch_sharpness)
-    workers = _checks.threads(threads)
-    report = progress if callable(progress) else _checks.flag("progress", progress)
-
-    file = None if checkpoint is None else _checks.path("checkpoint", checkpoint)
-    interval = _checks.real("checkpoint_interval", checkpoint_interval)
-    if interval < 0.0:
-        raise ValueError(f"checkpoint_interval must not be negative, got {interval}")
-
-    params: dict[str, Any] = {
-        "steps": last,
-        "lr": rate,
-        "loss": loss,
-        "reduction": reduction,
-        "bias": bias,
-        "b0": start_b,
-        "tie": tie,
-        "rows": count,
-        "dim": dim,
-    }
-    problems = {name: _core.Problem(*pair, bias) for name, pair in data.items()}
-    descent = _core.Descent(
-        problems.pop("train"),
-        [_evaluator(problem, (evals or {})[name]) for name, problem in problems.items()],
-        records,
-        loss=loss,
-        scale=1.0 if reduction == "sum" else 1.0 / count,
-        lr=rate,
-        w=start_w,
-        b=start_b,
-        tie_negative=tie == "negative",
-        keep_weights=keep_weights,
-        watch_sharpness=watch_sharpness,
-        skip_rows=skip,
-        threads=workers,
-    )
-
+    arguments = locals()
+    sets = Sets()
+    settings = check(arguments, sets)
+    descent = settings.descent(sets, settings.threads)
     keeper = None
-    if file is not None:
-        settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
-        arrays: dict[str, NDArray[Any]] = {"w0": start_w, "record": records}
-        for name, value in (evals or {}).items():
-            if isinstance(value, Pgd):
-                value._describe(f"evals[{name!r}] ", settings, arrays)
-            else:
-                settings[f"evals[{name!r}] method"] = "no attack"
-        identity = checkpoints.identity(data, arrays, settings)
-        keeper = Checkpoint(file, interval, identity)
-        keeper.resume(descent, records.size)
-    return run(descent, data, params, report, keeper)
-
-
-def _check_engine(engine: object, rtol: object) -> None:
-    if _checks.choice("engine", engine, ENGINES) == "leap":
-        raise ValueError("engine='leap' is not available in this version; use 'auto' or 'exact'")
-    if not 0.0 < _checks.real("rtol", rtol) < 1.0:
-        raise ValueError(f"rtol must lie between 0 and 1, got {_checks.show(rtol)}")
-
-
-def _skip(skip_rows: object) -> str:
-    if isinstance(skip_rows, str):
-        return _checks.choice("skip_rows", skip_rows, ("auto",))
-    return "always" if _checks.flag("skip_rows", skip_rows) else "never"
-
-
-def _evaluator(problem: _core.Problem, value: EvaluationSet) -> _core.Problem | _core.Attack:
-    return value._evaluator(problem) if isinstance(value, Pgd) else problem
+    if settings.checkpoint is not None:
+        keeper = Checkpoint(settings.checkpoint, settings.checkpoint_interval, settings.identity())
+        keeper.resume(descent, settings.record.size)
+    return run(descent, settings.data, settings.params(), settings.progress, keeper)

@@ -1,0 +1,253 @@
+"""Many runs in one call: rows that several of them share are read once, small runs side by side."""
+
+import contextlib
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from tqdm.auto import tqdm
+
+from fastgrok import _checks, _core, _running
+from fastgrok._running import divergence_of, instability_of, so_far, what_is_kept
+from fastgrok._sets import Sets
+from fastgrok._settings import Settings, check
+from fastgrok.errors import DivergenceError, Interrupted, StabilityWarning
+from fastgrok.training import train
+from fastgrok.trajectory import Trajectory
+
+_ARGUMENTS = inspect.signature(train).parameters
+_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in _ARGUMENTS.items()
+    if parameter.default is not parameter.empty
+}
+# What belongs to the call as a whole, and the value that says nothing.
+_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
+
+
+def train_many(
+    problems: Iterable[Mapping[str, Any]],
+    *,
+    threads: int | None = None,
+    progress: bool | Callable[[int], None] = False,
+) -> list[Trajectory]:
+    """
+    Train many linear classifiers, each as :func:`fastgrok.train` would, to the same bits.
+
+    Runs over the same rows take their steps together, so that the rows are read from memory once a
+    step for all of them: problems whose `X` is the same array, or shows the same memory. Starts,
+    learning rates, losses, reductions, records and, beyond 16 columns, labels may differ (up to 16
+    columns the labels and the rows are stored together). Other runs are taken one by each thread,
+    the longest first, unless they are large and few: these get all threads one after the other.
+
+    Parameters
+    ----------
+    problems : iterable of dict
+        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
+        `progress` and `checkpoint` are not for single runs and must be left out.
+    threads : int, optional
+        For all runs together. Default: the cores this process may use, at most OMP_NUM_THREADS.
+        The results are the same to the last bit for any number.
+    progress : bool or callable, default False
+        True shows one progress bar for all runs. A function is called, a few times a second, with
+        the number of steps that all runs together have behind them; what it raises ends them all,
+        a KeyboardInterrupt as Ctrl-C does.
+
+    Returns
+    -------
+    list of Trajectory
+        In the order of `problems`. Of each, ``engine.seconds`` runs from when the run, or the group
+        that shares its rows, was taken up to the end of the run.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense, before anything is computed; the message names problem
+        and argument, such as ``problems[3]['lr']``, and shows the value.
+    DivergenceError
+        If a weight of a run becomes NaN or infinite, after all other runs have come to their ends.
+        `trajectories` holds them all. Of several, the first in the list is told of.
+    Interrupted
+        On Ctrl-C; `trajectories` holds all runs as far as each had come.
+
+    Warns
+    -----
+    StabilityWarning
+        Once for all runs, if the recorded lr * lambda_max of one exceeds 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(50, 2))
+    >>> y = np.where(X.sum(axis=1) > 0, 1, -1)
+    >>> rates = [0.01, 0.1, 1.0]
+    >>> runs = train_many([{"X": X, "y": y, "steps": 1000, "lr": lr} for lr in rates])
+    >>> bool(runs[0].loss[-1] > runs[1].loss[-1] > runs[2].loss[-1])
+    True
+    """
+    workers = _checks.threads(threads)
+    report = progress if callable(progress) else _checks.flag("progress", progress)
+    sets = Sets()
+    settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
+    if not settings:
+        return []
+    plan = _plan(settings, [one.problem(sets) for one in settings], workers)
+    descents: dict[int, _core.Descent] = {}
+    for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
+        descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
+    by_team, by_thread = ([[descents[i] for i in group] for group in groups] for groups in plan)
+    ensemble = _core.Ensemble(by_team, by_thread, workers)
+
+    began = perf_counter()
+    stopped_by: BaseException | None = None
+    try:
+        _run(ensemble, sum(one.steps for one in settings), report)
+    except BaseException as error:
+        stopped_by = error
+    seconds = perf_counter() - began
+
+    ends: dict[int, _End] = {}
+    try:
+        for number, group in enumerate([*plan.by_team, *plan.by_thread]):
+            for place, i in enumerate(group):
+                status, taken = ensemble.ending(number, place)
+                if status == "going":
+                    status, taken = "interrupted", seconds
+                one = settings[i]
+                run = so_far(descents[i], one.data, one.params(), status, taken)
+                ends[i] = _End(status, run, number, place)
+    except MemoryError:
+        raise stopped_by or MemoryError("no room for the trajectories") from None
+    return _result([ends[i] for i in range(len(settings))], ensemble, stopped_by)
+
+
+class _Plan(NamedTuple):
+    """Groups of problems, by their places in the list, and who takes a group."""
+
+    by_team: list[list[int]]
+    by_thread: list[list[int]]
+
+
+class _End(NamedTuple):
+    """What became of a run, and where in the ensemble it was."""
+
+    status: str
+    run: Trajectory
+    group: int
+    place: int
+
+
+def _listed(problems: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if isinstance(problems, Mapping | str) or not isinstance(problems, Iterable):
+        raise TypeError(
+            f"problems must be a list of dicts of train's arguments, got {_checks.show(problems)}"
+        )
+    return list(problems)
+
+
+def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
+    me = f"problems[{i}]"
+    if not isinstance(problem, Mapping):
+        raise TypeError(f"{me} must be a dict of train's arguments, got {_checks.show(problem)}")
+    for name in problem:
+        if name not in _ARGUMENTS:
+            raise TypeError(f"{me} has {_checks.show(name)}, which is no argument of train")
+    for name in _ARGUMENTS:
+        if name not in problem and name not in _DEFAULTS:
+            raise TypeError(f"{me} lacks {name!r}")
+    for name, nothing in _NOT_FOR_ONE.items():
+        value = problem.get(name, nothing)
+        if value is not nothing:
+            raise ValueError(
+                f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
+                f"got {_checks.show(value)}"
+            )
+    return check({**_DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+
+
+def _plan(settings: list[Settings], problems: list[_core.Problem], threads: int) -> _Plan:
+    """Put runs that share their rows together, and few large groups to the whole team."""
+    shared: dict[object, list[int]] = {}
+    for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
+        rows, labels = one.data["train"]
+        # A problem that is a single chunk lies in a cache anyway.
+        key = (id(rows), problem.packed and id(labels)) if problem.chunks > 1 else ("alone", i)
+        shared.setdefault(key, []).append(i)
+    work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
+    plan = _Plan([], [])
+    left = sum(work.values())
+    for group in sorted(shared.values(), key=lambda group: -work[group[0]]):
+        # More than half of a thread's share: the others might end long before.
+        if problems[group[0]].chunks > 1 and 2 * threads * work[group[0]] > left:
+            plan.by_team.append(group)
+            left -= work[group[0]]
+        else:
+            plan.by_thread.append(group)
+    return plan
+
+
+def _run(ensemble: _core.Ensemble, steps: int, progress: bool | Callable[[int], None]) -> None:
+    def tell(report: Callable[[int], object]) -> None:
+        def poll(done: int) -> bool:
+            report(done)
+            return False
+
+        ensemble.run(poll, _running.POLL_SECONDS)
+
+    if progress is True:
+        with tqdm(total=steps, unit="step", unit_scale=True) as bar:
+            tell(lambda done: bar.update(done - bar.n))
+            bar.update(steps - bar.n)
+    else:
+        tell(progress if callable(progress) else lambda done: None)
+
+
+def _result(
+    ends: list[_End], ensemble: _core.Ensemble, stopped_by: BaseException | None
+) -> list[Trajectory]:
+    """Return the runs, or raise with all of them what kept one from its end."""
+    runs = [end.run for end in ends]
+    if stopped_by is not None:
+        raise _stopped(ends, stopped_by)
+    for i, end in enumerate(ends):
+        if end.status == "failed":
+            try:
+                ensemble.raise_failure(end.group, end.place)
+            except Exception as error:
+                raise _with_runs(error, runs, f"problems[{i}]: {what_is_kept(end.run)}") from None
+        if end.status == "diverged":
+            others = sum(other.status == "done" for other in ends)
+            raise DivergenceError(
+                f"problems[{i}]: {divergence_of(end.run)}; {what_is_kept(end.run)}; .trajectories "
+                f"holds all {len(runs)} runs, of which {others} came to their ends",
+                end.run,
+                end.run.params["diverged_at"],
+                runs,
+            )
+    unstable = {i: text for i, run in enumerate(runs) if (text := instability_of(run))}
+    if unstable:
+        first = next(iter(unstable))
+        more = f"; likewise in {len(unstable) - 1} more of the problems" * (len(unstable) > 1)
+        warnings.warn(f"problems[{first}]: {unstable[first]}{more}", StabilityWarning, stacklevel=3)
+    return runs
+
+
+def _stopped(ends: list[_End], stopped_by: BaseException) -> BaseException:
+    runs = [end.run for end in ends]
+    done = sum(end.status == "done" for end in ends)
+    kept = f"{done} of {len(runs)} runs came to their ends; .trajectories holds what each had"
+    if not isinstance(stopped_by, KeyboardInterrupt):
+        return _with_runs(stopped_by, runs, kept)
+    first = next((end.run for end in ends if end.status == "interrupted"), runs[-1])
+    return Interrupted(f"interrupted: {kept}", first, first.engine.exact_steps, runs)
+
+
+def _with_runs(error: BaseException, runs: list[Trajectory], note: str) -> BaseException:
+    if getattr(error, "trajectories", None) is None:  # else: of a call inside `progress`
+        with contextlib.suppress(AttributeError):  # a class with slots
+            error.trajectories = runs  # type: ignore[attr-defined]
+            error.add_note(note)
+    return error

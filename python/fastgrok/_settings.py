@@ -1,0 +1,188 @@
+"""The arguments of a run: checked, and made into what the core needs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok import _checks, _core, checkpoints
+from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._records import log_spaced
+from fastgrok._sets import Sets
+from fastgrok.attacks import Pgd
+from fastgrok.margins import TIES
+
+LOSSES = ("logistic", "exponential")
+REDUCTIONS = ("mean", "sum")
+ENGINES = ("auto", "exact", "leap")
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """
+    The checked arguments of one run, by the names that `fastgrok.train` gives them.
+
+    Attributes
+    ----------
+    data : dict
+        The training set and then the evaluation sets, by name.
+    record : ndarray of int64
+        The steps to record.
+    progress, checkpoint
+        As given, checked.
+    """
+
+    data: dict[str, Data]
+    evals: Mapping[str, EvaluationSet]
+    steps: int
+    lr: float
+    loss: str
+    reduction: str
+    bias: bool
+    w0: F64
+    b0: float
+    record: NDArray[np.int64]
+    keep_weights: bool
+    skip_rows: str
+    tie: str
+    watch_sharpness: bool
+    threads: int
+    progress: bool | Callable[[int], None]
+    checkpoint: str | None
+    checkpoint_interval: float
+
+    @property
+    def work(self) -> int:
+        """Entries of X that the run multiplies with, if it looks at all rows."""
+        rows, dim = self.data["train"][0].shape
+        return int(self.steps * rows * (dim + 1))
+
+    def params(self) -> dict[str, Any]:
+        """Return the settings that a trajectory shows."""
+        rows, dim = self.data["train"][0].shape
+        return {
+            "steps": self.steps,
+            "lr": self.lr,
+            "loss": self.loss,
+            "reduction": self.reduction,
+            "bias": self.bias,
+            "b0": self.b0,
+            "tie": self.tie,
+            "rows": rows,
+            "dim": dim,
+        }
+
+    def problem(self, sets: Sets) -> _core.Problem:
+        """Prepare the training set."""
+        return sets.problem(self.data["train"], self.bias)
+
+    def descent(self, sets: Sets, threads: int) -> _core.Descent:
+        """Prepare the run."""
+        return _core.Descent(
+            self.problem(sets),
+            [self._evaluator(name, sets) for name in self.data if name != "train"],
+            self.record,
+            loss=self.loss,
+            scale=1.0 if self.reduction == "sum" else 1.0 / self.data["train"][0].shape[0],
+            lr=self.lr,
+            w=self.w0,
+            b=self.b0,
+            tie_negative=self.tie == "negative",
+            keep_weights=self.keep_weights,
+            watch_sharpness=self.watch_sharpness,
+            skip_rows=self.skip_rows,
+            threads=threads,
+        )
+
+    def _evaluator(self, name: str, sets: Sets) -> _core.Problem | _core.Attack:
+        problem = sets.problem(self.data[name], self.bias)
+        value = self.evals[name]
+        return value._evaluator(problem) if isinstance(value, Pgd) else problem
+
+    def identity(self) -> dict[str, Any]:
+        """Describe all that the bits of the run depend on, for its checkpoint."""
+        settings = {
+            **self.params(),
+            "keep_weights": self.keep_weights,
+            "watch_sharpness": self.watch_sharpness,
+        }
+        arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
+        for name, value in self.evals.items():
+            if isinstance(value, Pgd):
+                value._describe(f"evals[{name!r}] ", settings, arrays)
+            else:
+                settings[f"evals[{name!r}] method"] = "no attack"
+        return checkpoints.identity(self.data, arrays, settings)
+
+
+def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] = str) -> Settings:
+    """
+    Check all arguments of `fastgrok.train`, by name.
+
+    Parameters
+    ----------
+    arguments : dict
+        Every one of them.
+    sets : Sets
+        Where the data sets are to be kept.
+    name : callable
+        What a message is to call an argument.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense.
+    """
+    given = arguments
+    data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
+    dim = data[0].shape[1]
+    steps = _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS)
+    evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
+    _check_engine(given, name)
+    interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
+    if interval < 0.0:
+        raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
+    w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
+    return Settings(
+        data={"train": data, **evals},
+        evals=given["evals"] or {},
+        steps=steps,
+        lr=_checks.real(name("lr"), given["lr"], positive=True),
+        loss=_checks.choice(name("loss"), given["loss"], LOSSES),
+        reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
+        bias=_checks.flag(name("bias"), given["bias"]),
+        w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
+        b0=_checks.real(name("b0"), given["b0"]),
+        record=(
+            log_spaced(steps)
+            if record is None
+            else _checks.records(record, steps, name=name("record"))
+        ),
+        keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"]),
+        skip_rows=_skip(name("skip_rows"), given["skip_rows"]),
+        tie=_checks.choice(name("tie"), given["tie"], TIES),
+        watch_sharpness=_checks.flag(name("watch_sharpness"), given["watch_sharpness"]),
+        threads=_checks.threads(given["threads"]),
+        progress=progress if callable(progress) else _checks.flag(name("progress"), progress),
+        checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
+        checkpoint_interval=interval,
+    )
+
+
+def _check_engine(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
+    if _checks.choice(name("engine"), given["engine"], ENGINES) == "leap":
+        raise ValueError(
+            f"{name('engine')}='leap' is not available in this version; use 'auto' or 'exact'"
+        )
+    if not 0.0 < _checks.real(name("rtol"), given["rtol"]) < 1.0:
+        raise ValueError(
+            f"{name('rtol')} must lie between 0 and 1, got {_checks.show(given['rtol'])}"
+        )
+
+
+def _skip(name: str, skip_rows: object) -> str:
+    if isinstance(skip_rows, str):
+        return _checks.choice(name, skip_rows, ("auto",))
+    return "always" if _checks.flag(name, skip_rows) else "never"
