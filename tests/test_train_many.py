@@ -3,6 +3,7 @@
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from cases import SEVERAL_CHUNKS, problem
+from fastgrok import _many
 from runs import assert_same_bits, polling_always, train_quietly
 
 
@@ -31,6 +33,12 @@ def assert_as_alone(problems, *threads, **options):
     return runs
 
 
+@pytest.fixture
+def in_step(monkeypatch):
+    """Let runs over the same rows go in step however small these are."""
+    monkeypatch.setattr(_many, "LARGE", 0)
+
+
 def variations(X, y, seed=0, steps=12):
     """Runs over the same rows that differ in everything that may differ."""
     rng = np.random.default_rng(seed)
@@ -49,8 +57,9 @@ def variations(X, y, seed=0, steps=12):
     return [{"X": X, "steps": steps, "lr": 0.1, "watch_sharpness": False} | one for one in differ]
 
 
+@pytest.mark.usefixtures("in_step")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("n", "d"), SEVERAL_CHUNKS)
+@pytest.mark.parametrize(("n", "d"), [*SEVERAL_CHUNKS, (30, 3), (30, 40)])
 def test_runs_over_the_same_rows(n, d, dtype):
     X, y = problem(n, d)
     assert_as_alone(variations(X.astype(dtype), y), 1, 2, 3, 8)
@@ -107,8 +116,12 @@ def any_problem(draw):
 
 
 @settings(max_examples=25)
-@given(problems=st.lists(any_problem(), min_size=1, max_size=6), threads=st.integers(1, 3))
-def test_any_list(problems, threads):
+@given(
+    problems=st.lists(any_problem(), min_size=1, max_size=6),
+    threads=st.integers(1, 3),
+    large=st.sampled_from([0, _many.LARGE]),
+)
+def test_any_list(problems, threads, large):
     expected, first = [], None
     for i, one in enumerate(problems):
         try:
@@ -116,14 +129,15 @@ def test_any_list(problems, threads):
         except fg.DivergenceError as error:
             expected.append(error.trajectory)
             first = i if first is None else first
-    if first is None:
-        runs = many_quietly(problems, threads=threads)
-    else:
-        words = rf"problems\[{first}\]: a weight became NaN"
-        with pytest.raises(fg.DivergenceError, match=words) as caught:
-            many_quietly(problems, threads=threads)
-        runs = caught.value.trajectories
-        assert caught.value.trajectory is runs[first]
+    with patch.object(_many, "LARGE", large):
+        if first is None:
+            runs = many_quietly(problems, threads=threads)
+        else:
+            words = rf"problems\[{first}\]: a weight became NaN"
+            with pytest.raises(fg.DivergenceError, match=words) as caught:
+                many_quietly(problems, threads=threads)
+            runs = caught.value.trajectories
+            assert caught.value.trajectory is runs[first]
     for run, straight in zip(runs, expected, strict=True):
         assert_same_bits(run, straight)
 
@@ -137,6 +151,7 @@ def separable(n, d, seed=0):
     return X, y
 
 
+@pytest.mark.usefixtures("in_step")
 @pytest.mark.parametrize("d", [2, 40])
 def test_runs_that_skip_rows_beside_others(d):
     X, y = separable(2**17 // d + 5, d)
@@ -189,6 +204,7 @@ def test_evaluation_sets_are_shared_and_attacked():
     assert list(runs[1].losses) == ["train", "plain", "same", "pgd"]
 
 
+@pytest.mark.usefixtures("in_step")
 def test_polls_change_no_bit():
     problems = [*variations(*problem(4_200, 65)), *variations(*problem(30, 2))]
     with polling_always():
@@ -196,7 +212,7 @@ def test_polls_change_no_bit():
 
 
 def test_who_takes_a_run():
-    """Few large runs get the team one after the other, the others a thread each."""
+    """What would keep one thread busy alone in the end gets the team, if it has several chunks."""
     large, small = problem(8_100, 17), problem(20, 2)
 
     def ask(data, steps=3):
@@ -207,12 +223,25 @@ def test_who_takes_a_run():
 
     assert threads([ask(large)]) == [2]
     assert threads([ask(large), ask(small)]) == [2, 1]
-    assert threads([ask(large)] * 3) == [2, 2, 2]
-    assert threads([ask(large) for _ in range(4)]) == [1, 1, 1, 1]
-    assert threads([ask(large, 50), *(ask(large) for _ in range(4))]) == [2, 1, 1, 1, 1]
-    assert threads([ask(small) for _ in range(2)]) == [1, 1]
+    assert threads([ask(large)] * 2) == [1, 1]
+    assert threads([ask(large)] * 3) == [2, 1, 1]
+    assert threads([ask(large)] * 8) == [1] * 8
+    assert threads([ask(large, 50), *[ask(large)] * 4]) == [2, 1, 1, 1, 1]
+    assert threads([ask(small, 10_000), *[ask(large)] * 3]) == [1, 1, 1, 1]
+    assert threads([ask(small)] * 3) == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("in_step")
+def test_groups_are_taken_whole():
+    X, y = problem(8_100, 17)
+    ask = {"y": y, "steps": 2, "lr": 0.1, "watch_sharpness": False}
+    copies = [X, X.copy(), X.copy()]
+    for count, expected in ((1, [2]), (2, [1, 1]), (3, [2, 1, 1])):
+        runs = fg.train_many([{**ask, "X": rows} for rows in copies[:count]] * 2, threads=2)
+        assert [run.engine.threads for run in runs] == expected * 2
+
+
+@pytest.mark.usefixtures("in_step")
 def test_from_several_threads_of_python_at_once():
     problems = [*variations(*problem(8_100, 17)), *variations(*problem(30, 2))]
     expected = [train_quietly(**one) for one in problems]

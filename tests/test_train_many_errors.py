@@ -11,6 +11,7 @@ import pytest
 
 import fastgrok as fg
 from cases import TESTS, problem, python
+from fastgrok import _many
 from runs import assert_same_bits, polling_always, train_quietly
 
 X, Y = problem(6, 2)
@@ -117,8 +118,10 @@ def test_nothing_is_computed_before_all_arguments_are_checked():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("n", "d"), [(40, 2), (8_100, 17)])
-def test_divergence_of_one_lets_the_others_finish(n, d, threads):
+@pytest.mark.parametrize(("n", "d", "in_step"), [(40, 2, False), (8_100, 17, True)])
+def test_divergence_of_one_lets_the_others_finish(n, d, in_step, threads, monkeypatch):
+    if in_step:
+        monkeypatch.setattr(_many, "LARGE", 0)
     rows, labels = problem(n, d)
     runs = [(0.1, "logistic"), (30.0, "exponential"), (0.2, "logistic"), (1e3, "exponential")]
     problems = [
@@ -224,8 +227,10 @@ def count_kept(problems, runs):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize(("n", "d"), [(6, 2), (8_100, 17)])
-def test_a_callback_can_interrupt(n, d, threads):
+@pytest.mark.parametrize(("n", "d", "in_step"), [(6, 2, False), (8_100, 17, True)])
+def test_a_callback_can_interrupt(n, d, in_step, threads, monkeypatch):
+    if in_step:
+        monkeypatch.setattr(_many, "LARGE", 0)
     problems = endless(n, d)
     with pytest.raises(fg.Interrupted) as caught:
         fg.train_many(problems, threads=threads, progress=raise_after(100, KeyboardInterrupt()))
@@ -233,7 +238,7 @@ def test_a_callback_can_interrupt(n, d, threads):
     assert isinstance(error, KeyboardInterrupt)
     done = count_kept(problems, error.trajectories)
     assert f"{done} of 3 runs came to their ends; .trajectories holds what each had" in str(error)
-    if n > 6:  # runs in step: what is short has ended
+    if in_step:  # what is short has ended
         assert done == 1
         assert [run.steps.tolist() for run in error.trajectories[1:]] == [[0, 10], [0, 20]]
     first = 1 if done else 0
@@ -246,8 +251,10 @@ def test_a_callback_can_interrupt(n, d, threads):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(("n", "d"), [(6, 2), (8_100, 17)])
-def test_an_error_in_a_callback_comes_out(n, d, threads):
+@pytest.mark.parametrize(("n", "d", "in_step"), [(6, 2, False), (8_100, 17, True)])
+def test_an_error_in_a_callback_comes_out(n, d, in_step, threads, monkeypatch):
+    if in_step:
+        monkeypatch.setattr(_many, "LARGE", 0)
     problems = endless(n, d)
     with pytest.raises(LookupError, match="mine") as caught:
         fg.train_many(problems, threads=threads, progress=raise_after(100, LookupError("mine")))
@@ -261,8 +268,10 @@ CTRL_C = """
 import sys
 import fastgrok as fg
 from cases import problem
+from fastgrok import _many
 from test_train_many_errors import GOOD
 
+_many.LARGE = 1 << 20
 started = []
 def tell(steps):
     if steps > 1000 and not started:

@@ -120,7 +120,7 @@ void Lockstep::take_steps(std::int64_t rounds) {
             over = --rounds == 0;
             for (const Run* run : going_) over |= run->failed || run->descent->diverged_;
             pieces.refill();
-            ends.refill();
+            if (runs > 1) ends.refill();
         };
         while (!over) {
             std::size_t k;
@@ -144,11 +144,12 @@ void Lockstep::take_steps(std::int64_t rounds) {
 
 // One chunk for the runs going_[begin], ..., going_[end - 1].
 void Lockstep::pass(std::size_t chunk, std::size_t begin, std::size_t end) {
-    std::size_t sharing = 0;
-    for (std::size_t k = begin; k < end; ++k) sharing += going_[k]->descent->sees_all_rows();
     const Problem& problem = going_[begin]->descent->problem();
+    std::size_t sharing = 0;
     // A chunk of packed rows is short enough for the caches.
-    const bool by_blocks = sharing > 1 && !problem.packed();
+    if (end - begin > 1 && !problem.packed())
+        for (std::size_t k = begin; k < end; ++k) sharing += going_[k]->descent->sees_all_rows();
+    const bool by_blocks = sharing > 1;
     if (by_blocks) {
         const std::size_t rows = problem.first_row(chunk + 1) - problem.first_row(chunk);
         for (std::size_t first = 0; first < rows; first += rows_at_once_) {

@@ -1,6 +1,7 @@
 """Many runs in one call: rows that several of them share are read once, small runs side by side."""
 
 import contextlib
+import heapq
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,11 @@ _DEFAULTS = {
     for name, parameter in _ARGUMENTS.items()
     if parameter.default is not parameter.empty
 }
+LARGE = 1 << 22
+"""Rows of fewer bytes lie in a cache anyway, and runs over them need not go in step."""
+
+# Threads that work on one group together wait for each other at every step.
+_WORTH_A_TEAM = 0.95
 # What belongs to the call as a whole, and the value that says nothing.
 _NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
 
@@ -37,10 +43,11 @@ def train_many(
     Train many linear classifiers, each as :func:`fastgrok.train` would, to the same bits.
 
     Runs over the same rows take their steps together, so that the rows are read from memory once a
-    step for all of them: problems whose `X` is the same array, or shows the same memory. Starts,
-    learning rates, losses, reductions, records and, beyond 16 columns, labels may differ (up to 16
-    columns the labels and the rows are stored together). Other runs are taken one by each thread,
-    the longest first, unless they are large and few: these get all threads one after the other.
+    step for all of them: problems whose `X` is the same array, or shows the same memory, of more
+    than 4 MiB (smaller rows stay in the caches). Starts, learning rates, losses, reductions,
+    records and, beyond 16 columns, labels may differ (up to 16 columns the labels and the rows are
+    stored together). Other runs are taken one by each thread, the longest first, unless they are
+    large and few: these get all threads, one after the other.
 
     Parameters
     ----------
@@ -169,24 +176,34 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
 
 
 def _plan(settings: list[Settings], problems: list[_core.Problem], threads: int) -> _Plan:
-    """Put runs that share their rows together, and few large groups to the whole team."""
+    """Put runs over the same large rows together, and few large groups to the whole team."""
     shared: dict[object, list[int]] = {}
     for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
         rows, labels = one.data["train"]
-        # A problem that is a single chunk lies in a cache anyway.
-        key = (id(rows), problem.packed and id(labels)) if problem.chunks > 1 else ("alone", i)
-        shared.setdefault(key, []).append(i)
+        large = rows.nbytes > LARGE
+        shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
-    plan = _Plan([], [])
-    left = sum(work.values())
-    for group in sorted(shared.values(), key=lambda group: -work[group[0]]):
-        # More than half of a thread's share: the others might end long before.
-        if problems[group[0]].chunks > 1 and 2 * threads * work[group[0]] > left:
-            plan.by_team.append(group)
-            left -= work[group[0]]
-        else:
-            plan.by_thread.append(group)
+    groups = sorted(shared.values(), key=lambda group: -work[group[0]])
+    plan = _Plan([], groups)
+    # A thread takes the longest group that is left. What would keep one thread busy when the others
+    # have nothing left to do is done by all of them before.
+    time = _time_by_thread([work[group[0]] for group in groups], threads)
+    for group in [group for group in groups if problems[group[0]].chunks > 1]:
+        rest = [other for other in plan.by_thread if other is not group]
+        rest_time = _time_by_thread([work[other[0]] for other in rest], threads)
+        if rest_time + work[group[0]] / threads > _WORTH_A_TEAM * time:
+            break
+        plan = _Plan([*plan.by_team, group], rest)
+        time = rest_time
     return plan
+
+
+def _time_by_thread(work: list[int], threads: int) -> int:
+    """Work of the busiest thread, if each takes the next of the list when it has nothing to do."""
+    busy = [0] * min(threads, max(1, len(work)))
+    for one in work:
+        heapq.heapreplace(busy, busy[0] + one)
+    return max(busy)
 
 
 def _run(ensemble: _core.Ensemble, steps: int, progress: bool | Callable[[int], None]) -> None:
