@@ -9,6 +9,7 @@ from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
 from fastgrok.errors import (
+    LeapError,
     CheckpointError,
     DivergenceError,
     FastgrokError,
@@ -17,7 +18,7 @@ from fastgrok.errors import (
 )
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import train
-from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
+from fastgrok.trajectory import EngineReport, GrokkingTimes, LeapReport, Phases, Trajectory
 
 __version__ = version("fastgrok")
 
@@ -30,6 +31,8 @@ __all__ = [
     "FastgrokError",
     "GrokkingTimes",
     "Interrupted",
+    "LeapError",
+    "LeapReport",
     "Pgd",
     "Phases",
     "StabilityWarning",

@@ -265,7 +265,7 @@ def threads(value: object) -> int:
     return min(cores, int(limit)) if limit.isdecimal() and int(limit) >= 1 else cores
 
 
-def records(value: object, steps: int, *, name: str = "record") -> NDArray[np.int64]:
+def records(value: object, steps: int, *, name: str = "record") -> NDArray[Any]:
     """Check a stride or an increasing array of step numbers; the result always ends at `steps`."""
     if not isinstance(value, list | tuple) and np.ndim(value) == 0:  # type: ignore[arg-type]
         stride = whole(name, value)
@@ -274,13 +274,17 @@ def records(value: object, steps: int, *, name: str = "record") -> NDArray[np.in
                 f"{name}={stride} asks for {steps // stride} records in {steps} steps; "
                 f"at most {MAX_RECORDS} can be kept"
             )
-        chosen = np.arange(0, steps + 1, stride, dtype=np.int64)
+        chosen = (np.arange(steps // stride + 1) * float(stride)).astype(_dtype_of_steps(steps))
     else:
         chosen = _step_numbers(name, value, steps)
-    return chosen if chosen[-1] == steps else np.append(chosen, np.int64(steps))
+    return chosen if chosen[-1] == steps else np.append(chosen, chosen.dtype.type(steps))
 
 
-def _step_numbers(name: str, value: Any, steps: int) -> NDArray[np.int64]:
+def _dtype_of_steps(steps: int) -> type[np.number[Any]]:
+    return np.int64 if steps <= MAX_EXACT_STEPS else np.float64
+
+
+def _step_numbers(name: str, value: Any, steps: int) -> NDArray[Any]:
     array = numbers(name, value)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -296,7 +300,7 @@ def _step_numbers(name: str, value: Any, steps: int) -> NDArray[np.int64]:
         if wrong.any():
             first = int(np.argmax(wrong))
             raise ValueError(f"{name} must {rule}, but {name}[{first}] = {array[first]}")
-    chosen = array.astype(np.int64)
+    chosen = array.astype(_dtype_of_steps(steps))
     falls = np.diff(chosen) <= 0
     if falls.any():
         first = int(np.argmax(falls)) + 1

@@ -71,7 +71,7 @@ class Descent:
         self,
         problem: Problem,
         evals: Sequence[Problem | Attack],
-        records: NDArray[np.int64],
+        records: NDArray[Any],
         *,
         loss: str,
         scale: float,
@@ -110,6 +110,25 @@ class Ensemble:
     def run(self, poll: Callable[[int], bool], poll_seconds: float = 0.1) -> bool: ...
     def ending(self, group: int, run: int) -> tuple[str, float]: ...
     def raise_failure(self, group: int, run: int) -> None: ...
+
+@final
+class LeapingDescent:
+    """A run that leaps where it can."""
+
+    def __init__(
+        self, descent: Descent, *, rtol: float, exact_limit: float, must_leap: bool
+    ) -> None: ...
+    def run(
+        self, descent: Descent, poll: Callable[[float], object], poll_seconds: float = 0.1
+    ) -> str: ...
+    @property
+    def reached(self) -> float: ...
+    @property
+    def exact_steps(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def leaps(self) -> list[dict[str, Any]]: ...
 
 @final
 class Leap:

@@ -172,6 +172,10 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
                 f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
                 f"got {_checks.show(value)}"
             )
+    if problem.get("engine") == "leap":
+        raise ValueError(
+            f"{me}['engine'] must be 'auto' or 'exact': train_many takes every step, got 'leap'"
+        )
     return check({**_DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
 
 

@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastgrok import _core
-from fastgrok._checks import F64, Data
+from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok.checkpoints import Checkpoint
-from fastgrok.errors import CheckpointError, DivergenceError, Interrupted, StabilityWarning
-from fastgrok.trajectory import EngineReport, Trajectory
+from fastgrok._reports import EngineReport, LeapReport, whole_number
+from fastgrok.errors import (
+    CheckpointError,
+    DivergenceError,
+    Interrupted,
+    LeapError,
+    StabilityWarning,
+)
+from fastgrok.trajectory import Trajectory
 
 POLL_SECONDS = 0.1
 REGIMES = np.array(["smooth", "period-2", "irregular"])
@@ -26,13 +33,14 @@ def run(
     params: dict[str, Any],
     progress: bool | Callable[[int], None],
     keeper: Checkpoint | None,
+    leaping: _core.LeapingDescent | None = None,
 ) -> Trajectory:
     """
     Run to the end and return the trajectory.
 
     Raises
     ------
-    DivergenceError, Interrupted, CheckpointError
+    DivergenceError, Interrupted, CheckpointError, LeapError
         As `fastgrok.train`.
     BaseException
         Whatever else stops the run, such as a MemoryError or what `progress` raises; it gets the
@@ -42,13 +50,13 @@ def run(
     first = descent.step
     stopped_by = None
     try:
-        status = _descend(descent, params["steps"], progress, keeper)
+        status = _descend(descent, params["steps"], progress, keeper, leaping)
     except BaseException as error:
         status, stopped_by = "interrupted", error
     seconds = perf_counter() - began
 
     try:
-        trajectory = so_far(descent, data, params, status, seconds, first)
+        trajectory = so_far(descent, data, params, status, seconds, first, leaping)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
     if stopped_by is not None:
@@ -59,7 +67,7 @@ def run(
             stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that this stopped")
         raise stopped_by
     if status != "done":
-        raise _error(status, trajectory, descent.step, keeper)
+        raise _error(status, trajectory, descent.step, keeper, leaping)
     if instability := instability_of(trajectory):
         warnings.warn(instability, StabilityWarning, stacklevel=3)
     return trajectory
@@ -72,6 +80,7 @@ def so_far(
     status: str,
     seconds: float,
     first: int = 0,
+    leaping: _core.LeapingDescent | None = None,
 ) -> Trajectory:
     """
     Make the trajectory of what has been recorded, and say in `params` what ended the run.
@@ -86,19 +95,23 @@ def so_far(
         How long the run took.
     first : int, default 0
         The step at which this call took it up.
+    leaping : LeapingDescent, optional
+        The engine, if it leaps.
     """
-    step = descent.step
+    step = descent.step if leaping is None else int(leaping.reached)
     if status == "interrupted":
         params["interrupted"] = step
     elif status == "diverged":
         params["diverged_at"] = step + 1
+    exact = step if leaping is None else leaping.exact_steps
     used = EngineReport(
-        name="exact",
-        exact_steps=step,
+        name="exact" if leaping is None else "leap",
+        exact_steps=exact,
         simd=_core.simd(),
         threads=descent.threads,
         seconds=seconds,
-        row_share=_row_share(descent, step - first, params["rows"]),
+        row_share=_row_share(descent, exact - first, params["rows"]),
+        leaps=() if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps),
     )
     return _trajectory(descent.recorded(), data, params, used)
 
@@ -113,18 +126,20 @@ def _descend(
     last: int,
     progress: bool | Callable[[int], None],
     keeper: Checkpoint | None,
+    leaping: _core.LeapingDescent | None,
 ) -> str:
-    """Run to the end: "done", or else "diverged", "interrupted" or "unsaved"."""
+    """Run to the end: "done", or else "diverged", "lost", "interrupted" or "unsaved"."""
     if keeper is not None and keeper.failure is not None:
         return "unsaved"
     report = progress if callable(progress) else None
     try:
         if progress is True:  # tqdm would start a thread, disabled or not
             with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
-                status = _polled(descent, lambda step: bar.update(step - bar.n), keeper)
-                bar.update(descent.step - bar.n)
+                status = _polled(descent, lambda step: bar.update(step - bar.n), keeper, leaping)
+                reached = descent.step if leaping is None else leaping.reached
+                bar.update(reached - bar.n)
         else:
-            status = _polled(descent, report, keeper)
+            status = _polled(descent, report, keeper, leaping)
         if keeper is not None and status != "paused" and not keeper.finished:
             keeper.write(descent)
     except KeyboardInterrupt:
@@ -141,8 +156,15 @@ def _descend(
 
 
 def _polled(
-    descent: _core.Descent, report: Callable[[int], object] | None, keeper: Checkpoint | None
+    descent: _core.Descent,
+    report: Callable[[int], object] | None,
+    keeper: Checkpoint | None,
+    leaping: _core.LeapingDescent | None,
 ) -> str:
+    if leaping is not None:
+        tell = report if report is not None else lambda step: None
+        return leaping.run(descent, lambda step: tell(int(step)), POLL_SECONDS)
+
     def poll(step: int) -> bool:
         if report is not None:
             report(step)
@@ -157,6 +179,7 @@ def _trajectory(
     params: dict[str, Any],
     engine: EngineReport,
 ) -> Trajectory:
+    steps_dtype = np.int64 if params["steps"] <= MAX_EXACT_STEPS else np.float64
     losses: dict[str, F64] = {}
     counts: dict[str, NDArray[np.int64]] = {}
     sizes: dict[str, int] = {}
@@ -167,7 +190,7 @@ def _trajectory(
         if params["reduction"] == "mean":
             losses[name] /= sizes[name]
     return Trajectory(
-        steps=kept["steps"],
+        steps=kept["steps"].astype(steps_dtype),
         b=kept["b"],
         norm_w=kept["norm_w"],
         losses=losses,
@@ -194,15 +217,23 @@ def what_is_kept(trajectory: Trajectory) -> str:
 
 
 def _error(
-    status: str, trajectory: Trajectory, step: int, keeper: Checkpoint | None
+    status: str,
+    trajectory: Trajectory,
+    step: int,
+    keeper: Checkpoint | None,
+    leaping: _core.LeapingDescent | None,
 ) -> BaseException:
     params = trajectory.params
-    after = f"after {step} of {params['steps']} steps"
+    if leaping is not None:
+        step = int(leaping.reached)
+    after = f"after {step} of {whole_number(params['steps'])} steps"
     kept = what_is_kept(trajectory)
     if status == "unsaved" and keeper is not None:
         return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)
     if keeper is not None:
         kept += f"; {keeper.state()}"
+    if status == "lost" and leaping is not None:
+        return LeapError(f"no leap {after}: {leaping.reason}; {kept}", trajectory, step)
     if status == "interrupted":
         return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
     return DivergenceError(f"{divergence_of(trajectory)}; {kept}", trajectory, step + 1)

@@ -17,6 +17,7 @@ from fastgrok.margins import TIES
 LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
+MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Settings:
     ----------
     data : dict
         The training set and then the evaluation sets, by name.
-    record : ndarray of int64
+    record : ndarray of int64, or of float64 beyond 2**53
         The steps to record.
     progress, checkpoint
         As given, checked.
@@ -43,8 +44,11 @@ class Settings:
     bias: bool
     w0: F64
     b0: float
-    record: NDArray[np.int64]
+    record: NDArray[Any]
     keep_weights: bool
+    engine: str
+    rtol: float
+    exact_limit: float
     skip_rows: str
     tie: str
     watch_sharpness: bool
@@ -83,7 +87,7 @@ class Settings:
         return _core.Descent(
             self.problem(sets),
             [self._evaluator(name, sets) for name in self.data if name != "train"],
-            self.record,
+            self.record.astype(np.float64),
             loss=self.loss,
             scale=1.0 if self.reduction == "sum" else 1.0 / self.data["train"][0].shape[0],
             lr=self.lr,
@@ -94,6 +98,14 @@ class Settings:
             watch_sharpness=self.watch_sharpness,
             skip_rows=self.skip_rows,
             threads=threads,
+        )
+
+    def leaping(self, descent: _core.Descent) -> _core.LeapingDescent | None:
+        """Prepare the engine that leaps, if it is asked for."""
+        if self.engine != "leap":
+            return None
+        return _core.LeapingDescent(
+            descent, rtol=self.rtol, exact_limit=self.exact_limit, must_leap=True
         )
 
     def _evaluator(self, name: str, sets: Sets) -> _core.Problem | _core.Attack:
@@ -138,12 +150,18 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     given = arguments
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
-    steps = _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS)
+    engine = _checks.choice(name("engine"), given["engine"], ENGINES)
+    most = int(np.finfo(np.float64).max) if engine == "leap" else _checks.MAX_EXACT_STEPS
+    steps = _checks.whole(name("steps"), given["steps"], maximum=most)
     evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
-    _check_engine(given, name)
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
+    if engine == "leap" and given["checkpoint"] is not None:
+        raise ValueError(
+            f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
+            f"got {_checks.show(given['checkpoint'])}"
+        )
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     return Settings(
         data={"train": data, **evals},
@@ -161,6 +179,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             else _checks.records(record, steps, name=name("record"))
         ),
         keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"]),
+        engine=engine,
+        rtol=_rtol(name("rtol"), given["rtol"]),
+        exact_limit=_checks.real(name("exact_limit"), given["exact_limit"], positive=True),
         skip_rows=_skip(name("skip_rows"), given["skip_rows"]),
         tie=_checks.choice(name("tie"), given["tie"], TIES),
         watch_sharpness=_checks.flag(name("watch_sharpness"), given["watch_sharpness"]),
@@ -171,15 +192,11 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     )
 
 
-def _check_engine(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
-    if _checks.choice(name("engine"), given["engine"], ENGINES) == "leap":
-        raise ValueError(
-            f"{name('engine')}='leap' is not available in this version; use 'auto' or 'exact'"
-        )
-    if not 0.0 < _checks.real(name("rtol"), given["rtol"]) < 1.0:
-        raise ValueError(
-            f"{name('rtol')} must lie between 0 and 1, got {_checks.show(given['rtol'])}"
-        )
+def _rtol(name: str, value: Any) -> float:
+    rtol = _checks.real(name, value)
+    if not MIN_RTOL <= rtol < 1.0:
+        raise ValueError(f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}")
+    return rtol
 
 
 def _skip(name: str, skip_rows: object) -> str:

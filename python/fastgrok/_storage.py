@@ -17,6 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok._checks import MAX_EXACT_STEPS
+
 if TYPE_CHECKING:
     from fastgrok.trajectory import EngineReport, Trajectory
 
@@ -153,8 +155,11 @@ def _fields(
     if sorted(arrays) != header["arrays"]:
         raise ValueError(f"its arrays are {sorted(arrays)}")
     for name, array in arrays.items():
-        if name in _DTYPES and array.dtype != _DTYPES[name]:
-            raise ValueError(f"{name} has dtype {array.dtype}, expected {_DTYPES[name]}")
+        # Steps beyond 2**53 are kept as float64.
+        far = name == "steps" and header["params"]["steps"] > MAX_EXACT_STEPS
+        expected = "float64" if far else _DTYPES.get(name, array.dtype)
+        if array.dtype != expected:
+            raise ValueError(f"{name} has dtype {array.dtype}, expected {expected}")
     sizes = header["sizes"]
     return {
         **{name: arrays[name] for name in _PLAIN},

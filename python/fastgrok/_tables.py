@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok._reports import whole_number
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -88,7 +90,8 @@ def summary(run: Trajectory) -> str:
 def _steps(run: Trajectory) -> str:
     asked = run.params["steps"]
     reached = int(run.steps[-1]) if run.steps.size else 0
-    text = f"{asked:,} steps" if reached == asked else f"{reached:,} of {asked:,} steps"
+    all_of_them = f"{whole_number(asked)} steps"
+    text = all_of_them if reached == asked else f"{whole_number(reached)} of {all_of_them}"
     if "interrupted" in run.params:
         text += " (interrupted)"
     if "diverged_at" in run.params:

@@ -64,6 +64,30 @@ class DivergenceError(_Stopped, FastgrokError):
     step: int
 
 
+class LeapError(_Stopped, FastgrokError):
+    """The run cannot go on by leaps, or not to the accuracy asked for.
+
+    Parameters
+    ----------
+    message : str
+        Why.
+    trajectory : Trajectory
+        Everything recorded before.
+    step : int
+        The last step that was computed.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        Everything recorded before.
+    step : int
+        The last step that was computed.
+    """
+
+    trajectory: Trajectory
+    step: int
+
+
 class CheckpointError(_Stopped, FastgrokError):
     """A checkpoint cannot be read, written or used for this run.
 

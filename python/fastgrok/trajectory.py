@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _storage, _tables
 from fastgrok import plots as _plots
+from fastgrok._reports import EngineReport, LeapReport
 from fastgrok.grokking import GrokkingTimes, grokking_times
 from fastgrok.phases import Phases, find_phases
 from fastgrok.refine import refined_times
@@ -23,46 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-__all__ = ["EngineReport", "GrokkingTimes", "Phases", "Trajectory"]
-
-
-@dataclass(frozen=True)
-class EngineReport:
-    """How a run was computed.
-
-    Attributes
-    ----------
-    name : str
-        The engine: ``"exact"`` takes every step.
-    exact_steps : int
-        How many steps were taken one by one.
-    simd : str
-        The instruction set of the kernels.
-    threads : int
-        Number of threads.
-    seconds : float
-        Wall-clock time of the run, in seconds.
-    row_share : float
-        Rows that a step looked at, on average, as a share of all: less than 1 where rows that could
-        not matter were skipped. Of the steps of this call, if a checkpoint was resumed.
-    """
-
-    name: str
-    exact_steps: int
-    simd: str
-    threads: int
-    seconds: float
-    row_share: float = 1.0
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        plural = "" if self.threads == 1 else "s"
-        percent = 100.0 * self.row_share
-        share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
-        return (
-            f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
-            f"{self.threads} thread{plural}, {self.seconds:.3g} s"
-        )
+__all__ = ["EngineReport", "GrokkingTimes", "LeapReport", "Phases", "Trajectory"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,0 +1,133 @@
+"""How a run was computed, and what speaks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+def whole_number(steps: float) -> str:
+    """Write a step number, rounded where it has too many digits to read."""
+    return f"{steps:,.0f}" if steps < 1e15 else f"{float(steps):.6g}"
+
+
+@dataclass(frozen=True)
+class LeapReport:
+    """A stretch of a run that was leaped: an integrator in log(step) took the place of exact steps.
+
+    Attributes
+    ----------
+    first, last : float
+        The exact iterates up to `first` are where the leap starts from; records up to `last` come
+        from it. Beside its beginning the exact steps went on.
+    pairs : bool
+        Whether it was an orbit of period 2, of which every second iterate is integrated.
+    converged : bool
+        Whether the iterates had come to rest before `last`: records after that are the limit.
+    tolerance : float
+        Error allowed to one step of the integrator, of ||w|| and of max(|b|, 1).
+    accepted, rejected : int
+        Steps of the integrator.
+    of_order : tuple of int
+        How many of the accepted ones were of order 0, 1, ..., 6 (backward differentiation formulas).
+    evaluations, products : int
+        Passes over the data: for the gradient (with the Hessian, up to 16 columns), and for a
+        product with the Hessian. Those of the second, coarser integration are counted in, exact
+        steps are not.
+    overlap_until, overlap_difference : float
+        The exact steps were compared with the leap up to this step, and differed by at most that,
+        of ||w|| and of max(|b|, 1).
+    error : float
+        Largest error at a record, estimated from a second integration whose steps may be wrong by
+        30 times as much: a tenth of the difference, and the first term that the Euler-Maclaurin
+        series leaves out.
+    checks : tuple of (float, int, float)
+        Spot checks: at this step so many exact steps, taken from the leaped iterate, moved it by
+        what the leap says but for this relative difference.
+    ended : str
+        Why the leap ended before the run did; empty if it did not.
+    """
+
+    first: float
+    last: float
+    pairs: bool
+    converged: bool
+    tolerance: float
+    accepted: int
+    rejected: int
+    of_order: tuple[int, ...]
+    evaluations: int
+    products: int
+    overlap_until: float
+    overlap_difference: float
+    error: float
+    checks: tuple[tuple[float, int, float], ...]
+    ended: str
+
+    def __post_init__(self) -> None:
+        """Make tuples of lists."""
+        object.__setattr__(self, "of_order", tuple(self.of_order))
+        object.__setattr__(self, "checks", tuple(tuple(check) for check in self.checks))
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        what = "pairs of steps, " if self.pairs else ""
+        rest = ", at rest" if self.converged else ""
+        products = f" and {self.products:,} products" if self.products else ""
+        spot = max((check[2] for check in self.checks), default=None)
+        checked = "" if spot is None else f", spot checks {spot:.1g}"
+        return (
+            f"leap {whole_number(self.first)} to {whole_number(self.last)}: {what}"
+            f"{self.accepted} BDF steps, {self.evaluations:,} evaluations{products}, "
+            f"overlap {self.overlap_difference:.1g}{checked}, error at most {self.error:.1g}{rest}"
+            + (f"; ended because {self.ended}" if self.ended else "")
+        )
+
+
+@dataclass(frozen=True)
+class EngineReport:
+    """How a run was computed.
+
+    Attributes
+    ----------
+    name : str
+        The engine: ``"exact"`` takes every step, ``"leap"`` leaps over most of them.
+    exact_steps : int
+        How many steps were taken one by one.
+    simd : str
+        The instruction set of the kernels.
+    threads : int
+        Number of threads.
+    seconds : float
+        Wall-clock time of the run, in seconds.
+    row_share : float
+        Rows that a step looked at, on average, as a share of all: less than 1 where rows that could
+        not matter were skipped. Of the steps of this call, if a checkpoint was resumed.
+    leaps : tuple of LeapReport
+        The stretches that were leaped, in order, each with its evidence.
+    """
+
+    name: str
+    exact_steps: int
+    simd: str
+    threads: int
+    seconds: float
+    row_share: float = 1.0
+    leaps: tuple[LeapReport, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Accept what a file holds of the leaps."""
+        leaps = tuple(
+            leap if isinstance(leap, LeapReport) else LeapReport(**leap) for leap in self.leaps
+        )
+        object.__setattr__(self, "leaps", leaps)
+
+    def __str__(self) -> str:
+        """Say it in a line, and a line for each leap."""
+        plural = "" if self.threads == 1 else "s"
+        percent = 100.0 * self.row_share
+        share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
+        first = (
+            f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
+            f"{self.threads} thread{plural}, {self.seconds:.3g} s"
+        )
+        return "\n            ".join([first, *map(str, self.leaps)])
