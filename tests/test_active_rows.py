@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastgrok as fg
+from cases import python
 from fastgrok import _core
 
 LOSSES = ("logistic", "exponential")
@@ -194,3 +195,25 @@ def test_train_passes_the_choice_on():
         assert run.engine.row_share < 0.9
         assert_same_bits(run.w, runs[0].w)
         assert run.bias_final == runs[0].bias_final
+
+
+def test_without_memory_for_lists_a_run_goes_on_without_them():
+    code = """
+import resource
+import numpy as np
+from test_active_rows import descent, separable
+X, y = separable(200_000, 2)
+options = {"lr": 1.0, "scale": 1.0 / len(y), "start": 10.0}
+runs = [descent(X, y, [60], skip=skip, **options) for skip in ("never", "always", "always")]
+for run in runs[:2]:
+    run.run(lambda step: False, 10.0)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 3_000_000, -1))
+status = runs[2].run(lambda step: False, 10.0)
+resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+print(status, *(np.array_equal(run.w, runs[0].w) for run in runs[1:]))
+print(runs[0].row_visits == runs[2].row_visits > runs[1].row_visits)
+"""
+    child = python(code)
+    assert child.stdout == "done True True\nTrue\n", child.stderr

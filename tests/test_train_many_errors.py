@@ -156,6 +156,9 @@ def test_one_warning_for_all():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fg.train_many(problems[:1])
+        with pytest.raises(fg.StabilityWarning, match="likewise in 1 more") as error:
+            fg.train_many(problems)
+    assert [run.params["lr"] for run in error.value.trajectories] == [0.1, 60.0, 0.1, 70.0]
 
 
 def test_a_run_out_of_memory_lets_the_others_finish():

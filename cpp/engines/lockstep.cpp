@@ -87,7 +87,10 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
         take_steps(rounds);
         for (Run* run : going_) {
             if (run->failed.exchange(false)) {
-                if (!run->descent->recover(run->failure)) end(*run, Status::failed);
+                if (run->descent->recover(run->failure))
+                    run->failure = nullptr;
+                else
+                    end(*run, Status::failed);
             } else if (run->descent->diverged_) {
                 end(*run, Status::diverged);
             }

@@ -252,7 +252,11 @@ def _result(
     if unstable:
         first = next(iter(unstable))
         more = f"; likewise in {len(unstable) - 1} more of the problems" * (len(unstable) > 1)
-        warnings.warn(f"problems[{first}]: {unstable[first]}{more}", StabilityWarning, stacklevel=3)
+        text = f"problems[{first}]: {unstable[first]}{more}"
+        try:
+            warnings.warn(text, StabilityWarning, stacklevel=3)
+        except StabilityWarning as error:  # warnings are errors to the caller
+            raise _with_runs(error, runs, ".trajectories holds all runs") from None
     return runs
 
 
