@@ -3,7 +3,8 @@
 A step must read every row once. So a step over rows cannot take less than to read as many bytes,
 and beyond the caches not less than at the bandwidth of the memory: a `Reader` adds up an array
 again and again, of the size of the rows for the one, of 512 MiB for the other, in float64 and with
-as many threads as the sides. The faster of the two counts.
+as many threads as the sides. The faster of the two counts. Without Numba it is NumPy that reads,
+which is slow for small arrays.
 
 With two columns the arithmetic is the limit. A register of four rows takes, in AVX2 with FMA,
 

@@ -68,14 +68,18 @@ def fastest(sides: Iterable[AnySide]) -> AnySide:
     return min(sides, key=least)
 
 
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def installed(packages: Iterable[str]) -> list[str]:
     """Those that are; of every other one a line says that it is skipped."""
     found = []
     for package in packages:
-        if importlib.util.find_spec(package) is None:
-            print(f"{package} is not installed: skipped (pip install '.[bench]')", flush=True)
-        else:
+        if is_installed(package):
             found.append(package)
+        else:
+            print(f"{package} is not installed: skipped (pip install '.[bench]')", flush=True)
     return found
 
 

@@ -31,12 +31,13 @@ import _long_runs
 import fastgrok as fg
 from _children import Child
 from _peers import PEERS, Fastgrok, Task
-from _race import count_for, installed, medians, sizes, table, take_turns, threads
+from _race import count_for, installed, is_installed, medians, sizes, table, take_turns, threads
 
 # The other sides' threads spin for a while before they go to sleep, which would cost a core.
 PAUSE = 0.1
 SHAPES = [(2000, 2), (500, 100), (1000, 500), (4000, 1980), (40000, 2000)]
 CHECKED_STEPS = 200
+LEAST_STEPS = 10  # of a turn
 OURS = "fastgrok"
 SAME_SIZE, BEYOND, CLOCK = "read as many bytes", "read beyond the caches", "clock"
 
@@ -61,8 +62,9 @@ def entries(task: Task, packages: list[str]) -> dict[str, Entry]:
     return sides
 
 
-def gauges(task: Task, with_numba: bool) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
+def gauges(task: Task) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
     """What is measured of the machine, in turns with the sides."""
+    with_numba = is_installed("numba")
     found: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         SAME_SIZE: (_limits.Reader, (size_of(task, task.dtype), task.threads, with_numba)),
         BEYOND: (_limits.Reader, (_limits.BEYOND_CACHES, task.threads, with_numba)),
@@ -100,7 +102,7 @@ def measure(task: Task, packages: list[str], args: argparse.Namespace) -> dict[s
     """The race of one table."""
     sides = entries(task, packages)
     builds = {name: (side.make, side.args) for name, side in sides.items()}
-    builds |= gauges(task, "numba" in packages)
+    builds |= gauges(task)
     children: dict[str, Child] = {}
     try:
         for name, (make, arguments) in builds.items():
@@ -108,7 +110,7 @@ def measure(task: Task, packages: list[str], args: argparse.Namespace) -> dict[s
         errors = check(task, sides, children, args.check)
 
         def turn(child: Child) -> Callable[[], float]:
-            count = count_for(lambda n: child.take(n)[1], args.seconds)
+            count = max(LEAST_STEPS, count_for(lambda n: child.take(n)[1], args.seconds))
             return lambda: child.take(count)[1] / count
 
         turns = {name: turn(child) for name, child in children.items()}
@@ -176,13 +178,17 @@ def title(result: dict[str, Any]) -> str:
     return f"{shape}, {result['dtype']}, {threads(result['threads'])}"
 
 
+def digits(us: float) -> str:
+    return f"{us:.4g}" if us < 1000 else f"{us:.0f}"
+
+
 def text(result: dict[str, Any]) -> str:
     """A table, and below it the limits."""
     head = ["side", "rows in", "computes in", "us a step", "least", "most", "GB/s", "ratio"]
     body = [
         [
             row["side"], row["data"], row["arithmetic"],
-            *(f"{row[name]:.4g}" for name in ("us", "us_least", "us_most")),
+            *(digits(row[name]) for name in ("us", "us_least", "us_most")),
             f"{row['gb_per_s']:.1f}", f"{row['ratio']:.2f}",
         ]
         for row in result["sides"]
@@ -195,7 +201,7 @@ def text(result: dict[str, Any]) -> str:
     ]
     if result["clock_ghz"]:
         lines.append(f"clock: {result['clock_ghz']:.2f} GHz")
-    lines.append(f"limit: {result['limit_us']:.4g} us, reached to {result['fraction']:.0%}")
+    lines.append(f"limit: {digits(result['limit_us'])} us, reached to {result['fraction']:.0%}")
     return "\n".join(lines) + "\n"
 
 
