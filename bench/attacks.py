@@ -13,17 +13,16 @@ the losses, whose gradients are smaller by the number of rows and vanish a littl
 """
 
 import argparse
-import importlib.util
 import json
-import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastgrok as fg
+from _limits import pooled_reader
+from _race import installed, medians, show, sizes, take_turns
 
 STEPS, LOW, HIGH = 20, -5.0, 5.0
 BATCH = 4096  # rows that a peer holds at once; larger ones are no faster and need more memory
@@ -64,14 +63,8 @@ def fastgrok_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str
 
 
 def peer_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str, Attack]:
-    missing = [
-        name
-        for name in ("torch", "foolbox", "torchattacks", "art")
-        if importlib.util.find_spec(name) is None
-    ]
-    for name in missing:
-        print(f"{name} is not installed: skipped", flush=True)
-    if "torch" in missing:
+    found = installed(("torch", "foolbox", "torchattacks", "art"))
+    if "torch" not in found:
         return {}
     import torch  # noqa: PLC0415
 
@@ -87,7 +80,7 @@ def peer_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str, At
         pairs = list(zip(rows.split(BATCH), labels.split(BATCH), strict=True))
         return lambda: sum(count_correct(x, t) for x, t in pairs) / len(rows)
 
-    if "foolbox" not in missing:
+    if "foolbox" in found:
         import foolbox  # noqa: PLC0415
 
         model = foolbox.PyTorchModel(module, bounds=(LOW, HIGH), device="cpu")
@@ -95,7 +88,7 @@ def peer_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str, At
         sides["foolbox"] = batches(
             lambda x, t: int((~pgd(model, x, t, epsilons=ball.eps)[2]).sum().item())
         )
-    if "torchattacks" not in missing:
+    if "torchattacks" in found:
         import torchattacks  # noqa: PLC0415
 
         # It attacks in the unit cube, so the rows and the step are scaled into it.
@@ -118,7 +111,7 @@ def peer_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str, At
             return int((scaled(attacked).argmax(axis=1) == t).sum().item())
 
         sides["torchattacks"] = batches(correct)
-    if "art" not in missing:
+    if "art" in found:
         from art.attacks.evasion import ProjectedGradientDescentPyTorch  # noqa: PLC0415
         from art.estimators.classification import PyTorchClassifier  # noqa: PLC0415
 
@@ -140,33 +133,31 @@ def peer_sides(X: Any, y: Any, w: Any, ball: Ball, threads: int) -> dict[str, At
     return sides
 
 
-def reader(X: Any, threads: int) -> Attack:
-    """Read all rows once and do next to nothing with them: the least that any attack costs."""
-    pool = ThreadPoolExecutor(threads)
-    pieces = np.array_split(X, 8 * threads)
-    return lambda: float(max(pool.map(np.max, pieces)))
-
-
 def compare(n: int, dim: int, turns: int, peer_turns: int, threads: int) -> list[dict[str, object]]:
     X, y, w = make_data(n, dim)
     ball = Ball(eps=0.1, step=0.025)
     ours, peers = (make(X, y, w, ball, threads) for make in (fastgrok_sides, peer_sides))
-    sides = {"one read": reader(X, threads)} | ours | peers
+    sides = {"one read": pooled_reader(X, threads)} | ours | peers
     results: dict[str, float] = {}
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(turns):
-        for name, attack in sides.items():
-            if name in peers and turn >= peer_turns:
-                continue
+
+    def timed(name: str) -> Callable[[], float]:
+        def turn() -> float:
             start = time.perf_counter()
-            results[name] = attack()
-            times[name].append(time.perf_counter() - start)
+            results[name] = sides[name]()
+            return time.perf_counter() - start
+
+        return turn
+
+    median = medians(
+        take_turns(
+            {name: timed(name) for name in sides}, turns, at_most=dict.fromkeys(peers, peer_turns)
+        )
+    )
     accuracies = {name: results[name] for name in (*ours, *peers)}
     exact = accuracies["fastgrok exact"]
     for name, accuracy in accuracies.items():
         # Float32 sums decide differently on the few rows that end within 1e-6 of the hyperplane.
         assert abs(accuracy - exact) <= 2e-5 + 1.0 / n, (name, accuracy, exact)
-    median = {name: statistics.median(values) for name, values in times.items()}
     return [
         {
             "rows": n,
@@ -200,27 +191,21 @@ def masked(dim: int, threads: int) -> list[dict[str, object]]:
     return rows
 
 
-def show(row: dict[str, object]) -> str:
-    def text(value: object) -> str:
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-    return ", ".join(f"{name} {text(value)}" for name, value in row.items())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--peer-turns", type=int, default=3, help="turns of the peers, at most")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--shapes", nargs="+", default=["10000x200", "100000x1024"])
+    parser.add_argument("--shapes", type=sizes, nargs="+", default=[(10_000, 200), (100_000, 1024)])
     parser.add_argument("--masking", action="store_true", help="accuracies against ||w||, no race")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     args = parser.parse_args()
     if args.masking:
         tables = (masked(dim, args.threads) for dim in (2, 1024))
     else:
-        shapes = (tuple(int(size) for size in shape.split("x")) for shape in args.shapes)
-        tables = (compare(*shape, args.turns, args.peer_turns, args.threads) for shape in shapes)
+        tables = (
+            compare(*shape, args.turns, args.peer_turns, args.threads) for shape in args.shapes
+        )
     for table in tables:
         for row in table:
             print(json.dumps(row) if args.json else show(row), flush=True)

@@ -1,159 +1,246 @@
-"""Time of one exact descent step beside plain NumPy's, in one run.
+"""Time of one exact descent step beside other packages' and beside what the machine allows.
 
-The two sides take turns, each turn long enough to measure; what is printed is the median of the
-turns and the ratio of the medians. Before that both sides must agree on the weights after 200
-steps. Every row is visited at every step (skip_rows=False). What comes once before the steps (the
-arguments' checks, packing, the rows' norms; NumPy's copy with signs and a column of ones) is not
-counted. With --run the time of 10^7 steps with
-the default records and two evaluation sets follows, with and without skipping.
+Every side descends from zero on the same data and takes its turns, each long enough to measure;
+what is printed is the median of the turns. Before that all must agree on the weights after 200
+steps: to 1e-12 of the largest (1e-8 for the sum of the losses, which oscillates at this learning
+rate and amplifies rounding), those that do everything in float32 to 1e-4. Every row is visited at
+every step (skip_rows=False). What comes once before the steps (checks of the arguments, packing,
+compilation) is not counted.
 
-    python bench/steps.py [--turns 15] [--threads 1 2] [--seconds 0.5]
+Each side is a process of its own, confined to as many cores as it has threads (_children.py says
+why), and sleeps while the others have their turns. What they do is in _peers.py, what the machine
+allows in _limits.py. The rows of a table were measured side by side, the tables one after another.
+
+    python bench/steps.py [--shapes 2000x2 40000x2000] [--dtypes float64 float32] [--threads 1 2]
+                          [--peers numpy numba jax torch] [--turns 15] [--seconds 0.5] [--json]
+
+With --run the time of 10^7 steps of Das et al.'s setting follows, with and without skipping rows;
+with --skip that of long runs in many dimensions, and whether the bits are the same (_long_runs.py).
+`--shapes` without a shape leaves the race out.
 """
 
 import argparse
 import json
-import statistics
-import time
-import warnings
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import _limits
+import _long_runs
 import fastgrok as fg
+from _children import Child
+from _peers import PEERS, Fastgrok, Task
+from _race import count_for, installed, is_installed, medians, sizes, table, take_turns, threads
 
-LR = 1e-2
-# The other side's threads spin for a while before they go to sleep, which would cost a core.
+# The other sides' threads spin for a while before they go to sleep, which would cost a core.
 PAUSE = 0.1
-# (rows, columns), the data and the reduction; the cube is the setting of Das et al.
-SHAPES = [(2000, 2), (500, 100), (1000, 500), (4000, 1980)]
+SHAPES = [(2000, 2), (500, 100), (1000, 500), (4000, 1980), (40000, 2000)]
+CHECKED_STEPS = 200
+LEAST_STEPS = 10  # of a turn
+OURS = "fastgrok"
+SAME_SIZE, BEYOND, CLOCK = "read as many bytes", "read beyond the caches", "clock"
 
 
-def make_data(n: int, dim: int) -> tuple[np.ndarray, np.ndarray, str]:
-    if dim == 2:
-        cube = fg.datasets.margin_cube(n=(n // 2, n // 2), dim=dim, seed=0)
-        return cube.X, cube.y, "sum"
-    noise = fg.datasets.gaussian_noise(n, dim, seed=0)
-    return noise.X, noise.y, "mean"
+class Entry(NamedTuple):
+    """A side of the race: what it holds, what it computes in, and how its process builds it."""
+
+    data: str
+    arithmetic: str
+    make: Callable[..., Any]
+    args: tuple[Any, ...]
 
 
-class NumPySteps:
-    """What one would write: labels folded into the rows, a column for the bias, two products."""
-
-    def __init__(self, X: np.ndarray, y: np.ndarray, reduction: str) -> None:
-        self.Z = y[:, None] * np.column_stack([X, np.ones(len(y))])
-        self.rate = LR if reduction == "sum" else LR / len(y)
-        self.u = np.zeros(self.Z.shape[1])
-
-    def take(self, steps: int) -> tuple[np.ndarray, float]:
-        """The weights after so many more steps, and the seconds that these took."""
-        Z, rate, u = self.Z, self.rate, self.u
-        start = time.perf_counter()
-        for _ in range(steps):
-            p = 1.0 / (1.0 + np.exp(Z @ u))
-            u += rate * (p @ Z)
-        return u, time.perf_counter() - start
+def entries(task: Task, packages: list[str]) -> dict[str, Entry]:
+    sides = {OURS: Entry(task.dtype, "float64", Fastgrok, (task,))}
+    for arithmetic in dict.fromkeys(("float64", task.dtype)):
+        for name, peer in PEERS.items():
+            if peer.package in packages:
+                label = name if arithmetic == "float64" else f"{name}, all {arithmetic}"
+                held = task.dtype if peer.widens else arithmetic
+                sides[label] = Entry(held, arithmetic, peer.make, (task, arithmetic))
+    return sides
 
 
-class FastgrokSteps:
-    """The descent loop itself: a run that records nothing but its end."""
-
-    def __init__(self, X: np.ndarray, y: np.ndarray, reduction: str, threads: int) -> None:
-        self.run = lambda steps: fg.train(
-            X, y, steps=steps, lr=LR, reduction=reduction, engine="exact", record=[steps],
-            watch_sharpness=False, skip_rows=False, threads=threads,
-        )  # fmt: skip
-
-    def take(self, steps: int) -> tuple[np.ndarray, float]:
-        run = self.run(steps)
-        return np.append(run.w, run.bias_final), run.engine.seconds
-
-
-Take = Callable[[int], tuple[np.ndarray, float]]
-
-
-def steps_for(take: Take, seconds: float) -> int:
-    """As many steps as take about `seconds`."""
-    steps = 20
-    while True:
-        elapsed = take(steps)[1]
-        if elapsed > 0.2 * seconds:
-            return max(20, round(steps * seconds / elapsed))
-        steps *= 4
-
-
-def compare(n: int, dim: int, threads: int, turns: int, seconds: float) -> dict[str, object]:
-    X, y, reduction = make_data(n, dim)
-    reference, _ = NumPySteps(X, y, reduction).take(200)
-    ours = FastgrokSteps(X, y, reduction, threads)
-    error = np.max(np.abs(ours.take(200)[0] - reference)) / np.max(np.abs(reference))
-    # The sum at this learning rate oscillates, which amplifies rounding: it agrees to fewer digits.
-    assert error < (1e-8 if reduction == "sum" else 1e-12), error
-
-    sides: dict[str, Take] = {
-        "numpy": NumPySteps(X, y, reduction).take,
-        "fastgrok": ours.take,
+def gauges(task: Task) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
+    """What is measured of the machine, in turns with the sides."""
+    with_numba = is_installed("numba")
+    found: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+        SAME_SIZE: (_limits.Reader, (size_of(task, task.dtype), task.threads, with_numba)),
+        BEYOND: (_limits.Reader, (_limits.BEYOND_CACHES, task.threads, with_numba)),
     }
-    counts = {name: steps_for(take, seconds) for name, take in sides.items()}
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(turns):
-        for name, take in sides.items():
-            time.sleep(PAUSE)
-            times[name].append(take(counts[name])[1] / counts[name] * 1e6)
-    median = {name: statistics.median(values) for name, values in times.items()}
+    if task.columns == 2 and with_numba:
+        found[CLOCK] = (_limits.Clock, ())
+    return found
+
+
+def size_of(task: Task, dtype: str) -> int:
+    return task.rows * task.columns * np.dtype(dtype).itemsize
+
+
+def tolerance(task: Task, arithmetic: str) -> float:
+    if arithmetic == "float32":
+        return 1e-4
+    return 1e-8 if task.reduction == "sum" else 1e-12
+
+
+def check(
+    task: Task, sides: dict[str, Entry], children: dict[str, Child], steps: int
+) -> dict[str, float]:
+    """Relative differences of the peers' weights from ours; an error where one is too large."""
+    ours, _ = children[OURS].take(steps)
+    errors = {}
+    for name, side in sides.items():
+        weights, _ = children[name].take(steps)
+        errors[name] = float(np.max(np.abs(weights - ours)) / np.max(np.abs(ours)))
+        if not errors[name] < tolerance(task, side.arithmetic):
+            raise RuntimeError(f"{name} differs by {errors[name]:.3g} after {steps} steps: {task}")
+    return errors
+
+
+def measure(task: Task, packages: list[str], args: argparse.Namespace) -> dict[str, Any]:
+    """The race of one table."""
+    sides = entries(task, packages)
+    builds = {name: (side.make, side.args) for name, side in sides.items()}
+    builds |= gauges(task)
+    children: dict[str, Child] = {}
+    try:
+        for name, (make, arguments) in builds.items():
+            children[name] = Child(make, arguments, task.threads)
+        errors = check(task, sides, children, args.check)
+
+        def turn(child: Child) -> Callable[[], float]:
+            count = max(LEAST_STEPS, count_for(lambda n: child.take(n)[1], args.seconds))
+            return lambda: child.take(count)[1] / count
+
+        turns = {name: turn(child) for name, child in children.items()}
+        times = take_turns(turns, args.turns, pause=PAUSE)
+    finally:
+        for child in children.values():
+            child.close()
+    return judge(task, sides, errors, times)
+
+
+def judge(
+    task: Task, sides: dict[str, Entry], errors: dict[str, float], times: dict[str, list[float]]
+) -> dict[str, Any]:
+    """The medians of a race, what limits the machine sets, and how far from them we are."""
+    median = medians(times)
+    ours = median[OURS]
+    rows: list[dict[str, Any]] = [
+        {
+            "side": name,
+            "data": side.data,
+            "arithmetic": side.arithmetic,
+            "us": median[name] * 1e6,
+            "us_least": min(times[name]) * 1e6,
+            "us_most": max(times[name]) * 1e6,
+            "gb_per_s": size_of(task, side.data) / median[name] / 1e9,
+            "ratio": median[name] / ours,
+            "relative_difference": errors[name],
+        }
+        for name, side in sides.items()
+    ]
+    reads = {
+        SAME_SIZE: size_of(task, task.dtype) / median[SAME_SIZE] / 1e9,
+        BEYOND: _limits.BEYOND_CACHES / median[BEYOND] / 1e9,
+    }
+    limit = size_of(task, task.dtype) / max(reads.values()) / 1e3
+    hertz = 1 / median[CLOCK] if CLOCK in median else None
+    simd = fg.show_config()["simd"]
+    if hertz and simd == "v3":
+        limit = max(limit, _limits.plane_microseconds(task.rows, hertz))
+
+    def best(arithmetic: str) -> dict[str, Any] | None:
+        peers = [row for row in rows if row["side"] != OURS and row["arithmetic"] == arithmetic]
+        return min(peers, key=lambda row: row["us"], default=None)
+
     return {
-        "rows": n,
-        "columns": dim,
-        "threads": threads,
-        "simd": fg.show_config()["simd"],
-        "numpy_us": median["numpy"],
-        "fastgrok_us": median["fastgrok"],
-        "ratio": median["numpy"] / median["fastgrok"],
-        "gb_per_s": X.nbytes / median["fastgrok"] / 1e3,
-        "relative_difference": float(error),
+        "rows": task.rows,
+        "columns": task.columns,
+        "dtype": task.dtype,
+        "threads": task.threads,
+        "reduction": task.reduction,
+        "simd": simd,
+        "sides": rows,
+        "best": best("float64"),
+        "best_float32": best("float32") if task.dtype == "float32" else None,
+        "read_same_gb_per_s": reads[SAME_SIZE],
+        "read_beyond_gb_per_s": reads[BEYOND],
+        "clock_ghz": hertz and hertz / 1e9,
+        "limit_us": limit,
+        "fraction": limit / ours / 1e6,
     }
 
 
-def whole_run(skip_rows: str | bool) -> str:
-    """10^7 steps of Das et al.'s setting as a figure needs them: default records, two test sets."""
-    X, y, reduction = make_data(2000, 2)
-    evals = {
-        "standard": fg.datasets.margin_cube(seed=1),
-        "concentrated": fg.datasets.concentrated(seed=2),
-    }
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fg.StabilityWarning)  # the paper's own setting
-        run = fg.train(
-            X, y, steps=10**7, lr=LR, reduction=reduction, evals=evals, skip_rows=skip_rows,
-            threads=1,
-        )  # fmt: skip
-    seconds = time.perf_counter() - start
-    return f"10^7 steps, {len(run.steps)} records, skip_rows={skip_rows!r}: {seconds:.2f} s"
+def title(result: dict[str, Any]) -> str:
+    shape = f"{result['rows']} x {result['columns']}"
+    return f"{shape}, {result['dtype']}, {threads(result['threads'])}"
+
+
+def digits(us: float) -> str:
+    return f"{us:.4g}" if us < 1000 else f"{us:.0f}"
+
+
+def text(result: dict[str, Any]) -> str:
+    """A table, and below it the limits."""
+    head = ["side", "rows in", "computes in", "us a step", "least", "most", "GB/s", "ratio"]
+    body = [
+        [
+            row["side"], row["data"], row["arithmetic"],
+            *(digits(row[name]) for name in ("us", "us_least", "us_most")),
+            f"{row['gb_per_s']:.1f}", f"{row['ratio']:.2f}",
+        ]
+        for row in result["sides"]
+    ]  # fmt: skip
+    lines = [
+        f"{title(result)} ({result['reduction']} of the losses, {result['simd']})",
+        table(head, body),
+        f"reads: {result['read_same_gb_per_s']:.1f} GB/s of as many bytes, "
+        f"{result['read_beyond_gb_per_s']:.1f} GB/s beyond the caches",
+    ]
+    if result["clock_ghz"]:
+        lines.append(f"clock: {result['clock_ghz']:.2f} GHz")
+    lines.append(f"limit: {digits(result['limit_us'])} us, reached to {result['fraction']:.0%}")
+    return "\n".join(lines) + "\n"
+
+
+def summary(result: dict[str, Any]) -> str:
+    parts = []
+    for key, kind in (("best", ""), ("best_float32", " in float32")):
+        if result[key]:
+            parts.append(f"{result[key]['ratio']:.2f} times the best peer{kind}")
+            parts[-1] += f" ({result[key]['side']})"
+    return f"{title(result)}: " + ", ".join([*parts, f"{result['fraction']:.0%} of the limit"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", type=sizes, nargs="*", default=SHAPES, metavar="ROWSxCOLUMNS")
+    parser.add_argument("--dtypes", nargs="+", default=["float64", "float32"])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    packages = list(dict.fromkeys(peer.package for peer in PEERS.values()))
+    parser.add_argument("--peers", nargs="*", choices=packages, default=packages)
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--run", action="store_true", help="10^7 steps at d = 2, one thread")
+    parser.add_argument("--check", type=int, default=CHECKED_STEPS, help="steps to agree after")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--run", action="store_true", help="10^7 steps at d = 2, one thread")
+    _long_runs.add_arguments(parser)
     args = parser.parse_args()
-    for n, dim in SHAPES:
-        for threads in args.threads if dim > 16 else args.threads[:1]:
-            row = compare(n, dim, threads, args.turns, args.seconds)
-            if args.json:
-                print(json.dumps(row), flush=True)
-            else:
-                print(
-                    "({rows}, {columns}) {threads} threads {simd}: numpy {numpy_us:.2f} us, "
-                    "fastgrok {fastgrok_us:.2f} us a step ({gb_per_s:.1f} GB/s), "
-                    "ratio {ratio:.2f}".format(**row),
-                    flush=True,
-                )
-    if args.run:
-        for skip_rows in ("auto", False):
-            print(whole_run(skip_rows), flush=True)
+    packages = installed(args.peers)
+    results = []
+    for rows, columns in args.shapes:
+        for dtype in args.dtypes:
+            for count in args.threads:
+                result = measure(Task(rows, columns, dtype, count), packages, args)
+                print(json.dumps(result) if args.json else text(result), flush=True)
+                results.append(result)
+    if not args.json:
+        for result in results:
+            print(summary(result), flush=True)
+    for row in _long_runs.chosen(args):
+        print(json.dumps(row) if args.json else _long_runs.text(row), flush=True)
 
 
 if __name__ == "__main__":
