@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok._populations import Population
+
 F64 = NDArray[np.float64]
 Data = tuple[NDArray[Any], F64]
 
@@ -33,7 +35,7 @@ class Labelled(Protocol):
     def y(self) -> ArrayLike: ...
 
 
-EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled
+EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled | Population
 
 
 def show(value: object) -> str:
@@ -151,7 +153,7 @@ def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
 
 
 def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> dict[str, Data]:
-    """Named evaluation sets, each with the training set's number of columns."""
+    """Named sets of points, each with the training set's columns; populations are only checked."""
     if evals is None:
         return {}
     if not isinstance(evals, Mapping):
@@ -163,7 +165,9 @@ def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> 
         if name in ("", "train"):
             raise ValueError(f"evals can't have the name {name!r}: 'train' is the training set's")
         prefix = f"evals[{name!r}] "
-        if isinstance(value, tuple | list):
+        if isinstance(value, Population):
+            value.check_columns(prefix, columns)
+        elif isinstance(value, tuple | list):
             if len(value) != 2:
                 raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
             checked[name] = data(value[0], value[1], prefix=prefix, columns=columns)

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from fastgrok import _core
 from fastgrok._checks import F64, Data
+from fastgrok._populations import Populations
 from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import CheckpointError, DivergenceError, Interrupted, StabilityWarning
 from fastgrok.trajectory import EngineReport, Trajectory
@@ -26,6 +27,7 @@ def run(
     params: dict[str, Any],
     progress: bool | Callable[[int], None],
     keeper: Checkpoint | None,
+    populations: Populations,
 ) -> Trajectory:
     """
     Run to the end and return the trajectory.
@@ -61,7 +63,7 @@ def run(
         row_share=_row_share(descent, step - first, params["rows"]),
     )
     try:
-        trajectory = _trajectory(descent.recorded(), data, params, used)
+        trajectory = _trajectory(descent.recorded(), data, params, used, populations)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
     if stopped_by is not None:
@@ -130,6 +132,7 @@ def _trajectory(
     data: dict[str, Data],
     params: dict[str, Any],
     engine: EngineReport,
+    populations: Populations,
 ) -> Trajectory:
     losses: dict[str, F64] = {}
     counts: dict[str, NDArray[np.int64]] = {}
@@ -140,6 +143,7 @@ def _trajectory(
         losses[name] = kept["loss_sum"][:, column].copy()
         if params["reduction"] == "mean":
             losses[name] /= sizes[name]
+    losses, probabilities = populations.curves(losses, kept, params["loss"])
     return Trajectory(
         steps=kept["steps"],
         b=kept["b"],
@@ -152,10 +156,11 @@ def _trajectory(
         regime=REGIMES[kept["regime"]],
         w=kept["w_last"],
         bias_final=float(kept["b"][-1]) if kept["b"].size else params["b0"],
-        weights=kept.get("weights"),
+        weights=kept.get("weights") if populations.keep_weights else None,
         engine=engine,
         params=params,
         data=data["train"],
+        probabilities=probabilities,
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks, _core, checkpoints
 from fastgrok._checks import EvaluationSet
+from fastgrok._populations import Populations
 from fastgrok._running import run
 from fastgrok.attacks import Pgd
 from fastgrok.checkpoints import Checkpoint
@@ -120,8 +121,9 @@ def train(
         :func:`log_spaced`, 40 a decade.
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns.
-        "train" is the training set's own name.
+        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns;
+        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise` or
+        :class:`fastgrok.theory.bias.Slab`. "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record.
     rtol : float, default 1e-8
@@ -149,7 +151,9 @@ def train(
         to the same bits as without a stop; a finished run is returned at once. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
         `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
-        fused multiply-add (``FASTGROK_SIMD=v2`` does without). One run at a time may use a file.
+        fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be other ones; a
+        Slab, though, keeps the weights in the file, as `keep_weights` does. One run at a time may
+        use a file.
         A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
@@ -202,7 +206,8 @@ def train(
     skip = _skip(skip_rows)
     records = log_spaced(last) if record is None else _checks.records(record, last)
     data = {"train": (rows, signs), **_checks.evaluation_sets(evals, dim)}
-    keep_weights = _checks.flag("keep_weights", keep_weights)
+    populations = Populations.of(evals, _checks.flag("keep_weights", keep_weights), tie)
+    keep_weights = populations.need_weights
     _checks.choice("tie", tie, TIES)
     watch_sharpness = _checks.flag("watch_sharpness", watch_sharpness)
     workers = _checks.threads(threads)
@@ -245,7 +250,8 @@ def train(
     if file is not None:
         settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
         arrays: dict[str, NDArray[Any]] = {"w0": start_w, "record": records}
-        for name, value in (evals or {}).items():
+        for name in list(data)[1:]:
+            value = (evals or {})[name]
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
             else:
@@ -253,7 +259,7 @@ def train(
         identity = checkpoints.identity(data, arrays, settings)
         keeper = Checkpoint(file, interval, identity)
         keeper.resume(descent, records.size)
-    return run(descent, data, params, report, keeper)
+    return run(descent, data, params, report, keeper, populations)
 
 
 def _check_engine(engine: object, rtol: object) -> None:
