@@ -45,8 +45,8 @@ def _mass(h: F64, d: int) -> F64:
     return np.minimum(h, period) / period + (np.sin(angles) / frequencies) @ factors * 2.0 / period
 
 
-def _density(u: F64, d: int) -> F64:
-    """Density of u at points for the cube of half width 1."""
+def density(u: F64, d: int) -> F64:
+    """Density of u at points of shape (n,), for the cube of half width 1."""
     if d == 1:
         return np.where(np.abs(u) <= 1.0, 0.5, 0.0)
     if d <= _MOST_PIECES:
@@ -73,5 +73,5 @@ def transverse_variance(d: int, half_width: float) -> float:
     # All directions have the same: d/(d-1) times that of x_1, whose density given that the sum
     # is 0 is the density of the sum of the d - 1 others.
     x = 0.5 * (1.0 + _NODES)
-    others = _density(x / math.sqrt(d - 1), d - 1) * _WEIGHTS
+    others = density(x / math.sqrt(d - 1), d - 1) * _WEIGHTS
     return half_width**2 * d / (d - 1) * float((others * x * x).sum() / others.sum())

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._cube_law import mass
 from fastgrok.theory._grokking_time import grokking_time, paper_grokking_time
+from fastgrok.theory._reduced import reduced_model
 from fastgrok.theory._slab import Slab
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "concentrated_accuracy",
     "grokking_time",
     "paper_grokking_time",
+    "reduced_model",
     "standard_accuracy",
 ]
 
