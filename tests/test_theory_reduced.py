@@ -57,7 +57,7 @@ def test_a_run_in_the_plane():
     # The same losses averaged, with a learning rate n times as large.
     mean = reduced_model(run.steps, n, data.gamma, support=support, lr=2000 * lr)
     np.testing.assert_allclose(mean, [norm_w, b], rtol=1e-6)
-    # The concentrated accuracy comes back to 0.99; by the support vectors alone it would take longer.
+    # The concentrated accuracy comes back to 0.99; by the support vectors alone it takes longer.
     distance = (1 + 2 * 0.01 * 19) * data.gamma / 2
     back = [
         int(run.steps[1:][np.flatnonzero(curve[1:] > distance)[-1] + 1])
