@@ -14,6 +14,7 @@ from scipy.special import lambertw
 from scipy.stats import norm
 
 import fastgrok as fg
+from cases import python
 from fastgrok.theory import edge
 
 mp.mp.dps = 22
@@ -34,6 +35,16 @@ def below(n, dim):
         total += binomial
         binomial = binomial * (n - 1 - k) // (k + 1)
     return total
+
+
+def test_the_theory_is_loaded_when_asked_for():
+    code = (
+        "import sys, fastgrok; assert 'fastgrok.theory' not in sys.modules;"
+        "assert fastgrok.theory.edge.limit_accuracy(0.0, 1.0) == 1.0"
+    )
+    assert python(code).returncode == 0
+    with pytest.raises(AttributeError, match="has no attribute 'theories'"):
+        fg.theories  # noqa: B018
 
 
 @MANY

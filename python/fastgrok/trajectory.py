@@ -175,7 +175,10 @@ class Trajectory:
 
     @property
     def accuracy(self) -> dict[str, NDArray[np.float64]]:
-        """Fraction of correctly classified points at every record, by data set, shape (R,)."""
+        """Fraction of correctly classified points at every record, by data set, shape (R,).
+
+        Of a population, the probability that a point is classified correctly.
+        """
         known = self.probabilities
         return {
             name: known[name] if name in known else _frozen(self.counts[name] / self.sizes[name])
