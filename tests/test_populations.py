@@ -51,7 +51,7 @@ def test_gaussian_noise_against_its_formulas_and_samples(loss, reduction):
 def test_slab_against_samples_and_the_aligned_formula(cube):
     fresh = fg.datasets.concentrated((20_000, 20_000), dim=2, gamma=1e-2, seed=3)
     run = run_on(cube, evals={"slab": Slab(1e-2), "sample": fresh})
-    assert run.weights is None
+    assert run.weights.shape == (run.steps.size, 3)
     later = run.steps > 0
     difference = run.accuracy["slab"] - run.accuracy["sample"]
     assert np.abs(difference[later]).max() < 5 * 0.5 / math.sqrt(40_000)

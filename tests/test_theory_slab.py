@@ -137,6 +137,7 @@ def test_one_column(b):
 def test_uniform_plus_normal(centre, log_length, log_spread):
     length, spread = 10.0**log_length, 10.0**log_spread
     low, high = centre - 0.5 * length, centre + 0.5 * length
+    length = high - low
     bends = [*np.arange(-12.0, 12.0), spread, -low / spread, -high / spread]
     z, weight = panels(-12.0, 12.0 + spread, bends, min(0.4, 1.0 / spread))
     density = weight * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)

@@ -152,13 +152,15 @@ def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
     return rows, labels("y", y, rows.shape[0])
 
 
-def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> dict[str, Data]:
-    """Named sets of points, each with the training set's columns; populations are only checked."""
+def evaluation_sets(
+    evals: Mapping[str, EvaluationSet] | None, columns: int
+) -> dict[str, Data | Population]:
+    """Named evaluation sets, each with the training set's number of columns."""
     if evals is None:
         return {}
     if not isinstance(evals, Mapping):
         raise TypeError(f"evals must be a dict of name: (X, y), got {show(evals)}")
-    checked: dict[str, Data] = {}
+    checked: dict[str, Data | Population] = {}
     for name, value in evals.items():
         if not isinstance(name, str):
             raise TypeError(f"evals must have strings for names, got {show(name)}")
@@ -167,6 +169,7 @@ def evaluation_sets(evals: Mapping[str, EvaluationSet] | None, columns: int) -> 
         prefix = f"evals[{name!r}] "
         if isinstance(value, Population):
             value.check_columns(prefix, columns)
+            checked[name] = value
         elif isinstance(value, tuple | list):
             if len(value) != 2:
                 raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+Data = tuple[NDArray[Any], F64]
 
 
 class Population(ABC):
@@ -47,48 +47,11 @@ class Population(ABC):
         """
 
 
-@dataclass(frozen=True)
-class Populations:
-    """
-    The populations among the evaluation sets of a run.
+def points(data: Mapping[str, Data | Population]) -> dict[str, Data]:
+    """Return the data sets of a run that have points."""
+    return {name: value for name, value in data.items() if not isinstance(value, Population)}
 
-    Attributes
-    ----------
-    sets : dict
-        The populations by name.
-    names : list of str
-        Names of all data sets of the run, "train" first, in the order given.
-    keep_weights : bool
-        Whether the trajectory is to hold the weights.
-    tie : {"wrong", "negative"}
-        What a logit of exactly 0 counts as.
-    """
 
-    sets: dict[str, Population]
-    names: list[str]
-    keep_weights: bool
-    tie: str
-
-    @classmethod
-    def of(cls, evals: Mapping[str, object] | None, keep_weights: bool, tie: str) -> "Populations":
-        """Pick the populations out of evaluation sets that have been checked."""
-        named = dict(evals or {})
-        sets = {name: value for name, value in named.items() if isinstance(value, Population)}
-        return cls(sets, ["train", *named], keep_weights, tie)
-
-    @property
-    def need_weights(self) -> bool:
-        """Whether the descent must record its weights."""
-        return self.keep_weights or any(value.needs_weights for value in self.sets.values())
-
-    def curves(
-        self, losses: dict[str, F64], recorded: dict[str, NDArray[Any]], loss: str
-    ) -> tuple[dict[str, F64], dict[str, F64]]:
-        """Return `losses` with those of the populations, in the order given, and accuracies."""
-        weights = recorded["weights"][:, :-1] if "weights" in recorded else None
-        found = {
-            name: value.curves(recorded["norm_w"], recorded["b"], weights, loss, self.tie)
-            for name, value in self.sets.items()
-        }
-        merged = {name: found[name][1] if name in found else losses[name] for name in self.names}
-        return merged, {name: accuracy for name, (accuracy, _) in found.items()}
+def need_weights(data: Mapping[str, Data | Population]) -> bool:
+    """Whether a run must record its weights for the sake of its populations."""
+    return any(isinstance(value, Population) and value.needs_weights for value in data.values())

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from fastgrok import _core
 from fastgrok._checks import F64, Data
-from fastgrok._populations import Populations
+from fastgrok._populations import Population, points
 from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import CheckpointError, DivergenceError, Interrupted, StabilityWarning
 from fastgrok.trajectory import EngineReport, Trajectory
@@ -23,11 +23,10 @@ REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 def run(
     descent: _core.Descent,
-    data: dict[str, Data],
+    data: dict[str, Data | Population],
     params: dict[str, Any],
     progress: bool | Callable[[int], None],
     keeper: Checkpoint | None,
-    populations: Populations,
 ) -> Trajectory:
     """
     Run to the end and return the trajectory.
@@ -63,7 +62,7 @@ def run(
         row_share=_row_share(descent, step - first, params["rows"]),
     )
     try:
-        trajectory = _trajectory(descent.recorded(), data, params, used, populations)
+        trajectory = _trajectory(descent.recorded(), data, params, used)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
     if stopped_by is not None:
@@ -129,21 +128,31 @@ def _polled(
 
 def _trajectory(
     kept: dict[str, NDArray[Any]],
-    data: dict[str, Data],
+    data: dict[str, Data | Population],
     params: dict[str, Any],
     engine: EngineReport,
-    populations: Populations,
 ) -> Trajectory:
     losses: dict[str, F64] = {}
     counts: dict[str, NDArray[np.int64]] = {}
     sizes: dict[str, int] = {}
-    for column, (name, (rows, _)) in enumerate(data.items()):
-        sizes[name] = rows.shape[0]
+    probabilities: dict[str, F64] = {}
+    weights = kept.get("weights")
+    for name, value in data.items():
+        if isinstance(value, Population):
+            probabilities[name], losses[name] = value.curves(
+                kept["norm_w"],
+                kept["b"],
+                None if weights is None else weights[:, :-1],
+                params["loss"],
+                params["tie"],
+            )
+            continue
+        column = len(sizes)
+        sizes[name] = value[0].shape[0]
         counts[name] = kept["correct"][:, column].copy()
         losses[name] = kept["loss_sum"][:, column].copy()
         if params["reduction"] == "mean":
             losses[name] /= sizes[name]
-    losses, probabilities = populations.curves(losses, kept, params["loss"])
     return Trajectory(
         steps=kept["steps"],
         b=kept["b"],
@@ -156,10 +165,10 @@ def _trajectory(
         regime=REGIMES[kept["regime"]],
         w=kept["w_last"],
         bias_final=float(kept["b"][-1]) if kept["b"].size else params["b0"],
-        weights=kept.get("weights") if populations.keep_weights else None,
+        weights=weights,
         engine=engine,
         params=params,
-        data=data["train"],
+        data=points(data)["train"],
         probabilities=probabilities,
     )
 

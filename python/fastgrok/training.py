@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks, _core, checkpoints
 from fastgrok._checks import EvaluationSet
-from fastgrok._populations import Populations
+from fastgrok._populations import need_weights, points
 from fastgrok._running import run
 from fastgrok.attacks import Pgd
 from fastgrok.checkpoints import Checkpoint
@@ -125,7 +125,8 @@ def train(
         or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise` or
         :class:`fastgrok.theory.bias.Slab`. "train" is the training set's own name.
     keep_weights : bool, default False
-        Keep (w, b) at every record.
+        Keep (w, b) at every record. They are also kept where an evaluation set needs them
+        (:class:`fastgrok.theory.bias.Slab`).
     rtol : float, default 1e-8
         Relative error allowed to leaps, between 0 and 1; where every step is taken it is checked
         and otherwise without effect.
@@ -151,9 +152,9 @@ def train(
         to the same bits as without a stop; a finished run is returned at once. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
         `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
-        fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be other ones; a
-        Slab, though, keeps the weights in the file, as `keep_weights` does. One run at a time may
-        use a file.
+        fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be other ones,
+        though one that needs the weights counts as `keep_weights`. One run at a time may use a
+        file.
         A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
@@ -206,8 +207,7 @@ def train(
     skip = _skip(skip_rows)
     records = log_spaced(last) if record is None else _checks.records(record, last)
     data = {"train": (rows, signs), **_checks.evaluation_sets(evals, dim)}
-    populations = Populations.of(evals, _checks.flag("keep_weights", keep_weights), tie)
-    keep_weights = populations.need_weights
+    keep_weights = _checks.flag("keep_weights", keep_weights) or need_weights(data)
     _checks.choice("tie", tie, TIES)
     watch_sharpness = _checks.flag("watch_sharpness", watch_sharpness)
     workers = _checks.threads(threads)
@@ -229,7 +229,7 @@ def train(
         "rows": count,
         "dim": dim,
     }
-    problems = {name: _core.Problem(*pair, bias) for name, pair in data.items()}
+    problems = {name: _core.Problem(*pair, bias) for name, pair in points(data).items()}
     descent = _core.Descent(
         problems.pop("train"),
         [_evaluator(problem, (evals or {})[name]) for name, problem in problems.items()],
@@ -250,16 +250,16 @@ def train(
     if file is not None:
         settings = {**params, "keep_weights": keep_weights, "watch_sharpness": watch_sharpness}
         arrays: dict[str, NDArray[Any]] = {"w0": start_w, "record": records}
-        for name in list(data)[1:]:
+        for name in problems:
             value = (evals or {})[name]
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
             else:
                 settings[f"evals[{name!r}] method"] = "no attack"
-        identity = checkpoints.identity(data, arrays, settings)
+        identity = checkpoints.identity(points(data), arrays, settings)
         keeper = Checkpoint(file, interval, identity)
         keeper.resume(descent, records.size)
-    return run(descent, data, params, report, keeper, populations)
+    return run(descent, data, params, report, keeper)
 
 
 def _check_engine(engine: object, rtol: object) -> None:
