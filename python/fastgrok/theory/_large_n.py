@@ -98,7 +98,7 @@ def large_n_stationary(lam: ArrayLike) -> tuple[F64, F64]:
     -----
     From the proximal operator of the exponential; not in Beck et al. (2025), arXiv 2410.04489. Near
     lam = 1/2 the power law, with the constant sqrt(pi^2/16 + (log 2)^2/2), takes the place of the
-    logarithm that the one-dimensional model suggests for the full one (their Section 5). At finite
+    logarithm that the one-dimensional model suggests for the full one. At finite
     N the law of s has heavy tails there: compare medians, or the mean of 1/s^2.
 
     Examples

@@ -72,11 +72,11 @@ def reduced_model(
         If an argument lies outside its domain or is not a number.
 
     Notes ----- What sets the time scales in the setting of Das et al. (2026), arXiv 2602.08302,
-    logistic loss. Their Section 4 lets the support vectors alone drive w and b; at small gamma the
-    bias then sits at its balance all the time, and it is the slow growth of ||w||, driven by all
-    points, that takes long. Where the weights grow by the population, ||w|| is about ((pi^2/2) n
-    p(0) s)^{1/3}, p(0) being the density of u at 0. A run differs from the model by the draw of the
-    points near the hyperplane: by a per cent where classes and support vectors are balanced or
+    logistic loss. Their Theorem 4.5 lets the support vectors alone drive w and b; at small gamma
+    the bias then sits at its balance all the time, and it is the slow growth of ||w||, driven by
+    all points, that takes long. Where the weights grow by the population, ||w|| is about ((pi^2/2)
+    n p(0) s)^{1/3}, p(0) being the density of u at 0. A run differs from the model by the draw of
+    the points near the hyperplane: by a per cent where classes and support vectors are balanced or
     late, by up to 20 % in between.
 
     Examples

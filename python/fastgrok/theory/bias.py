@@ -161,7 +161,7 @@ def concentrated_accuracy(
 
     Notes
     -----
-    Das et al. (2026), Q(t) of Section 4, for classes of equal frequency and without the clip to
+    Das et al. (2026), their Q(t), for classes of equal frequency and without the clip to
     [1/2, 1].
 
     Examples

@@ -57,11 +57,10 @@ def limit_accuracy(margin: ArrayLike, sigma: ArrayLike) -> F64:
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes
-    -----
-    Beck et al. (2025), Section 4: 1/2 [1 + erf(1/(sigma M sqrt 2))], since ``|b| / ||w||`` tends to
-    1/M. The approach is slow, like 1/log t. A draw that is not separable but has the origin on the
-    boundary of its hull, which their Proposition 3.2 leaves out, also tends to 1.
+    Notes ----- Beck et al. (2025), Proposition 3.2 and Figure 1: 1/2 [1 + erf(1/(sigma M sqrt 2))],
+    since ``|b| / ||w||`` tends to 1/M. The approach is slow, like 1/log t. A draw that is not
+    separable but has the origin on the boundary of its hull, which their Proposition 3.2 leaves
+    out, also tends to 1.
 
     Examples
     --------
@@ -102,7 +101,7 @@ def population_accuracy(
 
     Notes
     -----
-    Beck et al. (2025), Section 2.
+    Beck et al. (2025), their generalisation accuracy 1/2 [1 - erf(b/(sigma ||w|| sqrt 2))].
 
     Examples
     --------
@@ -242,7 +241,7 @@ def conformal_time(trajectory: _Recorded) -> F64:
 
     Notes
     -----
-    Beck et al. (2025), Section 3. The paper states the identity for descent; it is exact for the
+    Beck et al. (2025), Figure 2. The paper states the identity for descent; it is exact for the
     flow of the exponential loss. Of descent, only this is exact: w follows the descent without
     bias whose step sizes are lr e^{b_k}, of which tau is the sum up to the difference between a
     sum and an integral, (e^{b_0} - e^{b_t}) / 2 to first order. For the logistic loss the identity

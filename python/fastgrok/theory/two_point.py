@@ -42,7 +42,7 @@ def stationary_point(lam: ArrayLike, sigma: ArrayLike) -> F64:
 
     Notes
     -----
-    Beck et al. (2025), Section 5. The paper's formula lacks the factor 1/sigma and holds for
+    Beck et al. (2025), the limit S_inf. The paper's formula lacks the factor 1/sigma and holds for
     sigma = 1 only. For Gaussian data the divergence at 1/2 is a power law, not this logarithm
     (:func:`fastgrok.theory.edge.large_n_stationary`).
 
@@ -87,7 +87,7 @@ def state(
 
     Notes
     -----
-    Beck et al. (2025), Section 5 and Appendix: with q = sigma S, c = 1 - 2 lam,
+    Beck et al. (2025), Table 1, for its late times. In full, with q = sigma S, c = 1 - 2 lam,
 
         -b = (1/sigma^2) [q - (1/c) log((1 - c e^{(1+c) q}) / (1 - c))]
         t = (2/(lr sigma^2)) int_0^q e^{-b(q')} e^{q'} / (1 - c e^{(1+c) q'}) dq',
@@ -148,7 +148,7 @@ def loss_times(eps: ArrayLike, lam: ArrayLike, sigma: ArrayLike, lr: ArrayLike) 
 
     Notes
     -----
-    Beck et al. (2025), Section 5 and Figure 9, whose square root of the log-ratio follows
+    Beck et al. (2025), Figure 9, whose square root of the log-ratio follows
     ``|log(1 - 2 lam)| / sqrt 2`` only once S has saturated at both times, that is for
     c sigma^2 log(1/eps) much larger than 1; :func:`limit_log_ratio` is the limit of eps -> 0.
 
