@@ -1,6 +1,8 @@
 """Exact, fast full-batch gradient descent for the study of grokking in linear models."""
 
+import importlib
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from fastgrok import datasets
 from fastgrok._many import train_many
@@ -19,6 +21,9 @@ from fastgrok.errors import (
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, LeapReport, Phases, Trajectory
+
+if TYPE_CHECKING:
+    from fastgrok import theory
 
 __version__ = version("fastgrok")
 
@@ -46,6 +51,14 @@ __all__ = [
     "margins",
     "pgd",
     "show_config",
+    "theory",
     "train",
     "train_many",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `theory` when it is first asked for: it loads more of SciPy than the rest needs."""
+    if name == "theory":
+        return importlib.import_module("fastgrok.theory")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

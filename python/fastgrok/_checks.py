@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok._populations import Population
+
 F64 = NDArray[np.float64]
 Data = tuple[NDArray[Any], F64]
 Names = tuple[str, str]
@@ -34,7 +36,7 @@ class Labelled(Protocol):
     def y(self) -> ArrayLike: ...
 
 
-EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled
+EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled | Population
 
 
 def show(value: object) -> str:
@@ -164,13 +166,13 @@ def evaluation_sets(
     *,
     argument: str = "evals",
     read: Callable[..., Data] = data,
-) -> dict[str, Data]:
+) -> dict[str, Data | Population]:
     """Named evaluation sets, each with the training set's number of columns, as `read` gives it."""
     if evals is None:
         return {}
     if not isinstance(evals, Mapping):
         raise TypeError(f"{argument} must be a dict of name: (X, y), got {show(evals)}")
-    checked: dict[str, Data] = {}
+    checked: dict[str, Data | Population] = {}
     for name, value in evals.items():
         if not isinstance(name, str):
             raise TypeError(f"{argument} must have strings for names, got {show(name)}")
@@ -180,7 +182,10 @@ def evaluation_sets(
             )
         prefix = f"{argument}[{name!r}] "
         names = f"{prefix}X", f"{prefix}y"
-        if isinstance(value, tuple | list):
+        if isinstance(value, Population):
+            value.check_columns(prefix, columns)
+            checked[name] = value
+        elif isinstance(value, tuple | list):
             if len(value) != 2:
                 raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
             checked[name] = read(value[0], value[1], names=names, columns=columns)

@@ -13,7 +13,7 @@ from fastgrok._blocks import Part
 from fastgrok._cube import Lattice, fill_side, fill_slab
 from fastgrok._dataset import Dataset
 from fastgrok._planting import assumption_failure, plant_pairs
-from fastgrok._recipe import Settings, class_counts, labels, pair, scale
+from fastgrok._recipe import Settings, class_counts, labels, scale, support_counts
 
 _MAX_MARGIN_ERROR = 0.05
 
@@ -103,13 +103,7 @@ def margin_cube(
     array([0, 1, 5])
     """
     counts = class_counts(n)
-    planted = pair("support", support)
-    for name, of_class, of_support in zip(("+1", "-1"), counts, planted, strict=True):
-        if of_support > of_class:
-            raise ValueError(
-                f"support counts among n: {of_support} support vectors are more than the "
-                f"{of_class} points of class {name}"
-            )
+    planted = support_counts(support, counts)
     _checks.choice("planting", planting, ("antipodal", "iid"))
     settings = Settings.checked(seed, dtype, threads, progress)
     lattice = _lattice(dim, half_width, settings)

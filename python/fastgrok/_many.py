@@ -183,7 +183,7 @@ def _plan(settings: list[Settings], problems: list[_core.Problem], threads: int)
     """Put runs over the same large rows together, and few large groups to the whole team."""
     shared: dict[object, list[int]] = {}
     for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
-        rows, labels = one.data["train"]
+        rows, labels = one.train
         large = rows.nbytes > LARGE
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}

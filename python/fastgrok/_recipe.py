@@ -79,6 +79,18 @@ def class_counts(value: object) -> tuple[int, int]:
     return counts
 
 
+def support_counts(value: object, counts: tuple[int, int]) -> tuple[int, int]:
+    """Support vectors of class +1 and of class -1, among the points of these classes."""
+    planted = pair("support", value)
+    for name, of_class, of_support in zip(("+1", "-1"), counts, planted, strict=True):
+        if of_support > of_class:
+            raise ValueError(
+                f"support counts among n: {of_support} support vectors are more than the "
+                f"{of_class} points of class {name}"
+            )
+    return planted
+
+
 def scale(name: str, value: object) -> float:
     """Positive length that neither underflows nor overflows in float32."""
     out = _checks.real(name, value, positive=True)

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from fastgrok import _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
+from fastgrok._populations import Population, points
 from fastgrok.checkpoints import Checkpoint
 from fastgrok._reports import EngineReport, LeapReport, whole_number
 from fastgrok.errors import (
@@ -29,7 +30,7 @@ REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 def run(
     descent: _core.Descent,
-    data: dict[str, Data],
+    data: dict[str, Data | Population],
     params: dict[str, Any],
     progress: bool | Callable[[int], None],
     keeper: Checkpoint | None,
@@ -75,7 +76,7 @@ def run(
 
 def so_far(
     descent: _core.Descent,
-    data: dict[str, Data],
+    data: dict[str, Data | Population],
     params: dict[str, Any],
     status: str,
     seconds: float,
@@ -175,7 +176,7 @@ def _polled(
 
 def _trajectory(
     kept: dict[str, NDArray[Any]],
-    data: dict[str, Data],
+    data: dict[str, Data | Population],
     params: dict[str, Any],
     engine: EngineReport,
 ) -> Trajectory:
@@ -183,8 +184,20 @@ def _trajectory(
     losses: dict[str, F64] = {}
     counts: dict[str, NDArray[np.int64]] = {}
     sizes: dict[str, int] = {}
-    for column, (name, (rows, _)) in enumerate(data.items()):
-        sizes[name] = rows.shape[0]
+    probabilities: dict[str, F64] = {}
+    weights = kept.get("weights")
+    for name, value in data.items():
+        if isinstance(value, Population):
+            probabilities[name], losses[name] = value.curves(
+                kept["norm_w"],
+                kept["b"],
+                None if weights is None else weights[:, :-1],
+                params["loss"],
+                params["tie"],
+            )
+            continue
+        column = len(sizes)
+        sizes[name] = value[0].shape[0]
         counts[name] = kept["correct"][:, column].copy()
         losses[name] = kept["loss_sum"][:, column].copy()
         if params["reduction"] == "mean":
@@ -201,10 +214,11 @@ def _trajectory(
         regime=REGIMES[kept["regime"]],
         w=kept["w_last"],
         bias_final=float(kept["b"][-1]) if kept["b"].size else params["b0"],
-        weights=kept.get("weights"),
+        weights=weights,
         engine=engine,
         params=params,
-        data=data["train"],
+        data=points(data)["train"],
+        probabilities=probabilities,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks, _core, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._populations import Population, need_weights, points
 from fastgrok._records import log_spaced
 from fastgrok._sets import Sets
 from fastgrok.attacks import Pgd
@@ -28,14 +29,14 @@ class Settings:
     Attributes
     ----------
     data : dict
-        The training set and then the evaluation sets, by name.
+        The training set and then the evaluation sets and populations, by name.
     record : ndarray of int64, or of float64 beyond 2**53
         The steps to record.
     progress, checkpoint
         As given, checked.
     """
 
-    data: dict[str, Data]
+    data: dict[str, Data | Population]
     evals: Mapping[str, EvaluationSet]
     steps: int
     lr: float
@@ -58,14 +59,19 @@ class Settings:
     checkpoint_interval: float
 
     @property
+    def train(self) -> Data:
+        """The training set."""
+        return points(self.data)["train"]
+
+    @property
     def work(self) -> int:
         """Entries of X that the run multiplies with, if it looks at all rows."""
-        rows, dim = self.data["train"][0].shape
+        rows, dim = self.train[0].shape
         return int(self.steps * rows * (dim + 1))
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows."""
-        rows, dim = self.data["train"][0].shape
+        rows, dim = self.train[0].shape
         return {
             "steps": self.steps,
             "lr": self.lr,
@@ -80,16 +86,20 @@ class Settings:
 
     def problem(self, sets: Sets) -> _core.Problem:
         """Prepare the training set."""
-        return sets.problem(self.data["train"], self.bias)
+        return sets.problem(self.train, self.bias)
 
     def descent(self, sets: Sets, threads: int) -> _core.Descent:
         """Prepare the run."""
         return _core.Descent(
             self.problem(sets),
-            [self._evaluator(name, sets) for name in self.data if name != "train"],
+            [
+                self._evaluator(self.evals[name], data, sets)
+                for name, data in points(self.data).items()
+                if name != "train"
+            ],
             self.record.astype(np.float64),
             loss=self.loss,
-            scale=1.0 if self.reduction == "sum" else 1.0 / self.data["train"][0].shape[0],
+            scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
             lr=self.lr,
             w=self.w0,
             b=self.b0,
@@ -108,9 +118,10 @@ class Settings:
             descent, rtol=self.rtol, exact_limit=self.exact_limit, must_leap=True
         )
 
-    def _evaluator(self, name: str, sets: Sets) -> _core.Problem | _core.Attack:
-        problem = sets.problem(self.data[name], self.bias)
-        value = self.evals[name]
+    def _evaluator(
+        self, value: EvaluationSet, data: Data, sets: Sets
+    ) -> _core.Problem | _core.Attack:
+        problem = sets.problem(data, self.bias)
         return value._evaluator(problem) if isinstance(value, Pgd) else problem
 
     def identity(self) -> dict[str, Any]:
@@ -121,12 +132,14 @@ class Settings:
             "watch_sharpness": self.watch_sharpness,
         }
         arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
-        for name, value in self.evals.items():
+        data = points(self.data)
+        for name in list(data)[1:]:
+            value = self.evals[name]
             if isinstance(value, Pgd):
                 value._describe(f"evals[{name!r}] ", settings, arrays)
             else:
                 settings[f"evals[{name!r}] method"] = "no attack"
-        return checkpoints.identity(self.data, arrays, settings)
+        return checkpoints.identity(data, arrays, settings)
 
 
 def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] = str) -> Settings:
@@ -178,7 +191,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             if record is None
             else _checks.records(record, steps, name=name("record"))
         ),
-        keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"]),
+        keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
+        or need_weights(evals),
         engine=engine,
         rtol=_rtol(name("rtol"), given["rtol"]),
         exact_limit=_checks.real(name("exact_limit"), given["exact_limit"], positive=True),

@@ -36,6 +36,7 @@ _DTYPES = {
     "weights": "float64",
     "losses": "float64",
     "counts": "int64",
+    "probabilities": "float64",
 }
 _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 
@@ -93,6 +94,10 @@ def save(run: Trajectory, path: str | os.PathLike[str]) -> None:
     arrays["bias_final"] = np.float64(run.bias_final)
     arrays["losses"] = np.stack(list(run.losses.values()))
     arrays["counts"] = np.stack(list(run.counts.values()))
+    if run.probabilities:
+        header["names"] = list(run.losses)
+        header["populations"] = list(run.probabilities)
+        arrays["probabilities"] = np.stack(list(run.probabilities.values()))
     if run.weights is not None:
         arrays["weights"] = run.weights
     header["arrays"] = sorted(arrays)
@@ -161,13 +166,17 @@ def _fields(
         if array.dtype != expected:
             raise ValueError(f"{name} has dtype {array.dtype}, expected {expected}")
     sizes = header["sizes"]
+    populations = dict(
+        zip(header.get("populations", []), arrays.get("probabilities", []), strict=True)
+    )
     return {
         **{name: arrays[name] for name in _PLAIN},
-        "losses": dict(zip(sizes, arrays["losses"], strict=True)),
+        "losses": dict(zip(header.get("names", sizes), arrays["losses"], strict=True)),
         "counts": dict(zip(sizes, arrays["counts"], strict=True)),
         "sizes": sizes,
         "bias_final": float(arrays["bias_final"]),
         "weights": arrays.get("weights"),
         "engine": engine_report(**header["engine"]),
         "params": header["params"],
+        "probabilities": populations,
     }

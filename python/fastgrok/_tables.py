@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ def to_pandas(run: Trajectory) -> pd.DataFrame:
     for name, accuracy in run.accuracy.items():
         columns[f"loss_{name}"] = run.losses[name]
         columns[f"accuracy_{name}"] = accuracy
-        columns[f"correct_{name}"] = run.counts[name]
+        if name in run.counts:
+            columns[f"correct_{name}"] = run.counts[name]
     columns |= _by_step(run)
     return pd.DataFrame(columns, index=pd.Index(run.steps, name="step"))
 
@@ -39,18 +41,24 @@ def to_xarray(run: Trajectory) -> xr.Dataset:
     by_set: dict[str, dict[str, Any]] = {
         "loss": run.losses,
         "accuracy": run.accuracy,
-        "correct": run.counts,
+        "correct": _with_missing(run, run.counts),
     }
     variables: dict[str, Any] = {
         name: (("step", "dataset"), np.stack(list(arrays.values()), axis=1))
         for name, arrays in by_set.items()
     }
-    variables["size"] = ("dataset", list(run.sizes.values()))
+    variables["size"] = ("dataset", list(_with_missing(run, run.sizes).values()))
     variables |= {name: ("step", values) for name, values in _by_step(run).items()}
     if run.weights is not None:
         variables["w"] = (("step", "feature"), run.weights[:, :-1])
-    coords = {"step": run.steps, "dataset": list(run.sizes)}
+    coords = {"step": run.steps, "dataset": list(run.losses)}
     return xr.Dataset(variables, coords=coords, attrs=dict(run.params))
+
+
+def _with_missing(run: Trajectory, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give populations, which have no counts, NaN."""
+    missing = np.full(run.steps.shape, np.nan) if values is run.counts else np.nan
+    return {name: values.get(name, missing) for name in run.losses}
 
 
 def _by_step(run: Trajectory) -> dict[str, Any]:
@@ -75,8 +83,10 @@ def summary(run: Trajectory) -> str:
     ]
     if run.steps.size:
         right = ", ".join(
-            f"{name} {count[-1]}/{run.sizes[name]} = {count[-1] / run.sizes[name]:.4g}"
-            for name, count in run.counts.items()
+            f"{name} {run.counts[name][-1]}/{run.sizes[name]} = {accuracy[-1]:.4g}"
+            if name in run.counts
+            else f"{name} {accuracy[-1]:.4g}"
+            for name, accuracy in run.accuracy.items()
         )
         lines += [
             f"  accuracy  {right}",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
 
 
+POPULATION_SIZE = 10**12
+"""Points that a population counts as: its accuracy is known to about the inverse of that."""
+
+
 @dataclass(frozen=True)
 class GrokkingTimes:
     """When the training and the test accuracy reach (1 - eps) of their maxima.
@@ -36,7 +40,7 @@ class GrokkingTimes:
     eps : Fraction
         The tolerance, as the decimal that was given.
     max_train, max_test : int
-        The maxima over the record, as counts of correct points.
+        The maxima over the record, as counts of correct points; of a population, out of 10^12.
     horizon : int or None
         Last step of the record: the maxima are those up to here. None if the record is empty.
     train_bracket, test_bracket : tuple of int, or None
@@ -94,9 +98,16 @@ def exact_tolerance(eps: float | Fraction | Decimal) -> Fraction:
 
 def check_name(run: Trajectory, test: str) -> None:
     """Raise ValueError unless `test` names a data set of the run."""
-    if test not in run.counts:
-        known = ", ".join(repr(name) for name in run.counts)
+    if test not in run.losses:
+        known = ", ".join(repr(name) for name in run.losses)
         raise ValueError(f"test is {test!r}, but this run recorded only {known}")
+
+
+def counted(run: Trajectory, name: str) -> NDArray[np.int64]:
+    """Give the counts of correct points at every record, a population's out of POPULATION_SIZE."""
+    if name in run.probabilities:
+        return np.rint(run.probabilities[name] * POPULATION_SIZE).astype(np.int64)
+    return run.counts[name]
 
 
 def find_crossing(
@@ -169,8 +180,8 @@ def grokking_times(
     """Read the grokking times off the record; see `Trajectory.grokking`."""
     check_name(run, test)
     tolerance = exact_tolerance(eps)
-    train_crossing = find_crossing(run.steps, run.counts["train"], tolerance, include_start)
-    test_crossing = find_crossing(run.steps, run.counts[test], tolerance, include_start)
+    train_crossing = find_crossing(run.steps, counted(run, "train"), tolerance, include_start)
+    test_crossing = find_crossing(run.steps, counted(run, test), tolerance, include_start)
     return combine(
         run,
         tolerance,

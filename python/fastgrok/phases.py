@@ -77,7 +77,7 @@ def find_phases(
 
 
 def _default_test(run: Trajectory) -> str | None:
-    names = [name for name in run.counts if name != "train"]
+    names = [name for name in run.losses if name != "train"]
     if "concentrated" in names:
         return "concentrated"
     return names[0] if len(names) == 1 else None

@@ -81,10 +81,12 @@ def train(
         :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns.
-        "train" is the training set's own name.
+        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns;
+        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise` or
+        :class:`fastgrok.theory.bias.Slab`. "train" is the training set's own name.
     keep_weights : bool, default False
-        Keep (w, b) at every record.
+        Keep (w, b) at every record. They are also kept where an evaluation set needs them
+        (:class:`fastgrok.theory.bias.Slab`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
         |b - b_exact| <= rtol max(|b_exact|, 1). Without effect where every step is taken.
@@ -112,7 +114,9 @@ def train(
         to the same bits as without a stop; a finished run is returned at once. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
         `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
-        fused multiply-add (``FASTGROK_SIMD=v2`` does without). One run at a time may use a file.
+        fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be other ones,
+        though one that needs the weights counts as `keep_weights`. One run at a time may use a
+        file.
         A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth

@@ -43,11 +43,12 @@ class Trajectory:
     norm_w : ndarray of float64, shape (R,)
         Euclidean norm of the weights.
     losses : dict of str to ndarray of float64, shape (R,)
-        Loss on every data set, reduced (mean or sum) as in training.
+        Loss on every data set, reduced (mean or sum) as in training; on a population, the
+        expected loss of a point.
     counts : dict of str to ndarray of int64, shape (R,)
-        Number of correctly classified points of every data set.
+        Number of correctly classified points of every data set that is not a population.
     sizes : dict of str to int
-        Number of points of every data set.
+        Number of points of every data set that is not a population.
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
         stable where it is below 2. Computed to rounding for at most 16 columns, else to about
@@ -73,6 +74,9 @@ class Trajectory:
         interrupted or diverged_at if the run ended before its time.
     data : tuple of (X, y), or None
         The training data, so that `phases` need not be given them. Not saved.
+    probabilities : dict of str to ndarray of float64, shape (R,)
+        Probability that a point of a population is classified correctly, of every population
+        among the evaluation sets.
     """
 
     steps: NDArray[np.int64]
@@ -90,16 +94,20 @@ class Trajectory:
     engine: EngineReport
     params: dict[str, Any]
     data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+    probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
         records = (self.steps.size,)
-        if not (list(self.losses) == list(self.counts) == list(self.sizes)) or (
-            next(iter(self.sizes), None) != "train"
+        points = [name for name in self.losses if name not in self.probabilities]
+        if not (points == list(self.counts) == list(self.sizes)) or (
+            next(iter(self.losses), None) != "train"
+            or not self.probabilities.keys() < {*self.losses}
         ):
             raise ValueError(
-                "losses, counts and sizes must have the same names, 'train' first; got "
-                f"{list(self.losses)}, {list(self.counts)}, {list(self.sizes)}"
+                "losses (less those of probabilities), counts and sizes must have the same names, "
+                f"'train' first; got {list(self.losses)}, {list(self.probabilities)}, "
+                f"{list(self.counts)}, {list(self.sizes)}"
             )
         shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
             "steps": (self.steps, records),
@@ -111,6 +119,7 @@ class Trajectory:
             "w": (self.w, (self.w.size,)),
             **{f"losses[{name!r}]": (a, records) for name, a in self.losses.items()},
             **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
+            **{f"probabilities[{name!r}]": (a, records) for name, a in self.probabilities.items()},
         }
         if self.weights is not None:
             shapes["weights"] = (self.weights, (*records, self.w.size + 1))
@@ -128,8 +137,15 @@ class Trajectory:
 
     @property
     def accuracy(self) -> dict[str, NDArray[np.float64]]:
-        """Fraction of correctly classified points at every record, by data set, shape (R,)."""
-        return {name: _frozen(count / self.sizes[name]) for name, count in self.counts.items()}
+        """Fraction of correctly classified points at every record, by data set, shape (R,).
+
+        Of a population, the probability that a point is classified correctly.
+        """
+        known = self.probabilities
+        return {
+            name: known[name] if name in known else _frozen(self.counts[name] / self.sizes[name])
+            for name in self.losses
+        }
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -188,6 +204,10 @@ class Trajectory:
         at lo, and held at hi. A crossing that begins and ends between two records is not seen.
         `refine` makes the times exact to the step.
 
+        The accuracy of a population is a number with rounding errors: it is rounded to a multiple
+        of 1e-12 and then treated as a count out of 10^12 points, so that with ``eps=0`` the time
+        is the first at which it lies within 1e-12 of its maximum.
+
         Examples
         --------
         >>> times = run.grokking("concentrated", eps=0.001)  # doctest: +SKIP
@@ -219,7 +239,7 @@ class Trajectory:
             The training data of the run.
         y : ndarray, shape (n,)
             Their labels, -1 or +1.
-        evals : mapping of str to (X, y) or Dataset
+        evals : mapping of str to (X, y), Dataset, Pgd or population
             Must hold `test`; other entries are not used. None will do for ``test="train"``.
         eps : float, Fraction or Decimal, default 0.0
             Tolerance, as in `grokking`.
@@ -236,7 +256,8 @@ class Trajectory:
         ValueError
             If the run was made without ``keep_weights=True``; if the data are not those of the
             run (shapes, or the losses and counts at the last record, which must come out bit
-            for bit); if a crossing lies before the first record; or as in `grokking`.
+            for bit, or those of a population to 1e-9); if a crossing lies before the first record;
+            or as in `grokking`.
 
         Notes
         -----
@@ -307,9 +328,9 @@ class Trajectory:
         Returns
         -------
         pandas.DataFrame
-            Index ``step``; for every data set the columns ``loss_<name>``, ``accuracy_<name>``
-            and ``correct_<name>``; then ``b``, ``norm_w``, ``distance``, ``sharpness``,
-            ``sharpness_mean`` and ``regime``.
+            Index ``step``; for every data set the columns ``loss_<name>``, ``accuracy_<name>`` and,
+            but for populations, ``correct_<name>``; then ``b``, ``norm_w``, ``distance``,
+            ``sharpness``, ``sharpness_mean`` and ``regime``.
         """
         return _tables.to_pandas(self)
 
@@ -320,9 +341,9 @@ class Trajectory:
         -------
         xarray.Dataset
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
-            (dataset), and ``b``, ``norm_w``, ``distance``, ``sharpness``, ``sharpness_mean``,
-            ``regime`` (step); with stored weights also ``w`` (step, feature). The attributes
-            are ``params``.
+            (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
+            ``sharpness``, ``sharpness_mean``, ``regime`` (step); with stored weights also ``w``
+            (step, feature). The attributes are ``params``.
         """
         return _tables.to_xarray(self)
 

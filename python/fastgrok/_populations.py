@@ -1,0 +1,57 @@
+"""Evaluation sets that are whole populations: accuracy and loss in closed form, no samples."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+Data = tuple[NDArray[Any], F64]
+
+
+class Population(ABC):
+    """
+    A distribution of labelled points, as an evaluation set of :func:`fastgrok.train`.
+
+    At every record a run holds the probability that a point is classified correctly, and the
+    expected loss of a point (whatever the run's reduction). Nothing is sampled and nothing is
+    computed during the descent: both follow from the recorded weights.
+    """
+
+    needs_weights: ClassVar[bool]
+    """Whether the curves depend on more than the norm of the weights."""
+
+    @abstractmethod
+    def check_columns(self, prefix: str, columns: int) -> None:
+        """Raise ValueError, its message beginning with `prefix`, if it has no law in R^columns."""
+
+    @abstractmethod
+    def curves(
+        self, norm_w: F64, b: F64, weights: F64 | None, loss: str, tie: str
+    ) -> tuple[F64, F64]:
+        """
+        Accuracy and loss at every record.
+
+        Parameters
+        ----------
+        norm_w, b : ndarray of shape (R,)
+            Norm of the weights, and bias.
+        weights : ndarray of shape (R, d), or None
+            The weights; never None where `needs_weights`.
+        loss : {"logistic", "exponential"}
+            Loss of a point.
+        tie : {"wrong", "negative"}
+            What a logit of exactly 0 counts as, which matters only where w and b are all 0.
+        """
+
+
+def points(data: Mapping[str, Data | Population]) -> dict[str, Data]:
+    """Return the data sets of a run that have points."""
+    return {name: value for name, value in data.items() if not isinstance(value, Population)}
+
+
+def need_weights(data: Mapping[str, Data | Population]) -> bool:
+    """Whether a run must record its weights for the sake of its populations."""
+    return any(isinstance(value, Population) and value.needs_weights for value in data.values())

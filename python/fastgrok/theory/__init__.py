@@ -1,0 +1,12 @@
+"""
+What theory predicts for runs on the data of the two papers, in closed form and over all ranges.
+
+`edge` and `two_point` belong to Beck et al. (2025), arXiv 2410.04489: Gaussian points of constant
+label at the edge of separability, and the one-dimensional model of it. `bias` belongs to Das et al.
+(2026), arXiv 2602.08302: the bias and test sets concentrated at the hyperplane. Arguments
+broadcast.
+"""
+
+from fastgrok.theory import bias, edge, two_point
+
+__all__ = ["bias", "edge", "two_point"]
