@@ -11,8 +11,10 @@ from fastgrok.errors import (
     DivergenceError,
     FastgrokError,
     Interrupted,
+    NotSeparableError,
     StabilityWarning,
 )
+from fastgrok.geometry import MaxMargin, Separability, max_margin, separability
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import log_spaced, train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, Phases, Trajectory
@@ -28,8 +30,11 @@ __all__ = [
     "FastgrokError",
     "GrokkingTimes",
     "Interrupted",
+    "MaxMargin",
+    "NotSeparableError",
     "Pgd",
     "Phases",
+    "Separability",
     "StabilityWarning",
     "Trajectory",
     "__version__",
@@ -39,7 +44,9 @@ __all__ = [
     "hyperplane_distance",
     "log_spaced",
     "margins",
+    "max_margin",
     "pgd",
+    "separability",
     "show_config",
     "train",
 ]
