@@ -1,6 +1,7 @@
 """margins, accuracy and hyperplane_distance against NumPy, mpmath and exact cases."""
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import fastgrok as fg
 import reference
 from cases import LENGTHS, layouts, point, problem
+from fastgrok import _core
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -206,3 +208,31 @@ def test_magnitudes_that_no_common_scale_fits() -> None:
         fg.margins([[0.0, 1e200]], [1], [1e300, 1.2345e-20]), [1.2345e-120], rtol=1e-14
     )
     np.testing.assert_allclose(fg.margins([[1e300, 1e300]], [1], [1e300, 1e300]), [2**0.5 * 1e300])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (17, 3), (33, 16), (9, 17), (40, 100)])
+def test_accurate_margins_have_twice_the_digits(n, d, dtype):
+    """Sums that cancel to nearly nothing, against fractions and the bound that is promised."""
+    rng = np.random.default_rng([n, d])
+    X = rng.normal(size=(n, d)).astype(dtype)
+    y = rng.choice([-1.0, 1.0], size=n)
+    w = rng.normal(size=d)
+    w[-1] = -(X[0, :-1].astype(float) @ w[:-1]) / X[0, -1]
+    b = float(rng.normal() * 1e-12)
+    got = _core.Problem(X, y, True).accurate_margins(w, b, 1)
+    gamma = (d + 2) * 2.0**-53 / (1 - (d + 2) * 2.0**-53)
+    for i in range(n):
+        terms = [Fraction(float(u)) * Fraction(float(v)) for u, v in zip(X[i], w, strict=True)]
+        exact = int(y[i]) * (sum(terms, Fraction(b)))
+        size = sum(map(abs, terms), abs(Fraction(b)))
+        assert abs(Fraction(got[i]) - exact) <= 2.0**-53 * abs(exact) + gamma**2 * float(size)
+
+
+def test_accurate_margins_do_not_depend_on_threads():
+    X, y = problem(8_100, 17)
+    w, b = point(17)
+    data = _core.Problem(X, y, True)
+    expected = data.accurate_margins(w, b, 1)
+    np.testing.assert_allclose(expected, reference.margins(X, y, w, b), atol=1e-13)
+    np.testing.assert_array_equal(data.accurate_margins(w, b, 3), expected)

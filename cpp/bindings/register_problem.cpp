@@ -57,6 +57,16 @@ Array<double> margins(const BoundProblem& self, const Array<double>& w, double b
     return out;
 }
 
+Array<double> accurate_margins(const BoundProblem& self, const Array<double>& w, double b,
+                               int threads) {
+    const Vector u = self.parameters(w, b);
+    Array<double> out(static_cast<py::ssize_t>(self.problem.rows()));
+    double* to = out.mutable_data();
+    py::gil_scoped_release release;
+    Passes(self.problem, threads).accurate_margins(u, to);
+    return out;
+}
+
 std::pair<double, std::int64_t> evaluate(const BoundProblem& self, const Array<double>& w, double b,
                                          const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.parameters(w, b);
@@ -125,6 +135,8 @@ void register_problem(py::module_& m) {
             },
             py::arg("y").noconvert(), py::arg("bias"))
         .def("margins", &margins, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"))
+        .def("accurate_margins", &accurate_margins, py::arg("w").noconvert(), py::arg("b"),
+             py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

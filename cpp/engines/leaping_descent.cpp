@@ -17,10 +17,10 @@ constexpr double kFewestLeaped = 2000.0;
 constexpr std::int64_t kStarts = 10, kSpacing = 4;
 constexpr double kSpacingShare = 0.0125;
 
-// Of rtol: what a step of the integrator may do wrong. The errors of all steps add up to some times
-// that, and to kRatio times less than those of the coarse integration, of which a third is counted
-// on.
-constexpr double kFine = 0.04, kRatio = 30.0, kCounted = 10.0;
+// Of rtol: what a step of the integrator may do wrong; the errors of all steps add up to some times
+// that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
+// counted on: errors grow a little slower than tolerances.
+constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a

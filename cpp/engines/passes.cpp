@@ -2,10 +2,33 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <cmath>
 
 #include "engines/storage.hpp"
 
 namespace fastgrok {
+namespace {
+
+// A sum that also keeps what rounding takes away.
+class Compensated {
+public:
+    explicit Compensated(double start) : sum_(start) {}
+
+    void add_product(double a, double b) {
+        const double product = a * b;
+        const double next = sum_ + product;
+        const double taken = next - sum_;
+        lost_ += ((sum_ - (next - taken)) + (product - taken)) + std::fma(a, b, -product);
+        sum_ = next;
+    }
+
+    double value() const { return sum_ + lost_; }
+
+private:
+    double sum_, lost_ = 0.0;
+};
+
+}  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
     : problem_(problem),
@@ -48,6 +71,23 @@ const Vector& Passes::margins(const Vector& u) {
         problem_.visit_chunk(c, [&](auto rows) { kernels_for(rows).margins(rows, u.data(), out); });
     });
     return margins_;
+}
+
+void Passes::accurate_margins(const Vector& u, double* out) {
+    const double b = u[problem_.layout().intercept];
+    for_chunks([&](std::size_t c) {
+        const std::size_t begin = problem_.first_row(c);
+        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
+        problem_.visit_rows(begin, end - begin, [&](auto rows) {
+            for (std::size_t i = 0; i < rows.count; ++i) {
+                const auto* x = rows.x + i * rows.cols;
+                Compensated sum(b);
+                for (std::size_t j = 0; j < rows.cols; ++j)
+                    sum.add_product(static_cast<double>(x[j]), u[j]);
+                out[begin + i] = rows.y[i] * sum.value();
+            }
+        });
+    });
 }
 
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {

@@ -29,6 +29,11 @@ public:
     // y_i (x_i . w + b). The result stays valid until the next call; it is padded to whole blocks.
     const Vector& margins(const Vector& u);
 
+    // The same as if computed in twice the working precision (Dot2 of Ogita, Rump and Oishi 2005)
+    // and then rounded: off by at most eps |m_i| + (gamma_k)^2 (|x_i| . |w| + |b|) with eps =
+    // 2^-53, gamma_k = k eps / (1 - k eps) and k = cols + 2, if nothing overflows or underflows.
+    void accurate_margins(const Vector& u, double* out);
+
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is

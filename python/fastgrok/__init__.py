@@ -11,13 +11,15 @@ from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
 from fastgrok.errors import (
-    LeapError,
     CheckpointError,
     DivergenceError,
     FastgrokError,
     Interrupted,
+    LeapError,
+    NotSeparableError,
     StabilityWarning,
 )
+from fastgrok.geometry import MaxMargin, Separability, max_margin, separability
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import train
 from fastgrok.trajectory import EngineReport, GrokkingTimes, LeapReport, Phases, Trajectory
@@ -38,8 +40,11 @@ __all__ = [
     "Interrupted",
     "LeapError",
     "LeapReport",
+    "MaxMargin",
+    "NotSeparableError",
     "Pgd",
     "Phases",
+    "Separability",
     "StabilityWarning",
     "Trajectory",
     "__version__",
@@ -49,7 +54,9 @@ __all__ = [
     "hyperplane_distance",
     "log_spaced",
     "margins",
+    "max_margin",
     "pgd",
+    "separability",
     "show_config",
     "theory",
     "train",

@@ -28,7 +28,7 @@ class LeapReport:
     accepted, rejected : int
         Steps of the integrator.
     of_order : tuple of int
-        How many of the accepted ones were of order 0, 1, ..., 6 (backward differentiation formulas).
+        How many of the accepted ones were of order 0, 1, ..., 6 (backward differences).
     evaluations, products : int
         Passes over the data: for the gradient (with the Hessian, up to 16 columns), and for a
         product with the Hessian. Those of the second, coarser integration are counted in, exact
@@ -38,7 +38,7 @@ class LeapReport:
         of ||w|| and of max(|b|, 1).
     error : float
         Largest error at a record, estimated from a second integration whose steps may be wrong by
-        30 times as much: a tenth of the difference, and the first term that the Euler-Maclaurin
+        100 times as much: a 30th of the difference, and the first term that the Euler-Maclaurin
         series leaves out.
     checks : tuple of (float, int, float)
         Spot checks: at this step so many exact steps, taken from the leaped iterate, moved it by

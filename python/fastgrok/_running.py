@@ -13,8 +13,8 @@ from tqdm.auto import tqdm
 from fastgrok import _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok._populations import Population, points
-from fastgrok.checkpoints import Checkpoint
 from fastgrok._reports import EngineReport, LeapReport, whole_number
+from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import (
     CheckpointError,
     DivergenceError,

@@ -209,7 +209,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
 def _rtol(name: str, value: Any) -> float:
     rtol = _checks.real(name, value)
     if not MIN_RTOL <= rtol < 1.0:
-        raise ValueError(f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}")
+        raise ValueError(
+            f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}"
+        )
     return rtol
 
 

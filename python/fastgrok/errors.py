@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastgrok.geometry import Separability
     from fastgrok.trajectory import Trajectory
 
 
@@ -146,6 +147,33 @@ class Interrupted(_Stopped, KeyboardInterrupt):
 
     trajectory: Trajectory
     step: int
+
+
+class NotSeparableError(FastgrokError):
+    """No hyperplane has every row strictly on its label's side.
+
+    Parameters
+    ----------
+    message : str
+        What was asked for.
+    certificate : Separability
+        The proof.
+
+    Attributes
+    ----------
+    certificate : Separability
+        The proof: convex weights that give the origin.
+    """
+
+    certificate: Separability
+
+    def __init__(self, message: str, certificate: Separability) -> None:
+        super().__init__(message)
+        self.certificate = certificate
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with all arguments, so that the error crosses process boundaries."""
+        return type(self), (str(self), self.certificate)
 
 
 class StabilityWarning(UserWarning):

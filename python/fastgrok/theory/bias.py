@@ -14,14 +14,17 @@ from numpy.typing import ArrayLike
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._cube_law import mass
 from fastgrok.theory._grokking_time import grokking_time, paper_grokking_time
+from fastgrok.theory._late_time import LateTime, late_time
 from fastgrok.theory._reduced import reduced_model
 from fastgrok.theory._slab import Slab
 
 __all__ = [
+    "LateTime",
     "Slab",
     "bias_curve",
     "concentrated_accuracy",
     "grokking_time",
+    "late_time",
     "paper_grokking_time",
     "reduced_model",
     "standard_accuracy",

@@ -17,10 +17,12 @@ from fastgrok._populations import Population
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._large_n import large_n_margin, large_n_stationary
 from fastgrok.theory._population_loss import gaussian_loss, population_loss
+from fastgrok.theory._stationary import StationaryPoint, stationary_point
 from fastgrok.theory._wendel import separable_probability
 
 __all__ = [
     "GaussianNoise",
+    "StationaryPoint",
     "conformal_time",
     "label_fraction_accuracy",
     "large_n_margin",
@@ -29,6 +31,7 @@ __all__ = [
     "population_accuracy",
     "population_loss",
     "separable_probability",
+    "stationary_point",
 ]
 
 _TIES = {"wrong": 0.0, "negative": 1.0, "half": 0.5}

@@ -1,0 +1,77 @@
+"""A QR factorisation of a changing set of rows that is kept linearly independent."""
+
+import numpy as np
+from scipy.linalg import qr, qr_delete, solve_triangular
+
+from fastgrok._checks import F64
+
+
+class IndependentRows:
+    """
+    Rows A = (Q R)^T of full rank.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (k, D)
+        Rows to start with; those that depend on earlier ones are left out.
+    tolerance : float
+        A row depends on others if a smaller share of its norm lies outside their span.
+
+    Attributes
+    ----------
+    kept : ndarray of shape (k,), bool
+        Which of the rows given were independent.
+    """
+
+    def __init__(self, rows: F64, tolerance: float) -> None:
+        dim = rows.shape[1]
+        self.tolerance = tolerance
+        self.Q, self.R = np.zeros((dim, 0), order="F"), np.zeros((0, 0), order="F")
+        self.kept = np.ones(len(rows), dtype=bool)
+        if 0 < len(rows) <= dim:
+            Q, R = qr(rows.T, mode="economic", check_finite=False)
+            new = np.abs(np.diag(R))
+            if np.all(new > 100.0 * self.tolerance * np.linalg.norm(R, axis=0)):
+                self.Q, self.R = np.asfortranarray(Q), np.asfortranarray(R)
+                return
+        for i, row in enumerate(rows):
+            self.kept[i] = self.append(row)
+
+    def __len__(self) -> int:
+        return len(self.R)
+
+    def append(self, row: F64) -> bool:
+        """Append a row unless it depends on the others; return whether it was appended."""
+        size = float(np.linalg.norm(row))
+        rest, along = row, np.zeros(len(self))
+        for _ in range(2):  # twice is enough (Giraud et al. 2005)
+            part = self.Q.T @ rest
+            rest = rest - self.Q @ part
+            along = along + part
+        new = float(np.linalg.norm(rest))
+        if len(self) == len(row) or not new > self.tolerance * size:
+            return False
+        self.Q = np.asfortranarray(np.column_stack([self.Q, rest / new]))
+        k = len(self)
+        R = np.zeros((k + 1, k + 1), order="F")
+        R[:k, :k], R[:k, k], R[k, k] = self.R, along, new
+        self.R = R
+        return True
+
+    def remove(self, position: int) -> None:
+        """Remove one row."""
+        k = len(self)
+        if k == 1:
+            self.Q, self.R = self.Q[:, :0], self.R[:0, :0]
+            return
+        Q, R = qr_delete(self.Q, self.R, position, which="col", check_finite=False)
+        self.Q, self.R = np.asfortranarray(Q[:, : k - 1]), np.asfortranarray(R[: k - 1])
+
+    def solve(self, right: F64) -> F64:
+        """Shortest v with A v = right."""
+        return self.Q @ solve_triangular(self.R, right, trans="T", check_finite=False)
+
+    def coefficients(self, vector: F64) -> F64:
+        """Coefficients a for which A^T a is closest to `vector`."""
+        out: F64 = solve_triangular(self.R, self.Q.T @ vector, check_finite=False)
+        return out

@@ -1,0 +1,102 @@
+"""Candidates in floating point: a vector that separates rows, or few rows that balance."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import LinAlgError
+
+from fastgrok._checks import F64
+from fastgrok.geometry._rows import Index, Rows
+from fastgrok.geometry._soft_margin import SoftMargin
+from fastgrok.geometry._weights import balances, without
+
+_FEWEST = 2000
+_MOST_PRICE = 1e18
+
+
+@dataclass
+class Candidate:
+    """
+    What may be true.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        Rows that were looked at, those that matter most first.
+    theta : ndarray of shape (D,) or None
+        Separates all rows.
+    levels : list of tuple of (ndarray of int, int)
+        Rows that balance each other: see `balances`.
+    """
+
+    order: Index
+    theta: F64 | None = None
+    levels: list[tuple[Index, int]] = field(default_factory=list)
+
+
+def working_size(dim: int) -> int:
+    """So many rows are worked on at once; others only have their margins computed."""
+    return max(_FEWEST, 4 * dim)
+
+
+def probe(rows: Rows, live: Index, span: F64 | None) -> Candidate:
+    """
+    Look for a vector orthogonal to a span that has positive products with rows.
+
+    Parameters
+    ----------
+    rows : Rows
+        The vectors.
+    live : ndarray of int
+        Which of them; none in the span.
+    span : ndarray of shape (D, k), optional
+        Orthonormal columns.
+    """
+    size = working_size(rows.dim)
+    chosen = live
+    if len(live) > 1.5 * size:
+        chosen = np.sort(live[np.argsort(rows.margins(rows.mean())[live], kind="stable")[:size]])
+    while True:
+        Z = without(rows.scaled(chosen)[0], span)
+        norms = np.linalg.norm(Z, axis=1)
+        Z /= np.where(norms > 0.0, norms, 1.0)[:, None]
+        soft = SoftMargin(np.ascontiguousarray(Z), free=False)
+        if not _separated(soft):
+            return _balance(soft, chosen)
+        if len(chosen) == len(live):
+            return Candidate(_order(soft, chosen), theta=soft.theta)
+        margins = rows.margins(soft.theta)
+        margins[chosen] = np.inf
+        below = live[margins[live] <= 0.0]
+        if not below.size:
+            return Candidate(_order(soft, chosen), theta=soft.theta)
+        worst = below[np.argsort(margins[below] / rows.largest()[below], kind="stable")]
+        chosen = np.union1d(chosen, worst[:size])
+
+
+def _separated(soft: SoftMargin) -> bool:
+    price = 1.0
+    while price < _MOST_PRICE:
+        try:
+            steps = soft.raise_price(price, until_separated=True)
+        except LinAlgError:
+            return False
+        if soft.separated:
+            return True
+        if steps == 1 and soft.upper_bound < 1e-12:
+            return False
+        price *= 100.0 if steps == 1 else 30.0
+    return False
+
+
+def _order(soft: SoftMargin, chosen: Index) -> Index:
+    return chosen[np.lexsort((soft.margins, -soft.alpha))]
+
+
+def _balance(soft: SoftMargin, chosen: Index) -> Candidate:
+    pulling = np.flatnonzero(soft.alpha > 0.0)
+    rows = chosen[pulling]
+    levels = balances(soft.Z[pulling], soft.alpha[pulling])
+    return Candidate(
+        _order(soft, chosen), levels=[(rows[base], int(rows[extra])) for base, extra in levels]
+    )

@@ -1,0 +1,89 @@
+"""The vectors that a problem without bias is made of: y_i x_i, or y_i (x_i, 1) with bias."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok._checks import F64
+from fastgrok._core import Problem
+
+Index = NDArray[np.intp]
+
+
+class Rows:
+    """
+    Vectors z_i = y_i x_i, or y_i (x_i, 1) with bias, of data that are checked already.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float64 or float32, C-contiguous
+        Finite rows.
+    y : ndarray of shape (n,), float64
+        Labels -1 and +1.
+    bias : bool
+        Whether the vectors end with y_i.
+    threads : int
+        For the passes over all rows.
+    """
+
+    def __init__(self, X: NDArray[Any], y: F64, bias: bool, threads: int) -> None:
+        self.X, self.y, self.bias, self.threads = X, y, bias, threads
+        self.count = len(X)
+        self.dim = X.shape[1] + bias
+        self._problem = Problem(X, y, bias)
+
+    def split(self, theta: F64) -> tuple[F64, float]:
+        """(w, b) of a vector of the extended space."""
+        if self.bias:
+            return np.ascontiguousarray(theta[:-1]), float(theta[-1])
+        return np.ascontiguousarray(theta), 0.0
+
+    def margins(self, theta: F64) -> F64:
+        """z_i . theta as if computed with twice the digits: see `Passes::accurate_margins`."""
+        return self._problem.accurate_margins(*self.split(theta), self.threads)
+
+    def mean(self) -> F64:
+        """Return a positive multiple of the sum of all z_i."""
+        w, b = self._problem.gradient(np.zeros(self.X.shape[1]), 0.0, "exponential", self.threads)
+        return np.append(-w, -b) if self.bias else -w
+
+    def largest(self) -> F64:
+        """Largest magnitude among the entries of every z_i."""
+        out: F64 = np.maximum(self.X.max(axis=1), -self.X.min(axis=1)).astype(np.float64)
+        return np.maximum(out, 1.0) if self.bias else out
+
+    def exponent(self) -> int:
+        """Exponent of a power of two that is above all norms, and less than twice the largest."""
+        first = int(np.frexp(self.largest().max())[1])
+        most = 0.0
+        block = max(1, 2**22 // self.dim)
+        for start in range(0, self.count, block):
+            part = np.ldexp(self.take(np.arange(start, min(start + block, self.count))), -first)
+            most = max(most, float(np.einsum("ij,ij->i", part, part).max()))
+        return first + int(np.frexp(np.sqrt(most))[1])
+
+    def take(self, index: Index | Sequence[int]) -> F64:
+        """Return the vectors with these indices, exactly."""
+        signs = self.y[index, None]
+        vectors: F64 = signs * self.X[index].astype(np.float64)
+        return np.column_stack([vectors, signs]) if self.bias else vectors
+
+    def scaled(self, index: Index | Sequence[int]) -> tuple[F64, NDArray[np.intc]]:
+        """
+        Return vectors over the power of two that makes their norms 1/2 to 1, and its exponent.
+
+        Exact unless an entry is so small beside the largest that it underflows.
+        """
+        vectors = self.take(index)
+        first = np.frexp(np.abs(vectors).max(axis=1))[1]
+        vectors = np.ldexp(vectors, -first[:, None])
+        second = np.frexp(np.linalg.norm(vectors, axis=1))[1]
+        return np.ldexp(vectors, -second[:, None]), first + second
+
+
+def accurate_product(matrix: F64, vector: F64) -> F64:
+    """Matrix times vector as if computed with twice the digits."""
+    rows = np.ascontiguousarray(matrix)
+    return Problem(rows, np.ones(len(rows)), False).accurate_margins(vector, 0.0, 1)

@@ -1,0 +1,148 @@
+"""The search for a verdict on separability, each step of which is proved before it counts."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from fastgrok._checks import F64
+from fastgrok.geometry._balance import Balance
+from fastgrok.geometry._exact import Span, integer_rows, integers, partition
+from fastgrok.geometry._probe import probe
+from fastgrok.geometry._rows import Index, Rows
+from fastgrok.geometry._verified import all_positive
+from fastgrok.geometry._weights import without
+
+_MOST_EXACT_WORK = 200_000
+"""Bound on n (D + 1)^2 for the whole problem in integers."""
+_SUSPECT = 1e-9
+"""A row of norm 1 that is as close to a span may lie in it."""
+
+
+class Search:
+    """
+    What is known about the vectors z_i, and the steps to find out more.
+
+    Where some rows balance each other, every row in their span is a part of such a balance too, and
+    no vector has a positive product with one of them and negative ones with none. What is left is
+    looked at modulo this span.
+
+    Attributes
+    ----------
+    verdict : str
+        "separable", "boundary", "interior" or "undecided".
+    theta : ndarray of shape (D,) or None
+        Separates all rows (separable), or has non-negative products only (boundary, rounded).
+    separator : list of Fraction or None
+        The same without rounding, where `theta` itself is not it.
+    weights : dict of int to float
+        Positive, by row, not normalised.
+    proof : str
+        In words, how the verdict was proved.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.verdict, self.proof = "undecided", "no proof was found"
+        self.theta: F64 | None = None
+        self.separator: list[Fraction] | None = None
+        self.weights: dict[int, float] = {}
+        self._all: Index = np.arange(rows.count)
+        self._live: Index = np.flatnonzero(rows.largest() > 0.0)
+        self._zeros = self._live.size < rows.count
+        self._balance = Balance.empty(rows)
+        self._span: Span | None = None
+
+    def run(self) -> None:
+        """Find the verdict."""
+        if self._zeros:
+            self.weights = {int(np.setdiff1d(self._all, self._live)[0]): 1.0}
+            self.proof = "a row of zeros"
+        while self.verdict == "undecided" and self._live.size:
+            candidate = probe(self.rows, self._live, self._balance.orthonormal())
+            if candidate.theta is not None:
+                proved = self._separates(candidate.theta)
+            else:
+                proved = self._balances(candidate.levels)
+            if not proved:
+                self._in_integers([int(i) for i in candidate.order])
+                return
+        if self.verdict == "undecided":
+            self.verdict = "interior"
+
+    def _separates(self, theta: F64) -> bool:
+        """Prove that this vector, made orthogonal to the span, separates what is left."""
+        theta = np.ldexp(theta, -int(np.frexp(np.abs(theta).max())[1]))
+        shift: dict[int, Fraction] = {}
+        if self._span is not None:
+            exact = [Fraction(value) for value in theta.tolist()]
+            moved = self._span.orthogonal(exact)
+            shift = {j: moved[j] - exact[j] for j in self._span.columns}
+        if not all_positive(self.rows, self._live, theta, shift):
+            return False
+        self.theta = theta
+        sides = "error-free arithmetic shows on which side every row is"
+        if not self.weights:
+            self.verdict, self.proof = "separable", sides
+            return True
+        if self._span is not None:
+            self.separator = moved
+        self.verdict, self.proof = "boundary", f"{self.proof}; {sides}"
+        return True
+
+    def _balances(self, levels: list[tuple[Index, int]]) -> bool:
+        """Prove that rows balance modulo the span, and take them into it: all levels, or one."""
+        whole: Balance | None = self._balance
+        for base, extra in levels:
+            whole = None if whole is None else whole.extended(base.tolist(), extra)
+        if levels and whole is not None and whole.enclosed():
+            self.weights = whole.row_weights()
+            self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
+            self._live = self._live[:0]
+            return True
+        first = self._balance.extended(levels[0][0].tolist(), levels[0][1]) if levels else None
+        solved = None if first is None else first.solved()
+        if solved is None:
+            return False
+        self._balance, self._span = solved
+        self.weights = self._balance.row_weights()
+        self.proof = "positive weights, computed in rational arithmetic"
+        self._live = self._outside(self._span)
+        return True
+
+    def _outside(self, span: Span) -> Index:
+        """Live rows that don't lie in the span."""
+        orthonormal = self._balance.orthonormal()
+        keep = np.ones(len(self._live), dtype=bool)
+        block = max(1, 2**22 // self.rows.dim)
+        for first in range(0, len(self._live), block):
+            part = self._live[first : first + block]
+            Z = self.rows.scaled(part)[0]
+            close = np.linalg.norm(without(Z, orthonormal), axis=1) < _SUSPECT
+            for k in np.flatnonzero(close):
+                vector = integers(self.rows.take([int(part[k])])[0])[0]
+                keep[first + k] = vector not in span
+        return self._live[keep]
+
+    def _in_integers(self, first: list[int]) -> None:
+        """Solve the whole problem in integers if it is small, these rows first."""
+        rows = self.rows
+        if rows.count * (rows.dim + 1) ** 2 > _MOST_EXACT_WORK:
+            return
+        order = first + sorted(set(range(rows.count)) - set(first))
+        vector, weights = partition(integer_rows(rows.take(self._all)), order)
+        self.proof = "linear programming in integers"
+        if weights:
+            factors = {i: integers(rows.take([i])[0])[1] for i in weights}
+            most = max(weight * factors[i] for i, weight in weights.items())
+            self.weights = {i: float(w * factors[i] / most) for i, w in weights.items()}
+        elif not self._zeros:
+            self.weights = {}
+        if vector is None:
+            self.verdict = "interior"
+            return
+        largest = max(abs(value) for value in vector)
+        self.separator = [value / largest for value in vector]
+        self.theta = np.array([float(value) for value in self.separator])
+        self.verdict = "boundary" if self.weights else "separable"
+        if not self.weights and all_positive(rows, self._all, self.theta):
+            self.separator = None

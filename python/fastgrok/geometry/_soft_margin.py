@@ -1,0 +1,182 @@
+r"""
+Soft margins: the way to a guess of the support, or to a certificate that there is no margin.
+
+For multipliers lambda and a price c of violations,
+
+    phi(theta) = 1/2 theta . P theta + 1/(2c) sum_i max(lambda_i + c (1 - z_i . theta), 0)^2
+
+is piecewise quadratic; P is the identity, or has a 0 for a bias that is not penalised. Newton's
+method with exact line searches ends in its minimum after finitely many steps. There
+
+    P theta = sum_i alpha_i z_i    with    alpha_i = max(lambda_i + c (1 - z_i . theta), 0),
+
+which bounds the margin from above by ||P theta|| / sum alpha (weak duality). Taking alpha for the
+next lambda and raising c is the method of multipliers. Where a margin exists, theta tends to the
+hard-margin solution and alpha to its dual; where none exists, the bound falls like 1/c and the
+part of alpha that grows tends to weights with sum_i alpha_i z_i = 0.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.blas import dsyrk
+
+from fastgrok._checks import F64
+
+_Mask = NDArray[np.bool_]
+_MOST_STEPS = 200
+
+
+class _ByColumns:
+    """(P + c Z_J^T Z_J) theta = Z_J^T r for changing sets J of rows: fewer columns than rows."""
+
+    def __init__(self, Z: F64, penalty: F64) -> None:
+        self.Z, self.penalty = Z, penalty
+        self.members = np.zeros(len(Z), dtype=bool)
+        self.products = np.zeros((Z.shape[1], Z.shape[1]), order="F")
+
+    def _add(self, rows: _Mask, sign: float) -> None:
+        if rows.any():
+            self.products = dsyrk(
+                sign, self.Z[rows].T, beta=1.0, c=self.products, lower=1, overwrite_c=1
+            )
+
+    def solve(self, members: _Mask, c: float, right: F64) -> F64:
+        """Return theta; products of rows that stay in J are kept from the last call."""
+        changed = members != self.members
+        if np.count_nonzero(changed) > np.count_nonzero(members):
+            self.products[...] = 0.0
+            changed, self.members = members, np.zeros_like(members)
+        self._add(changed & members, 1.0)
+        self._add(changed & self.members, -1.0)
+        self.members = members
+        matrix = c * self.products
+        matrix[np.diag_indices_from(matrix)] += self.penalty
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        solution: F64 = cho_solve(factor, self.Z[members].T @ right, check_finite=False)
+        return solution
+
+
+class _ByRows:
+    """The same from (Z_J Z_J^T + 1/c) beta = r/c, theta = Z_J^T beta: at most as many rows."""
+
+    def __init__(self, Z: F64, penalty: F64) -> None:
+        self.Z = Z
+        self.free = penalty[-1] == 0.0
+        weights = Z[:, :-1] if self.free else Z
+        self.products = weights @ weights.T
+
+    def solve(self, members: _Mask, c: float, right: F64) -> F64:
+        """Return theta."""
+        matrix = self.products[np.ix_(members, members)]
+        matrix[np.diag_indices_from(matrix)] += 1.0 / c
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        beta: F64 = cho_solve(factor, right / c, check_finite=False)
+        if not self.free:
+            return self.Z[members].T @ beta
+        # The free bias is the multiplier of sum_i y_i beta_i = 0.
+        y = self.Z[members, -1]
+        response = cho_solve(factor, y, check_finite=False)
+        b = (y @ beta) / (y @ response)
+        w = self.Z[members, :-1].T @ (beta - b * response)
+        return np.append(w, b)
+
+
+class SoftMargin:
+    """
+    The state of the method of multipliers on the rows of Z.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, D), float64, C-contiguous
+        Vectors of norm at most about 1.
+    free : bool
+        Whether the last column is that of a bias which is not penalised.
+    theta, multipliers : ndarray, optional
+        A point to start from, and its dual.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (D,)
+        The point.
+    margins : ndarray of shape (n,)
+        z_i . theta.
+    alpha : ndarray of shape (n,)
+        Dual coefficients of the last minimum, not negative.
+    """
+
+    def __init__(
+        self, Z: F64, free: bool, theta: F64 | None = None, multipliers: F64 | None = None
+    ) -> None:
+        n, dim = Z.shape
+        self.Z = Z
+        self.penalty = np.ones(dim)
+        if free:
+            self.penalty[-1] = 0.0
+        self.theta = np.zeros(dim) if theta is None else theta
+        self.margins: F64 = Z @ self.theta
+        self.alpha = np.zeros(n) if multipliers is None else multipliers
+        self._system = _ByRows(Z, self.penalty) if n <= dim else _ByColumns(Z, self.penalty)
+
+    @property
+    def separated(self) -> bool:
+        """Whether every margin is positive beyond rounding."""
+        size = float(np.linalg.norm(self.theta))
+        return bool(self.margins.min() > 1e-14 * len(self.theta) * size)
+
+    @property
+    def upper_bound(self) -> float:
+        """Bound on the margin from above: ||P theta|| / sum alpha."""
+        return float(np.linalg.norm(self.penalty * self.theta) / self.alpha.sum())
+
+    @property
+    def gap(self) -> float:
+        """Relative difference of the squared bounds on the margin; 1 where nothing is separated."""
+        if not self.separated:
+            return 1.0
+        reached = self.margins.min() / np.linalg.norm(self.penalty * self.theta)
+        return float(1.0 - (reached / self.upper_bound) ** 2)
+
+    def raise_price(self, c: float, *, until_separated: bool = False) -> int:
+        """
+        Minimise phi for the price c with the last alpha as multipliers.
+
+        Returns the number of Newton steps. May raise LinAlgError where c is beyond what float64
+        resolves. With `until_separated` it returns as soon as `separated` holds, alpha unchanged.
+        """
+        multipliers = self.alpha
+        for step in range(1, _MOST_STEPS + 1):
+            pull = multipliers + c * (1.0 - self.margins)
+            active = pull > 0.0
+            target = self._system.solve(active, c, multipliers[active] + c)
+            if not np.isfinite(target).all():
+                raise LinAlgError("a step that is not finite")
+            direction = target - self.theta
+            change = self.Z @ direction
+            whole = bool(np.array_equal(pull - c * change > 0.0, active))
+            length = 1.0 if whole else self._line_search(direction, pull, c * change, c)
+            self.theta = self.theta + length * direction
+            self.margins = self.Z @ self.theta
+            if until_separated and self.separated:
+                return step
+            if whole or length * np.linalg.norm(direction) <= 1e-15 * np.linalg.norm(self.theta):
+                break
+        self.alpha = np.maximum(multipliers + c * (1.0 - self.margins), 0.0)
+        return step
+
+    def _line_search(self, direction: F64, pull: F64, fall: F64, c: float) -> float:
+        """Zero of the slope of phi along `direction`, which is increasing and piecewise linear."""
+        on = pull > 0.0
+        value = direction @ (self.penalty * self.theta) - (pull[on] @ fall[on]) / c
+        growth = direction @ (self.penalty * direction) + (fall[on] @ fall[on]) / c
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = pull / fall
+        ahead = np.flatnonzero((crossing > 0.0) & np.isfinite(crossing))
+        ahead = ahead[np.argsort(crossing[ahead])]
+        # Beyond its crossing a row with falling pull is off, one with rising pull on.
+        sign = np.where(fall[ahead] > 0.0, -1.0, 1.0) / c
+        values = value - np.append(0.0, np.cumsum(sign * pull[ahead] * fall[ahead]))
+        growths = growth + np.append(0.0, np.cumsum(sign * fall[ahead] ** 2))
+        rising = np.flatnonzero(values[:-1] + growths[:-1] * crossing[ahead] >= 0.0)
+        piece = rising[0] if rising.size else len(ahead)
+        return float(-values[piece] / growths[piece]) if growths[piece] > 0.0 else 1.0

@@ -1,0 +1,180 @@
+"""Whether labelled rows are linearly separable, with a certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok import _checks
+from fastgrok._checks import F64
+from fastgrok.geometry._rows import Rows
+from fastgrok.geometry._search import Search
+
+
+@dataclass(frozen=True, eq=False)
+class Separability:
+    """
+    Where the origin lies with respect to vectors z_i, and the certificate.
+
+    The vectors are y_i x_i, or y_i (x_i, 1) with bias. By the theorems of Gordan and Stiemke
+    exactly one of the first three verdicts is true:
+
+    ============= ================================== =============================================
+    verdict       the origin and conv{z_i}           certificate
+    ============= ================================== =============================================
+    "separable"   outside                            (w, b) with z_i . (w, b) > 0 for all i
+    "boundary"    in it, not in its relative         p >= 0, sum p = 1, sum p_i z_i = 0, and (w, b)
+                  interior                           with z_i . (w, b) >= 0, not all zero
+    "interior"    in its relative interior           p as above, whose rows span all others
+    "undecided"   nothing was proved                 none
+    ============= ================================== =============================================
+
+    Attributes
+    ----------
+    verdict : str
+        One of the four above.
+    w : ndarray of shape (d,) or None
+        The certificate's weights: exactly as given for "separable", rounded where `separator` is
+        given; None for "interior" and "undecided".
+    b : float or None
+        The bias that belongs to it; 0 without bias.
+    margin : float
+        Smallest geometric margin of the rows about (w, b), min y_i (w . x_i + b) / ||w||: at most
+        what `fastgrok.max_margin` finds. Infinite where w = 0; 0 unless the verdict is
+        "separable"; NaN for "undecided".
+    weights : ndarray of shape (n,) or None
+        Convex weights p that give the origin, with at most d + 1 (with bias d + 2) positive entries
+        that are unique up to scale where the verdict is "interior" and the vectors span the whole
+        space without help from a second balance; at most twice the rank in any case. What is proved
+        is that exact positive weights exist for these rows; the entries are those, rounded.
+    separator : tuple of Fraction or None
+        The vector (w, b), or w without bias, without rounding, where float64 cannot hold it.
+    proof : str
+        How the certificate was verified, in words.
+    """
+
+    verdict: str
+    w: F64 | None = field(repr=False)
+    b: float | None = field(repr=False)
+    margin: float
+    weights: F64 | None = field(repr=False)
+    separator: tuple[Fraction, ...] | None = field(repr=False)
+    proof: str
+
+    @property
+    def separable(self) -> bool:
+        """Whether the verdict is "separable"."""
+        return self.verdict == "separable"
+
+
+def separability(
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    bias: bool = False,
+    threads: int | None = None,
+) -> Separability:
+    """
+    Decide whether a hyperplane has every row on its label's side, with proof.
+
+    A candidate, found in floating point by Newton's method on a soft margin, counts only when it
+    has been verified: a separator by products with every row whose sign is certain (compensated
+    sums with a bound on their error, fractions where that leaves it open), weights by enclosing the
+    exact solution of their linear system, or in rational arithmetic where the rows are dependent.
+    Small problems that resist are solved in integers. No tolerance enters a verdict, which does not
+    change when rows are multiplied by positive numbers without rounding, repeated or permuted.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64.
+    y : array_like of shape (n,), optional
+        Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
+        strictly on one side of a hyperplane through the origin (Beck et al. 2025).
+    bias : bool, default False
+        Whether the hyperplane may miss the origin.
+    threads : int, optional
+        For the passes over all rows. Default: the cores this process may use, at most
+        OMP_NUM_THREADS.
+
+    Returns
+    -------
+    Separability
+        Verdict and certificate.
+
+    Raises
+    ------
+    ValueError
+        For wrong shapes and values, NaN among them.
+    TypeError
+        For arguments that are not real numbers.
+
+    Notes
+    -----
+    "undecided" is left for rows that are within rounding of the boundary in many dimensions at
+    once, and for more than 100 dimensions of rows that are exactly dependent, apart from columns
+    that are zero, repeated, or constant beside a bias.
+
+    References
+    ----------
+    Beck, Levi, Bar-Sinai (2025), "Grokking at the Edge of Linear Separability", arXiv 2410.04489,
+    section 3.
+    """
+    if y is None:
+        rows = _checks.matrix("X", X)
+        signs = np.ones(len(rows))
+    else:
+        rows, signs = _checks.data(X, y)
+    return decide(rows, signs, _checks.flag("bias", bias), _checks.threads(threads))
+
+
+def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
+    """Verdict on data that are checked already."""
+    columns = _distinct_columns(X, bias)
+    rows = Rows(X if columns.all() else np.ascontiguousarray(X[:, columns]), y, bias, threads)
+    search = Search(rows)
+    search.run()
+    kept = np.append(np.flatnonzero(columns), len(columns) if bias else [])
+    w, b, separator, weights = None, None, None, None
+    margin = 0.0 if search.verdict != "undecided" else float("nan")
+    if search.weights and search.verdict != "undecided":
+        weights = np.zeros(len(X))
+        weights[list(search.weights)] = list(search.weights.values())
+        weights /= weights.sum()
+    if search.theta is not None:
+        w, b = np.zeros(len(columns)), 0.0
+        w[columns], b = rows.split(search.theta)
+        if search.verdict == "separable":
+            with np.errstate(divide="ignore"):
+                margin = float(np.divide(rows.margins(search.theta).min(), np.linalg.norm(w)))
+    if search.separator is not None:
+        exact = [Fraction(0)] * (len(columns) + bias)
+        for j, value in zip(kept, search.separator, strict=True):
+            exact[int(j)] = value
+        separator = tuple(exact)
+    return Separability(search.verdict, w, b, margin, weights, separator, search.proof)
+
+
+def _distinct_columns(X: NDArray[Any], bias: bool) -> NDArray[np.bool_]:
+    """Columns that are not zero, not the copy of another, and beside a bias not constant.
+
+    The others change nothing about the verdict, and with them the rows would be dependent.
+    """
+    keep = np.ones(X.shape[1], dtype=bool)
+    head = X[:64] + X.dtype.type(0)  # no negative zeros
+    seen: dict[bytes, int] = {}
+    for j in range(X.shape[1]):
+        first = X[0, j] if bias else X.dtype.type(0)
+        if np.all(head[:, j] == first) and np.all(X[:, j] == first):
+            keep[j] = False
+            continue
+        twin = seen.setdefault(head[:, j].tobytes(), j)
+        if twin != j and np.array_equal(X[:, j], X[:, twin]):
+            keep[j] = False
+    if not keep.any():
+        keep[0] = True
+    return keep

@@ -1,0 +1,125 @@
+"""Exact arithmetic, written down plainly, to hold margins and certificates against."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+
+
+def extended(X, y, bias):
+    """The vectors y_i x_i, or y_i (x_i, 1), without rounding."""
+    rows = []
+    for x, sign in zip(np.asarray(X, dtype=float), y, strict=True):
+        vector = [Fraction(float(v)) * int(sign) for v in x]
+        rows.append([*vector, Fraction(int(sign))] if bias else vector)
+    return rows
+
+
+def dot(a, b):
+    return sum((u * v for u, v in zip(a, b, strict=True)), Fraction(0))
+
+
+def solve(matrix, right):
+    """Gauss and Jordan: the solution with free unknowns 0 and the rank; None if there is none."""
+    table = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    pivots = []
+    for column in range(len(matrix[0])):
+        found = [r for r in range(len(pivots), len(table)) if table[r][column] != 0]
+        if not found:
+            continue
+        at = len(pivots)
+        table[at], table[found[0]] = table[found[0]], table[at]
+        table[at] = [value / table[at][column] for value in table[at]]
+        for r in range(len(table)):
+            if r != at and table[r][column] != 0:
+                factor = table[r][column]
+                table[r] = [v - factor * p for v, p in zip(table[r], table[at], strict=True)]
+        pivots.append(column)
+        if len(pivots) == len(table):
+            break
+    if any(row[-1] != 0 for row in table[len(pivots) :]):
+        return None
+    solution = [Fraction(0)] * len(matrix[0])
+    for row, column in zip(table, pivots, strict=False):
+        solution[column] = row[-1]
+    return solution, len(pivots)
+
+
+def rank(rows):
+    return solve(rows, [Fraction(0)] * len(rows))[1] if rows else 0
+
+
+def assert_balanced(rows, weights):
+    """Some exact positive weights near the given ones make the sum of the rows zero."""
+    # The largest first: those are the unknowns that are corrected, where there is a choice.
+    support = [int(i) for i in np.argsort(-weights)[: np.count_nonzero(weights)]]
+    near = [Fraction(float(weights[i])) for i in support]
+    columns = [list(column) for column in zip(*(rows[i] for i in support), strict=True)]
+    correction, _ = solve(columns, [-dot(column, near) for column in columns])
+    exact = [p + change for p, change in zip(near, correction, strict=True)]
+    assert all(dot(column, exact) == 0 for column in columns)
+    assert all(value > 0 for value in exact)
+    return support
+
+
+def assert_certificate(X, y, bias, found):
+    """The certificate proves the verdict, without rounding."""
+    rows = extended(X, y, bias)
+    n, dim = len(rows), len(rows[0])
+    assert found.separable == (found.verdict == "separable")
+    if found.weights is not None:
+        assert found.weights.shape == (n,)
+        assert np.all(found.weights >= 0)
+        assert abs(found.weights.sum() - 1) < 1e-12
+        support = assert_balanced(rows, found.weights)
+        assert len(support) <= 2 * dim
+    vector = None
+    if found.separator is not None:
+        vector = list(found.separator)
+    elif found.w is not None:
+        vector = [Fraction(float(v)) for v in [*found.w, *([found.b] if bias else [])]]
+    if found.verdict == "separable":
+        assert found.weights is None
+        assert all(dot(row, vector) > 0 for row in rows)
+        # A margin may be too small for the rounded (w, b), which comes with an exact separator.
+        assert found.separator is not None or found.margin > 0
+    elif found.verdict == "boundary":
+        products = [dot(row, vector) for row in rows]
+        assert min(products) == 0
+        assert max(products) > 0
+        assert found.margin == 0
+    else:
+        assert found.verdict == "interior"
+        assert rank([rows[i] for i in support]) == rank(rows)
+        assert found.w is None
+        assert found.margin == 0
+
+
+def hard_margin(X, y, bias):
+    """The maximum-margin theta by trying every support: exact, for few rows; None if there is none.
+
+    `bias` is "none", "penalized" or "free"; the bias is the last entry of theta.
+    """
+    rows = extended(X, y, bias != "none")
+    free = bias == "free"
+    dim = len(rows[0])
+    for size in range(1 + free, dim + 1):
+        for support in combinations(range(len(rows)), size):
+            chosen = [rows[i] for i in support]
+            weights = [row[:-1] for row in chosen] if free else chosen
+            matrix = [[dot(a, b) for b in weights] for a in weights]
+            right = [Fraction(1)] * size
+            if free:
+                matrix = [[*line, row[-1]] for line, row in zip(matrix, chosen, strict=True)]
+                matrix.append([*(row[-1] for row in chosen), Fraction(0)])
+                right = [*right, Fraction(0)]
+            solved = solve(matrix, right)
+            if solved is None or min(solved[0][:size]) < 0:
+                continue
+            alpha = solved[0][:size]
+            theta = [dot([row[j] for row in weights], alpha) for j in range(len(weights[0]))]
+            if free:
+                theta.append(solved[0][size])
+            if all(dot(row, theta) >= 1 for row in rows):
+                return theta
+    return None
