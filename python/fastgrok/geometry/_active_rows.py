@@ -1,9 +1,36 @@
-"""A QR factorisation of a changing set of rows that is kept linearly independent."""
+"""Factorisations of linearly independent rows: of a fixed set, and of a changing one."""
 
 import numpy as np
-from scipy.linalg import qr, qr_delete, solve_triangular
+from scipy.linalg import LinAlgError, qr, qr_delete, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from fastgrok._checks import F64
+
+
+class FixedRows:
+    """
+    Rows A of full rank through the Cholesky factor of A A^T: quick, and less accurate than QR.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (k, D)
+        The rows; LinAlgError is raised if they are dependent as far as A A^T shows.
+    """
+
+    def __init__(self, rows: F64) -> None:
+        self.rows = rows
+        self.factor, info = dpotrf(rows @ rows.T, lower=1, overwrite_a=1)
+        if info != 0:
+            raise LinAlgError("the rows are dependent")
+
+    def solve(self, right: F64) -> F64:
+        """Shortest v with A v = right."""
+        return np.asarray(dpotrs(self.factor, right, lower=1)[0] @ self.rows, dtype=np.float64)
+
+    def coefficients(self, vector: F64) -> F64:
+        """Coefficients a for which A^T a is closest to `vector`."""
+        solution = dpotrs(self.factor, self.rows @ vector, lower=1)[0]
+        return np.asarray(solution, dtype=np.float64)
 
 
 class IndependentRows:
@@ -35,7 +62,7 @@ class IndependentRows:
                 self.Q, self.R = np.asfortranarray(Q), np.asfortranarray(R)
                 return
         for i, row in enumerate(rows):
-            self.kept[i] = self.append(row)
+            self.kept[i] = len(self) < dim and self.append(row)
 
     def __len__(self) -> int:
         return len(self.R)

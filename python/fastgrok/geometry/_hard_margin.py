@@ -17,9 +17,10 @@ Their duals are those of W, and alpha_r = -y_r sum_i alpha_i y_i.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._active_rows import IndependentRows
+from fastgrok.geometry._active_rows import FixedRows, IndependentRows
 from fastgrok.geometry._rows import accurate_product
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -67,18 +68,22 @@ class HardMargin:
         if free:  # both classes among the first, which are independent in any case
             other = np.flatnonzero(Z[order, -1] != Z[order[0], -1])[0]
             order = np.concatenate([order[[0, other]], np.delete(order, [0, other])])
-        self._factorise([int(i) for i in order])
-        self.alpha = guess[self.working]
-        if free:  # the part of the guess that was independent need not be balanced
-            same = Z[self.working, -1] == Z[self.working[0], -1]
-            self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
+        self._guess = guess
+        self.working = [int(i) for i in order]
+        self.alpha = guess[order]
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError."""
+        if self._solved_at_once():
+            return
+        self._factorise(self.working)
+        self.alpha = self._guess[self.working]
+        if self.free:  # the part of the guess that was independent need not be balanced
+            same = self._signs(self.working) > 0.0
+            self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
         for _ in range(50 * (sum(self.Z.shape) + 10)):
             self._settle()
-            self._find_point()
-            margins = accurate_product(self.Z, self.theta)
+            margins = self._find_point(self._factor)
             margins[self.working] = 1.0
             below = np.flatnonzero(margins < 1.0 - self.slack())
             if not below.size:
@@ -86,6 +91,24 @@ class HardMargin:
             below = below[np.argsort(margins[below], kind="stable")]
             self._enter([int(i) for i in below[: 1 + len(self.working) // 8]])
         raise NotSeparatedError("the working set does not settle")
+
+    def _solved_at_once(self) -> bool:
+        """Whether the guess has just the support of the solution, which is then found."""
+        if len(self.working) > self.Z.shape[1]:
+            return False
+        try:
+            fixed = FixedRows(self._local(self.working[self.free :]))
+        except LinAlgError:
+            return False
+        alpha = self._target(fixed)
+        if not np.all(alpha > 0.0):
+            return False
+        margins = self._find_point(fixed)
+        missed = np.abs(margins[self.working] - 1.0).max()
+        if missed > self.slack() or margins.min() < 1.0 - self.slack():
+            return False
+        self.alpha = alpha
+        return True
 
     def slack(self) -> float:
         """Return what margins may miss of 1: the tolerance and the rounding of theta."""
@@ -116,16 +139,16 @@ class HardMargin:
             return alpha
         return np.append(total - self._signs(self.working[1:]) @ alpha, alpha)
 
-    def _target(self) -> F64:
+    def _target(self, factor: FixedRows | IndependentRows) -> F64:
         """Solve the dual for the working set alone."""
         rows = self.working[1:] if self.free else self.working
         wanted = 1.0 - self._signs(rows) if self.free else np.ones(len(rows))
-        return self._expand(self._factor.coefficients(self._factor.solve(wanted)))
+        return self._expand(factor.coefficients(factor.solve(wanted)))
 
     def _settle(self) -> None:
         """Move alpha to the working set's own solution; rows whose alpha vanishes leave."""
         while True:
-            target = self._target()
+            target = self._target(self._factor)
             if np.all(target > 0.0):
                 self.alpha = target
                 return
@@ -144,7 +167,8 @@ class HardMargin:
 
     def _leave(self, positions: NDArray[np.intp]) -> None:
         """Drop the rows at these positions of the working set."""
-        rows = [i for k, i in enumerate(self.working) if k not in set(positions.tolist())]
+        gone = set(positions.tolist())
+        rows = [i for k, i in enumerate(self.working) if k not in gone]
         self.alpha = np.delete(self.alpha, positions)
         if (self.free and 0 in positions) or len(positions) > 10:
             self._factorise(rows)
@@ -173,14 +197,21 @@ class HardMargin:
         self.working.append(row)
         self.alpha = np.append(self.alpha, length)
 
-    def _find_point(self) -> None:
-        """Find the point with margin 1 on the working set, corrected for its rounding."""
+    def _find_point(self, factor: FixedRows | IndependentRows) -> F64:
+        """Find the point with margin 1 on the working set; returns the margins of all rows.
+
+        What rounding leaves of the margins is corrected with margins of twice the digits.
+        """
         self.theta = np.zeros(self.Z.shape[1])
+        margins = np.zeros(len(self.Z))
         for _ in range(3):
-            short = 1.0 - accurate_product(self.Z[self.working], self.theta)
-            if not self.free:
-                self.theta = self.theta + self._factor.solve(short)
-                continue
-            y, reference = self.Z[self.working[0], -1], self.Z[self.working[0], :-1]
-            change = self._factor.solve(short[1:] - self._signs(self.working[1:]) * short[0])
-            self.theta = self.theta + np.append(change, y * (short[0] - reference @ change))
+            short = 1.0 - margins[self.working]
+            if self.free:
+                y, reference = self.Z[self.working[0], -1], self.Z[self.working[0], :-1]
+                change = factor.solve(short[1:] - self._signs(self.working[1:]) * short[0])
+                change = np.append(change, y * (short[0] - reference @ change))
+            else:
+                change = factor.solve(short)
+            self.theta = self.theta + change
+            margins = accurate_product(self.Z, self.theta)
+        return margins

@@ -10,7 +10,7 @@ from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._soft_margin import SoftMargin
 from fastgrok.geometry._weights import balances, without
 
-_FEWEST = 2000
+_FEWEST, _MOST = 300, 3000
 _MOST_PRICE = 1e18
 
 
@@ -36,7 +36,7 @@ class Candidate:
 
 def working_size(dim: int) -> int:
     """So many rows are worked on at once; others only have their margins computed."""
-    return max(_FEWEST, 4 * dim)
+    return max(_FEWEST, 4 * dim, min(40 * dim, _MOST))
 
 
 def probe(rows: Rows, live: Index, span: F64 | None) -> Candidate:

@@ -55,20 +55,25 @@ class Rows:
         return np.maximum(out, 1.0) if self.bias else out
 
     def exponent(self) -> int:
-        """Exponent of a power of two that is above all norms, and less than twice the largest."""
+        """Exponent of a power of two above all norms, and not far above the largest."""
         first = int(np.frexp(self.largest().max())[1])
-        most = 0.0
-        block = max(1, 2**22 // self.dim)
-        for start in range(0, self.count, block):
-            part = np.ldexp(self.take(np.arange(start, min(start + block, self.count))), -first)
-            most = max(most, float(np.einsum("ij,ij->i", part, part).max()))
-        return first + int(np.frexp(np.sqrt(most))[1])
+        if abs(first) > 60:  # squares might overflow or underflow: bounded by the largest entry
+            return first + int(np.frexp(np.sqrt(self.dim))[1])
+        squares = np.einsum("ij,ij->i", self.X, self.X, dtype=np.float64)
+        return int(np.frexp(np.sqrt(squares.max() + self.bias))[1])
 
     def take(self, index: Index | Sequence[int]) -> F64:
         """Return the vectors with these indices, exactly."""
-        signs = self.y[index, None]
-        vectors: F64 = signs * self.X[index].astype(np.float64)
-        return np.column_stack([vectors, signs]) if self.bias else vectors
+        count = len(index)
+        out = np.empty((count, self.dim))
+        vectors = out[:, : self.X.shape[1]]
+        # All rows in order are read as they lie.
+        rows = self.X if count == self.count and np.all(np.diff(index) == 1) else self.X[index]
+        signs = self.y[index]
+        np.multiply(rows, signs[:, None], out=vectors)
+        if self.bias:
+            out[:, -1] = signs
+        return out
 
     def scaled(self, index: Index | Sequence[int]) -> tuple[F64, NDArray[np.intc]]:
         """

@@ -18,13 +18,23 @@ part of alpha that grows tends to weights with sum_i alpha_i z_i = 0.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError
 from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dposv
 
 from fastgrok._checks import F64
 
 _Mask = NDArray[np.bool_]
 _MOST_STEPS = 200
+
+
+def _solve(matrix: F64, shift: F64 | float, right: F64) -> F64:
+    """Solve with a positive definite matrix, whose lower triangle counts, plus a diagonal one."""
+    np.einsum("ii->i", matrix)[...] += shift
+    _, solution, info = dposv(matrix, right, lower=1, overwrite_a=1)
+    if info != 0:
+        raise LinAlgError("the matrix is not positive definite")
+    return np.asarray(solution, dtype=np.float64)
 
 
 class _ByColumns:
@@ -35,26 +45,23 @@ class _ByColumns:
         self.members = np.zeros(len(Z), dtype=bool)
         self.products = np.zeros((Z.shape[1], Z.shape[1]), order="F")
 
-    def _add(self, rows: _Mask, sign: float) -> None:
-        if rows.any():
-            self.products = dsyrk(
-                sign, self.Z[rows].T, beta=1.0, c=self.products, lower=1, overwrite_c=1
-            )
-
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
-        """Return theta; products of rows that stay in J are kept from the last call."""
-        changed = members != self.members
-        if np.count_nonzero(changed) > np.count_nonzero(members):
+        """Return theta; products of rows that stay in J are kept from the last call.
+
+        `right` is zero outside J.
+        """
+        changed = np.flatnonzero(members != self.members)
+        if 2 * len(changed) > len(members):
             self.products[...] = 0.0
-            changed, self.members = members, np.zeros_like(members)
-        self._add(changed & members, 1.0)
-        self._add(changed & self.members, -1.0)
+            self.members = np.zeros_like(members)
+            changed = np.flatnonzero(members)
+        for sign, rows in ((1.0, changed[members[changed]]), (-1.0, changed[~members[changed]])):
+            if rows.size:
+                self.products = dsyrk(
+                    sign, self.Z[rows].T, beta=1.0, c=self.products, lower=1, overwrite_c=1
+                )
         self.members = members
-        matrix = c * self.products
-        matrix[np.diag_indices_from(matrix)] += self.penalty
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        solution: F64 = cho_solve(factor, self.Z[members].T @ right, check_finite=False)
-        return solution
+        return _solve(c * self.products, self.penalty, right @ self.Z)
 
 
 class _ByRows:
@@ -68,17 +75,15 @@ class _ByRows:
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
-        matrix = self.products[np.ix_(members, members)]
-        matrix[np.diag_indices_from(matrix)] += 1.0 / c
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-        beta: F64 = cho_solve(factor, right / c, check_finite=False)
+        rows = np.flatnonzero(members)
+        matrix = np.asfortranarray(self.products[np.ix_(rows, rows)])
         if not self.free:
-            return self.Z[members].T @ beta
+            return _solve(matrix, 1.0 / c, right[rows] / c) @ self.Z[rows]
         # The free bias is the multiplier of sum_i y_i beta_i = 0.
-        y = self.Z[members, -1]
-        response = cho_solve(factor, y, check_finite=False)
-        b = (y @ beta) / (y @ response)
-        w = self.Z[members, :-1].T @ (beta - b * response)
+        y = self.Z[rows, -1]
+        both = _solve(matrix, 1.0 / c, np.column_stack([right[rows] / c, y]))
+        b = (y @ both[:, 0]) / (y @ both[:, 1])
+        w = (both[:, 0] - b * both[:, 1]) @ self.Z[rows, :-1]
         return np.append(w, b)
 
 
@@ -148,7 +153,7 @@ class SoftMargin:
         for step in range(1, _MOST_STEPS + 1):
             pull = multipliers + c * (1.0 - self.margins)
             active = pull > 0.0
-            target = self._system.solve(active, c, multipliers[active] + c)
+            target = self._system.solve(active, c, np.where(active, multipliers + c, 0.0))
             if not np.isfinite(target).all():
                 raise LinAlgError("a step that is not finite")
             direction = target - self.theta

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64
-from fastgrok.geometry.max_margin import max_margin
+from fastgrok.geometry._max_margin import max_margin
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
 _REDUCTIONS = ("mean", "sum")

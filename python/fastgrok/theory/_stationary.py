@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastgrok import _checks
 from fastgrok._checks import F64
-from fastgrok.geometry.separability import decide
+from fastgrok.geometry._separability import decide
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError
+from scipy.linalg.lapack import dpotrf
 
 from fastgrok import _checks
 from fastgrok._checks import F64
@@ -16,8 +17,8 @@ from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
 from fastgrok.geometry._rows import Index, Rows, accurate_product
+from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
-from fastgrok.geometry.separability import decide
 
 BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
@@ -194,8 +195,11 @@ class _Solver:
         exponents = np.full(vectors.shape[-1], -self.exponent)
         if self.free:
             exponents[-1] = 0
+        if abs(self.exponent) < 1000:
+            scaled: F64 = vectors * np.ldexp(1.0, exponents)
+            return scaled
         with np.errstate(over="ignore"):
-            scaled: F64 = np.ldexp(vectors, exponents)
+            scaled = np.ldexp(vectors, exponents)
         return scaled
 
     def _solve_for(self, Z: F64, guess: F64 | None) -> HardMargin:
@@ -222,7 +226,7 @@ class _Solver:
 
     def _soft(self, Z: F64, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""
-        soft = SoftMargin(Z, self.free, multipliers=guess)
+        soft = SoftMargin(_short(Z, self.free), self.free, multipliers=guess)
         price = 1.0 if guess is None else 1e4 * float(guess.max())
         best: F64 | None = None
         least_gap = 1.0
@@ -236,11 +240,11 @@ class _Solver:
                 best, least_gap = soft.alpha, gap
             elif best is not None:
                 break
-            if best is not None and (steps == 1 or gap < 1e-6):
+            if gap < (1e-4 if steps == 1 else 1e-7):
                 break
             if soft.upper_bound < 1e-13:
                 break
-            price *= 10.0
+            price *= 1000.0 if steps == 1 else 10.0
         return best
 
     def _result(self, working: Index, found: HardMargin, margins: F64) -> MaxMargin:
@@ -277,3 +281,15 @@ class _Solver:
         bound = float(np.linalg.norm(accurate_product(Z.T, alpha))) / float(alpha.sum())
         reached = least / float(np.linalg.norm(theta))
         return max(0.0, (1.0 - reached / bound) * (1.0 + reached / bound))
+
+
+def _short(Z: F64, free: bool) -> F64:
+    """Vectors with the same products, and no more entries than there are of them if possible."""
+    n = len(Z)
+    if n >= Z.shape[1]:
+        return Z
+    weights = Z[:, :-1] if free else Z
+    factor, info = dpotrf(weights @ weights.T, lower=1, clean=1)
+    if info != 0:
+        return Z
+    return np.column_stack([factor, Z[:, -1]]) if free else np.ascontiguousarray(factor)
