@@ -165,9 +165,9 @@ void restore(Descent& self, const py::dict& state) {
 void register_descent(py::module_& m) {
     py::class_<Descent>(m, "Descent", "One exact run: its state and what it has recorded so far.",
                         py::is_final())
-        .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"),
-             py::arg("records"), py::kw_only(), py::arg("loss"), py::arg("scale"),
-             py::arg("lr"), py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
+        .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"), py::arg("records"),
+             py::kw_only(), py::arg("loss"), py::arg("scale"), py::arg("lr"),
+             py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
              py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("skip_rows") = "auto",
              py::arg("check_skipped") = false, py::arg("threads"))
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)

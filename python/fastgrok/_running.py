@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from fastgrok import _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok._populations import Population, points
-from fastgrok._reports import EngineReport, LeapReport, whole_number
+from fastgrok._reports import EngineReport, LeapReport
 from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import (
     CheckpointError,
@@ -240,7 +240,8 @@ def _error(
     params = trajectory.params
     if leaping is not None:
         step = int(leaping.reached)
-    after = f"after {step} of {whole_number(params['steps'])} steps"
+    asked = params["steps"]
+    after = f"after {step} of {asked if asked <= MAX_EXACT_STEPS else float(asked)} steps"
     kept = what_is_kept(trajectory)
     if status == "unsaved" and keeper is not None:
         return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)
