@@ -1,8 +1,8 @@
 #include "engines/passes.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <cmath>
+#include <type_traits>
 
 #include "engines/storage.hpp"
 
