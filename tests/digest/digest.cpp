@@ -284,9 +284,10 @@ struct Run {
 std::vector<Digest> run_descent(const Run& run, int threads, Skip skip) {
     const auto train = make_data(7, run.n, run.d, run.single, run.bias, run.kind);
     const auto test = make_data(8, 33, run.d, run.single, run.bias, run.kind);
-    std::vector<std::int64_t> steps;
-    for (std::int64_t step = 0; step < run.steps; step += 1 + step / 4) steps.push_back(step);
-    steps.push_back(run.steps);
+    std::vector<double> steps;
+    for (std::int64_t step = 0; step < run.steps; step += 1 + step / 4)
+        steps.push_back(static_cast<double>(step));
+    steps.push_back(static_cast<double>(run.steps));
     Generator random(9);
     std::vector<double> w(run.d);
     for (double& x : w) x = random.uniform();
