@@ -49,6 +49,8 @@ class MaxMargin:
         Relative duality gap, 1 - (D / P) with the primal objective P = ||theta||^2 / (2 m^2),
         where m is the smallest y_i (w . x_i + b), and the dual objective D that `dual` reaches when
         it is scaled best. The relative error of the margin is at most about half of it.
+    bias : {"none", "penalized", "free"}
+        Which of the problems of `max_margin` it solves.
     """
 
     w: F64 = field(repr=False)
@@ -57,6 +59,7 @@ class MaxMargin:
     dual: F64 = field(repr=False)
     support: NDArray[np.intp] = field(repr=False)
     gap: float
+    bias: str
 
 
 def max_margin(
@@ -267,6 +270,7 @@ class _Solver:
             dual=dual,
             support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack()),
             gap=self._gap(found, least),
+            bias=self.kind,
         )
 
     def _gap(self, found: HardMargin, least: float) -> float:
