@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from fastgrok import _checks
-from fastgrok._checks import F64, EvaluationSet
+from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._core import Problem
 from fastgrok._populations import Population
 from fastgrok.attacks import Pgd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fastgrok.theory.edge import StationaryPoint
     from fastgrok.trajectory import Trajectory
 
-    Limit = MaxMargin | LateTime | StationaryPoint
+    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
 
 _NO_BIAS = 1e-9
 """A bias below this share of ||(w, b)|| cannot be told from the rounding of a solution."""
@@ -51,8 +51,8 @@ def alignment(run: Trajectory, solution: MaxMargin | None) -> F64:
     theta = np.ldexp(theta, -sizes[:, None])
     target = np.ldexp(target, -np.frexp(np.abs(target).max())[1])
     with np.errstate(invalid="ignore"):
-        cosine = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
-    return np.clip(cosine, -1.0, 1.0)
+        cosine: F64 = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
+    return np.clip(cosine, -1.0, 1.0, out=cosine)
 
 
 def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
@@ -93,10 +93,12 @@ def bias_line(limit: Limit, run: Trajectory, steps: F64) -> F64:
         )
     if hasattr(limit, "level"):
         rate = run.params["lr"] * (run.params["rows"] if run.params["reduction"] == "sum" else 1)
-        return b * np.log(rate * limit.level * steps)
+        line: F64 = b * np.log(rate * limit.level * steps)
+        return line
     if not limit.finite:
         raise ValueError("limit must be finite, but limit.b_tilde is not: see LateTime.finite")
-    return limit.b_tilde + b * np.log(steps)
+    late: F64 = limit.b_tilde + b * np.log(steps)
+    return late
 
 
 def accuracies(
@@ -115,13 +117,18 @@ def accuracies(
 
 
 def _accuracy(
-    w: F64, b: float, data: Any, given: EvaluationSet, name: str, params: Mapping[str, Any]
+    w: F64,
+    b: float,
+    data: Data | Population,
+    given: EvaluationSet,
+    name: str,
+    params: Mapping[str, Any],
 ) -> float:
     if isinstance(data, Population):
         norm = np.array([np.linalg.norm(w)])
         curves = data.curves(norm, np.array([b]), w[None], params["loss"], params["tie"])
         return float(curves[0][0])
-    problem = Problem(*data, True)
+    problem = Problem(data[0], data[1], True)
     where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
     if not isinstance(given, Pgd):
         return problem.evaluate(*where)[1] / problem.rows

@@ -67,7 +67,9 @@ def accuracy_curves(
     TypeError
         If `limit` is something else.
     """
-    ends = {} if limit is None else _limits.accuracies(limit, run, evals)
+    ends: dict[str, float] = {}
+    if limit is not None:
+        ends = _limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)
     for name, accuracy in run.accuracy.items():
         color = _curve(ax, run, accuracy, name)

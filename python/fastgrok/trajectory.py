@@ -343,7 +343,8 @@ class Trajectory:
         NotSeparableError
             If it is to be found and the training data are not separable.
         """
-        return _frozen(_limits.alignment(self, solution))
+        cosine: NDArray[np.float64] = _frozen(_limits.alignment(self, solution))
+        return cosine
 
     def plot(
         self,

@@ -118,8 +118,17 @@ def separable_fraction(
             for _ in range(total):
                 verdicts[separability(rng.normal(size=(points, dim)), threads=1).verdict] += 1
                 bar.update()
-            counts = [verdicts[name] for name in ("separable", "boundary", "interior", "undecided")]
-            out.append(Share(points, dim, *counts, float(separable_probability(points, dim))))
+            out.append(
+                Share(
+                    points,
+                    dim,
+                    separable=verdicts["separable"],
+                    boundary=verdicts["boundary"],
+                    interior=verdicts["interior"],
+                    undecided=verdicts["undecided"],
+                    wendel=float(separable_probability(points, dim)),
+                )
+            )
     return tuple(out)
 
 
@@ -228,7 +237,8 @@ def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
         for share in data
     ]
     write_csv(table, rows)
-    np.savez_compressed(arrays, **{key: np.array([row[key] for row in rows]) for key in rows[0]})
+    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    np.savez_compressed(arrays, allow_pickle=False, **columns)
     verdicts = judge_separable_fraction(data)
     report.write_text(report_separable_fraction(data, verdicts), encoding="utf-8")
     return Output((picture, table, arrays, report), tuple(verdicts))
