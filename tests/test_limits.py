@@ -58,7 +58,7 @@ def test_descent_aligns_with_the_problem_that_it_solves(with_bias):
     assert math.isnan(found[0])
     # 1 - C / log^2 t: the direction is off by a constant over ||(w, b)||.
     at = np.searchsorted(run.steps, [1e15, 1e30])
-    assert 1 - found[at[1]] == pytest.approx((1 - found[at[0]]) / 4, rel=0.1)
+    assert 1 - found[at[1]] == pytest.approx((1 - found[at[0]]) / 4, rel=0.2)
     assert not found.flags.writeable
     # Other problems have other solutions, which it does not tend to.
     for other in {"none", "penalized", "free"} - {kind}:
@@ -98,7 +98,7 @@ def test_alignment_refuses():
     with pytest.raises(ValueError, match="alignment needs a run made with keep_weights=True"):
         late_run(steps=10).alignment(best)
     run = late_run(steps=10, keep_weights=True)
-    with pytest.raises(TypeError, match="solution must be what max_margin returns, got array"):
+    with pytest.raises(TypeError, match="solution must be what max_margin returns, got an array"):
         run.alignment(np.ones(2))
     with pytest.raises(ValueError, match="solution must have 2 weights, as the run, got 1"):
         run.alignment(fg.max_margin(X[:, 1:], Y))
@@ -148,17 +148,21 @@ def test_limits_of_accuracies():
 
 
 def test_limits_of_the_distance_and_the_bias():
-    run = late_run(steps=1e100)
-    late = bias.late_time(X, Y, 0.1)
+    """Three support vectors, which span (w, b), so that nothing depends on the history."""
+    rows = np.random.default_rng(2).normal(size=(40, 2))
+    y = np.where(rows[:, 0] + 0.4 > 0, 1.0, -1.0)
+    rows[:, 0] += 0.3 * y
+    run = fg.train(rows, y, steps=1e100, lr=0.1, engine="leap")
+    late = bias.late_time(rows, y, 0.1)
+    assert len(late.support) == 3
     ax = plots.distance_curve(run, limit=late)
     assert level(ax, "limit") == pytest.approx(abs(late.b_hat) / np.linalg.norm(late.w_hat))
     assert level(ax, "limit") == pytest.approx(run.distance[-1], rel=0.05)
+    ax.figure.canvas.draw()
     ax = plots.bias_curve(run, limit=late)
-    line = lines(ax)["late b"]
-    np.testing.assert_allclose(
-        line.get_ydata(), late.b_hat * np.log(run.steps[1:]) + late.b_tilde, rtol=1e-12
-    )
-    assert line.get_ydata()[-1] == pytest.approx(run.b[-1], rel=1e-6)
+    line = lines(ax)["late b"].get_ydata()
+    np.testing.assert_allclose(line, late.b_hat * np.log(run.steps[1:]) + late.b_tilde, rtol=1e-12)
+    assert line[-1] == pytest.approx(run.b[-1], rel=1e-6)
     ax.figure.canvas.draw()
 
 

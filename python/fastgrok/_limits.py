@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
 
-_NO_BIAS = 1e-9
-"""A bias below this share of ||(w, b)|| cannot be told from the rounding of a solution."""
+_ZERO = 1e-12
+"""A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
 
 
 def alignment(run: Trajectory, solution: MaxMargin | None) -> F64:
@@ -80,7 +80,9 @@ def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
         )
     if w.size != run.w.size:
         raise ValueError(f"limit must have {run.w.size} weights, as the run, got {w.size}")
-    return w, b if abs(b) > _NO_BIAS * np.hypot(np.linalg.norm(w), b) else 0.0
+    norm = float(np.linalg.norm(w))
+    least = _ZERO * np.hypot(norm, b)
+    return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
 
 
 def bias_line(limit: Limit, run: Trajectory, steps: F64) -> F64:

@@ -118,7 +118,9 @@ def bias_curve(
     limit : LateTime or StationaryPoint, optional
         What the run's data lead to: the late bias is drawn as well, b_hat log t + b_tilde, or
         -log(lr level t) with the sign that the bias has at the last record. On these axes both are
-        straight lines, and horizontal where the bias has a limit.
+        straight lines, and horizontal where the bias has a limit. If the support vectors do not
+        span everything, b_tilde is only a part of the constant, the rest of which depends on the
+        whole history.
 
     Returns
     -------
