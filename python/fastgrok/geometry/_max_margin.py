@@ -22,6 +22,8 @@ from fastgrok.geometry._soft_margin import SoftMargin
 
 BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
+_SLIGHT = 1e-6
+"""Weights that add less than this share of the bias to any logit may be zero but for rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +262,9 @@ class _Solver:
         least = float(margins.min())
         if not least > 0.0:
             raise FastgrokError("the rows may be separable, but no margin was found")
-        norm = np.linalg.norm(found.theta[: len(w)])
+        norm = float(np.linalg.norm(found.theta[: len(w)]))
+        if self._is_bias_alone(w, b):
+            w, b, norm = np.zeros_like(w), float(self.y[0]), 0.0
         with np.errstate(divide="ignore"):
             margin = float(np.ldexp(np.divide(least, norm), self.exponent))
         return MaxMargin(
@@ -272,6 +276,14 @@ class _Solver:
             gap=self._gap(found, least),
             bias=self.kind,
         )
+
+    def _is_bias_alone(self, w: F64, b: float) -> bool:
+        """Whether theta is (0, +-1): it is just where rows of one class have 0 in their hull."""
+        if self.kind != "penalized" or np.any(self.y != self.y[0]):
+            return False
+        if np.abs(w).sum() * self.rows.largest().max() > _SLIGHT * abs(b):
+            return False
+        return decide(self.X, self.y, False, self.threads).verdict in ("boundary", "interior")
 
     def _gap(self, found: HardMargin, least: float) -> float:
         theta = found.theta[:-1] if self.free else found.theta
