@@ -68,11 +68,12 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     poll_ = poll;
     poll_seconds_ = poll_seconds;
     last_poll_ = std::chrono::steady_clock::now();
-    horizon_ = descent_.last_record();
+    horizon_ = std::max(options_.horizon, descent_.last_record());
     Starts starts;
-    for (std::int64_t from = kFirstTry; worth_leaping(from);) {
-        const auto exact = static_cast<double>(2 * from + 2 - descent_.step() + exact_steps_);
-        if (exact > options_.exact_limit) break;
+    for (std::int64_t from = kFirstTry; worth_leaping(from) && !too_dear_;) {
+        const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
+        const double exact = until - static_cast<double>(descent_.step() - exact_steps_);
+        if (exact > options_.exact_limit || until >= descent_.last_record()) break;
         Attempt attempt;
         Starts later;
         if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
@@ -98,13 +99,15 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 }
 
 LeapingDescent::Status LeapingDescent::finish_exactly() {
-    const double left = horizon_ - static_cast<double>(descent_.step());
+    const double last = descent_.last_record(), left = last - static_cast<double>(descent_.step());
     if (static_cast<double>(exact_steps_) + left > options_.exact_limit) {
         if (reason_.empty()) reason_ = "too few exact steps were allowed to find out";
         return Status::lost;
     }
-    if (options_.must_leap && leaps_.empty() && worth_leaping(kFirstTry)) return Status::lost;
-    return exact_to(static_cast<std::int64_t>(horizon_)) ? Status::done : Status::diverged;
+    const bool whole = last == horizon_;
+    if (options_.must_leap && leaps_.empty() && whole && worth_leaping(kFirstTry))
+        return Status::lost;
+    return exact_to(static_cast<std::int64_t>(last)) ? Status::done : Status::diverged;
 }
 
 void LeapingDescent::polled() {
@@ -161,6 +164,7 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
         starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(update)});
     }
+    if (beside != nullptr) compare(*beside);
     return true;
 }
 
@@ -246,6 +250,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
         report.costs.products += costs.products;
         report.costs.factorizations += costs.factorizations;
     }
+    passes_spent_ += static_cast<double>(report.costs.evaluations + report.costs.products);
     if (report.ended.empty()) return true;
     // From where steps can no longer be told apart there is no way back to exact ones.
     if (!good.empty() && report.last < kMostExact)
@@ -268,6 +273,7 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         report.converged = status == Leap::Status::converged;
         if (!report.converged && fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
             return false;
+        if (!pays(attempt)) return false;
     }
     bool over = false;
     while (attempt.coarse->now() < k && !over) {
@@ -280,6 +286,20 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         over = status == Leap::Status::converged;
     }
     return true;
+}
+
+// Whether leaps have cost less so far than all steps of the run would.
+bool LeapingDescent::pays(Attempt& attempt) {
+    if (options_.must_leap) return true;
+    double passes = passes_spent_;
+    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
+        const LeapCosts& costs = way->field().costs();
+        passes += static_cast<double>(costs.evaluations + costs.products);
+    }
+    too_dear_ = passes > horizon_;
+    if (!too_dear_) return true;
+    attempt.report.ended = "it took more passes over the data than all steps would";
+    return false;
 }
 
 // Exact steps over the end of the last step of the integrator must move as that does; a motion that
