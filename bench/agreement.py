@@ -4,8 +4,8 @@ Every problem is trained with engine="auto" and default records, once for each o
 with exact steps that look at every row (skip_rows=False) up to its --exact horizon; all on one
 thread and alone on the machine, please. "measured" is the largest error at a record,
 max(||w - w_exact|| / ||w_exact||, |b - b_exact| / max(|b_exact|, 1)), "asked" is rtol, "estimated"
-what the run itself says. Passes over the data are those of both integrations and the exact steps
-of the leaping run. "ratio" is the time of all exact steps at the speed of those taken, by auto's.
+what the run itself says. Passes over the data are the exact steps of the leaping run, what both
+integrations need and the exact steps of its spot checks. "ratio" is the time of all exact steps at the speed of those taken, by auto's.
 At the horizon 1e60 the reference is the late-time expansion (fastgrok.theory.bias.late_time).
 
     python bench/agreement.py [--only NAME ...] [--exact 1e6] [--turns 3] [--json]
@@ -160,6 +160,7 @@ def measure(name: str, problem: Problem, args: argparse.Namespace) -> Iterator[d
             "exact_steps": engine.exact_steps,
             "evaluations": sum(leap.evaluations for leap in engine.leaps),
             "products": sum(leap.products for leap in engine.leaps),
+            "checks": sum(check[1] for leap in engine.leaps for check in leap.checks),
             "seconds": seconds,
             "ratio": exact_seconds / last * steps / seconds,
         }
@@ -169,12 +170,12 @@ def measure(name: str, problem: Problem, args: argparse.Namespace) -> Iterator[d
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    passes = row["exact_steps"] + row["evaluations"] + row["products"]
+    passes = sum(row[what] for what in ("exact_steps", "evaluations", "products", "checks"))
     measured = row["measured"]
     return [
         row["problem"], f"{row['steps']:.0e}", f"{row['asked']:.0e}",
         "" if measured is None else f"{measured:.1e}", f"{row['estimated']:.1e}",
-        f"{row['exact_steps']}", f"{row['evaluations']}", f"{row['products']}", f"{passes}",
+        f"{row['exact_steps']}", f"{row['evaluations']}", f"{row['products']}", f"{row['checks']}", f"{passes}",
         f"{row['seconds']:.3g}", f"{row['ratio']:.3g}",
     ]  # fmt: skip
 
@@ -196,7 +197,7 @@ def main() -> None:
     if args.json:
         return
     head = ["problem", "steps", "asked", "measured", "estimated", "exact steps", "evaluations",
-            "products", "passes", "seconds", "ratio"]  # fmt: skip
+            "products", "checks", "passes", "seconds", "ratio"]  # fmt: skip
     print(table(head, [cells(row) for row in rows]))
     for row in rows:
         if "expansion" in row:

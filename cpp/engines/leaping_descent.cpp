@@ -31,6 +31,10 @@ constexpr double kMostDifference = 1e-2;
 // Increments below this share of the parameters are rounding errors.
 constexpr double kVisible = 1e-11;
 
+// An integrator that takes more steps than these, and so many for every factor e of the step
+// number, is at the mercy of rounding errors.
+constexpr double kMostSteps = 1000.0, kMostStepsByE = 300.0;
+
 constexpr double kMostExact = 9007199254740992.0;  // 2^53
 
 double distance(const Vector& a, const Vector& b) {
@@ -288,18 +292,22 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
     return true;
 }
 
-// Whether leaps have cost less so far than all steps of the run would.
+// Whether the leap gets on, and leaps have cost less so far than all steps of the run would.
 bool LeapingDescent::pays(Attempt& attempt) {
-    if (options_.must_leap) return true;
+    LeapReport& report = attempt.report;
     double passes = passes_spent_;
     for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
         const LeapCosts& costs = way->field().costs();
         passes += static_cast<double>(costs.evaluations + costs.products);
     }
-    too_dear_ = passes > horizon_;
-    if (!too_dear_) return true;
-    attempt.report.ended = "it took more passes over the data than all steps would";
-    return false;
+    const double now = attempt.fine->now() * attempt.stride;
+    const auto steps = static_cast<double>(attempt.fine->statistics().accepted);
+    too_dear_ = !options_.must_leap && passes > horizon_;
+    if (too_dear_)
+        report.ended = "it took more passes over the data than all steps would";
+    else if (steps > kMostSteps + kMostStepsByE * std::log(now / report.first))
+        report.ended = "at step " + text(now) + " rtol could not be told from rounding errors";
+    return report.ended.empty();
 }
 
 // Exact steps over the end of the last step of the integrator must move as that does; a motion that

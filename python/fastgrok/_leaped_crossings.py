@@ -64,7 +64,7 @@ class Search:
 
 class Doubt:
     """
-    How many points of a set are surely right, and how many possibly, weights being known to `rtol`.
+    How many points of a set are surely right, and how many possibly, if weights have errors.
 
     Parameters
     ----------
@@ -72,16 +72,12 @@ class Doubt:
         As given to `train`.
     data : (X, y) or Population
         The same, checked.
-    rtol : float
-        Error of the weights, of ||w||, and of the bias, of max(|b|, 1).
     loss, tie : str
         Settings of the run.
     """
 
-    def __init__(
-        self, value: EvaluationSet, data: Data | Population, rtol: float, loss: str, tie: str
-    ) -> None:
-        self._value, self._data, self._rtol = value, data, rtol
+    def __init__(self, value: EvaluationSet, data: Data | Population, loss: str, tie: str) -> None:
+        self._value, self._data = value, data
         self._loss, self._tie = loss, tie
         if isinstance(data, Population):
             return
@@ -92,7 +88,7 @@ class Doubt:
             self._norms += reach * value._settings.radii
             self._attack = value._settings.of(_core.Problem(*data, True))
 
-    def counts(self, weights: F64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def counts(self, weights: F64, rtol: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """
         Count the points that are surely and those that are possibly right.
 
@@ -100,6 +96,8 @@ class Doubt:
         ----------
         weights : ndarray of shape (R, d + 1)
             At every record, the bias last.
+        rtol : float
+            Error of the weights, of ||w||, and of the bias, of max(|b|, 1).
 
         Returns
         -------
@@ -107,20 +105,21 @@ class Doubt:
             For a population as multiples of 1e-12.
         """
         w, b = np.ascontiguousarray(weights[:, :-1]), weights[:, -1]
-        of_b = self._rtol * np.maximum(np.abs(b), 1.0)
+        of_b = rtol * np.maximum(np.abs(b), 1.0)
         if isinstance(self._data, Population):
-            return self._shares(w, b, of_b + self._rtol * np.abs(b))
-        counts = [self._of_record(*at) for at in zip(w, b, of_b, strict=True)]
+            return self._shares(w, b, of_b + rtol * np.abs(b))
+        of_w = rtol * np.linalg.norm(w, axis=1)
+        counts = [self._of_record(*at) for at in zip(w, b, of_w, of_b, strict=True)]
         surely, possibly = np.array(counts, dtype=np.int64).reshape(-1, 2).T
         return surely, possibly
 
-    def _of_record(self, w: F64, b: np.float64, of_b: np.float64) -> tuple[int, int]:
+    def _of_record(self, w: F64, b: float, of_w: float, of_b: float) -> tuple[int, int]:
         assert not isinstance(self._data, Population)
         X, y = self._data
         if isinstance(self._value, Pgd):
             X = self._attack.points(w, float(b), _checks.threads(None))
         m = margins(X, y, w, float(b), normalized=False)
-        error = self._rtol * np.linalg.norm(w) * self._norms + of_b
+        error = of_w * self._norms + of_b
         return int((m > error).sum()), int((m > -error).sum())
 
     def _shares(self, w: F64, b: F64, error: F64) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -138,9 +137,19 @@ class Doubt:
 
 
 class Again(Protocol):
-    """A run and the means to follow its leaps again."""
+    """
+    A run and the means to follow its leaps again.
+
+    Attributes
+    ----------
+    run : Trajectory
+        What was recorded, with the error that was allowed then.
+    rtol : float
+        The error with which leaps are followed.
+    """
 
     run: Trajectory
+    rtol: float
 
     def follow(self, steps: F64, records: Iterable[int]) -> Trajectory:
         """Record these steps and these records of the run, with the weights."""
@@ -171,7 +180,7 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
         ends.add(record)
 
     for name, crossing in crossings.items():
-        hits = _Hits(again.doubt(name), name, crossing.need)
+        hits = _Hits(again, again.doubt(name), name, crossing.need)
         if crossing.sustained is not None and _leaped(run, crossing.sustained):
             seek("sustained", name, crossing.sustained, hits.by_count)
         if crossing.first is None or not _leaped(run, crossing.first):
@@ -214,6 +223,7 @@ def _leaped(run: Trajectory, record: int) -> bool:
 class _Hits:
     """Which records of a trajectory reach what is needed: as counted, possibly, and surely."""
 
+    again: Again
     doubt: Doubt
     name: str
     need: int
@@ -231,5 +241,7 @@ class _Hits:
         self, piece: Trajectory, record: int | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         assert piece.weights is not None
-        chosen = slice(None) if record is None else slice(record, record + 1)
-        return self.doubt.counts(piece.weights[chosen])
+        if record is None:
+            return self.doubt.counts(piece.weights, self.again.rtol)
+        assert piece.engine.rtol is not None
+        return self.doubt.counts(piece.weights[record : record + 1], piece.engine.rtol)

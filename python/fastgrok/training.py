@@ -189,7 +189,7 @@ DEFAULTS = {
 
 def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any]) -> Trajectory:
     """
-    Run what leaped before again, to other records.
+    Run what leaped before again, or with another `rtol`, to other records.
 
     Parameters
     ----------
@@ -201,7 +201,12 @@ def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any]) -> Trajecto
     Returns
     -------
     Trajectory
-        With the bits that the run would have recorded at these steps.
+        With the bits that a whole run would have recorded at these steps.
+
+    Raises
+    ------
+    LeapError
+        If it does not leap there.
     """
     sets = Sets()
     settings = check({**DEFAULTS, **arguments}, sets).rest_of(record)

@@ -229,9 +229,8 @@ class Trajectory:
 
         Each time that `grokking` reports lies between two records. If exact steps led there, that
         stretch is run again from the stored weights, which gives the same bits, looking at the
-        accuracy after every step. Inside a leap its interpolation is asked instead: the leap is
-        followed again from the start, to the same bits, and recorded at ever narrower sections of
-        the bracket.
+        accuracy after every step. A leap is followed again from the start, with an error of at most
+        1e-10 if that is possible, and recorded at ever narrower sections of the bracket.
 
         Parameters
         ----------
@@ -251,10 +250,10 @@ class Trajectory:
         Returns
         -------
         GrokkingTimes
-            As from `grokking`, with every bracket one step wide; inside a leap as wide as the run's
-            `rtol` implies: at its lower end surely fewer points were right than needed, at its
-            upper end surely enough. Up to some 10^6 steps that is mostly a single step, too;
-            beyond 10^7 a step moves the weights by less than they are known.
+            As from `grokking`, with every bracket one step wide; inside a leap as wide as its error
+            implies: at the lower end surely fewer points were right than needed, at the upper end
+            surely enough. Up to about 10^7 steps that is mostly a single step, too; later a step
+            moves the weights by less than they are known.
 
         Raises
         ------
