@@ -163,6 +163,20 @@ class _Rerun:
             data = _checks.evaluation_sets({name: value}, params["dim"])[name]
         return Doubt(value, data, params["loss"], params["tie"])
 
+    def check_last_record(self) -> None:
+        """Raise ValueError unless losses and counts at the last record come out bit for bit."""
+        run = self.run
+        if run.weights is None or run.steps.size == 0:
+            return
+        try:
+            again = self.train(run.weights[-1, :-1], run.weights[-1, -1], 1)
+        except DivergenceError as error:
+            # The record may end one step before a divergence; the start is recorded all the same.
+            again = error.trajectory
+        for name in ("train", self.test):
+            if not _agree(run, again, name):
+                raise self._mismatch(name)
+
     def walk(self, record: int, *, with_evals: bool) -> Iterator[Trajectory]:
         """Run from the record before `record` up to it and yield slices with every step.
 
