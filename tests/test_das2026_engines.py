@@ -35,6 +35,8 @@ def test_the_data_of_both_engines(folders):
         elif key.startswith("accuracy"):
             assert np.abs(ours - theirs).max() <= 1.5 / 2000, key
             assert (ours != theirs).mean() < 0.01, key
+        elif key == "sharpness_mean":  # in a leap the mean with the next iterate, not the last
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3)
         elif ours.dtype.kind == "f":
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6, err_msg=key)
         else:

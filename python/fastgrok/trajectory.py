@@ -55,7 +55,8 @@ class Trajectory:
         1e-3 and never above the true value. NaN if it was not watched.
     sharpness_mean : ndarray of float64, shape (R,)
         The same at the mean of the last two iterates, from which an oscillation cannot hide, where
-        the last two updates point against each other; equal to `sharpness` elsewhere.
+        the last two updates point against each other (in a leap, of two neighbouring ones); equal
+        to `sharpness` elsewhere.
     regime : ndarray of str, shape (R,)
         How the last (up to) 64 updates turned: ``"smooth"`` if none points against the one before
         it, ``"period-2"`` if each nearly reverses the one before it (cosine below -0.9),
