@@ -42,7 +42,7 @@ def ways(
     task: Task, rtol: float, limit: float
 ) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
     found: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
-        f"fastgrok {engine}": (Trained, (task, engine, rtol, limit)) for engine in ("leap", "exact")
+        f"fastgrok {engine}": (Trained, (task, engine, rtol, limit)) for engine in ("auto", "exact")
     }
     for package in installed(STEPPERS):
         name = STEPPERS[package]

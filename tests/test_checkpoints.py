@@ -206,8 +206,9 @@ print(kills, writing, finished)
 def test_killed_at_twenty_moments(tmp_path):
     X, y = problem(200, 20)
     expected = fg.train(
-        X, y, steps=60_000, lr=0.1, record=20, keep_weights=True, evals={"same": (X, y)}
-    )
+        X, y, steps=60_000, lr=0.1, record=20, keep_weights=True, evals={"same": (X, y)},
+        engine="exact",
+    )  # fmt: skip
     folder = tmp_path / "kept"
     folder.mkdir()
     ends = tmp_path / "end.npz"

@@ -78,7 +78,7 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
         (["reproduce", "das2026", "--figure", "one"], "one"),
         (["reproduce", "das2026", "--figure", "1", "--table", "1"], "not allowed with"),
         (["reproduce", "das2026", "--quick", "--full"], "not allowed with"),
-        (["reproduce", "das2026", "--engine", "leap"], "leap"),
+        (["reproduce", "das2026", "--engine", "jump"], "jump"),
         (["reproduce", "das2026", "--threads", "0"], "--threads: must be an integer of at least 1"),
         (["reproduce", "das2026", "--seeds", "many"], "'many'"),
         (["reproduce", "all", "--figure", "1"], "--figure needs one paper"),

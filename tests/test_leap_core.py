@@ -87,8 +87,9 @@ def test_period_two_orbit():
     steps = sorted({*(2 * k for k in [*start, *records]), *(2 * k + 2 for k in start), 39_999})
     with pytest.warns(fg.StabilityWarning):
         run = fg.train(
-            data.X, data.y, steps=40_000, lr=1e-2, reduction="sum", record=steps, keep_weights=True
-        )
+            data.X, data.y, steps=40_000, lr=1e-2, reduction="sum", record=steps, keep_weights=True,
+            engine="exact",
+        )  # fmt: skip
     exact = dict(zip(run.steps.tolist(), run.weights, strict=True))
     assert np.linalg.norm(exact[40_000] - exact[39_999]) > 1.0
     at = {k: exact[2 * k] for k in [*start, *records]}

@@ -141,7 +141,7 @@ def test_tables(cube):
 def test_a_stopped_run_has_them_too(cube, tmp_path):
     tests = {"slab": Slab(1e-2), "noise": GaussianNoise(1.0)}
     file = tmp_path / "run.checkpoint"
-    whole = run_on(cube, steps=10**5, evals=tests)
+    whole = run_on(cube, steps=10**5, evals=tests, engine="exact")
     with polling_always(), pytest.raises(fg.Interrupted) as stopped:
         run_on(cube, steps=10**5, evals=tests, progress=StopAt(20), checkpoint=file)
     records = stopped.value.trajectory.steps.size

@@ -48,6 +48,7 @@ def slow_times(run, every, name, eps, include_start=False):
 
 def both_runs(X, y, evals, record, **settings):
     settings = {"steps": 400, "lr": 0.3, "evals": evals, "watch_sharpness": False} | settings
+    settings["engine"] = "exact"
     sparse = train(X, y, record=record, keep_weights=True, **settings)
     return sparse, train(X, y, record=1, **settings)
 
@@ -119,7 +120,7 @@ def test_other_dimensions_and_single_precision(dim, dtype):
 
 def test_only_the_brackets_are_run_again(monkeypatch):
     X, y, evals = make_data(0)
-    run = train(X, y, steps=100_000, lr=0.1, evals=evals, keep_weights=True)
+    run = train(X, y, steps=100_000, lr=0.1, engine="exact", evals=evals, keep_weights=True)
     coarse = run.grokking("near", 0.1)
     asked = []
 

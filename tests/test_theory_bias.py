@@ -69,7 +69,7 @@ def support_vectors(counts, gamma):
 def test_bias_curve_of_a_run_on_support_vectors():
     counts, gamma, lr = (8, 2), 4.0, 1e-3
     X, y = support_vectors(counts, gamma)
-    run = fg.train(X, y, steps=10**6, lr=lr, loss="exponential", reduction="sum")
+    run = fg.train(X, y, steps=10**6, lr=lr, loss="exponential", reduction="sum", engine="exact")
     # The expansion's constant part of w, from sum_i lr e^{-m_i} z_i t = (2/gamma) w_true.
     half = 0.5 * gamma * 0.5 * gamma
     a = 1.0 / (2.0 * half * lr)  # A_+ e^{-b_inf} = A_- e^{b_inf}

@@ -269,7 +269,9 @@ def test_large_n_stationary_is_where_draws_settle():
 
 def exponential_run(**options):
     data = fg.datasets.gaussian_noise(60, 12, sigma=1.5, seed=4)
-    return fg.train(data.X, data.y, lr=1e-3, loss="exponential", keep_weights=True, **options)
+    return fg.train(
+        data.X, data.y, lr=1e-3, loss="exponential", engine="exact", keep_weights=True, **options
+    )
 
 
 def test_weights_follow_the_bias_free_path_in_conformal_time():

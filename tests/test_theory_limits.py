@@ -36,7 +36,7 @@ def test_runs_end_on_the_expansion(loss, reduction):
     assert found.rates[0] > 0.99
     assert found.excess == pytest.approx(3.0)
     run = fg.train(
-        X_FAST, Y_FAST, steps=10**7, lr=0.05, reduction=reduction, loss=loss,
+        X_FAST, Y_FAST, steps=10**7, lr=0.05, reduction=reduction, loss=loss, engine="exact",
         record=[10**5, 10**6, 10**7], keep_weights=True,
     )  # fmt: skip
     errors = []
@@ -59,7 +59,9 @@ def test_the_slowest_rate_is_that_of_the_run():
     X = X_FAST + np.array([0.0, 7.0])
     found = late_time(X, Y_FAST, 0.05)
     times = [10**5, 10**6]
-    run = fg.train(X, Y_FAST, steps=10**6, lr=0.05, loss="exponential", record=times)
+    run = fg.train(
+        X, Y_FAST, steps=10**6, lr=0.05, loss="exponential", record=times, engine="exact"
+    )
     left = np.abs(run.b[-2:] - found.at(times)[1])
     assert found.rates[0] < 0.2
     assert math.log10(left[0] / left[1]) == pytest.approx(found.rates[0], rel=0.02)

@@ -50,10 +50,10 @@ inline bool signal_raised() {
 // A Python function that is told a number of steps and says whether to stop, for threads that have
 // released the GIL. What it, or the handler of a signal, raises comes out.
 inline auto polled(const py::function& poll) {
-    return [&poll](std::int64_t steps) {
+    return [&poll](auto steps) {
         py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-        return poll(steps).cast<bool>();
+        return poll(steps).template cast<bool>();
     };
 }
 

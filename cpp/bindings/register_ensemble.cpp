@@ -12,10 +12,15 @@ using Groups = std::vector<Ensemble::Runs>;
 std::unique_ptr<Ensemble> make_ensemble(const Groups& by_team, const Groups& by_thread,
                                         int threads) {
     for (const Groups* groups : {&by_team, &by_thread})
-        for (const Ensemble::Runs& runs : *groups) {
-            require(!runs.empty(), "a group must not be empty");
-            const Problem& first = runs[0]->problem();
-            for (const Descent* run : runs)
+        for (const Ensemble::Runs& group : *groups) {
+            const auto* runs = std::get_if<std::vector<Descent*>>(&group);
+            if (runs == nullptr) {
+                require(std::get<LeapingDescent*>(group) != nullptr, "a run must not be None");
+                continue;
+            }
+            require(!runs->empty(), "a group must not be empty");
+            const Problem& first = (*runs)[0]->problem();
+            for (const Descent* run : *runs)
                 require(run->problem().shares_storage(first), "a group must have rows in common");
         }
     require(threads >= 1, "threads must be at least 1");
@@ -33,7 +38,7 @@ bool run(Ensemble& self, const py::function& poll, double poll_seconds) {
 
 py::tuple ending(const Ensemble& self, std::size_t group, std::size_t run) {
     const Lockstep::Ending& ending = self.ending(group, run);
-    const char* const names[] = {"going", "done", "diverged", "failed"};
+    const char* const names[] = {"going", "done", "diverged", "failed", "lost"};
     return py::make_tuple(names[static_cast<int>(ending.status)], ending.seconds);
 }
 

@@ -8,14 +8,13 @@
 namespace fastgrok {
 namespace {
 
-std::string run(LeapingDescent& self, Descent& descent, const py::function& poll,
-                double poll_seconds) {
+std::string run(LeapingDescent& self, const py::function& poll, double poll_seconds) {
     const LeapingDescent::Poll ask = [&poll](double step) {
         py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         poll(step);
     };
-    descent.interrupt_by(signal_raised);
+    self.descent().interrupt_by(signal_raised);
     try {
         py::gil_scoped_release release;
         switch (self.run(ask, poll_seconds)) {
@@ -56,13 +55,14 @@ py::dict report_of(const LeapReport& leap) {
 void register_leaping(py::module_& m) {
     py::class_<LeapingDescent>(m, "LeapingDescent", "A run that leaps where it can.",
                                py::is_final())
-        .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap) {
+        .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap,
+                         double horizon) {
                  return std::make_unique<LeapingDescent>(
-                     descent, LeapingOptions{rtol, exact_limit, must_leap});
+                     descent, LeapingOptions{rtol, exact_limit, must_leap, horizon});
              }),
              py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
-             py::arg("must_leap"), py::keep_alive<1, 2>())
-        .def("run", &run, py::arg("descent"), py::arg("poll"), py::arg("poll_seconds") = 0.1)
+             py::arg("must_leap"), py::arg("horizon"), py::keep_alive<1, 2>())
+        .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("reached", &LeapingDescent::reached)
         .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
         .def_property_readonly("reason", &LeapingDescent::reason)

@@ -5,23 +5,72 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 namespace fastgrok {
+
+Ensemble::Group::Group(const Runs& runs, int threads) {
+    if (const auto* together = std::get_if<std::vector<Descent*>>(&runs))
+        lockstep_ = std::make_unique<Lockstep>(*together, threads);
+    else
+        leaping_ = std::get<LeapingDescent*>(runs);
+    steps = steps_now();
+}
+
+double Ensemble::Group::steps_now() const {
+    return lockstep_ ? static_cast<double>(lockstep_->steps()) : leaping_->reached();
+}
+
+const Lockstep::Ending& Ensemble::Group::ending(std::size_t run) const {
+    if (lockstep_) return lockstep_->ending(run);
+    if (run > 0) throw std::out_of_range("a run that leaps is alone");
+    return ending_;
+}
+
+bool Ensemble::Group::run(const Lockstep::Poll& poll, double poll_seconds) {
+    if (lockstep_) return lockstep_->run(poll, poll_seconds);
+    const auto began = std::chrono::steady_clock::now();
+    bool polling = false;
+    const auto ask = [&](double) {
+        polling = true;
+        if (poll()) throw Interrupted();
+        polling = false;
+    };
+    try {
+        switch (leaping_->run(ask, poll_seconds)) {
+            case LeapingDescent::Status::done: ending_.status = Lockstep::Status::done; break;
+            case LeapingDescent::Status::lost: ending_.status = Lockstep::Status::lost; break;
+            default: ending_.status = Lockstep::Status::diverged;
+        }
+    } catch (const Interrupted&) {
+        return false;
+    } catch (...) {
+        if (polling) throw;
+        ending_.status = Lockstep::Status::failed;
+        ending_.failure = std::current_exception();
+    }
+    ending_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return true;
+}
 
 Ensemble::Ensemble(const std::vector<Runs>& by_team, const std::vector<Runs>& by_thread,
                    int threads)
     : by_team_(by_team.size()), threads_(threads) {
     const auto add = [&](const Runs& runs, int team) {
         groups_.emplace_back(runs, team);
-        runs_.insert(runs_.end(), runs.begin(), runs.end());
+        if (const auto* together = std::get_if<std::vector<Descent*>>(&runs))
+            runs_.insert(runs_.end(), together->begin(), together->end());
+        else
+            runs_.push_back(&std::get<LeapingDescent*>(runs)->descent());
     };
     for (const Runs& runs : by_team) add(runs, threads);
     for (const Runs& runs : by_thread) add(runs, 1);
 }
 
-std::int64_t Ensemble::steps() const {
-    std::int64_t sum = 0;
+double Ensemble::steps() const {
+    double sum = 0.0;
     for (const Group& group : groups_) sum += group.steps;
     return sum;
 }
@@ -42,11 +91,11 @@ bool Ensemble::run(const Poll& poll, double poll_seconds, const Ask& ask) {
         for (std::size_t k = 0; k < by_team_ && !stop_; ++k) {
             Group& group = groups_[k];
             const auto look = [&] {
-                group.steps = group.lockstep.steps();
+                group.steps = group.steps_now();
                 return poll(steps());
             };
-            if (!group.lockstep.run(look, poll_seconds)) stop_ = true;
-            group.steps = group.lockstep.steps();
+            if (!group.run(look, poll_seconds)) stop_ = true;
+            group.steps = group.steps_now();
         }
         if (!stop_ && by_team_ < groups_.size()) run_by_thread(poll, poll_seconds);
     } catch (...) {
@@ -71,12 +120,12 @@ void Ensemble::run_by_thread(const Poll& poll, double poll_seconds) {
         for (std::size_t k; !stop_ && (k = next.fetch_add(1)) < groups_.size();) {
             Group& group = groups_[k];
             const auto look = [&] {
-                group.steps = group.lockstep.steps();
+                group.steps = group.steps_now();
                 if (asked && poll(steps())) stop_ = true;
                 return stop_.load();
             };
-            group.lockstep.run(look, asked ? poll_seconds : 0.0);
-            group.steps = group.lockstep.steps();
+            group.run(look, asked ? poll_seconds : 0.0);
+            group.steps = group.steps_now();
             const std::lock_guard lock(mutex);
             --left;
             changed.notify_one();

@@ -1,5 +1,5 @@
-// Many runs: groups that share their rows, one group after the other by the whole team, and then
-// groups that a thread takes each by itself.
+// Many runs: groups that share their rows, or single runs that leap, one after the other by the
+// whole team, and then those that a thread takes each by itself.
 #pragma once
 
 #include <atomic>
@@ -7,18 +7,21 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <variant>
 #include <vector>
 
+#include "engines/leaping_descent.hpp"
 #include "engines/lockstep.hpp"
 
 namespace fastgrok {
 
 class Ensemble {
 public:
-    using Runs = std::vector<Descent*>;  // of one group, as Lockstep wants them
+    // Of one group, as Lockstep wants them, or a run that leaps.
+    using Runs = std::variant<std::vector<Descent*>, LeapingDescent*>;
     // Asked every so often, by the thread that called `run`, with the number of steps that all runs
     // together have behind them; true stops them. May throw. States and records are whole then.
-    using Poll = std::function<bool(std::int64_t steps)>;
+    using Poll = std::function<bool(double steps)>;
 
     // Runs that a thread takes by itself should have been made for one thread.
     Ensemble(const std::vector<Runs>& by_team, const std::vector<Runs>& by_thread, int threads);
@@ -29,17 +32,27 @@ public:
 
     // Groups by team first.
     const Lockstep::Ending& ending(std::size_t group, std::size_t run) const {
-        return groups_.at(group).lockstep.ending(run);
+        return groups_.at(group).ending(run);
     }
 
 private:
-    struct Group {
-        Group(const Runs& runs, int threads) : lockstep(runs, threads), steps(lockstep.steps()) {}
-        Lockstep lockstep;
-        std::atomic<std::int64_t> steps;  // when last looked at
+    class Group {
+    public:
+        Group(const Runs& runs, int threads);
+        // As Lockstep's.
+        bool run(const Lockstep::Poll& poll, double poll_seconds);
+        const Lockstep::Ending& ending(std::size_t run) const;
+        double steps_now() const;
+
+        std::atomic<double> steps{0.0};  // when last looked at
+
+    private:
+        std::unique_ptr<Lockstep> lockstep_;
+        LeapingDescent* leaping_ = nullptr;  // or this
+        Lockstep::Ending ending_;            // of a run that leaps
     };
 
-    std::int64_t steps() const;
+    double steps() const;
     void run_by_thread(const Poll& poll, double poll_seconds);
 
     std::deque<Group> groups_;

@@ -31,6 +31,10 @@ constexpr double kMostDifference = 1e-2;
 // Increments below this share of the parameters are rounding errors.
 constexpr double kVisible = 1e-11;
 
+// An integrator that takes more steps than these, and so many for every factor e of the step
+// number, is at the mercy of rounding errors.
+constexpr double kMostSteps = 1000.0, kMostStepsByE = 300.0;
+
 constexpr double kMostExact = 9007199254740992.0;  // 2^53
 
 double distance(const Vector& a, const Vector& b) {
@@ -68,11 +72,12 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     poll_ = poll;
     poll_seconds_ = poll_seconds;
     last_poll_ = std::chrono::steady_clock::now();
-    horizon_ = descent_.last_record();
+    horizon_ = std::max(options_.horizon, descent_.last_record());
     Starts starts;
-    for (std::int64_t from = kFirstTry; worth_leaping(from);) {
-        const auto exact = static_cast<double>(2 * from + 2 - descent_.step() + exact_steps_);
-        if (exact > options_.exact_limit) break;
+    for (std::int64_t from = kFirstTry; worth_leaping(from) && !too_dear_;) {
+        const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
+        const double exact = until - static_cast<double>(descent_.step() - exact_steps_);
+        if (exact > options_.exact_limit || until >= descent_.last_record()) break;
         Attempt attempt;
         Starts later;
         if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
@@ -98,13 +103,15 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 }
 
 LeapingDescent::Status LeapingDescent::finish_exactly() {
-    const double left = horizon_ - static_cast<double>(descent_.step());
+    const double last = descent_.last_record(), left = last - static_cast<double>(descent_.step());
     if (static_cast<double>(exact_steps_) + left > options_.exact_limit) {
         if (reason_.empty()) reason_ = "too few exact steps were allowed to find out";
         return Status::lost;
     }
-    if (options_.must_leap && leaps_.empty() && worth_leaping(kFirstTry)) return Status::lost;
-    return exact_to(static_cast<std::int64_t>(horizon_)) ? Status::done : Status::diverged;
+    const bool whole = last == horizon_;
+    if (options_.must_leap && leaps_.empty() && whole && worth_leaping(kFirstTry))
+        return Status::lost;
+    return exact_to(static_cast<std::int64_t>(last)) ? Status::done : Status::diverged;
 }
 
 void LeapingDescent::polled() {
@@ -161,6 +168,7 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
         starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(update)});
     }
+    if (beside != nullptr) compare(*beside);
     return true;
 }
 
@@ -246,6 +254,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
         report.costs.products += costs.products;
         report.costs.factorizations += costs.factorizations;
     }
+    passes_spent_ += static_cast<double>(report.costs.evaluations + report.costs.products);
     if (report.ended.empty()) return true;
     // From where steps can no longer be told apart there is no way back to exact ones.
     if (!good.empty() && report.last < kMostExact)
@@ -268,6 +277,7 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         report.converged = status == Leap::Status::converged;
         if (!report.converged && fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
             return false;
+        if (!pays(attempt)) return false;
     }
     bool over = false;
     while (attempt.coarse->now() < k && !over) {
@@ -280,6 +290,24 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         over = status == Leap::Status::converged;
     }
     return true;
+}
+
+// Whether the leap gets on, and leaps have cost less so far than all steps of the run would.
+bool LeapingDescent::pays(Attempt& attempt) {
+    LeapReport& report = attempt.report;
+    double passes = passes_spent_;
+    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
+        const LeapCosts& costs = way->field().costs();
+        passes += static_cast<double>(costs.evaluations + costs.products);
+    }
+    const double now = attempt.fine->now() * attempt.stride;
+    const auto steps = static_cast<double>(attempt.fine->statistics().accepted);
+    too_dear_ = !options_.must_leap && passes > horizon_;
+    if (too_dear_)
+        report.ended = "it took more passes over the data than all steps would";
+    else if (steps > kMostSteps + kMostStepsByE * std::log(now / report.first))
+        report.ended = "at step " + text(now) + " rtol could not be told from rounding errors";
+    return report.ended.empty();
 }
 
 // Exact steps over the end of the last step of the integrator must move as that does; a motion that

@@ -17,6 +17,9 @@ struct LeapingOptions {
     double rtol = 1e-8;        // of w and of b, in the norm of LeapScale, at every record
     double exact_limit = 1e8;  // more steps than this are not taken one by one
     bool must_leap = false;    // rather than take exact steps to the end
+    // The end of the run that is followed, if its records are to end before: these then are the
+    // records of that run to the last bit. 0: the last record.
+    double horizon = 0.0;
 };
 
 // A stretch of the run that was leaped, and what speaks for it.
@@ -27,7 +30,8 @@ struct LeapReport {
     double tolerance = 0.0;          // of a step of the integrator
     LeapStatistics statistics;
     LeapCosts costs;  // of the second, coarser integration as well
-    // Against exact steps, which go on beside the beginning of the leap up to this step.
+    // Against exact steps, which go on beside the beginning of the leap up to this step; records up
+    // to here are theirs.
     double overlap_until = 0.0, overlap_difference = 0.0;
     double error = 0.0;  // largest estimate of the error at a record
     // Exact steps from a leaped iterate: relative difference of the increments.
@@ -54,8 +58,9 @@ public:
     Status run(const Poll& poll, double poll_seconds);
 
     const std::vector<LeapReport>& leaps() const { return leaps_; }
-    const std::string& reason() const { return reason_; }  // why it is lost, or did not leap
-    double reached() const { return reached_; }            // the last step that was computed
+    const std::string& reason() const { return reason_; }  // why it is lost, or the last try failed
+    Descent& descent() const { return descent_; }
+    double reached() const { return reached_; }  // the last step that was computed
     std::int64_t exact_steps() const { return exact_steps_; }
 
 private:
@@ -78,6 +83,7 @@ private:
     void compare(Attempt& attempt);
     bool leap(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
+    bool pays(Attempt& attempt);
     bool spot_check(Attempt& attempt);
     void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
     void descend(Vector& u, std::int64_t steps);
@@ -90,6 +96,8 @@ private:
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
     std::int64_t exact_steps_ = 0;
+    double passes_spent_ = 0.0;  // by leaps that have ended
+    bool too_dear_ = false;
     Vector gradient_;
     std::vector<LeapReport> leaps_;
     std::string reason_;

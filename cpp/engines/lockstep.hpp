@@ -14,7 +14,7 @@ namespace fastgrok {
 
 class Lockstep {
 public:
-    enum class Status { going, done, diverged, failed };
+    enum class Status { going, done, diverged, failed, lost };  // lost: a leap only
     struct Ending {
         Status status = Status::going;
         double seconds = 0.0;        // from the beginning of `run`

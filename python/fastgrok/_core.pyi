@@ -106,9 +106,12 @@ class Ensemble:
     """Many runs at once; the lists must not change."""
 
     def __init__(
-        self, by_team: list[list[Descent]], by_thread: list[list[Descent]], threads: int
+        self,
+        by_team: list[list[Descent] | LeapingDescent],
+        by_thread: list[list[Descent] | LeapingDescent],
+        threads: int,
     ) -> None: ...
-    def run(self, poll: Callable[[int], bool], poll_seconds: float = 0.1) -> bool: ...
+    def run(self, poll: Callable[[float], bool], poll_seconds: float = 0.1) -> bool: ...
     def ending(self, group: int, run: int) -> tuple[str, float]: ...
     def raise_failure(self, group: int, run: int) -> None: ...
 
@@ -117,11 +120,15 @@ class LeapingDescent:
     """A run that leaps where it can."""
 
     def __init__(
-        self, descent: Descent, *, rtol: float, exact_limit: float, must_leap: bool
+        self,
+        descent: Descent,
+        *,
+        rtol: float,
+        exact_limit: float,
+        must_leap: bool,
+        horizon: float,
     ) -> None: ...
-    def run(
-        self, descent: Descent, poll: Callable[[float], object], poll_seconds: float = 0.1
-    ) -> str: ...
+    def run(self, poll: Callable[[float], object], poll_seconds: float = 0.1) -> str: ...
     @property
     def reached(self) -> float: ...
     @property

@@ -11,19 +11,14 @@ from typing import Any, NamedTuple
 from tqdm.auto import tqdm
 
 from fastgrok import _checks, _core, _running
-from fastgrok._running import divergence_of, instability_of, so_far, what_is_kept
+from fastgrok._running import divergence_of, instability_of, lost_for, so_far, what_is_kept
 from fastgrok._sets import Sets
 from fastgrok._settings import Settings, check
-from fastgrok.errors import DivergenceError, Interrupted, StabilityWarning
-from fastgrok.training import train
+from fastgrok.errors import DivergenceError, Interrupted, LeapError, StabilityWarning
+from fastgrok.training import DEFAULTS, train
 from fastgrok.trajectory import Trajectory
 
 _ARGUMENTS = inspect.signature(train).parameters
-_DEFAULTS = {
-    name: parameter.default
-    for name, parameter in _ARGUMENTS.items()
-    if parameter.default is not parameter.empty
-}
 LARGE = 1 << 22
 """Rows of fewer bytes lie in a cache anyway, and runs over them need not go in step."""
 
@@ -73,8 +68,9 @@ def train_many(
     ValueError, TypeError
         For arguments that make no sense, before anything is computed; the message names problem
         and argument, such as ``problems[3]['lr']``, and shows the value.
-    DivergenceError
-        If a weight of a run becomes NaN or infinite, after all other runs have come to their ends.
+    DivergenceError, LeapError
+        If a weight of a run becomes NaN or infinite, or if a run can neither leap nor take exact
+        steps to its end (as `fastgrok.train` says), after all other runs have come to their ends.
         `trajectories` holds them all. Of several, the first in the list is told of.
     Interrupted
         On Ctrl-C; `trajectories` holds all runs as far as each had come.
@@ -105,7 +101,10 @@ def train_many(
     descents: dict[int, _core.Descent] = {}
     for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
         descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
-    by_team, by_thread = ([[descents[i] for i in group] for group in groups] for groups in plan)
+    leaping = {i: settings[i].leaping(descent) for i, descent in descents.items()}
+    by_team, by_thread = (
+        [leaping[group[0]] or [descents[i] for i in group] for group in groups] for groups in plan
+    )
     ensemble = _core.Ensemble(by_team, by_thread, workers)
 
     began = perf_counter()
@@ -123,9 +122,10 @@ def train_many(
                 status, taken = ensemble.ending(number, place)
                 if status == "going":
                     status, taken = "interrupted", seconds
-                one = settings[i]
-                run = so_far(descents[i], one.data, one.params(), status, taken)
-                ends[i] = _End(status, run, number, place)
+                run = so_far(descents[i], settings[i], status, taken, leaping=leaping[i])
+                engine = leaping[i]
+                reached = descents[i].step if engine is None else int(engine.reached)
+                ends[i] = _End(status, run, number, place, reached)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectories") from None
     return _result([ends[i] for i in range(len(settings))], ensemble, stopped_by)
@@ -145,6 +145,7 @@ class _End(NamedTuple):
     run: Trajectory
     group: int
     place: int
+    reached: int
 
 
 def _listed(problems: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -163,7 +164,7 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
         if name not in _ARGUMENTS:
             raise TypeError(f"{me} has {_checks.show(name)}, which is no argument of train")
     for name in _ARGUMENTS:
-        if name not in problem and name not in _DEFAULTS:
+        if name not in problem and name not in DEFAULTS:
             raise TypeError(f"{me} lacks {name!r}")
     for name, nothing in _NOT_FOR_ONE.items():
         value = problem.get(name, nothing)
@@ -172,11 +173,7 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
                 f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
                 f"got {_checks.show(value)}"
             )
-    if problem.get("engine") == "leap":
-        raise ValueError(
-            f"{me}['engine'] must be 'auto' or 'exact': train_many takes every step, got 'leap'"
-        )
-    return check({**_DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+    return check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
 
 
 def _plan(settings: list[Settings], problems: list[_core.Problem], threads: int) -> _Plan:
@@ -184,7 +181,7 @@ def _plan(settings: list[Settings], problems: list[_core.Problem], threads: int)
     shared: dict[object, list[int]] = {}
     for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
         rows, labels = one.train
-        large = rows.nbytes > LARGE
+        large = rows.nbytes > LARGE and not one.leaps
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
     groups = sorted(shared.values(), key=lambda group: -work[group[0]])
@@ -212,8 +209,8 @@ def _time_by_thread(work: list[int], threads: int) -> int:
 
 def _run(ensemble: _core.Ensemble, steps: int, progress: bool | Callable[[int], None]) -> None:
     def tell(report: Callable[[int], object]) -> None:
-        def poll(done: int) -> bool:
-            report(done)
+        def poll(done: float) -> bool:
+            report(int(done))
             return False
 
         ensemble.run(poll, _running.POLL_SECONDS)
@@ -239,11 +236,21 @@ def _result(
                 ensemble.raise_failure(end.group, end.place)
             except Exception as error:
                 raise _with_runs(error, runs, f"problems[{i}]: {what_is_kept(end.run)}") from None
-        if end.status == "diverged":
+        if end.status in ("diverged", "lost"):
             others = sum(other.status == "done" for other in ends)
+            kept = (
+                f"{what_is_kept(end.run)}; .trajectories holds all {len(runs)} runs, of which "
+                f"{others} came to their ends"
+            )
+            if end.status == "lost":
+                raise LeapError(
+                    f"problems[{i}]: no leap: {lost_for(end.run)}; {kept}",
+                    end.run,
+                    end.reached,
+                    runs,
+                )
             raise DivergenceError(
-                f"problems[{i}]: {divergence_of(end.run)}; {what_is_kept(end.run)}; .trajectories "
-                f"holds all {len(runs)} runs, of which {others} came to their ends",
+                f"problems[{i}]: {divergence_of(end.run)}; {kept}",
                 end.run,
                 end.run.params["diverged_at"],
                 runs,
@@ -266,8 +273,8 @@ def _stopped(ends: list[_End], stopped_by: BaseException) -> BaseException:
     kept = f"{done} of {len(runs)} runs came to their ends; .trajectories holds what each had"
     if not isinstance(stopped_by, KeyboardInterrupt):
         return _with_runs(stopped_by, runs, kept)
-    first = next((end.run for end in ends if end.status == "interrupted"), runs[-1])
-    return Interrupted(f"interrupted: {kept}", first, first.engine.exact_steps, runs)
+    first = next((end for end in ends if end.status == "interrupted"), ends[-1])
+    return Interrupted(f"interrupted: {kept}", first.run, first.reached, runs)
 
 
 def _with_runs(error: BaseException, runs: list[Trajectory], note: str) -> BaseException:

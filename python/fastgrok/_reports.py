@@ -35,7 +35,7 @@ class LeapReport:
         steps are not.
     overlap_until, overlap_difference : float
         The exact steps were compared with the leap up to this step, and differed by at most that,
-        of ||w|| and of max(|b|, 1).
+        of ||w|| and of max(|b|, 1). Records up to there are exact.
     error : float
         Largest error at a record, estimated from a second integration whose steps may be wrong by
         100 times as much: a 30th of the difference, and the first term that the Euler-Maclaurin
@@ -90,7 +90,7 @@ class EngineReport:
     Attributes
     ----------
     name : str
-        The engine: ``"exact"`` takes every step, ``"leap"`` leaps over most of them.
+        The engine: ``"exact"`` took every step, ``"leap"`` leaped over most of them.
     exact_steps : int
         How many steps were taken one by one.
     simd : str
@@ -104,6 +104,11 @@ class EngineReport:
         not matter were skipped. Of the steps of this call, if a checkpoint was resumed.
     leaps : tuple of LeapReport
         The stretches that were leaped, in order, each with its evidence.
+    rtol : float or None
+        The error that leaps were allowed, None if none were tried.
+    reason : str
+        Why there was no leap, or none after the last one; empty if there was nothing left to leap
+        over, or so little that it cannot pay.
     """
 
     name: str
@@ -113,6 +118,8 @@ class EngineReport:
     seconds: float
     row_share: float = 1.0
     leaps: tuple[LeapReport, ...] = ()
+    rtol: float | None = None
+    reason: str = ""
 
     def __post_init__(self) -> None:
         """Accept what a file holds of the leaps."""
@@ -130,4 +137,11 @@ class EngineReport:
             f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
             f"{self.threads} thread{plural}, {self.seconds:.3g} s"
         )
-        return "\n            ".join([first, *map(str, self.leaps)])
+        lines = [first, *map(str, self.leaps)]
+        if self.reason and not self.leaps:
+            lines.append(f"no leap: {self.reason}")
+        return "\n            ".join(lines)
+
+    def leap_at(self, step: float) -> LeapReport | None:
+        """Return the leap that the record of a step comes from; None if it is exact."""
+        return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)

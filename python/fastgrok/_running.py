@@ -14,6 +14,7 @@ from fastgrok import _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok._populations import Population, points
 from fastgrok._reports import EngineReport, LeapReport
+from fastgrok._settings import Settings
 from fastgrok.checkpoints import Checkpoint
 from fastgrok.errors import (
     CheckpointError,
@@ -30,11 +31,9 @@ REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 def run(
     descent: _core.Descent,
-    data: dict[str, Data | Population],
-    params: dict[str, Any],
-    progress: bool | Callable[[int], None],
+    settings: Settings,
     keeper: Checkpoint | None,
-    leaping: _core.LeapingDescent | None = None,
+    leaping: _core.LeapingDescent | None,
 ) -> Trajectory:
     """
     Run to the end and return the trajectory.
@@ -51,13 +50,13 @@ def run(
     first = descent.step
     stopped_by = None
     try:
-        status = _descend(descent, params["steps"], progress, keeper, leaping)
+        status = _descend(descent, settings, keeper, leaping)
     except BaseException as error:
         status, stopped_by = "interrupted", error
     seconds = perf_counter() - began
 
     try:
-        trajectory = so_far(descent, data, params, status, seconds, first, leaping)
+        trajectory = so_far(descent, settings, status, seconds, first, leaping)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
     if stopped_by is not None:
@@ -76,19 +75,18 @@ def run(
 
 def so_far(
     descent: _core.Descent,
-    data: dict[str, Data | Population],
-    params: dict[str, Any],
+    settings: Settings,
     status: str,
     seconds: float,
     first: int = 0,
     leaping: _core.LeapingDescent | None = None,
 ) -> Trajectory:
     """
-    Make the trajectory of what has been recorded, and say in `params` what ended the run.
+    Make the trajectory of what has been recorded, and say in its `params` what ended the run.
 
     Parameters
     ----------
-    descent, data, params
+    descent, settings
         The run.
     status : str
         "interrupted" and "diverged" are told apart from other ends.
@@ -99,22 +97,35 @@ def so_far(
     leaping : LeapingDescent, optional
         The engine, if it leaps.
     """
+    params = settings.params()
     step = descent.step if leaping is None else int(leaping.reached)
     if status == "interrupted":
         params["interrupted"] = step
     elif status == "diverged":
         params["diverged_at"] = step + 1
     exact = step if leaping is None else leaping.exact_steps
+    leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
     used = EngineReport(
-        name="exact" if leaping is None else "leap",
+        name="leap" if leaps else "exact",
         exact_steps=exact,
         simd=_core.simd(),
         threads=descent.threads,
         seconds=seconds,
         row_share=_row_share(descent, exact - first, params["rows"]),
-        leaps=() if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps),
+        leaps=leaps,
+        rtol=None if leaping is None else settings.rtol,
+        reason=_why_exact(settings, leaping),
     )
-    return _trajectory(descent.recorded(), data, params, used)
+    return _trajectory(descent.recorded(), settings.data, params, used)
+
+
+def _why_exact(settings: Settings, leaping: _core.LeapingDescent | None) -> str:
+    if leaping is not None:
+        leaps = leaping.leaps
+        return "" if leaps and not leaps[-1]["ended"] else leaping.reason
+    if settings.engine == "auto" and settings.checkpoint is not None:
+        return "exact steps alone can go on from a checkpoint"
+    return ""
 
 
 def _row_share(descent: _core.Descent, steps: int, rows: int) -> float:
@@ -124,12 +135,12 @@ def _row_share(descent: _core.Descent, steps: int, rows: int) -> float:
 
 def _descend(
     descent: _core.Descent,
-    last: int,
-    progress: bool | Callable[[int], None],
+    settings: Settings,
     keeper: Checkpoint | None,
     leaping: _core.LeapingDescent | None,
 ) -> str:
     """Run to the end: "done", or else "diverged", "lost", "interrupted" or "unsaved"."""
+    last, progress = settings.steps, settings.progress
     if keeper is not None and keeper.failure is not None:
         return "unsaved"
     report = progress if callable(progress) else None
@@ -164,7 +175,7 @@ def _polled(
 ) -> str:
     if leaping is not None:
         tell = report if report is not None else lambda step: None
-        return leaping.run(descent, lambda step: tell(int(step)), POLL_SECONDS)
+        return leaping.run(lambda step: tell(int(step)), POLL_SECONDS)
 
     def poll(step: int) -> bool:
         if report is not None:
@@ -248,7 +259,7 @@ def _error(
     if keeper is not None:
         kept += f"; {keeper.state()}"
     if status == "lost" and leaping is not None:
-        return LeapError(f"no leap {after}: {leaping.reason}; {kept}", trajectory, step)
+        return LeapError(f"no leap {after}: {lost_for(trajectory)}; {kept}", trajectory, step)
     if status == "interrupted":
         return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
     return DivergenceError(f"{divergence_of(trajectory)}; {kept}", trajectory, step + 1)
@@ -261,6 +272,14 @@ def divergence_of(trajectory: Trajectory) -> str:
     return (
         f"a weight became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
         f"with {settings}"
+    )
+
+
+def lost_for(trajectory: Trajectory) -> str:
+    """Say why a run was given up where it could not leap, and what to do."""
+    return (
+        f"{trajectory.engine.reason}; engine='exact' takes all steps, engine='auto' as many as "
+        "exact_limit says"
     )
 
 

@@ -1,5 +1,6 @@
 """The arguments of a run: checked, and made into what the core needs."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,10 @@ LOSSES = ("logistic", "exponential")
 REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
 MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
+FEWEST_STEPS = 2256
+"""More than between two records must be left out, or a leap does not pay."""
+EXACT_STEPS, EXACT_ENTRIES, FEWEST_EXACT = 1e8, 1e13, 1e4
+"""How many steps, and entries of X multiplied with, are affordable; so many steps always are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +69,17 @@ class Settings:
         return points(self.data)["train"]
 
     @property
+    def leaps(self) -> bool:
+        """Whether leaps are to be tried."""
+        if self.engine != "auto":
+            return self.engine == "leap"
+        return self.checkpoint is None and self.steps - self.record.size >= FEWEST_STEPS
+
+    @property
     def work(self) -> int:
-        """Entries of X that the run multiplies with, if it looks at all rows."""
+        """Entries of X that the run multiplies with, if it looks at all rows and leaps well."""
         rows, dim = self.train[0].shape
-        return int(self.steps * rows * (dim + 1))
+        return int((min(self.steps, FEWEST_STEPS) if self.leaps else self.steps) * rows * (dim + 1))
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows."""
@@ -111,12 +123,24 @@ class Settings:
         )
 
     def leaping(self, descent: _core.Descent) -> _core.LeapingDescent | None:
-        """Prepare the engine that leaps, if it is asked for."""
-        if self.engine != "leap":
+        """Prepare the engine that leaps, if leaps are to be tried."""
+        if not self.leaps:
             return None
         return _core.LeapingDescent(
-            descent, rtol=self.rtol, exact_limit=self.exact_limit, must_leap=True
+            descent,
+            rtol=self.rtol,
+            exact_limit=self.exact_limit,
+            must_leap=self.engine == "leap",
+            horizon=float(self.steps),
         )
+
+    def rest_of(self, record: NDArray[Any]) -> "Settings":
+        """
+        Return the settings of the same run, recorded elsewhere and left after its last record.
+
+        It leaps, and has the bits of the run wherever this leaped.
+        """
+        return dataclasses.replace(self, engine="leap", record=record, exact_limit=np.inf)
 
     def _evaluator(
         self, value: EvaluationSet, data: Data, sets: Sets
@@ -164,7 +188,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    most = int(np.finfo(np.float64).max) if engine == "leap" else _checks.MAX_EXACT_STEPS
+    far = engine == "leap" or (engine == "auto" and given["checkpoint"] is None)
+    most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     steps = _checks.whole(name("steps"), given["steps"], maximum=most)
     evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
@@ -195,7 +220,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         or need_weights(evals),
         engine=engine,
         rtol=_rtol(name("rtol"), given["rtol"]),
-        exact_limit=_checks.real(name("exact_limit"), given["exact_limit"], positive=True),
+        exact_limit=_exact_limit(name("exact_limit"), given["exact_limit"], data[0]),
         skip_rows=_skip(name("skip_rows"), given["skip_rows"]),
         tie=_checks.choice(name("tie"), given["tie"], TIES),
         watch_sharpness=_checks.flag(name("watch_sharpness"), given["watch_sharpness"]),
@@ -213,6 +238,13 @@ def _rtol(name: str, value: Any) -> float:
             f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}"
         )
     return rtol
+
+
+def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
+    if value is not None:
+        return _checks.real(name, value, positive=True)
+    entries: int = rows.shape[0] * (rows.shape[1] + 1)
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
 
 
 def _skip(name: str, skip_rows: object) -> str:

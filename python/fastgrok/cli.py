@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NoReturn
 
 from fastgrok import _checks
+from fastgrok._settings import ENGINES
 from fastgrok.config import show_config
 from fastgrok.errors import FastgrokError
 from fastgrok.papers import PAPERS, Item, Paper, Settings, Stopped
@@ -94,7 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         "--full", action="store_true", help="the paper's size everywhere, and more draws"
     )
     reproduce.add_argument(
-        "--engine", choices=("auto", "exact"), default="auto", help="default: %(default)s"
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="leap over steps where that is possible (auto, the default), take every step, or fail "
+        "where a leap is not possible",
     )
     reproduce.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the results; default: ./fastgrok-PAPER"

@@ -76,6 +76,8 @@ class LeapError(_Stopped, FastgrokError):
         Everything recorded before.
     step : int
         The last step that was computed.
+    trajectories : list of Trajectory, optional
+        See below.
 
     Attributes
     ----------
@@ -83,6 +85,8 @@ class LeapError(_Stopped, FastgrokError):
         Everything recorded before.
     step : int
         The last step that was computed.
+    trajectories : list of Trajectory or None
+        From :func:`fastgrok.train_many`: all runs, this one among them.
     """
 
     trajectory: Trajectory

@@ -45,6 +45,7 @@ class GrokkingTimes:
         Last step of the record: the maxima are those up to here. None if the record is empty.
     train_bracket, test_bracket : tuple of int, or None
         (lo, hi]: the record before the first hit, and the first hit. The resolution of the time.
+        After `Trajectory.refine` a step, or inside a leap what the error of the leap implies.
     """
 
     train: int | None

@@ -1,8 +1,8 @@
-"""Grokking times exact to the step: the brackets around each crossing, run again."""
+"""Grokking times exact to the step: the brackets around each crossing, run or leaped again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok.errors import DivergenceError
+from fastgrok import _checks
+from fastgrok._checks import F64
+from fastgrok._leaped_crossings import Doubt, Inside, cross_inside_leaps
+from fastgrok.errors import DivergenceError, LeapError
 from fastgrok.grokking import (
     Crossing,
     CrossingSteps,
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 SLICE = 1 << 15
 # Relative difference that rounding may leave between the same population's curves.
 SAME_POPULATION = 1e-9
+# Error allowed to leaps that are followed again, if they had more.
+FINE = 1e-10
 
 
 def refined_times(
@@ -91,29 +96,72 @@ class _Rerun:
         self.X = X
         self.y = y
         self.evals = evals
+        self.rtol = FINE
 
     def train(
         self, w: NDArray[np.float64], b: float, steps: int, *, with_evals: bool = True
     ) -> Trajectory:
         from fastgrok.training import train  # noqa: PLC0415  (training imports this module)
 
-        params = self.run.params
         return train(
-            self.X,
-            self.y,
+            **self._arguments(w, b),
             steps=steps,
-            lr=params["lr"],
-            loss=params["loss"],
-            reduction=params["reduction"],
-            bias=params["bias"],
-            tie=params["tie"],
             engine="exact",
-            w0=np.array(w),
-            b0=float(b),
             record=np.arange(steps + 1),
             evals=self.evals if with_evals else None,
-            watch_sharpness=False,
         )
+
+    def _arguments(self, w: NDArray[np.float64], b: float) -> dict[str, Any]:
+        same = ("lr", "loss", "reduction", "bias", "tie")
+        return {
+            "X": self.X,
+            "y": self.y,
+            "w0": np.array(w),
+            "b0": float(b),
+            "watch_sharpness": False,
+            **{name: self.run.params[name] for name in same},
+        }
+
+    def check_start(self) -> None:
+        """Raise ValueError unless leaps can be followed from the start of the run."""
+        if self.run.steps[0] != 0:
+            raise ValueError(
+                "refine follows leaps from the start, of which no weights are kept: record step 0 "
+                f"too (the first record is step {self.run.steps[0]})"
+            )
+
+    def follow(self, steps: F64, records: Iterable[int]) -> Trajectory:
+        """Follow the leaps again from the start, to these steps and to records of the run."""
+        from fastgrok.training import follow_leaps  # noqa: PLC0415
+
+        run = self.run
+        assert run.weights is not None
+        assert run.engine.rtol is not None
+        known = list(records)
+        wanted = np.union1d(steps, run.steps[known].astype(np.float64))
+        arguments = self._arguments(run.weights[0, :-1], run.weights[0, -1]) | {
+            "steps": run.params["steps"],
+            "rtol": self.rtol,
+            "evals": self.evals,
+            "keep_weights": True,
+        }
+        again = follow_leaps(wanted, arguments)
+        same = np.searchsorted(wanted, run.steps[known])
+        assert again.weights is not None
+        if not _within(run.engine.rtol + self.rtol, again.weights[same], run.weights[known]):
+            raise self._mismatch("train")
+        return again
+
+    def doubt(self, name: str) -> Doubt:
+        """Return what tells which points are surely right in spite of a leap's error."""
+        params = self.run.params
+        if name == "train":
+            value: Any = (self.X, self.y)
+            data: Any = _checks.data(self.X, self.y)
+        else:
+            value = self.evals[name]
+            data = _checks.evaluation_sets({name: value}, params["dim"])[name]
+        return Doubt(value, data, params["loss"], params["tie"])
 
     def check_last_record(self) -> None:
         """Raise ValueError unless losses and counts at the last record come out bit for bit."""
@@ -155,6 +203,16 @@ class _Rerun:
         )
 
 
+def _within(rtol: float, weights: F64, expected: F64) -> bool:
+    """Whether weights agree, the bias last, to `rtol` of ||w|| and of max(|b|, 1)."""
+    difference = np.abs(weights - expected)
+    w = np.linalg.norm(difference[:, :-1], axis=1) <= rtol * np.linalg.norm(
+        expected[:, :-1], axis=1
+    )
+    b = difference[:, -1] <= rtol * np.maximum(np.abs(expected[:, -1]), 1.0)
+    return bool(w.all() and b.all())
+
+
 def _agree(run: Trajectory, again: Trajectory, name: str) -> bool:
     """Whether the first record of a rerun is the last of the run."""
     if (name in run.probabilities) != (name in again.probabilities):
@@ -176,15 +234,19 @@ def _agree(run: Trajectory, again: Trajectory, name: str) -> bool:
 
 def _walk_brackets(rerun: _Rerun, crossings: dict[str, Crossing]) -> dict[str, CrossingSteps]:
     """Find first hits and last misses, each bracket run once however many crossings share it."""
-    steps = rerun.run.steps
+    steps, engine = rerun.run.steps, rerun.run.engine
     firsts: dict[str, int] = {}
     sustained: dict[str, int] = {}
+    brackets: dict[str, tuple[int, int]] = {}
     wanted: set[int] = set()
+    leaped: dict[str, Crossing] = {}
     for name, crossing in crossings.items():
         for record, known in ((crossing.first, firsts), (crossing.sustained, sustained)):
             if record is None:
                 continue
-            if int(steps[record]) - (int(steps[record - 1]) if record > 0 else 0) <= 1:
+            if engine.leap_at(float(steps[record])) is not None:
+                leaped[name] = crossing
+            elif int(steps[record]) - (int(steps[record - 1]) if record > 0 else 0) <= 1:
                 known[name] = int(steps[record])
             elif record == 0:
                 raise ValueError(
@@ -195,7 +257,28 @@ def _walk_brackets(rerun: _Rerun, crossings: dict[str, Crossing]) -> dict[str, C
                 wanted.add(record)
     for record in sorted(wanted):
         _walk_bracket(rerun, record, crossings, firsts, sustained)
-    return {name: _steps_of(name, firsts, sustained) for name in crossings}
+    if leaped:
+        inside = _cross_inside_leaps(rerun, leaped)
+        firsts |= inside.firsts
+        sustained |= inside.sustained
+        brackets |= inside.brackets
+    return {name: _steps_of(name, firsts, sustained, brackets) for name in crossings}
+
+
+def _cross_inside_leaps(rerun: _Rerun, crossings: dict[str, Crossing]) -> Inside:
+    """Follow leaps with a smaller error than they had, or with the same where that fails."""
+    rerun.check_start()
+    rtol = rerun.run.engine.rtol
+    assert rtol is not None
+    try:
+        rerun.rtol = min(rtol, FINE)
+        return cross_inside_leaps(rerun, crossings)
+    except LeapError:
+        rerun.rtol = rtol
+        try:
+            return cross_inside_leaps(rerun, crossings)
+        except LeapError:
+            raise rerun._mismatch("train") from None
 
 
 def _walk_bracket(
@@ -225,7 +308,12 @@ def _walk_bracket(
     sustained.update({name: step + 1 for name, step in last_miss.items()})
 
 
-def _steps_of(name: str, firsts: dict[str, int], sustained: dict[str, int]) -> CrossingSteps:
+def _steps_of(
+    name: str,
+    firsts: dict[str, int],
+    sustained: dict[str, int],
+    brackets: dict[str, tuple[int, int]],
+) -> CrossingSteps:
     first = firsts.get(name)
-    bracket = None if first is None else (max(first - 1, 0), first)
+    bracket = None if first is None else brackets.get(name, (max(first - 1, 0), first))
     return CrossingSteps(first=first, sustained=sustained.get(name), bracket=bracket)

@@ -1,9 +1,11 @@
-"""Full-batch gradient descent on a linear classifier, every step taken."""
+"""Full-batch gradient descent on a linear classifier, to the last step or leaping."""
 
+import inspect
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import checkpoints
 from fastgrok._checks import EvaluationSet
@@ -33,7 +35,7 @@ def train(
     skip_rows: str | bool = "auto",
     tie: str = "wrong",
     watch_sharpness: bool = True,
-    exact_limit: float = 1e8,
+    exact_limit: float | None = None,
     threads: int | None = None,
     progress: bool | Callable[[int], None] = False,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -53,7 +55,8 @@ def train(
     y : array_like of shape (n,)
         Labels -1 and +1.
     steps : int or integral float
-        Number of updates, 1 to 2**53; with ``engine="leap"`` any float64, such as 1e60.
+        Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"`` or
+        with a checkpoint.
     lr : float
         Learning rate eta, greater than 0.
     loss : {"logistic", "exponential"}, default "logistic"
@@ -68,13 +71,18 @@ def train(
     b0 : float, default 0.0
         Bias to start from.
     engine : {"auto", "exact", "leap"}, default "auto"
-        "auto" and "exact" take every step. "leap" takes exact steps until the motion is smooth, or
+        "exact" takes every step. "leap" takes exact steps until the motion is smooth, or
         alternates between two curves (at most 16 columns), and from there on integrates the
         iterates in log(step), by backward differentiation formulas on the Euler-Maclaurin form of
         the descent: 10^7 steps are a matter of milliseconds, and 10^60 of little more. Exact steps
         go on beside the beginning of the leap and are compared with it; later ones are compared in
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has
-        all of that. Runs of less than about 2250 steps are not worth it and are exact.
+        all of that. Where the motion cannot be leaped, exact steps go on and it is tried again,
+        and "leap" ends in a LeapError if there is no leap in the end.
+
+        "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
+        leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
+        `checkpoint`, and where fewer than 2256 steps are left out by the records, it does not try.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -89,7 +97,7 @@ def train(
         (:class:`fastgrok.theory.bias.Slab`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
-        |b - b_exact| <= rtol max(|b_exact|, 1). Without effect where every step is taken.
+        |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps.
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the
@@ -100,8 +108,10 @@ def train(
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True
         Record lr times the largest eigenvalue of the loss's Hessian, and warn where it exceeds 2.
-    exact_limit : float, default 1e8
-        With ``engine="leap"``, how many exact steps may be taken at most before and between leaps.
+    exact_limit : float, optional
+        Where leaps are tried, how many steps may be taken one by one at most, before, between and
+        after them. Default: 10^8, or as many as multiply with 10^13 entries of X (an hour or two)
+        where these are fewer, and at least 10^4.
     threads : int, optional
         Default: the cores this process may use, at most OMP_NUM_THREADS. Small problems use one.
         The result is the same to the last bit for any number.
@@ -113,10 +123,10 @@ def train(
         seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
         to the same bits as without a stop; a finished run is returned at once. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `rtol`, `skip_rows`, `engine` and `checkpoint_interval`, and whether the processor has
-        fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be other ones,
-        though one that needs the weights counts as `keep_weights`. One run at a time may use a
-        file.
+        `rtol`, `skip_rows`, `engine`, `exact_limit` and `checkpoint_interval`, and whether the
+        processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be
+        other ones, though one that needs the weights counts as `keep_weights`. One run at a time
+        may use a file.
         A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
@@ -134,8 +144,8 @@ def train(
     DivergenceError
         If a weight becomes NaN or infinite; it holds the trajectory up to there.
     LeapError
-        With ``engine="leap"``, if the motion is not one that can be leaped, or not with the error
-        allowed; it says why and holds the trajectory up to there.
+        If the motion is not one that can be leaped, or not with the error allowed, and exact steps
+        are more than `exact_limit` or not wanted; it says why and holds the trajectory up to there.
     Interrupted
         On Ctrl-C; a KeyboardInterrupt that holds the trajectory up to there.
     CheckpointError
@@ -167,11 +177,38 @@ def train(
     if settings.checkpoint is not None:
         keeper = Checkpoint(settings.checkpoint, settings.checkpoint_interval, settings.identity())
         keeper.resume(descent, settings.record.size)
-    return run(
-        descent,
-        settings.data,
-        settings.params(),
-        settings.progress,
-        keeper,
-        settings.leaping(descent),
-    )
+    return run(descent, settings, keeper, settings.leaping(descent))
+
+
+DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(train).parameters.items()
+    if parameter.default is not parameter.empty
+}
+
+
+def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any]) -> Trajectory:
+    """
+    Run what leaped before again, or with another `rtol`, to other records.
+
+    Parameters
+    ----------
+    record : ndarray of float64, shape (R,)
+        Step numbers, increasing, the last one inside a leap. The run ends there.
+    arguments : mapping
+        Those of `train` that the run was made with, as far as its bits depend on them.
+
+    Returns
+    -------
+    Trajectory
+        With the bits that a whole run would have recorded at these steps.
+
+    Raises
+    ------
+    LeapError
+        If it does not leap there.
+    """
+    sets = Sets()
+    settings = check({**DEFAULTS, **arguments}, sets).rest_of(record)
+    descent = settings.descent(sets, settings.threads)
+    return run(descent, settings, None, settings.leaping(descent))

@@ -162,7 +162,7 @@ def train_ensemble(
 
     Each run draws a training set in the cube [-5, 5]^2, a standard test set (the same law, without
     planting) and a concentrated one (``gamma / 2 <= |u| <= alpha gamma``), all of the same size
-    and independent, and descends from zero with every step taken.
+    and independent, and descends from zero.
 
     Parameters
     ----------

@@ -78,10 +78,23 @@ def write_report(
 def of_runs(data: Ensemble) -> str:
     """Say what an ensemble is, for the head of a report."""
     return (
-        f"{len(data.runs)} runs of {number(data.settings['steps'])} steps, every step taken; "
+        f"{len(data.runs)} runs of {number(data.settings['steps'])} steps, {_ways(data)}; "
         f"{len(seeds(data))} draws of the data for each reading of the paper. Numbers are "
         "`median [smallest, largest]` over the draws (of an even number of draws the larger of the "
         "two in the middle); times are in steps."
+    )
+
+
+def _ways(data: Ensemble) -> str:
+    """Say how many runs leaped, and how well."""
+    engines = [run.trajectory.engine for run in data.runs]
+    errors = [max(leap.error for leap in engine.leaps) for engine in engines if engine.leaps]
+    if not errors:
+        return "every step taken"
+    rest = len(engines) - len(errors)
+    return (
+        f"of which {len(errors)} leaped over most (to within {number(max(errors))} of ||w|| and of "
+        f"max(|b|, 1), as estimated) and {rest} took every one"
     )
 
 

@@ -1,0 +1,273 @@
+"""Runs with engine="auto": they leap where that is possible and take exact steps elsewhere."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import fastgrok as fg
+from fastgrok._settings import _exact_limit
+from fastgrok.theory.bias import Slab
+from fastgrok.theory.edge import GaussianNoise
+from runs import StopAt, assert_same_bits, polling_always, train_quietly
+
+RTOL = 1e-8
+STEPS = 50_000
+
+
+def cube(support=(0, 0), seed=0):
+    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=support, seed=seed)
+    return data.X, data.y
+
+
+def noise(n=400, d=150, seed=1):
+    data = fg.datasets.gaussian_noise(n, d, sigma=5.0, seed=seed)
+    return data.X, data.y
+
+
+CUBE = {"lr": 1e-2, "reduction": "sum", "threads": 1}
+
+
+def sets_of(X, y):
+    test = fg.datasets.concentrated((200, 200), dim=2, gamma=1e-3, seed=5)
+    return {
+        "concentrated": test,
+        "attacked": fg.Pgd(X[::20], y[::20], eps=0.5, bounds="data"),
+        "masked": fg.Pgd(X[::20], y[::20], eps=0.5, bounds="data", method="autodiff32"),
+        "slab": Slab(1e-3, 10.0),
+        "noise": GaussianNoise(5.0),
+    }
+
+
+def off_by(run, exact):
+    w, b = run.weights[:, :-1], run.weights[:, -1]
+    v, c = exact.weights[:, :-1], exact.weights[:, -1]
+    size = np.maximum(np.linalg.norm(v, axis=1), 1e-300)
+    return np.maximum(
+        np.linalg.norm(w - v, axis=1) / size, np.abs(b - c) / np.maximum(np.abs(c), 1.0)
+    ).max()
+
+
+@pytest.mark.parametrize("tie", ["wrong", "negative"])
+def test_it_leaps_with_all_that_a_run_can_record(tie):
+    X, y = cube()
+    options = {"steps": STEPS, "tie": tie, "keep_weights": True, "evals": sets_of(X, y), **CUBE}
+    run = train_quietly(X, y, **options)
+    exact = train_quietly(X, y, engine="exact", **options)
+    assert run.engine.name == "leap"
+    assert run.engine.leaps[-1].last == STEPS
+    assert run.engine.rtol == RTOL
+    assert run.engine.reason == ""
+    assert exact.engine.name == "exact"
+    assert exact.engine.rtol is None
+    assert off_by(run, exact) <= RTOL
+    np.testing.assert_array_equal(run.steps, exact.steps)
+    np.testing.assert_array_equal(run.regime, exact.regime)
+    for name in exact.losses:
+        np.testing.assert_allclose(run.losses[name], exact.losses[name], rtol=1e-6, err_msg=name)
+    for name, counts in exact.counts.items():
+        assert np.abs(run.counts[name] - counts).max() <= 1, name
+        assert (run.counts[name] != counts).mean() < 0.05, name
+    for name, accuracy in exact.probabilities.items():
+        np.testing.assert_allclose(run.probabilities[name], accuracy, rtol=1e-6)
+    late = run.steps > run.engine.leaps[-1].overlap_until
+    np.testing.assert_allclose(run.sharpness[late], exact.sharpness[late], rtol=1e-5)
+    for leap in run.engine.leaps:
+        beside = (run.steps <= leap.overlap_until).sum()
+        np.testing.assert_array_equal(run.weights[:beside], exact.weights[:beside])
+
+
+@pytest.mark.parametrize("skip_rows", [True, False])
+def test_rows_are_skipped_to_the_same_bits(skip_rows):
+    X, y = cube()
+    usual = train_quietly(X, y, steps=STEPS, **CUBE)
+    assert_same_bits(train_quietly(X, y, steps=STEPS, skip_rows=skip_rows, **CUBE), usual)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_same_bits_for_any_number_of_threads(threads):
+    X, y = noise(9000, 20)
+    runs = [fg.train(X, y, steps=2600, lr=1e-2, threads=n) for n in (1, threads)]
+    assert runs[0].engine.leaps
+    assert_same_bits(runs[1], runs[0])
+    leaps = [[leap.__dict__ for leap in run.engine.leaps] for run in runs]
+    assert leaps[0] == leaps[1]
+
+
+def test_irregular_motion_gets_exact_steps_and_is_told():
+    X, y = cube((350, 35))
+    run = train_quietly(X, y, steps=20_000, **CUBE)
+    exact = train_quietly(X, y, steps=20_000, engine="exact", **CUBE)
+    assert_same_bits(run, exact)
+    assert run.engine.name == "exact"
+    assert run.engine.exact_steps == 20_000
+    assert run.engine.reason.startswith(("the updates turned", "the motion was", "the leap from"))
+    assert f"no leap: {run.engine.reason}" in repr(run)
+    assert exact.engine.reason == ""
+
+
+def test_an_orbit_of_many_columns_gets_exact_steps():
+    X = np.diag(np.linspace(1.0, 2.0, 17))
+    X = np.vstack([X, X])
+    y = np.repeat([1.0, -1.0], 17)  # one quadratic after the other: no separator, an orbit at 4.6
+    run = train_quietly(X, y, steps=3000, lr=8.8, reduction="sum", w0=np.full(17, 0.1), bias=False)
+    assert run.engine.name == "exact"
+    assert run.regime[-1] in ("period-2", "irregular")
+    assert run.engine.reason
+
+
+def test_more_exact_steps_than_are_allowed():
+    X, y = cube((350, 35))
+    settings = {"steps": 1e12, "exact_limit": 5000, **CUBE}
+    with pytest.raises(fg.LeapError, match=r"no leap after \d+ of 1000000000000 steps: .*") as end:
+        train_quietly(X, y, **settings)
+    assert "exact_limit" in str(end.value)
+    kept = end.value.trajectory
+    exact = train_quietly(X, y, steps=20_000, engine="exact", record=kept.steps, **CUBE)
+    np.testing.assert_array_equal(kept.b, exact.b[: kept.steps.size])
+    assert end.value.step == kept.engine.exact_steps <= 5000
+    assert kept.engine.reason
+
+
+def test_how_many_exact_steps_are_affordable_by_default():
+    assert _exact_limit("", None, np.empty((2000, 2))) == 1e8
+    assert _exact_limit("", None, np.broadcast_to(0.0, (10**4, 999))) == 1e6
+    assert _exact_limit("", None, np.broadcast_to(0.0, (10**8, 999))) == 1e4
+    assert _exact_limit("", 7.0, np.empty((2000, 2))) == 7.0
+
+
+@pytest.mark.parametrize("settings", [{"steps": 2000}, {"steps": 9000, "record": 1}])
+def test_where_there_is_little_to_leap_over_it_is_exact(settings):
+    X, y = noise(60, 20)
+    run = fg.train(X, y, lr=1e-2, **settings)
+    assert_same_bits(run, fg.train(X, y, lr=1e-2, engine="exact", **settings))
+    assert (run.engine.name, run.engine.reason) == ("exact", "")
+
+
+def test_with_a_checkpoint_it_is_exact_and_says_so(tmp_path):
+    X, y = noise(60, 20)
+    run = fg.train(X, y, steps=5000, lr=1e-2, checkpoint=tmp_path / "run")
+    assert_same_bits(run, fg.train(X, y, steps=5000, lr=1e-2, engine="exact"))
+    assert "checkpoint" in run.engine.reason
+    with pytest.raises(ValueError, match="steps must be at most 9007199254740992"):
+        fg.train(X, y, steps=1e60, lr=1e-2, checkpoint=tmp_path / "far")
+
+
+def test_far_horizons_by_default():
+    run = train_quietly(*cube(), steps=1e60, **CUBE)
+    assert run.steps[-1] == 1e60
+    assert np.isfinite(run.norm_w).all()
+
+
+def test_divergence():
+    X = np.array([[1e154, 1.0], [-3.0, -1e154], [0.5, -0.5]])
+    y = np.array([1.0, 1.0, -1.0])
+    kept = []
+    for engine in ("auto", "exact"):
+        with pytest.raises(fg.DivergenceError) as caught:
+            fg.train(X, y, steps=50_000, lr=1e155, engine=engine, watch_sharpness=False)
+        kept.append((str(caught.value), caught.value.step, caught.value.trajectory.steps.tolist()))
+    assert kept[0] == kept[1]
+
+
+def test_progress_and_ctrl_c():
+    X, y = noise(300, 150)
+    options = {"steps": 10**6, "lr": 1e-2, "keep_weights": True, "threads": 1}
+    whole = fg.train(X, y, **options)
+    assert whole.engine.leaps
+    seen = []
+    with polling_always():
+        again = fg.train(X, y, progress=seen.append, **options)
+        assert_same_bits(again, whole)
+        assert seen == sorted(seen)
+        assert all(type(step) is int for step in seen)
+        # Stopped while exact steps are taken, beside the beginning of the leap, and in the leap.
+        for poll in (200, len(seen) // 3, len(seen) - 5):
+            with pytest.raises(fg.Interrupted) as caught:
+                fg.train(X, y, progress=StopAt(poll), **options)
+            kept = caught.value.trajectory
+            records = kept.steps.size
+            assert 0 < records < whole.steps.size
+            np.testing.assert_array_equal(kept.weights, whole.weights[:records])
+            assert caught.value.step == kept.params["interrupted"] >= kept.steps[-1]
+
+
+def test_what_progress_raises_comes_out_with_the_records():
+    class EnoughError(Exception):
+        pass
+
+    def tell(step):
+        if step > 2000:
+            raise EnoughError
+
+    X, y = noise(300, 150)
+    with polling_always(), pytest.raises(EnoughError) as caught:
+        fg.train(X, y, steps=10**6, lr=1e-2, progress=tell, threads=1)
+    assert caught.value.trajectory.steps[-1] >= 1000
+
+
+# --- train_many -------------------------------------------------------------------------------
+
+
+def some_problems():
+    X, y = cube()
+    Z, z = noise(120, 60)
+    one = {"X": Z, "y": z, "lr": 1e-2, "watch_sharpness": False}
+    return [
+        {"X": X, "y": y, "steps": STEPS, **CUBE_ALONE, "evals": sets_of(X, y)},
+        {**one, "steps": 20_000},
+        {**one, "steps": 1e40, "rtol": 1e-6},
+        {**one, "steps": 3000, "engine": "exact"},
+        {**one, "steps": 300},
+        {**one, "steps": 10_000, "engine": "leap", "keep_weights": True},
+        {"X": cube((350, 35))[0], "y": y, "steps": 9000, **CUBE_ALONE},
+    ]
+
+
+CUBE_ALONE = {"lr": 1e-2, "reduction": "sum"}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_train_many_gives_the_same(threads):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fg.StabilityWarning)
+        runs = fg.train_many(some_problems(), threads=threads)
+        for run, problem in zip(runs, some_problems(), strict=True):
+            alone = fg.train(**{"threads": 1} | problem)
+            assert_same_bits(run, alone)
+            assert run.engine.leaps == alone.engine.leaps
+            assert run.engine.reason == alone.engine.reason
+            assert run.engine.exact_steps == alone.engine.exact_steps
+
+
+def test_large_problems_of_train_many_leap_by_the_whole_team():
+    X, y = noise(9000, 20)
+    problems = [{"X": X, "y": y, "steps": 2600, "lr": lr} for lr in (1e-2, 2e-2)]
+    for run, problem in zip(fg.train_many(problems, threads=2), problems, strict=True):
+        assert run.engine.leaps
+        assert_same_bits(run, fg.train(**problem, threads=1))
+
+
+def test_a_leap_that_fails_keeps_none_of_the_others():
+    problems = some_problems()
+    problems[6] |= {"engine": "leap"}
+    with pytest.raises(fg.LeapError) as caught:
+        fg.train_many(problems, threads=2)
+    assert str(caught.value).startswith("problems[6]: no leap: ")
+    assert "of which 6 came to their ends" in str(caught.value)
+    assert caught.value.trajectory is caught.value.trajectories[6]
+    assert caught.value.trajectories[0].steps[-1] == STEPS
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_train_many_stopped(threads):
+    X, y = noise(300, 150)
+    problems = [{"X": X, "y": y, "steps": 10**6, "lr": lr} for lr in (1e-2, 1.1e-2, 1.2e-2)]
+    with polling_always(), pytest.raises(fg.Interrupted) as caught:
+        fg.train_many(problems, threads=threads, progress=StopAt(40))
+    runs = caught.value.trajectories
+    assert len(runs) == 3
+    assert any("interrupted" in run.params for run in runs)
+    for run, problem in zip(runs, problems, strict=True):
+        whole = fg.train(**problem, threads=1)
+        np.testing.assert_array_equal(run.loss, whole.loss[: run.steps.size])

@@ -1,0 +1,198 @@
+"""Grokking times inside leaps, against runs that took and looked at every step."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import fastgrok as fg
+from fastgrok import _leaped_crossings
+from fastgrok.grokking import POPULATION_SIZE
+from fastgrok.theory.bias import Slab
+from runs import train_quietly
+
+SETTINGS = {"lr": 1e-2, "reduction": "sum", "watch_sharpness": False}
+
+
+@pytest.fixture(autouse=True)
+def _oscillations_are_meant():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fg.StabilityWarning)
+        yield
+
+
+def cube(seed):
+    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, seed=seed)
+    test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=seed + 50)
+    return data.X, data.y, {"concentrated": test}
+
+
+def is_leaped(run, step):
+    return run.engine.leap_at(step) is not None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_first_hits_and_last_misses_on_the_cube(seed):
+    """Against exact steps, whose own brackets are walked step by step."""
+    X, y, evals = cube(seed)
+    steps = 600_000
+    runs = [
+        fg.train(X, y, steps=steps, engine=engine, evals=evals, keep_weights=True, **SETTINGS)
+        for engine in ("auto", "exact")
+    ]
+    inside = 0
+    for eps in (0.0, 0.01, 0.05, 0.2):
+        coarse = runs[1].grokking("concentrated", eps)
+        got, expected = (run.refine("concentrated", X, y, evals, eps) for run in runs)
+        inside += is_leaped(runs[0], coarse.test)
+        for what in ("test", "train", "sustained_test", "sustained_train"):
+            assert getattr(got, what) == getattr(expected, what), (what, eps)
+        low, high = got.test_bracket
+        assert low < got.test <= high
+        assert high - low <= 1 + 1e-4 * high
+    assert inside >= (seed != 2)
+
+
+def test_the_bracket_holds_the_exact_step_where_steps_are_finer_than_rtol():
+    X, y, evals = cube(0)
+    steps = 600_000
+    loose = fg.train(X, y, steps=steps, rtol=1e-4, evals=evals, keep_weights=True, **SETTINGS)
+    exact = fg.train(X, y, steps=steps, engine="exact", evals=evals, keep_weights=True, **SETTINGS)
+    times = [run.refine("concentrated", X, y, evals, 0.01) for run in (loose, exact)]
+    low, high = times[0].test_bracket
+    assert high - low > 10
+    assert low < times[1].test <= high
+    assert times[1].test_bracket == (times[1].test - 1, times[1].test)
+
+
+def test_far_out_a_time_is_known_to_an_interval():
+    """b falls like log t ever after: accuracy under the slab's law gains for ever."""
+    X, y, evals = cube(3)
+    run = fg.train(X, y, steps=1e30, evals=evals, keep_weights=True, **SETTINGS)
+    times = run.refine("concentrated", X, y, evals)
+    coarse = run.grokking("concentrated")
+    assert coarse.test_bracket[0] < times.test <= coarse.test_bracket[1]
+    low, high = times.test_bracket
+    assert low < times.test <= high
+
+
+def dense_counts(X, y, steps, around, evals, name):
+    """Counts of exact steps at every step of a stretch."""
+    low, high = around
+    run = train_quietly(
+        X, y, steps=steps, engine="exact", evals=evals, record=np.arange(low, high + 1),
+        **SETTINGS,
+    )  # fmt: skip
+    if name in run.probabilities:
+        counts = np.rint(run.probabilities[name] * POPULATION_SIZE)
+    else:
+        counts = run.counts[name]
+    return run.steps, counts
+
+
+@pytest.mark.parametrize("name", ["attacked", "plane", "slab"])
+def test_other_sets_than_points(name):
+    X, y, evals = cube(0)
+    test = evals["concentrated"]
+    evals = {
+        "attacked": fg.Pgd(test.X, test.y, norm=2, eps=5e-4),
+        "plane": fg.Pgd(test.X, test.y, eps=5e-4, bounds="data"),
+        "slab": Slab(1e-3, 10.0),
+    }
+    steps, eps = 400_000, 0.01
+    run = fg.train(X, y, steps=steps, evals=evals, keep_weights=True, **SETTINGS)
+    coarse = run.grokking(name, eps)
+    times = run.refine(name, X, y, evals, eps)
+    assert coarse.test_bracket[0] < times.test <= coarse.test_bracket[1]
+    assert is_leaped(run, coarse.test)
+    at, counts = dense_counts(X, y, steps, coarse.test_bracket, evals, name)
+    need = np.ceil((1 - eps) * coarse.max_test)
+    first = at[np.argmax(counts >= need)] if (counts >= need).any() else steps
+    low, high = times.test_bracket
+    assert low < first <= high
+    assert abs(first - times.test) <= 1
+    assert high - low <= 1 + 1e-4 * high
+
+
+def test_orbits_of_period_two_keep_even_and_odd_steps_apart():
+    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=(350, 350), seed=0)
+    test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=50)
+    evals = {"concentrated": test}
+    record = [0, 40_000, 60_001]
+    runs = [
+        fg.train(
+            data.X, data.y, steps=60_001, record=record, engine=engine, evals=evals,
+            keep_weights=True, **SETTINGS,
+        )
+        for engine in ("auto", "exact")
+    ]  # fmt: skip
+    assert runs[0].engine.leaps[-1].pairs
+    again = fg.train(
+        data.X, data.y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
+        keep_weights=True, **SETTINGS,
+    )  # fmt: skip
+    exact = fg.train(
+        data.X, data.y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
+        keep_weights=True, engine="exact", **SETTINGS,
+    )  # fmt: skip
+    np.testing.assert_allclose(again.weights, exact.weights, rtol=1e-7)
+    for run in runs:
+        times = run.refine("concentrated", data.X, data.y, evals)
+        assert times.test <= 60_001
+
+
+def test_records_one_step_apart_are_in_doubt_too():
+    X, y, evals = cube(0)
+    loose = fg.train(X, y, steps=400_000, rtol=1e-4, evals=evals, keep_weights=True, **SETTINGS)
+    hit = loose.refine("concentrated", X, y, evals, 0.01).test
+    record = [0, hit - 1, hit, 400_000]
+    run = fg.train(
+        X, y, steps=400_000, record=record, rtol=1e-4, evals=evals, keep_weights=True, **SETTINGS
+    )
+    times = run.refine("concentrated", X, y, evals, 0.01)
+    low, high = times.test_bracket
+    assert low < hit <= high
+    assert abs(times.test - hit) <= 1
+
+
+def test_after_save_and_load_and_with_few_steps_at_a_time(tmp_path, monkeypatch):
+    X, y, evals = cube(2)
+    run = fg.train(X, y, steps=100_000, evals=evals, keep_weights=True, **SETTINGS)
+    expected = run.refine("concentrated", X, y, evals, 0.02)
+    run.save(tmp_path / "run.npz")
+    again = fg.Trajectory.load(tmp_path / "run.npz")
+    assert again.engine == run.engine
+    monkeypatch.setattr(_leaped_crossings, "POINTS", 7)
+    assert again.refine("concentrated", X, y, evals, 0.02) == expected
+
+
+def test_the_start_must_be_recorded_and_the_data_the_same():
+    X, y, evals = cube(2)
+    options = {"steps": 100_000, "evals": evals, "keep_weights": True, **SETTINGS}
+    late = fg.train(X, y, record=[20_000, 40_000, 100_000], **options)
+    with pytest.raises(ValueError, match=r"record step 0 too \(the first record is step 20000\)"):
+        late.refine("concentrated", X, y, evals, 0.0)
+    run = fg.train(X, y, **options)
+    with pytest.raises(ValueError, match="X, y are not what the run recorded"):
+        run.refine("concentrated", X * (1 + 1e-12), y, evals)
+
+
+def test_a_run_that_was_stopped_is_not_followed_to_its_horizon():
+    X, y, evals = cube(2)
+    options = {"evals": evals, "keep_weights": True, **SETTINGS}
+    whole = fg.train(X, y, steps=100_000, **options)
+    seen = []
+
+    def stop(step):
+        seen.append(step)
+        if step > 100_000:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fastgrok._running.POLL_SECONDS", 0.0)
+        with pytest.raises(fg.Interrupted) as caught:
+            fg.train(X, y, steps=1e40, progress=stop, **options)
+    kept = caught.value.trajectory
+    assert kept.steps[-1] < 1e7
+    times = kept.refine("concentrated", X, y, evals, 0.05)
+    assert abs(times.test - whole.refine("concentrated", X, y, evals, 0.05).test) <= 1
