@@ -266,6 +266,8 @@ def divergence_of(trajectory: Trajectory) -> str:
 
 def instability_of(trajectory: Trajectory) -> str | None:
     """Say by how much lr is too large for gradient descent to be stable, if it is."""
+    if trajectory.params.get("optimizer", "gd") != "gd":
+        return None  # 2 is the limit of plain descent
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
     beyond = np.flatnonzero(sharpness > 2.0)
     if not beyond.size:

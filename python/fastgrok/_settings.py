@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks, _core, checkpoints
+from fastgrok import _checks, _core, _optimizers, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._populations import Population, need_weights, points
 from fastgrok._records import log_spaced
@@ -39,7 +39,7 @@ class Settings:
     data: dict[str, Data | Population]
     evals: Mapping[str, EvaluationSet]
     steps: int
-    lr: float
+    optimizer: _optimizers.Optimizer
     loss: str
     reduction: str
     bias: bool
@@ -74,7 +74,7 @@ class Settings:
         rows, dim = self.train[0].shape
         return {
             "steps": self.steps,
-            "lr": self.lr,
+            **self.optimizer.params(),
             "loss": self.loss,
             "reduction": self.reduction,
             "bias": self.bias,
@@ -100,7 +100,8 @@ class Settings:
             self.record.astype(np.float64),
             loss=self.loss,
             scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
-            lr=self.lr,
+            lr=self.optimizer.lr,
+            adam=self.optimizer.for_core(),
             w=self.w0,
             b=self.b0,
             tie_negative=self.tie == "negative",
@@ -175,12 +176,20 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
             f"got {_checks.show(given['checkpoint'])}"
         )
+    optimizer = _optimizers.check(
+        given["optimizer"], given["optimizer_options"], given["lr"], name
+    )
+    if engine == "leap" and optimizer.adam is not None:
+        raise ValueError(
+            f"{name('engine')} must be 'auto' or 'exact' with optimizer='adam', whose steps cannot "
+            "be leaped, got 'leap'"
+        )
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     return Settings(
         data={"train": data, **evals},
         evals=given["evals"] or {},
         steps=steps,
-        lr=_checks.real(name("lr"), given["lr"], positive=True),
+        optimizer=optimizer,
         loss=_checks.choice(name("loss"), given["loss"], LOSSES),
         reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         bias=_checks.flag(name("bias"), given["bias"]),

@@ -12,7 +12,7 @@ from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
 from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
 from fastgrok.papers.das2026._figure1_report import report_figure1
-from fastgrok.papers.das2026._item import make_item, write_item
+from fastgrok.papers.das2026._item import make_item
 from fastgrok.papers.das2026._tables import as_arrays, record_rows, time_rows
 
 #: No planting, as the text of Figure 1 has it; balanced support vectors, for which the theory's
