@@ -37,6 +37,8 @@ class Case:
         As in `fastgrok.train`.
     per_decade : int
         Records for each factor of 10 of the steps.
+    betas : (float, float), optional
+        For Adam, which takes every step; None is plain descent.
     geometry : bool
         Find the margin from the origin, and where the weights come to rest if there is none.
     """
@@ -47,6 +49,7 @@ class Case:
     loss: str = "logistic"
     bias: bool = True
     per_decade: int = 20
+    betas: tuple[float, float] | None = None
     geometry: bool = False
 
 
@@ -201,12 +204,19 @@ def _run_once(case: Case, engine: str, report: Report) -> Run:
     X, y = case.data.points()
     tests = {"population": case.data.population()}
 
+    optimizer: dict[str, Any] = {}
+    if case.betas is not None:
+        engine = "exact"
+        beta1, beta2 = case.betas
+        options = {"beta1": beta1, "beta2": beta2}
+        optimizer = {"optimizer": "adam", "optimizer_options": options}
+
     def attempt(engine: str, steps: float) -> Trajectory:
         return train(
             X, y, steps=steps, lr=case.lr, loss=case.loss, bias=case.bias, evals=tests,
             record=log_spaced(steps, case.per_decade), engine=engine, rtol=_RTOL,
             exact_limit=max(10_000.0, _EXACT_WORK / X.size), watch_sharpness=False, threads=1,
-            progress=running,
+            progress=running, **optimizer,
         )  # fmt: skip
 
     stopped = ""
