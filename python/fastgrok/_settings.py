@@ -176,9 +176,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
             f"got {_checks.show(given['checkpoint'])}"
         )
-    optimizer = _optimizers.check(
-        given["optimizer"], given["optimizer_options"], given["lr"], name
-    )
+    optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], given["lr"], name)
     if engine == "leap" and optimizer.adam is not None:
         raise ValueError(
             f"{name('engine')} must be 'auto' or 'exact' with optimizer='adam', whose steps cannot "

@@ -79,14 +79,10 @@ def _if_and_only_if(sweep: Sequence[Run]) -> Verdict:
         reach = [float(run.test_accuracy[-1]) for run in runs]
         if name == "interior":
             holds = [w <= 1e-3 * b for w, b in grows]
-            text = "||w|| grew by {} of |b|'s growth over the last 10 decades".format(
-                spread([w / b for w, b in grows])
-            )
+            text = f"||w|| grew by {spread([w / b for w, b in grows])} of |b|'s growth over the last 10 decades"
         else:
             holds = [w > 1e-3 * b for w, b in grows]
-            text = "||w|| and |b| grow together, by the ratio {}".format(
-                spread([w / b for w, b in grows])
-            )
+            text = f"||w|| and |b| grow together, by the ratio {spread([w / b for w, b in grows])}"
         findings.append(
             Finding(
                 f"{name} ({len(runs)} draws)",
@@ -262,7 +258,9 @@ def _times(sweep: Sequence[Run]) -> Verdict:
             Finding(
                 f"steps to accuracy {setting.ACCURACY}, median",
                 judge_shares([bool(np.all(np.diff(near) > 0.0) and near[-1] > 100.0 * near[0])]),
-                "; ".join(f"{r:g}: {number(float(t))}" for r, t in zip(ratios, middle, strict=True)),
+                "; ".join(
+                    f"{r:g}: {number(float(t))}" for r, t in zip(ratios, middle, strict=True)
+                ),
             ),
         ),
         "Agrees if the median grows with lambda from 0.4 on, by more than a factor of 100. Once "

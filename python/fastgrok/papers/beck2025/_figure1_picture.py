@@ -94,7 +94,9 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
                 label="run, last step",
             )  # fmt: skip
         s = edge.large_n_stationary(below)[0]
-        rest.plot(below, s, color="0.4", lw=1, ls="--", label=r"large N: $0.926(1/2-\lambda)^{-1/2}$")
+        rest.plot(
+            below, s, color="0.4", lw=1, ls="--", label=r"large N: $0.926(1/2-\lambda)^{-1/2}$"
+        )
         rest.plot(
             below, two_point.stationary_point(below, 1.0), color=ORANGE, lw=1, ls=":",
             label="two-point model: logarithm",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._draw import STYLE, label_panels, panels
 from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
@@ -204,6 +204,16 @@ def draw_figure9(data: Figure9) -> "Figure":
         left.axhline(shown.eps, color="0.5", lw=0.8, ls="--")
         for log_time, color in ((shown.log_train, BLUE), (shown.log_general, ORANGE)):
             left.axvline(np.exp(log_time), color=color, lw=0.8, ls=":")
+        for log_time, name in ((shown.log_train, "train"), (shown.log_general, "gen")):
+            left.annotate(
+                rf"$t_{{{name}}}$",
+                (np.exp(log_time), 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="right",
+                va="top",
+                xytext=(-2, -2),
+                textcoords="offset points",
+            )
         left.set(
             xscale="log", yscale="log", xlabel="steps", ylabel="exponential loss (mean)",
             ylim=(shown.eps * 1e-3, max(1e3, 10 * float(run.test_loss.max()))),
@@ -218,9 +228,7 @@ def draw_figure9(data: Figure9) -> "Figure":
             c: F64 = np.array([t.run.data.c for t in times])
             label = rf"$\sigma$ = {sigma:g}, $\epsilon$ = {eps:g}"
             labels.append(label)
-            right.plot(
-                c, [t.root for t in times], marker, color=color, ms=3.5, label=label
-            )
+            right.plot(c, [t.root for t in times], marker, color=color, ms=3.5, label=label)
             fine = np.geomspace(c.min(), c.max(), 60)
             expected = two_point.loss_times(eps, 0.5 * (1.0 - fine), sigma, _learning_rate(sigma))
             with np.errstate(invalid="ignore"):

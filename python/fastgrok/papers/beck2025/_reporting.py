@@ -43,9 +43,7 @@ def make(
             raise Stopped("no run had been finished yet") from None
         path = folder / f"{name}-partial.csv"
         write_csv(path, record_rows(stop.finished))
-        raise Stopped(
-            f"kept the records of {len(stop.finished)} finished runs in {path}"
-        ) from None
+        raise Stopped(f"kept the records of {len(stop.finished)} finished runs in {path}") from None
     return write(data, folder)
 
 

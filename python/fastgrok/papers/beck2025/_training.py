@@ -11,7 +11,7 @@ import numpy as np
 from fastgrok import _checks
 from fastgrok._records import log_spaced
 from fastgrok.errors import LeapError, StabilityWarning
-from fastgrok.geometry import separability
+from fastgrok.geometry import max_margin, separability
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.papers.beck2025._draws import F64, Draw, Noise
 from fastgrok.theory.edge import stationary_point
@@ -252,10 +252,12 @@ def _run(case: Case, trajectory: Trajectory, stopped: str) -> Run:
 
 def _with_geometry(run: Run, X: Any) -> Run:
     found = separability(X, threads=1)
-    rest = float("inf")
+    rest, margin = float("inf"), 0.0
+    if found.separable:
+        margin = float(max_margin(X, np.full(len(X), -1.0), bias="none").margin)
     if found.verdict == "interior":
         rest = float(np.linalg.norm(stationary_point(X, threads=1).S))
-    return replace(run, verdict=found.verdict, margin=float(found.margin), rest=rest)
+    return replace(run, verdict=found.verdict, margin=margin, rest=rest)
 
 
 def noise(
