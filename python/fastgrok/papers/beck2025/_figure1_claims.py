@@ -79,7 +79,10 @@ def _if_and_only_if(sweep: Sequence[Run]) -> Verdict:
         reach = [float(run.test_accuracy[-1]) for run in runs]
         if name == "interior":
             holds = [w <= 1e-3 * b for w, b in grows]
-            text = f"||w|| grew by {spread([w / b for w, b in grows])} of |b|'s growth over the last 10 decades"
+            text = (
+                f"||w|| grew by {spread([w / b for w, b in grows])} of |b|'s growth over the last "
+                "10 decades"
+            )
         else:
             holds = [w > 1e-3 * b for w, b in grows]
             text = f"||w|| and |b| grow together, by the ratio {spread([w / b for w, b in grows])}"
@@ -111,7 +114,7 @@ def _growth(run: Run) -> tuple[float, float]:
 
 
 def _limit(sweep: Sequence[Run]) -> Verdict:
-    """The last accuracy of separable draws beside the margin formula."""
+    """Hold the last accuracy of separable draws against the margin formula."""
     findings = []
     for ratio, runs in by_ratio(sweep).items():
         apart = [run for run in runs if run.margin > 0.0]
@@ -139,7 +142,7 @@ def _limit(sweep: Sequence[Run]) -> Verdict:
 
 
 def _transition(sweep: Sequence[Run]) -> Verdict:
-    """Counts of separable draws beside Wendel's theorem."""
+    """Hold counts of separable draws against Wendel's theorem."""
     groups = by_ratio(sweep)
     findings = []
     for ratio, runs in groups.items():
@@ -200,7 +203,7 @@ def _divergence(sweep: Sequence[Run]) -> Verdict:
 
 
 def _law(sweep: Sequence[Run]) -> Verdict:
-    """A logarithm (the two-point model's) or a power law (of large N) near 1/2."""
+    """Fit a logarithm (the two-point model's) and a power law (of large N) near 1/2."""
     low, high = _CRITICAL
     groups = {r: runs for r, runs in by_ratio(sweep).items() if low <= r < high}
     claim = "The norm of S_infinity diverges logarithmically, as in the two-point model"

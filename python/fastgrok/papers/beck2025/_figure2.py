@@ -46,7 +46,7 @@ class Path3:
     free: Run
 
     def deviation(self, run: Run, late: bool) -> float:
-        """Largest, or last, difference of ||w(t)|| and ||w_free(tau(t))|| over the largest ||w||."""
+        """Return the largest, or last, ||w(t)|| - ||w_free(tau(t))|| over the largest ||w||."""
         tau = conformal_time(run)
         free = self.free
         expected = np.interp(np.log1p(tau), np.log1p(free.steps), free.norm_w)

@@ -9,7 +9,7 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, panels
 from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
 from fastgrok.papers.beck2025._draws import Gaussians
-from fastgrok.papers.beck2025._figure16 import rise
+from fastgrok.papers.beck2025._figure16 import GAIN, LATE, rise
 from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
 from fastgrok.papers.beck2025._pictures import BLUE, ORANGE
 from fastgrok.papers.beck2025._reporting import make
@@ -71,7 +71,7 @@ def judge_figure4(data: Groups) -> list[Verdict]:
         findings.append(
             Finding(
                 f"sigma_A = {runs[0].data.sigma_a:g}",
-                judge_shares([gain >= 0.1 and delay >= 10.0 for gain, delay in gains]),
+                judge_shares([gain >= GAIN and delay >= LATE for gain, delay in gains]),
                 f"accuracy gained after the training set is fitted {spread([g for g, _ in gains])}"
                 f", half of it by {spread([d for _, d in gains])} times as many steps; training "
                 f"accuracy at the end {spread([float(run.accuracy[-1]) for run in runs])}, "
@@ -85,7 +85,8 @@ def judge_figure4(data: Groups) -> list[Verdict]:
             combine(f.outcome for f in findings),
             tuple(findings),
             "Delayed: the accuracy on the population gains at least 0.1 after training accuracy 1 "
-            "is reached, half of it only after ten times as many steps.",
+            "is reached, half of it only after twice as many "
+            "steps.",
         )
     ]
 

@@ -110,7 +110,7 @@ def figure9(
 
 
 def _learning_rate(sigma: float) -> float:
-    """A quarter of what makes the first step on the steeper point as long as S."""
+    """Return a quarter of what makes the first step on the steeper point as long as S."""
     return 0.25 / max(1.0, sigma * sigma)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fastgrok.papers._catalogue import Output
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
 from fastgrok.papers._files import write_item
@@ -15,6 +17,9 @@ from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Beyond it a loss is not drawn.
+_MOST_LOSS = 1e4
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,13 @@ def draw_groups(
             loss.set(yscale="log", title=name)
             loss.minorticks_off()
             accuracy.set(xlabel="steps", ylim=(-0.03, 1.03))
-        if axes[0, 0].get_ylim()[0] < least_loss:
-            axes[0, 0].set_ylim(bottom=least_loss)
-        axes[0, 0].set(ylabel=f"{data.first.case.loss} loss (mean)")
+        # Where ||w|| grows, the population's exponential loss goes beyond all numbers.
+        values = np.concatenate([np.append(run.loss, run.test_loss)[1:] for run in data.all])
+        shown = values[np.isfinite(values) & (values >= least_loss) & (values <= _MOST_LOSS)]
+        axes[0, 0].set(
+            ylim=(0.5 * shown.min(), 2.0 * shown.max()),
+            ylabel=f"{data.first.case.loss} loss (mean)",
+        )
         axes[1, 0].set(ylabel="accuracy")
         step_axis(axes, max(run.case.steps for run in data.all))
         label_panels(axes.ravel())

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
 from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import LAWS, Coordinates
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
+from fastgrok.papers.beck2025._groups import Groups, train_groups, write_groups
+from fastgrok.papers.beck2025._pictures import curves, stacked, step_axis, upper_median
 from fastgrok.papers.beck2025._reporting import make
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
@@ -108,14 +110,32 @@ def _fitted(run: Run) -> float:
     return float(run.steps[right][0]) if right.any() else float("inf")
 
 
-def draw_laws(groups: Groups, ratio: float) -> "Figure":
-    """Draw loss and accuracy, a column for each law."""
-    first = groups.first
-    return draw_groups(
-        groups,
-        rf"$\lambda$ = {ratio:g}, N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, "
-        rf"$\eta$ = {first.case.lr:g}",
-    )
+def draw_laws(data: dict[float, Groups]) -> "Figure":
+    """Draw accuracy against steps, a column for each lambda and a colour for each law."""
+    import matplotlib  # noqa: PLC0415
+
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(1, len(data), height=3.4)
+        names = list(next(iter(data.values())).runs)
+        for ax, (ratio, groups) in zip(axes[0], data.items(), strict=True):
+            for number_, (name, runs) in enumerate(groups.runs.items()):
+                color = f"C{number_}"
+                curves(ax, runs, "test_accuracy", color=color, label=name)
+                steps, rows = stacked(runs, "accuracy")
+                ax.plot(steps[1:], upper_median(rows)[1:], ":", color=color, lw=0.9)
+            ax.set(title=rf"$\lambda$ = {ratio:g}", xlabel="steps")
+        axes[0, 0].set(ylabel="accuracy (dots: training; lines: population)")
+        first = next(iter(data.values())).first
+        step_axis(axes, first.case.steps)
+        label_panels(axes.ravel())
+        legend_below(figure, names, columns=4)
+        draws = next(iter(data.values())).draws
+        figure.suptitle(
+            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
+            f"median and range of {draws} draws",
+            size=8,
+        )
+    return figure
 
 
 def make_laws(settings: Settings, folder: Path) -> Output:
@@ -139,9 +159,7 @@ def write_laws(data: dict[float, Groups], folder: Path) -> Output:
     first = joined.first
     return write_groups(
         "laws", joined, folder,
-        pictures={
-            ("below", "above")[r > 0.5]: draw_laws(groups, r) for r, groups in data.items()
-        },
+        pictures={"": draw_laws(data)},
         verdicts=judge_laws(data),
         title="other distributions, and the exponential loss",
         made_of=f"N = {first.data.n} points whose coordinates are independent, of mean 0 and "

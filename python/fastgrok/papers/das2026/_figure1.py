@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Unpack
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._adversarial_picture import draw_adversarial
 from fastgrok.papers.das2026._attacks import ADVERSARIES

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._claims import finite
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
