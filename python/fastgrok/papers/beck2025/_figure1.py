@@ -48,7 +48,7 @@ def learning_curves(
     return tuple(
         trainer(
             [
-                Case(noise(ratio, n, seed, sigma=sigma, dtype=dtype), lr, steps, geometry=True)
+                Case(noise(ratio, n, seed, sigma=sigma, dtype=dtype), lr, steps)
                 for ratio in ratios
                 for seed in seeds
             ]

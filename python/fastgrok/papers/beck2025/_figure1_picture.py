@@ -29,13 +29,12 @@ def draw_curves(runs: Sequence[Run]) -> "Figure":
             curves(loss, group, "test_loss", color=ORANGE, label="population")
             curves(accuracy, group, "accuracy", color=BLUE)
             curves(accuracy, group, "test_accuracy", color=ORANGE)
-            limits = [run for run in group if run.margin > 0.0]
-            for run in limits:
-                limit = float(edge.limit_accuracy(run.margin, run.data.sigma))
-                accuracy.axhline(
-                    limit, color=RED, lw=0.7, ls="--",
-                    label=r"limit $\Phi(1/\sigma M)$" if run is limits[0] else None,
-                )  # fmt: skip
+            limit = edge.limit_accuracy(
+                edge.large_n_margin(ratio, runs[0].data.sigma), runs[0].data.sigma
+            )
+            accuracy.axhline(
+                float(limit), color=RED, lw=0.8, ls="--", label=r"limit for large $N$, $t$"
+            )
             loss.set(yscale="log", title=rf"$\lambda$ = {ratio:g}", ylim=(1e-10, None))
             loss.minorticks_off()
             accuracy.set(xlabel="steps")
