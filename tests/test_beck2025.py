@@ -81,7 +81,8 @@ def test_takes_every_step_of_fewer_where_it_cannot_leap(monkeypatch: pytest.Monk
 
     def fails(*args: object, engine: str, **options: object) -> fg.Trajectory:
         if engine == "leap":
-            raise fg.LeapError("no leap: irregular", real(*args, **options), 5)  # type: ignore[arg-type]
+            so_far = real(*args, **(options | {"steps": 5, "record": 1}))  # type: ignore[arg-type]
+            raise fg.LeapError("no leap: irregular", so_far, 5)
         return real(*args, engine=engine, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(_training, "train", fails)

@@ -220,16 +220,20 @@ def _run_once(case: Case, engine: str, report: Report) -> Run:
         )  # fmt: skip
 
     stopped = ""
-    affordable = max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}"))
-    try:
-        if engine == "exact":
-            stopped = "" if case.steps <= affordable else f"{affordable:g} exact steps were enough"
-            trajectory = attempt("exact", min(case.steps, affordable))
-        else:
+    affordable = case.steps
+    if case.betas is None:
+        affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
+    if engine == "exact":
+        if affordable < case.steps:
+            stopped = f"no more than {affordable:g} exact steps are taken"
+        trajectory = attempt("exact", affordable)
+    else:
+        try:
             trajectory = attempt("leap", case.steps)
-    except LeapError as error:
-        stopped = str(error)
-        trajectory = attempt("exact", min(case.steps, affordable))
+        except LeapError as error:
+            stopped, trajectory = str(error), error.trajectory
+            if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
+                trajectory = attempt("exact", affordable)
     run = _run(case, trajectory, stopped)
     return _with_geometry(run, X) if case.geometry else run
 
@@ -254,7 +258,7 @@ def _with_geometry(run: Run, X: Any) -> Run:
     found = separability(X, threads=1)
     rest, margin = float("inf"), 0.0
     if found.separable:
-        margin = float(max_margin(X, np.full(len(X), -1.0), bias="none").margin)
+        margin = float(max_margin(X, np.full(len(X), -1.0), bias="none", threads=1).margin)
     if found.verdict == "interior":
         rest = float(np.linalg.norm(stationary_point(X, threads=1).S))
     return replace(run, verdict=found.verdict, margin=margin, rest=rest)
