@@ -44,7 +44,7 @@ def problem(data: fg.Dataset, steps: int, lr: float, records: bool) -> Problem:
 
 
 CASES = {
-    "8 runs over the same (20000, 500)": lambda records: shared(records, 20_000, 500, 8, 20),
+    "8 runs over the same (20000, 500)": lambda records: shared(records, 20_000, 500, 8, 100),
     "8 runs over the same (1000, 500)": lambda records: shared(records, 1000, 500, 8, 500),
     "64 runs over (500, 20)": lambda records: small(records, 500, 20, 64, 500),
 }

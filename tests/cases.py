@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65)
 """Numbers of rows and of columns on both sides of the widths of vectors and blocks."""
 
-SEVERAL_CHUNKS = ((70_000, 2), (8_300, 16), (8_100, 17), (4_200, 65), (20, 8_000))
+SEVERAL_CHUNKS = ((70_000, 2), (8_300, 16), (8_100, 17), (4_200, 65), (900, 330), (20, 8_000))
 """Shapes large enough to be cut into several chunks."""
 
 MOST_CHUNKS = (35_100, 60)

@@ -86,6 +86,12 @@ def test_large_and_small_runs_together():
     assert_as_alone(problems[::-1], 1, 2, 3)
 
 
+def test_populations_are_evaluated_as_alone():
+    X, y = problem(60, 3)
+    evals = {"noise": fg.theory.edge.GaussianNoise(2.0), "sample": problem(40, 3, 5)}
+    assert_as_alone([{"X": X, "y": y, "steps": 30, "lr": lr, "evals": evals} for lr in (0.1, 1.0)])
+
+
 POOL = [
     problem(n, d, seed) for seed, (n, d) in enumerate([(5, 1), (70, 3), (8_100, 17), (200, 20)])
 ]

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 
 #include "core/team.hpp"
 
 namespace fastgrok {
 namespace {
+
+// Registers that straddle two cache lines are read at half the speed, which only the caches are
+// fast enough to show: by 10 to 18 % of a step over 0.4 to 4 MB.
+constexpr std::size_t kCacheLine = 64, kCached = std::size_t{1} << 24;
 
 bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
@@ -53,6 +58,20 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
     pack();
+    if (!packed()) std::visit([this](auto* rows_given) { align(rows_given); }, x_);
+}
+
+template <class Real>
+void Problem::align(const Real* x) {
+    const std::size_t size = rows_ * layout_.cols;
+    if (size * sizeof(Real) > kCached || reinterpret_cast<std::uintptr_t>(x) % kCacheLine == 0)
+        return;
+    const std::align_val_t line{kCacheLine};
+    const std::shared_ptr<Real> copy(static_cast<Real*>(::operator new(size * sizeof(Real), line)),
+                                     [line](Real* p) { ::operator delete(p, line); });
+    std::copy_n(x, size, copy.get());
+    x_ = static_cast<const Real*>(copy.get());
+    aligned_ = copy;
 }
 
 Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {

@@ -32,8 +32,8 @@ struct RowNorms {
 class Problem {
 public:
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
-    // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data are
-    // not copied.
+    // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data only
+    // where caches may hold them and their start is not aligned.
     Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
             std::size_t cols, bool bias);
 
@@ -123,6 +123,8 @@ private:
     };
 
     void pack();
+    template <class Real>
+    void align(const Real* x);
     RowNorms find_norms(int threads) const;
 
     std::variant<const double*, const float*> x_;
@@ -132,6 +134,7 @@ private:
     Layout layout_;
     Partition partition_;
     std::shared_ptr<const Vector> packed_;  // by all problems of the same rows and labels
+    std::shared_ptr<const void> aligned_;   // where x_ points, if it is a copy
     std::shared_ptr<LazyNorms> norms_ = std::make_shared<LazyNorms>();
 };
 

@@ -8,9 +8,11 @@ namespace fastgrok {
 
 enum class Loss { logistic, exponential };
 
-// Every sum runs in 16 lanes whatever the register width: that is what makes the instruction sets
-// agree to the last bit. Lanes run over rows where there are at most 16 columns, else over columns.
+// Every sum runs in a fixed number of lanes whatever the register width: that is what makes the
+// instruction sets agree to the last bit. Lanes run over rows where there are at most 16 columns,
+// else over columns; the products of a row, of which several are under way at a time, have fewer.
 inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kRowLanes = 8;
 inline constexpr std::size_t kMostPackedCols = 16;
 
 // A descent step leaves out rows whose margin, in bits (times log2(e)), is above a bound; this is

@@ -1,10 +1,9 @@
-// Passes over plain rows: 16 lanes over the columns of a row, one read of the data for margins and
+// Passes over plain rows: 8 lanes over the columns of a row, one read of the data for margins and
 // sums.
 //
 // A strip of rows is taken together: their products z . u first, then one vector evaluation of
-// their coefficients, then, while the products of the next strip are under way, their contribution
-// to the sums from the caches. The order of operations inside a row and from row to row does not
-// depend on the strips.
+// their coefficients, then, from the caches, their contribution to the sums. The order of
+// operations inside a row and from row to row does not depend on the strips.
 #pragma once
 
 #include "kernels/elementary.hpp"
@@ -13,17 +12,22 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// Narrow rows are taken 8 at a time, which is as many coefficients as any register holds; of wide
-// rows a few fill the first-level cache, and their coefficients take no time.
-constexpr std::size_t kNarrowStrip = 8, kWideStrip = kRowsAtOnce, kWideRow = 512;
+// Of narrow rows two strips of 8, which is as many coefficients as any register holds, lie in the
+// first-level cache; products of one and sums over the other take turns. Of wider rows fewer have
+// room there, and the memory is kept busy with the next strip while one is added; the processor
+// fetches it ahead by itself unless rows are very wide.
+constexpr std::size_t kNarrowStrip = 8, kWideStrip = 4, kNarrowRow = 160, kFetchedRow = 512;
+static_assert(kNarrowStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
 constexpr std::size_t kCacheLine = 64;
+// Registers that hold the lanes of a row.
+constexpr int kRowGroups = static_cast<int>(kRowLanes) / kWidth;
 
-// The last, incomplete 16 columns from j on, by groups: sweep(group, first column, columns left).
+// The last, incomplete 8 columns from j on, by groups: sweep(group, first column, columns left).
 template <int G = 0, class Sweep>
 inline void sweep_rest(std::size_t j, std::size_t cols, Sweep sweep) {
-    if constexpr (G < kGroups) {
+    if constexpr (G < kRowGroups) {
         if (j >= cols) return;
         sweep(G, j, cols - j);
         sweep_rest<G + 1>(j + kWidth, cols, sweep);
@@ -43,12 +47,12 @@ inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, do
                      double* out = nullptr, const Real* const* next = nullptr) {
     // Copies, because `out` might be taken for the place where the pointers lie.
     const Real *row[R], *earlier[R], *later[R];
-    Vec sum[R][kGroups], cc[R];
+    Vec sum[R][kRowGroups], cc[R];
     for (std::size_t r = 0; r < R; ++r) {
         row[r] = x[r];
         if constexpr (kBeside != Beside::nothing) earlier[r] = last[r], cc[r] = set1(c[r]);
         if constexpr (kBeside == Beside::add_and_fetch) later[r] = next[r];
-        for (int g = 0; g < kGroups; ++g) sum[r][g] = set1(0.0);
+        for (int g = 0; g < kRowGroups; ++g) sum[r][g] = set1(0.0);
     }
     const auto sweep = [&](int g, std::size_t at, auto load_row) {
         const Vec wg = load(w + at);
@@ -61,12 +65,12 @@ inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, do
     };
     const auto whole = [](const Real* p) { return load(p); };
     std::size_t j = 0;
-    for (; j + kLanes <= cols; j += kLanes) {
+    for (; j + kRowLanes <= cols; j += kRowLanes) {
         if constexpr (kBeside == Beside::add_and_fetch)
             for (std::size_t r = 0; r < R; ++r)
-                for (std::size_t k = 0; k < kLanes; k += kCacheLine / sizeof(Real))
+                for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
                     __builtin_prefetch(later[r] + j + k);
-        for (int g = 0; g < kGroups; ++g) sweep(g, j + g * kWidth, whole);
+        for (int g = 0; g < kRowGroups; ++g) sweep(g, j + g * kWidth, whole);
     }
     sweep_rest(j, cols, [&](int g, std::size_t at, std::size_t left) {
         if (left >= kWidth) return sweep(g, at, whole);
@@ -81,44 +85,21 @@ inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, do
 // out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
 template <std::size_t R, class Real>
 inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out) {
+    const Real* row[R];
     Vec cc[R];
-    for (std::size_t r = 0; r < R; ++r) cc[r] = set1(c[r]);
+    for (std::size_t r = 0; r < R; ++r) row[r] = x[r], cc[r] = set1(c[r]);
     std::size_t j = 0;
     for (; j + kWidth <= cols; j += kWidth) {
         Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(x[r] + j), sum);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(row[r] + j), sum);
         store(out + j, sum);
     }
     if (j < cols) {
         const int left = static_cast<int>(cols - j);
         Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load_tail(x[r] + j, left), sum);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load_tail(row[r] + j, left), sum);
         store(out + j, sum);
     }
-}
-
-// t[r] = x_r . w + b for a strip of n rows, kRowsAtOnce at a time.
-template <class Real>
-inline void dot_strip(const Real* const* x, std::size_t cols, const double* u, double b,
-                      std::size_t n, double* t) {
-    std::size_t r = 0;
-    for (; r + kRowsAtOnce <= n; r += kRowsAtOnce)
-        dot_rows<kRowsAtOnce, Beside::nothing>(x + r, cols, u, t + r);
-    for (; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, u, t + r);
-    for (r = 0; r < n; ++r) t[r] += b;
-}
-
-// The same for a whole strip, while another whole strip is added to out.
-template <std::size_t K, class Real>
-inline void dot_and_add_strip(const Real* const* x, std::size_t cols, const double* u, double b,
-                              double* t, const Real* const* last, const double* c, double* out,
-                              const Real* const* next) {
-    static_assert(K % kRowsAtOnce == 0);
-    // Wide rows are asked for early; the next narrow ones the processor fetches by itself.
-    constexpr Beside kBeside = K == kNarrowStrip ? Beside::add : Beside::add_and_fetch;
-    for (std::size_t r = 0; r < K; r += kRowsAtOnce)
-        dot_rows<kRowsAtOnce, kBeside>(x + r, cols, u, t + r, last + r, c + r, out, next + r);
-    for (std::size_t r = 0; r < K; ++r) t[r] += b;
 }
 
 // Where the n <= K rows from the i-th on lie; what lies behind the last of all is its repetition.
@@ -139,50 +120,80 @@ struct Strip {
             c[r] = 0.0;
         }
     }
+
+    // t[r] = x_r . w + b
+    void dot(std::size_t cols, const double* w, double b, double* t) const {
+        constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
+        std::size_t r = 0;
+        for (; r + R <= n; r += R) dot_rows<R, Beside::nothing>(x + r, cols, w, t + r);
+        for (; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, w, t + r);
+        for (r = 0; r < n; ++r) t[r] += b;
+    }
+
+    // out += sum of c[r] * x_r
+    void add_to(std::size_t cols, double* out) const {
+        if (n == K) return add_rows<K>(x, cols, c, out);
+        for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r, cols, c + r, out);
+    }
 };
+
+// The products of a whole strip, while the whole strip `last` is added to out and `next` asked for.
+template <Beside kBeside, std::size_t K, class Real>
+inline void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const double* w, double b,
+                        const Strip<K, Real>& last, double* out, const Strip<K, Real>& next) {
+    constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
+    for (std::size_t r = 0; r < K; r += R)
+        dot_rows<R, kBeside>(strip.x + r, cols, w, strip.c + r, last.x + r, last.c + r, out,
+                             next.x + r);
+    for (std::size_t r = 0; r < K; ++r) strip.c[r] += b;
+}
 
 // out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, n, t) turns n
 // values of t = x . w + b into c.
-template <std::size_t K, class Real, class Weigh>
+template <std::size_t K, Beside kBeside, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
     if (rows.count == 0) return;
-    // The coefficients of a strip come after all its products, so it is added one strip later.
     const double b = u[intercept];
     double sum_c = out[intercept];
     Strip<K, Real> strips[3];
     Strip<K, Real>*last = strips, *strip = strips + 1, *next = strips + 2;
     last->find(rows, 0);
-    dot_strip(last->x, cols, u, b, last->n, last->c);
-    weigh(std::size_t{0}, last->y, last->n, last->c);
-    if (last->n < rows.count) strip->find(rows, last->n);
-    for (std::size_t i = last->n; i < rows.count; i += K) {
-        for (std::size_t r = 0; r < K; ++r) sum_c += last->c[r];
-        next->find(rows, i + K < rows.count ? i + K : i);
-        if (strip->n == K) {
-            dot_and_add_strip<K>(strip->x, cols, u, b, strip->c, last->x, last->c, out, next->x);
+    last->dot(cols, u, b, last->c);
+    if (K < rows.count) strip->find(rows, K);
+    for (std::size_t i = 0; i < rows.count; i += K) {
+        // Long chains of operations, which end while the next products are under way.
+        weigh(i, last->y, last->n, last->c);
+        const bool more = i + K < rows.count;
+        if constexpr (kBeside != Beside::nothing)
+            if (more) next->find(rows, i + 2 * K < rows.count ? i + 2 * K : i + K);
+        if (kBeside != Beside::nothing && more && strip->n == K) {
+            dot_and_add<kBeside>(*strip, cols, u, b, *last, out, *next);
         } else {
-            add_rows<K>(last->x, cols, last->c, out);
-            dot_strip(strip->x, cols, u, b, strip->n, strip->c);
+            if (more) strip->dot(cols, u, b, strip->c);
+            last->add_to(cols, out);
         }
-        weigh(i, strip->y, strip->n, strip->c);
+        for (std::size_t r = 0; r < last->n; ++r) sum_c += last->c[r];
         Strip<K, Real>* const done = last;
         last = strip;
-        strip = next;
-        next = done;
+        if constexpr (kBeside != Beside::nothing) {
+            strip = next;
+            next = done;
+        } else {
+            strip = done;
+            if (i + 2 * K < rows.count) strip->find(rows, i + 2 * K);
+        }
     }
-    std::size_t r = 0;
-    for (; r + kRowsAtOnce <= last->n; r += kRowsAtOnce)
-        add_rows<kRowsAtOnce>(last->x + r, cols, last->c + r, out);
-    for (; r < last->n; ++r) add_rows<1>(last->x + r, cols, last->c + r, out);
-    for (r = 0; r < last->n; ++r) sum_c += last->c[r];
     out[intercept] = sum_c;
 }
 
 template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    if (rows.cols < kWideRow) return accumulate_strips<kNarrowStrip>(rows, u, weigh, out);
-    return accumulate_strips<kWideStrip>(rows, u, weigh, out);
+    if (rows.cols <= kNarrowRow)
+        return accumulate_strips<kNarrowStrip, Beside::nothing>(rows, u, weigh, out);
+    if (rows.cols < kFetchedRow)
+        return accumulate_strips<kWideStrip, Beside::add>(rows, u, weigh, out);
+    return accumulate_strips<kWideStrip, Beside::add_and_fetch>(rows, u, weigh, out);
 }
 
 template <class Real>
@@ -192,7 +203,7 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     for (std::size_t i = 0; i < rows.count; i += kNarrowStrip) {
         Strip<kNarrowStrip, Real> strip;
         strip.find(rows, i);
-        dot_strip(strip.x, cols, u, b, strip.n, out + i);
+        strip.dot(cols, u, b, out + i);
         for (std::size_t r = 0; r < strip.n; ++r) out[i + r] *= strip.y[r];
     }
 }

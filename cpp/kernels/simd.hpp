@@ -3,7 +3,7 @@
 //
 // clang-format off
 //   Vec, kWidth                     a register of doubles and how many it holds (2, 4 or 8)
-//   kRowsAtOnce                     rows whose 16 lane sums fit in the registers together
+//   kRowsAtOnce                     rows whose lane sums fit in the registers together
 //   kAccumulators                   registers that sums may take beside a few operands
 //   load, load_tail, store, set1    float sources are widened; load_tail reads n < kWidth, rest 0
 //   + - * /, fma(a, b, c)           a * b + c, rounded once (twice on v2, which has no FMA)
@@ -40,11 +40,12 @@ namespace {
 // Registers that hold the 16 lanes.
 constexpr int kGroups = static_cast<int>(kLanes) / kWidth;
 
-// Adds 16 lanes in one fixed order, lane i to lane i + 8, then i + 4, i + 2 and i + 1.
-inline double add_lanes(const Vec (&lanes)[kGroups]) {
-    Vec sum[kGroups];
-    for (int g = 0; g < kGroups; ++g) sum[g] = lanes[g];
-    for (int half = kGroups / 2; half > 0; half /= 2)
+// Adds lanes in one fixed order, of 16 lane i to lane i + 8, then i + 4, i + 2 and i + 1.
+template <int G>
+inline double add_lanes(const Vec (&lanes)[G]) {
+    Vec sum[G];
+    for (int g = 0; g < G; ++g) sum[g] = lanes[g];
+    for (int half = G / 2; half > 0; half /= 2)
         for (int g = 0; g < half; ++g) sum[g] = sum[g] + sum[g + half];
     return add_across(sum[0]);
 }

@@ -10,7 +10,7 @@ struct Vec {
     __m256d r;
 };
 constexpr int kWidth = 4;
-constexpr int kRowsAtOnce = 2;
+constexpr std::size_t kRowsAtOnce = 4;
 constexpr int kAccumulators = 12;
 
 inline Vec load(const double* p) {

@@ -10,7 +10,7 @@ struct Vec {
     __m512d r;
 };
 constexpr int kWidth = 8;
-constexpr int kRowsAtOnce = 4;
+constexpr std::size_t kRowsAtOnce = 8;
 constexpr int kAccumulators = 24;
 
 inline Vec load(const double* p) {

@@ -10,7 +10,7 @@ struct Vec {
     float64x2_t r;
 };
 constexpr int kWidth = 2;
-constexpr int kRowsAtOnce = 2;
+constexpr std::size_t kRowsAtOnce = 4;
 constexpr int kAccumulators = 24;
 
 inline Vec load(const double* p) {

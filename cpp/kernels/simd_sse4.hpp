@@ -10,7 +10,7 @@ struct Vec {
     __m128d r;
 };
 constexpr int kWidth = 2;
-constexpr int kRowsAtOnce = 1;
+constexpr std::size_t kRowsAtOnce = 2;
 constexpr int kAccumulators = 8;
 
 inline Vec load(const double* p) {

@@ -354,7 +354,11 @@ bool print_all() {
             for (Kind kind : {Kind::wild, Kind::tiny}) print_passes(33, d, single, kind, true);
         for (std::size_t d : {std::size_t{2}, std::size_t{17}})
             print_passes(33, d, single, Kind::even, false);
-        // Four chunks of rows, and eight.
+        // Rows of every width that is taken in another way.
+        for (std::size_t d : {160, 161, 511, 512, 515})
+            for (std::size_t n : {1, 4, 7, 8, 9, 13, 33})
+                print_passes(n, d, single, Kind::even, true);
+        // Several chunks of rows.
         print_passes(43700, 2, single, Kind::even, true);
         print_passes(7300, 17, single, Kind::even, true);
         print_passes(2600, 100, single, Kind::even, true);
@@ -378,6 +382,9 @@ bool print_all() {
 
     for (std::size_t d : {2, 16, 17, 100})
         same &= print_run({301, d, false, Loss::logistic, true, 2.0, 2000, true, Kind::far}, 1);
+    for (std::size_t d : {300, 700})
+        for (bool single : {false, true})
+            same &= print_run({301, d, single, Loss::logistic, true, 0.5, 300, true, Kind::far}, 2);
 
     const struct {
         std::size_t n, d;
