@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # c = 1 - 2 lambda; sigma and the level of both losses at which the times are read.
 DISTANCES = tuple(np.geomspace(1e-4, 0.1, 13).tolist())
-FEW_DISTANCES = tuple(np.geomspace(1e-3, 0.1, 5).tolist())
+FEW_DISTANCES = tuple(np.geomspace(1e-3, 0.1, 4).tolist())
 READINGS = ((1.0, 1e-6), (1.0, 1e-16), (5.0, 1e-16), (5.0, 1e-100), (100.0, 1e-16))
 SHOWN = 0.001
 # The times must be those of the closed form to this, of log t: what reading them off records costs.
