@@ -184,22 +184,25 @@ def _divergence(sweep: Sequence[Run]) -> Verdict:
         for run in runs
         if run.rest < np.inf
     ]
-    findings = (
+    findings = [
         Finding(
             "median over the draws",
             judge_shares([bool(np.all(np.diff(middle) > 0.0))]),
             "; ".join(f"{r:g}: {number(s)}" for r, s in zip(ratios, middle, strict=True)),
-        ),
-        Finding(
-            "descent arrives there",
-            judge_shares([miss <= 1e-3 for miss in arrived]),
-            f"||w|| / ||S_infinity|| - 1 at the last step {spread(arrived)}",
-        ),
-    )
+        )
+    ]
+    if arrived:
+        findings.append(
+            Finding(
+                "descent arrives there",
+                judge_shares([miss <= 1e-3 for miss in arrived]),
+                f"||w|| / ||S_infinity|| - 1 at the last step {spread(arrived)}",
+            )
+        )
     return Verdict(
         "The norm of S_infinity diverges at lambda = 1/2",
         combine(f.outcome for f in findings),
-        findings,
+        tuple(findings),
         "S_infinity minimises the mean of exp(S . x); found by Newton's method for each draw, and "
         "compared with where the runs ended. Agrees if the median grows with lambda.",
     )

@@ -296,7 +296,7 @@ def make_theory(settings: Settings, folder: Path) -> Output:
     try:
         data = theory_runs(
             seeds=range(settings.seeds or draws),
-            gammas=GAMMAS[::2] if settings.scale == "quick" else GAMMAS,
+            gammas=GAMMAS[:2] if settings.scale == "quick" else GAMMAS,
             engine="exact" if settings.engine == "exact" else "leap",
             steps=setting.STEPS if settings.engine == "exact" else _STEPS,
             threads=settings.threads,

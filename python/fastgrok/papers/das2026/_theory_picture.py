@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels
+from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels, legend_below
 from fastgrok.papers.das2026._theory import Theory
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def draw_theory(data: Theory) -> "Figure":
 
     gammas = list(dict.fromkeys(run.setup.gamma for run in data.runs))
     with matplotlib.rc_context(STYLE):
-        figure = Canvas(figsize=(PAGE_WIDTH, 5.6), layout="constrained")
+        figure = Canvas(figsize=(PAGE_WIDTH, 5.9), layout="constrained")
         grid = figure.add_gridspec(2, 6 * len(gammas), height_ratios=(1.0, 1.2))
         above = []
         for k, gamma in enumerate(gammas):
@@ -34,18 +34,13 @@ def draw_theory(data: Theory) -> "Figure":
             _draw_bias(ax, data, gamma)
             above.append(ax)
         above[0].set_ylabel("b")
-        handles = {
-            label: artist
-            for ax in above
-            for artist, label in zip(*ax.get_legend_handles_labels(), strict=True)
-        }
-        above[0].legend(handles.values(), handles.keys(), fontsize=5.5, loc="upper right")
         half = 3 * len(gammas)
         times = figure.add_subplot(grid[1, :half])
         distance = figure.add_subplot(grid[1, half:])
         _draw_times(times, data)
         _draw_distance(distance, data, gammas[0])
         label_panels([*above, times, distance])
+        legend_below(figure, (), columns=6)
         used = data.settings
         figure.suptitle(
             rf"d = 2, D{used['classes']}, mean, $\eta$ = {used['lr']:g}; the first draw in a to "
@@ -89,7 +84,6 @@ def _draw_times(ax: "Axes", data: Theory) -> None:
         ylabel=r"$T_{te}$ predicted (steps)",
     )  # fmt: skip
     ax.minorticks_off()
-    ax.legend(fontsize=6)
 
 
 def _draw_distance(ax: "Axes", data: Theory, gamma: float) -> None:
@@ -104,6 +98,7 @@ def _draw_distance(ax: "Axes", data: Theory, gamma: float) -> None:
     ax.axhline(1.0, color="0.5", lw=0.8, ls="--")
     ax.set(
         xscale="log", yscale="log", xlabel="steps", ylabel=r"$|b| / \|w\|$ in units of $\gamma/2$",
-        title=rf"$\gamma$ = {gamma:g}; concentrated accuracy is 1 below the dashed line",
+        ylim=(1e-2, None),
+        title=rf"$\gamma$ = {gamma:g}; accuracy 1 below the dashes",
     )  # fmt: skip
     ax.minorticks_off()
