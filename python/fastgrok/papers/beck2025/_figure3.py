@@ -172,7 +172,7 @@ def draw_figure3(data: Figure3) -> "Figure":
         figure.colorbar(mesh, ax=below, label=r"$\eta t$ at accuracy 0.95 (runs; 1 or less: dark)")
         fine_c, fine_sigma = (
             np.geomspace(cs.min(), cs.max(), 80),
-            np.geomspace(*sigmas[[0, -1]], 80),
+            np.geomspace(sigmas[0], sigmas[-1], 80),
         )
         lam = 0.5 * (1.0 - fine_c)
         flow = two_point.accuracy_time(setting.ACCURACY, lam, fine_sigma[:, None], 1.0)

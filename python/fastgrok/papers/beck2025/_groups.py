@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def write_groups(
 ) -> Output:
     """Write pictures (png), all records (CSV, npz) and the report (Markdown)."""
     runs = data.all
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for number, group in enumerate(data.runs.values()):
         arrays |= as_arrays(group, f"group{number}_")
     return write_item(

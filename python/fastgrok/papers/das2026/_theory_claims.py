@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgrok.papers._report import (
     READING,
@@ -78,8 +79,8 @@ def _bias(data: Theory, claim: str, predict: Callable[[TheoryRun], F64 | None]) 
     )
 
 
-def _judged(run: TheoryRun) -> F64:
-    mask: F64 = run.steps >= (run.since if np.isfinite(run.since) else 1.0)
+def _judged(run: TheoryRun) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = run.steps >= (run.since if np.isfinite(run.since) else 1.0)
     return mask
 
 
