@@ -51,7 +51,7 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
             combine(f.outcome for f in findings),
             tuple(findings),
             "The paper links its transition to double descent, without saying what is to be seen; "
-            "a peak of the loss at the edge of separability is what double descent shows elsewhere. "
+            "a peak of the loss at the edge of separability is how that shows elsewhere. "
             f"Peak: a largest median within 0.1 of 1/2, at least {_PEAK:g} times that at either "
             "end of the range.",
         )
