@@ -13,7 +13,7 @@ import pytest
 import fastgrok
 from fastgrok import papers
 from fastgrok.cli import main
-from fastgrok.papers import Settings, Stopped
+from fastgrok.papers import Settings, Stopped, beck2025
 from fastgrok.papers.das2026 import _ensemble, _item, _masking
 from fastgrok.papers.das2026 import _figure1 as module
 
@@ -26,6 +26,8 @@ def tiny(monkeypatch):
     scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
     monkeypatch.setattr(_item, "SCALES", scales)
     monkeypatch.setattr(_masking, "_SEEDS", dict.fromkeys(scales, 1))
+    for scale in scales:
+        monkeypatch.setitem(beck2025.SIZES, scale, beck2025.Size(40, 1, 40, 1, (0.2, 0.4, 0.8)))
 
 
 def fail(arguments, capsys):

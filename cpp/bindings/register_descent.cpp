@@ -2,6 +2,9 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <array>
+#include <optional>
+
 #include "bindings/attack.hpp"
 #include "engines/descent.hpp"
 
@@ -30,13 +33,19 @@ Skip parse_skip(const std::string& name) {
     return Skip::never;
 }
 
-std::unique_ptr<Descent> make_descent(const Shared& problem,
-                                      const std::vector<EvaluationSet>& evals,
-                                      const Array<double>& records, const std::string& loss,
-                                      double scale, double lr, const Array<double>& w, double b,
-                                      bool tie_negative, bool keep_weights, bool watch_sharpness,
-                                      const std::string& skip_rows, bool check_skipped,
-                                      int threads) {
+std::optional<AdamOptions> parse_adam(const std::optional<std::array<double, 3>>& adam) {
+    if (!adam) return std::nullopt;
+    const auto& [beta1, beta2, eps] = *adam;
+    require(beta1 >= 0.0 && beta1 < 1.0 && beta2 >= 0.0 && beta2 < 1.0 && eps > 0.0,
+            "adam must be (beta1, beta2, eps) with betas in [0, 1) and eps > 0");
+    return AdamOptions{beta1, beta2, eps};
+}
+
+std::unique_ptr<Descent> make_descent(
+    const Shared& problem, const std::vector<EvaluationSet>& evals, const Array<double>& records,
+    const std::string& loss, double scale, double lr, const Array<double>& w, double b,
+    bool tie_negative, bool keep_weights, bool watch_sharpness, const std::string& skip_rows,
+    bool check_skipped, const std::optional<std::array<double, 3>>& adam, int threads) {
     DescentOptions options;
     options.loss = parse_loss(loss);
     options.scale = scale;
@@ -44,6 +53,7 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
     options.tie = parse_tie(tie_negative);
     options.keep_weights = keep_weights;
     options.watch_sharpness = watch_sharpness;
+    options.adam = parse_adam(adam);
     options.skip = parse_skip(skip_rows);
     options.check_skipped = check_skipped;
     options.threads = threads;
@@ -113,6 +123,9 @@ py::dict state_of(const Descent& self) {
                                                        static_cast<std::uint64_t>(s.turns.seen)});
     out["top_direction"] = to_array(s.top_direction);
     out["top_direction_mean"] = to_array(s.top_direction_mean);
+    out["adam_first"] = to_array(s.adam.first);
+    out["adam_second"] = to_array(s.adam.second);
+    out["adam_powers"] = to_array(Vector{s.adam.beta1_power, s.adam.beta2_power});
     out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
     return out;
 }
@@ -146,6 +159,10 @@ void restore(Descent& self, const py::dict& state) {
     s.top_direction = values_of<double>(state, "top_direction");
     s.top_direction_mean = values_of<double>(state, "top_direction_mean");
     s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
+    const auto powers = values_of<double>(state, "adam_powers");
+    require(powers.size() == 2, "the state's adam_powers must be two numbers");
+    s.adam = {values_of<double>(state, "adam_first"), values_of<double>(state, "adam_second"),
+              powers[0], powers[1]};
     Records r;
     r.steps = values_of<double>(state, "steps");
     r.correct = values_of<std::int64_t>(state, "correct");
@@ -169,7 +186,7 @@ void register_descent(py::module_& m) {
              py::kw_only(), py::arg("loss"), py::arg("scale"), py::arg("lr"),
              py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
              py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("skip_rows") = "auto",
-             py::arg("check_skipped") = false, py::arg("threads"))
+             py::arg("check_skipped") = false, py::arg("adam") = py::none(), py::arg("threads"))
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("step", &Descent::step)
         .def_property_readonly("threads", &Descent::threads)

@@ -47,13 +47,14 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       options_(options),
       rate_(options.lr * options.scale),
       passes_(*problem_, options.threads),
-      active_(*problem_, options.skip, passes_.threads()),
+      active_(*problem_, options.adam ? Skip::never : options.skip, passes_.threads()),
       rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
                      exponent(active_.largest_norm()) + exponent(rate_) + 3),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),
       update_(u_.size(), 0.0),
       gradient_(u_.size(), 0.0) {
+    if (options_.adam) adam_.emplace(*options_.adam, options_.lr, options_.scale, u_.size());
     records_.last_parameters = u_;
 }
 
@@ -118,6 +119,12 @@ bool Descent::recover(const std::exception_ptr& failure) {
     }
 }
 
+// From minus the gradient of the summed loss to what the step adds to the parameters.
+void Descent::make_update() {
+    if (adam_) return adam_->propose(gradient_);
+    for (double& x : gradient_) x *= rate_;
+}
+
 // What the rows left out depend on, from the last step alone.
 void Descent::recall_rows() {
     most_bits_ = step_ == 0 ? kMostBits : std::min(kMostBits, bits_needed(update_) + kSpareBits);
@@ -126,7 +133,9 @@ void Descent::recall_rows() {
 
 // The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
 // largest entry of `update`, whatever their number, or less than the smallest normal number each.
+// Adam makes every entry of the gradient large, however small it is: only the latter holds there.
 double Descent::bits_needed(const Vector& update) const {
+    if (adam_) return kMostBits;
     constexpr int kNegligible = 60;
     double largest = 0.0;
     for (double x : update) largest = std::max(largest, std::fabs(x));
@@ -136,13 +145,13 @@ double Descent::bits_needed(const Vector& update) const {
 
 void Descent::finish_step() {
     passes_.add_chunks(gradient_);
+    make_update();
     double dot = 0.0, square = 0.0, moved = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {
-        const double du = rate_ * gradient_[j];
+        const double du = gradient_[j];
         dot += du * update_[j];
         square += du * du;
-        gradient_[j] = du;
         next_u_[j] = u_[j] + du;
         moved += (next_u_[j] - u_[j]) * (next_u_[j] - u_[j]);  // du is rounded to what u can hold
         finite &= std::fabs(next_u_[j]) <= std::numeric_limits<double>::max();
@@ -160,6 +169,7 @@ void Descent::finish_step() {
         return;
     }
     active_.advance(u_, next_u_, distance, most_bits_);
+    if (adam_) adam_->accept();
     if (step_ > 0) turns_.add(dot, square, update_square_);
     std::swap(update_, gradient_);
     std::swap(u_, next_u_);
@@ -283,7 +293,8 @@ DescentState Descent::state() const {
             turns_,
             top_direction_,
             top_direction_mean_,
-            sharpness_passes_};
+            sharpness_passes_,
+            adam_ ? adam_->state() : AdamState{}};
 }
 
 void Descent::restore(DescentState state, Records records) {
@@ -296,6 +307,7 @@ void Descent::restore(DescentState state, Records records) {
     top_direction_ = std::move(state.top_direction);
     top_direction_mean_ = std::move(state.top_direction_mean);
     sharpness_passes_ = state.sharpness_passes;
+    if (adam_) adam_->restore(std::move(state.adam));
     recall_rows();
     records_ = std::move(records);
     next_record_ = records_.steps.size();
@@ -315,6 +327,9 @@ void Descent::check(const DescentState& state, const Records& records) const {
         require(direction->empty() || direction->size() == length,
                 "a direction needs the length of the parameters");
     require(state.sharpness_passes >= 0, "a number of passes is not negative");
+    const std::size_t moments = adam_ ? length : 0;
+    require(state.adam.first.size() == moments && state.adam.second.size() == moments,
+            "the running means need the length of the parameters, and are for Adam alone");
     require(state.turns.seen >= 0 && state.turns.seen <= 64, "at most 64 turns are remembered");
 
     require(count <= record_steps_.size() &&

@@ -5,9 +5,11 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engines/active_rows.hpp"
+#include "engines/adam.hpp"
 #include "engines/evaluator.hpp"
 
 namespace fastgrok {
@@ -20,6 +22,7 @@ struct DescentOptions {
     bool keep_weights = false;
     bool watch_sharpness = true;
     int threads = 1;
+    std::optional<AdamOptions> adam;  // in place of plain descent; no row is left out then
     Skip skip = Skip::patiently;
     // Looks at every step for rows left out by mistake, at the price of a pass; std::logic_error.
     bool check_skipped = false;
@@ -56,6 +59,7 @@ struct DescentState {
     Turns turns;
     Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
     std::int64_t sharpness_passes = 0;         // spent so far
+    AdamState adam;                            // empty without
 };
 
 class Descent {
@@ -122,6 +126,7 @@ private:
     void finish_step();
     bool recover(const std::exception_ptr& failure);
 
+    void make_update();
     double bits_needed(const Vector& update) const;
     void check_skipped();
     void recall_rows();
@@ -144,6 +149,7 @@ private:
     std::int64_t sharpness_passes_ = 0;  // spent so far
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0;
+    std::optional<Adam> adam_;
     double most_bits_ = kMostBits;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
     Turns turns_;

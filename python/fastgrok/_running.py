@@ -125,6 +125,8 @@ def _why_exact(settings: Settings, leaping: _core.LeapingDescent | None) -> str:
         return "" if leaps and not leaps[-1]["ended"] else leaping.reason
     if settings.engine == "auto" and settings.checkpoint is not None:
         return "exact steps alone can go on from a checkpoint"
+    if settings.engine == "auto" and settings.optimizer.adam is not None:
+        return "the steps of Adam cannot be leaped"
     return ""
 
 
@@ -285,6 +287,8 @@ def lost_for(trajectory: Trajectory) -> str:
 
 def instability_of(trajectory: Trajectory) -> str | None:
     """Say by how much lr is too large for gradient descent to be stable, if it is."""
+    if trajectory.params.get("optimizer", "gd") != "gd":
+        return None  # 2 is the limit of plain descent
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
     beyond = np.flatnonzero(sharpness > 2.0)
     if not beyond.size:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks, _core, checkpoints
+from fastgrok import _checks, _core, _optimizers, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._populations import Population, need_weights, points
 from fastgrok._records import log_spaced
@@ -44,7 +44,7 @@ class Settings:
     data: dict[str, Data | Population]
     evals: Mapping[str, EvaluationSet]
     steps: int
-    lr: float
+    optimizer: _optimizers.Optimizer
     loss: str
     reduction: str
     bias: bool
@@ -73,7 +73,9 @@ class Settings:
         """Whether leaps are to be tried."""
         if self.engine != "auto":
             return self.engine == "leap"
-        return self.checkpoint is None and self.steps - self.record.size >= FEWEST_STEPS
+        if self.checkpoint is not None or self.optimizer.adam is not None:
+            return False
+        return self.steps - self.record.size >= FEWEST_STEPS
 
     @property
     def work(self) -> int:
@@ -86,7 +88,7 @@ class Settings:
         rows, dim = self.train[0].shape
         return {
             "steps": self.steps,
-            "lr": self.lr,
+            **self.optimizer.params(),
             "loss": self.loss,
             "reduction": self.reduction,
             "bias": self.bias,
@@ -112,7 +114,8 @@ class Settings:
             self.record.astype(np.float64),
             loss=self.loss,
             scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
-            lr=self.lr,
+            lr=self.optimizer.lr,
+            adam=self.optimizer.for_core(),
             w=self.w0,
             b=self.b0,
             tie_negative=self.tie == "negative",
@@ -188,7 +191,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    far = engine == "leap" or (engine == "auto" and given["checkpoint"] is None)
+    optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], given["lr"], name)
+    leapable = given["checkpoint"] is None and optimizer.adam is None
+    far = engine == "leap" or (engine == "auto" and leapable)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     steps = _checks.whole(name("steps"), given["steps"], maximum=most)
     evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
@@ -200,12 +205,17 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
             f"got {_checks.show(given['checkpoint'])}"
         )
+    if engine == "leap" and optimizer.adam is not None:
+        raise ValueError(
+            f"{name('engine')} must be 'auto' or 'exact' with optimizer='adam', whose steps cannot "
+            "be leaped, got 'leap'"
+        )
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     return Settings(
         data={"train": data, **evals},
         evals=given["evals"] or {},
         steps=steps,
-        lr=_checks.real(name("lr"), given["lr"], positive=True),
+        optimizer=optimizer,
         loss=_checks.choice(name("loss"), given["loss"], LOSSES),
         reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         bias=_checks.flag(name("bias"), given["bias"]),

@@ -76,9 +76,10 @@ def summary(run: Trajectory) -> str:
     """Describe the run: data and settings, engine, final state, regime."""
     params = run.params
     bias = "bias" if params["bias"] else "no bias"
+    adam = "Adam with " if params.get("optimizer") == "adam" else ""
     lines = [
         f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
-        f"({params['reduction']}), {bias}, lr {params['lr']:g}, {_steps(run)}",
+        f"({params['reduction']}), {bias}, {adam}lr {params['lr']:g}, {_steps(run)}",
         f"  engine    {run.engine}",
     ]
     if run.steps.size:

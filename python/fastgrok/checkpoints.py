@@ -23,7 +23,7 @@ DEFAULT_INTERVAL = 30.0
 """Seconds between two writes."""
 
 FORMAT = b"fastgrok-checkpoint"
-VERSION = b"3"
+VERSION = b"4"
 """Raised when the format changes, and also when the bits that a step gives change."""
 
 _BLOCK = 1 << 24  # bytes hashed at a time, so that Ctrl-C is heard in between

@@ -48,6 +48,11 @@ def refined_times(
     """Rerun the brackets around each crossing; see `Trajectory.refine`."""
     check_name(run, test)
     tolerance = exact_tolerance(eps)
+    if run.params.get("optimizer", "gd") != "gd":
+        raise ValueError(
+            "refine needs a run of plain descent: the running means that Adam goes on from are not "
+            "recorded; train with record=1 for every step"
+        )
     if run.weights is None:
         raise ValueError("refine needs the weights at every record: train with keep_weights=True")
     rerun = _Rerun(run, test, X, y, _chosen(evals, test))

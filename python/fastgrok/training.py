@@ -1,4 +1,4 @@
-"""Full-batch gradient descent on a linear classifier, to the last step or leaping."""
+"""Full-batch training of a linear classifier: gradient descent, step by step or leaping, or Adam."""
 
 import inspect
 import os
@@ -27,6 +27,8 @@ def train(
     bias: bool = True,
     w0: ArrayLike | None = None,
     b0: float = 0.0,
+    optimizer: str = "gd",
+    optimizer_options: Mapping[str, float] | None = None,
     engine: str = "auto",
     record: int | ArrayLike | None = None,
     evals: Mapping[str, EvaluationSet] | None = None,
@@ -45,7 +47,7 @@ def train(
     Train a linear classifier by full-batch gradient descent with a constant learning rate.
 
     The loss is c sum_i l(m_i) over the margins m_i = y_i (w . x_i + b), and each step is
-    (w, b) <- (w, b) - lr * gradient, in float64.
+    (w, b) <- (w, b) - lr * gradient, in float64, unless it is Adam that is asked for.
 
     Parameters
     ----------
@@ -70,6 +72,15 @@ def train(
         Weights to start from, default 0.
     b0 : float, default 0.0
         Bias to start from.
+    optimizer : {"gd", "adam"}, default "gd"
+        Plain gradient descent, or Adam (Kingma and Ba 2015): with the gradient g of step t,
+        m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2 by entries, the step is
+        -lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps). Every entry of w and b moves by
+        about lr at first, however small its gradient: an entry whose gradient is zero but for
+        rounding moves as well. Adam looks at every row at every step.
+    optimizer_options : dict, optional
+        For Adam: "beta1" (default 0.9) and "beta2" (0.999) in [0, 1), "eps" (1e-8), and "lr", which
+        takes the place of the argument `lr` if given.
     engine : {"auto", "exact", "leap"}, default "auto"
         "exact" takes every step. "leap" takes exact steps until the motion is smooth, or
         alternates between two curves (at most 16 columns), and from there on integrates the
@@ -82,7 +93,8 @@ def train(
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
-        `checkpoint`, and where fewer than 2256 steps are left out by the records, it does not try.
+        `checkpoint`, with Adam, and where fewer than 2256 steps are left out by the records, it
+        does not try.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -108,6 +120,8 @@ def train(
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True
         Record lr times the largest eigenvalue of the loss's Hessian, and warn where it exceeds 2.
+        With Adam, whose steps are not lr times the gradient, 2 is no limit of stability, and there
+        is no warning; `Trajectory.regime` tells of oscillations all the same.
     exact_limit : float, optional
         Where leaps are tried, how many steps may be taken one by one at most, before, between and
         after them. Default: 10^8, or as many as multiply with 10^13 entries of X (an hour or two)

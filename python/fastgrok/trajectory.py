@@ -75,7 +75,8 @@ class Trajectory:
     engine : EngineReport
         How the run was computed.
     params : dict
-        The settings of the run: steps, lr, loss, reduction, bias, tie, rows, dim, and
+        The settings of the run: steps, lr, optimizer (and, for Adam, beta1, beta2, eps), loss,
+        reduction, bias, tie, rows, dim, and
         interrupted or diverged_at if the run ended before its time.
     data : tuple of (X, y), or None
         The training data, so that `phases` need not be given them. Not saved.

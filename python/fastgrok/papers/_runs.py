@@ -36,7 +36,13 @@ class JobsInterrupted(KeyboardInterrupt, Generic[T]):
 
 
 def run_jobs(
-    jobs: Sequence[Job[T]], *, steps: int, workers: int, progress: bool, unit: str = "run"
+    jobs: Sequence[Job[T]],
+    *,
+    steps: int,
+    workers: int,
+    progress: bool,
+    unit: str = "run",
+    measure: str = "step",
 ) -> list[T]:
     """
     Run every job on a pool of threads and return the results in order.
@@ -54,6 +60,8 @@ def run_jobs(
         Show a bar on standard error: jobs done and steps taken.
     unit : str
         What one job is called in the bar.
+    measure : str
+        What the bar counts, `steps` of them a job.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def run_jobs(
         ThreadPoolExecutor(max_workers=workers) as pool,
         tqdm(
             total=steps * len(jobs),
-            unit="step",
+            unit=measure,
             unit_scale=True,
             disable=not progress,
             mininterval=_REFRESH_SECONDS if sys.stderr.isatty() else 5.0,

@@ -44,7 +44,9 @@ class Slab(Population):
         If an argument is wrong or the slab lies outside the cube; from `train`, for 3 columns or
         more, if alpha gamma is more than half_width/50.
 
-    Notes ----- In one and in two columns accuracy and loss are those of the law, to rounding. For d
+    Notes
+    -----
+    In one and in two columns accuracy and loss are those of the law, to rounding. For d
     >= 3 the component of x along w_perp, the part of w orthogonal to the diagonal, is taken as
     normal, with the variance that it has on the slice u = 0, and the density of u as constant. The
     accuracy is then off by about 0.15/d at most where w_perp is spread over all coordinates, and by

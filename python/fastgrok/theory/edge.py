@@ -60,7 +60,9 @@ def limit_accuracy(margin: ArrayLike, sigma: ArrayLike) -> F64:
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- Beck et al. (2025), Proposition 3.2 and Figure 1: 1/2 [1 + erf(1/(sigma M sqrt 2))],
+    Notes
+    -----
+    Beck et al. (2025), Proposition 3.2 and Figure 1: 1/2 [1 + erf(1/(sigma M sqrt 2))],
     since ``|b| / ||w||`` tends to 1/M. The approach is slow, like 1/log t. A draw that is not
     separable but has the origin on the boundary of its hull, which their Proposition 3.2 leaves
     out, also tends to 1.
@@ -214,7 +216,7 @@ def _both_below(h: F64, k: F64, rho: F64, complement: F64) -> F64:
 
 class _Recorded(Protocol):
     @property
-    def steps(self) -> NDArray[np.integer]: ...
+    def steps(self) -> NDArray[np.integer] | F64: ...
     @property
     def b(self) -> F64: ...
 

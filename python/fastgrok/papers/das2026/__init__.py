@@ -25,6 +25,9 @@ from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._table1 import make_table1, table1, write_table1
 from fastgrok.papers.das2026._table1_claims import judge_table1
 from fastgrok.papers.das2026._table1_picture import draw_table1
+from fastgrok.papers.das2026._theory import make_theory, theory_runs, write_theory
+from fastgrok.papers.das2026._theory_claims import judge_theory
+from fastgrok.papers.das2026._theory_picture import draw_theory
 
 __all__ = [
     "PAPER",
@@ -36,6 +39,7 @@ __all__ = [
     "draw_figure4",
     "draw_masking",
     "draw_table1",
+    "draw_theory",
     "figure1",
     "figure2",
     "figure3",
@@ -47,8 +51,10 @@ __all__ = [
     "judge_figure4",
     "judge_masking",
     "judge_table1",
+    "judge_theory",
     "masking",
     "table1",
+    "theory_runs",
     "train_ensemble",
     "write_figure1",
     "write_figure2",
@@ -56,6 +62,7 @@ __all__ = [
     "write_figure4",
     "write_masking",
     "write_table1",
+    "write_theory",
 ]
 
 #: The figures and tables of this paper that can be reproduced.
@@ -88,6 +95,12 @@ PAPER = Paper(
             number="masking",
             title="adversarial accuracy against ||w||, true and by automatic differentiation",
             make=make_masking,
+        ),
+        Item(
+            kind="figure",
+            number="theory",
+            title="b(t) and T_te beside Theorems 4.5 and 4.6, as stated and corrected, d = 2",
+            make=make_theory,
         ),
     ),
 )

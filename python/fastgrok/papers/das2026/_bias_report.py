@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgrok.papers._catalogue import Output
+from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Verdict, markdown_table, percent, spread
 from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._claims import finite, mirrored
 from fastgrok.papers.das2026._ensemble import Ensemble
-from fastgrok.papers.das2026._item import write_item
 from fastgrok.papers.das2026._tables import as_arrays, phase_rows, record_rows
 
 if TYPE_CHECKING:

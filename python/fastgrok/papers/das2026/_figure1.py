@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Unpack
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._adversarial_picture import draw_adversarial
 from fastgrok.papers.das2026._attacks import ADVERSARIES
@@ -12,7 +13,7 @@ from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
 from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
 from fastgrok.papers.das2026._figure1_report import report_figure1
-from fastgrok.papers.das2026._item import make_item, write_item
+from fastgrok.papers.das2026._item import make_item
 from fastgrok.papers.das2026._tables import as_arrays, record_rows, time_rows
 
 #: No planting, as the text of Figure 1 has it; balanced support vectors, for which the theory's

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Verdict, markdown_table, spread
 from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._figure3_claims import judge_figure3
 from fastgrok.papers.das2026._figure3_draws import DataDraws, coordinates, figure3
 from fastgrok.papers.das2026._figure3_picture import draw_figure3
-from fastgrok.papers.das2026._item import SCALES, write_item
+from fastgrok.papers.das2026._item import SCALES
 
 
 def make_figure3(settings: Settings, folder: Path) -> Output:

@@ -1,19 +1,13 @@
-"""How a figure or a table is made from an ensemble of runs, and what it leaves in its folder."""
+"""How a figure or a table is made from an ensemble of runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings, Stopped
-from fastgrok.papers._report import Verdict, write_csv
+from fastgrok.papers._report import write_csv
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._ensemble import Ensemble, EnsembleInterrupted
 from fastgrok.papers.das2026._tables import record_rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: Steps of a run and draws of the data. They are the same for all items, which share runs.
 SCALES: dict[str, dict[str, int]] = {
@@ -21,8 +15,6 @@ SCALES: dict[str, dict[str, int]] = {
     "default": {"steps": setting.STEPS, "seeds": 5},
     "full": {"steps": setting.STEPS, "seeds": 20},
 }
-
-_DPI = 200
 
 
 def make_item(
@@ -53,32 +45,6 @@ def make_item(
     except EnsembleInterrupted as stop:
         raise Stopped(_keep_partial(stop, folder / f"{name}-partial.csv")) from None
     return write(data, folder)
-
-
-def write_item(
-    name: str,
-    folder: Path,
-    *,
-    pictures: Mapping[str, "Figure"],
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    arrays: Mapping[str, Any],
-    verdicts: Sequence[Verdict],
-    report: str,
-) -> Output:
-    """Write an item's files, NAME.* and NAME-KEY.*, into an existing folder."""
-    files = []
-
-    def path(key: str, suffix: str) -> Path:
-        files.append(folder / f"{name}{'-' if key else ''}{key}.{suffix}")
-        return files[-1]
-
-    for key, picture in pictures.items():
-        picture.savefig(path(key, "png"), dpi=_DPI)
-    for key, rows in tables.items():
-        write_csv(path(key, "csv"), rows)
-    np.savez_compressed(path("", "npz"), allow_pickle=False, **arrays)
-    path("", "md").write_text(report, encoding="utf-8")
-    return Output(tuple(files), tuple(verdicts))
 
 
 def _keep_partial(stop: EnsembleInterrupted, path: Path) -> str:

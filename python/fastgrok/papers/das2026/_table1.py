@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._claims import finite
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
 from fastgrok.papers.das2026._figure1 import SUPPORTS
-from fastgrok.papers.das2026._item import make_item, write_item
+from fastgrok.papers.das2026._item import make_item
 from fastgrok.papers.das2026._table1_claims import judge_table1
 from fastgrok.papers.das2026._table1_picture import draw_table1
 from fastgrok.papers.das2026._table1_report import report_table1

@@ -1,0 +1,41 @@
+"""What a figure or a table leaves in its folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgrok.papers._catalogue import Output
+from fastgrok.papers._report import Verdict, write_csv
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 200
+
+
+def write_item(
+    name: str,
+    folder: Path,
+    *,
+    pictures: Mapping[str, "Figure"],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    arrays: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    report: str,
+) -> Output:
+    """Write an item's files, NAME.* and NAME-KEY.*, into an existing folder."""
+    files = []
+
+    def path(key: str, suffix: str) -> Path:
+        files.append(folder / f"{name}{'-' if key else ''}{key}.{suffix}")
+        return files[-1]
+
+    for key, picture in pictures.items():
+        picture.savefig(path(key, "png"), dpi=_DPI)
+    for key, rows in tables.items():
+        write_csv(path(key, "csv"), rows)
+    np.savez_compressed(path("", "npz"), allow_pickle=False, **arrays)
+    path("", "md").write_text(report, encoding="utf-8")
+    return Output(tuple(files), tuple(verdicts))

@@ -1,0 +1,137 @@
+"""The link to double descent: loss and accuracy at fixed horizons against lambda."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._files import write_item
+from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
+from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
+from fastgrok.papers.beck2025._reporting import make, write_report
+from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._sweep import by_ratio, sweep, table
+from fastgrok.papers.beck2025._training import Run, Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HORIZONS = (1e2, 1e4, 1e6, 1e10)
+_COLORS = (GREEN, BLUE, ORANGE, RED)
+# A peak counts if the loss falls by this factor on either side of it.
+_PEAK = 1.05
+
+
+def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
+    """Judge whether the population's loss peaks near lambda = 1/2, as in double descent."""
+    groups = by_ratio(runs)
+    findings = []
+    for horizon in HORIZONS:
+        ratios, values = table(groups, lambda run, h=horizon: run.at(h, "test_loss"))
+        middle = upper_median(values)
+        top = int(np.argmax(middle))
+        inner = 0 < top < middle.size - 1
+        peak = inner and middle[top] >= _PEAK * max(middle[0], middle[-1])
+        near = peak and abs(float(ratios[top]) - 0.5) <= 0.1
+        findings.append(
+            Finding(
+                f"step {horizon:g}",
+                Outcome.AGREES if near else Outcome.DIFFERS,
+                f"the median is largest at lambda = {ratios[top]:g}: {number(float(middle[top]))}; "
+                f"{number(float(middle[0]))} at {ratios[0]:g}, {number(float(middle[-1]))} at "
+                f"{ratios[-1]:g}",
+            )
+        )
+    return [
+        Verdict(
+            "At a fixed horizon, the loss on the population peaks near lambda = 1/2",
+            combine(f.outcome for f in findings),
+            tuple(findings),
+            "The paper links its transition to double descent, without saying what is to be seen; "
+            "a peak of the loss at the edge of separability is how that shows elsewhere. "
+            f"Peak: a largest median within 0.1 of 1/2, at least {_PEAK:g} times that at either "
+            "end of the range.",
+        )
+    ]
+
+
+def draw_double_descent(runs: Sequence[Run]) -> "Figure":
+    """Draw accuracy and loss on the population against lambda, a curve for each horizon."""
+    import matplotlib  # noqa: PLC0415
+
+    groups = by_ratio(runs)
+    labels = [f"step {horizon:g}" for horizon in HORIZONS]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(1, 2, height=3.0, sharey=False)
+        for ax, name in zip(axes[0], ("test_accuracy", "test_loss"), strict=True):
+            for horizon, color, label in zip(HORIZONS, _COLORS, labels, strict=True):
+                ratios, values = table(groups, lambda run, h=horizon, m=name: run.at(h, m))
+                band(ax, ratios, values, color=color, label=label)
+            ax.axvline(0.5, color="0.6", lw=0.6)
+            ax.set(xlabel=r"$\lambda = d/N$")
+        axes[0, 0].set(ylabel="population accuracy")
+        axes[0, 1].set(ylabel="population loss (mean)", yscale="log", ylim=(1e-6, None))
+        axes[0, 1].minorticks_off()
+        label_panels(axes.ravel())
+        legend_below(figure, labels)
+        first = runs[0]
+        figure.suptitle(
+            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
+            f"median and range of {len(next(iter(groups.values())))} draws",
+            size=8,
+        )
+    return figure
+
+
+def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Make one row for each run and horizon."""
+    return [
+        {
+            "lambda": run.data.ratio,
+            "seed": run.data.seed,
+            "step": horizon,
+            "test_accuracy": run.at(horizon, "test_accuracy"),
+            "test_loss": run.at(horizon, "test_loss"),
+            "loss": run.at(horizon, "loss"),
+        }
+        for run in runs
+        for horizon in HORIZONS
+    ]
+
+
+def make_double_descent(settings: Settings, folder: Path) -> Output:
+    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
+
+    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> tuple[Run, ...]:
+        return sweep(
+            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
+            ratios=size.ratios,
+        )  # fmt: skip
+
+    return make("double-descent", settings, folder, at, write_double_descent)
+
+
+def write_double_descent(runs: Sequence[Run], folder: Path) -> Output:
+    """Write the picture (png), the curves (CSV, npz) and the report (Markdown)."""
+    verdicts = judge_double_descent(runs)
+    table_ = rows(runs)
+    report = write_report(
+        "fixed horizons against lambda",
+        f"The sweep of Figure 1: N = {runs[0].data.n}, sigma = {runs[0].data.sigma:g}, learning "
+        f"rate {runs[0].case.lr:g}.",
+        verdicts,
+        {},
+        {"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in HORIZONS) + " steps."},
+        runs,
+    )
+    return write_item(
+        "double-descent", folder,
+        pictures={"": draw_double_descent(runs)},
+        tables={"horizons": table_},
+        arrays={name: np.array([row[name] for row in table_]) for name in table_[0]},
+        verdicts=verdicts,
+        report=report,
+    )  # fmt: skip

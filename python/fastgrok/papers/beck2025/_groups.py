@@ -1,0 +1,129 @@
+"""Learning curves in groups, which several figures consist of: runs, picture, files and report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastgrok.papers._catalogue import Output
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._files import write_item
+from fastgrok.papers._report import Verdict
+from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, curves, step_axis
+from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_report
+from fastgrok.papers.beck2025._training import Case, Run, Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Beyond it a loss is not drawn.
+_MOST_LOSS = 1e4
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Runs by what tells them apart, each group several draws of the data."""
+
+    runs: dict[str, tuple[Run, ...]]
+
+    @property
+    def all(self) -> list[Run]:
+        """All runs, in order."""
+        return [run for group in self.runs.values() for run in group]
+
+    @property
+    def first(self) -> Run:
+        """The first run, for what all have in common."""
+        return self.all[0]
+
+    @property
+    def draws(self) -> int:
+        """Draws of the data in each group."""
+        return len(next(iter(self.runs.values())))
+
+
+def train_groups(trainer: Trainer | None, cases: Mapping[str, Sequence[Case]]) -> Groups:
+    """
+    Train every case.
+
+    Raises
+    ------
+    ValueError
+        If there is no group, or one without a case.
+    """
+    if not cases or not all(cases.values()):
+        raise ValueError("there must be at least one group of runs, and one draw in each")
+    runs = iter((trainer or Trainer())([case for group in cases.values() for case in group]))
+    return Groups({name: tuple(next(runs) for _ in group) for name, group in cases.items()})
+
+
+def draw_groups(
+    data: Groups,
+    title: str,
+    *,
+    least_loss: float = 1e-10,
+    legend: tuple[str, str] = ("training", "population"),
+    mark: Callable[..., None] | None = None,
+) -> "Figure":
+    """
+    Draw loss and accuracy against steps, a column for each group.
+
+    `mark(accuracy_axes, runs)` may add to the lower panel of a group.
+    """
+    import matplotlib  # noqa: PLC0415
+
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(2, len(data.runs), height=4.0, sharey="row")
+        for (loss, accuracy), (name, runs) in zip(axes.T, data.runs.items(), strict=True):
+            for suffix, color, label in (("", BLUE, legend[0]), ("test_", ORANGE, legend[1])):
+                curves(loss, runs, f"{suffix}loss", color=color, label=label)
+                curves(accuracy, runs, f"{suffix}accuracy", color=color)
+            if mark is not None:
+                mark(accuracy, runs)
+            loss.set(yscale="log", title=name)
+            loss.minorticks_off()
+            accuracy.set(xlabel="steps", ylim=(-0.03, 1.03))
+        # Where ||w|| grows, the population's exponential loss goes beyond all numbers.
+        values = np.concatenate([np.append(run.loss, run.test_loss)[1:] for run in data.all])
+        shown = values[np.isfinite(values) & (values >= least_loss) & (values <= _MOST_LOSS)]
+        axes[0, 0].set(
+            ylim=(0.5 * shown.min(), 2.0 * shown.max()),
+            ylabel=f"{data.first.case.loss} loss (mean)",
+        )
+        axes[1, 0].set(ylabel="accuracy")
+        step_axis(axes, max(run.case.steps for run in data.all))
+        label_panels(axes.ravel())
+        legend_below(figure, legend)
+        draws = f"; median and range of {data.draws} draws" if data.draws > 1 else "; 1 draw"
+        figure.suptitle(title + draws, size=8)
+    return figure
+
+
+def write_groups(
+    name: str,
+    data: Groups,
+    folder: Path,
+    *,
+    pictures: Mapping[str, "Figure"],
+    verdicts: Sequence[Verdict],
+    title: str,
+    made_of: str,
+    choices: Mapping[str, str],
+    sections: Mapping[str, str] | None = None,
+) -> Output:
+    """Write pictures (png), all records (CSV, npz) and the report (Markdown)."""
+    runs = data.all
+    arrays: dict[str, Any] = {}
+    for number, group in enumerate(data.runs.values()):
+        arrays |= as_arrays(group, f"group{number}_")
+    return write_item(
+        name,
+        folder,
+        pictures=pictures,
+        tables={"records": record_rows(runs)},
+        arrays=arrays,
+        verdicts=verdicts,
+        report=write_report(title, made_of, verdicts, sections or {}, choices, runs),
+    )

@@ -1,0 +1,134 @@
+"""How this paper's figures and tables are made, and the parts that their reports share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastgrok.papers._catalogue import Output, Settings, Stopped
+from fastgrok.papers._report import Verdict, number, verdict_table, write_csv
+from fastgrok.papers.beck2025._draws import F64
+from fastgrok.papers.beck2025._pictures import stacked
+from fastgrok.papers.beck2025._setting import SIZES, Size
+from fastgrok.papers.beck2025._training import Run, RunsInterrupted, Trainer
+
+T = TypeVar("T")
+
+
+def make(
+    name: str,
+    settings: Settings,
+    folder: Path,
+    figure: Callable[[Trainer, Size, Sequence[int] | None], T],
+    write: Callable[[T, Path], Output],
+) -> Output:
+    """
+    Train what an item needs at the scale asked for, and write it into `folder`.
+
+    `figure` gets the seeds that were asked for, if any.
+
+    Raises
+    ------
+    Stopped
+        On Ctrl-C; the records of finished runs are then in NAME-partial.csv.
+    """
+    trainer = Trainer(settings.engine, settings.threads, settings.progress, settings.cache)
+    seeds = None if settings.seeds is None else range(settings.seeds)
+    try:
+        data = figure(trainer, SIZES[settings.scale], seeds)
+    except RunsInterrupted as stop:
+        if not stop.finished:
+            raise Stopped("no run had been finished yet") from None
+        path = folder / f"{name}-partial.csv"
+        write_csv(path, record_rows(stop.finished))
+        raise Stopped(f"kept the records of {len(stop.finished)} finished runs in {path}") from None
+    return write(data, folder)
+
+
+def record_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Make one row for each run and record."""
+    names = ("steps", "loss", "accuracy", "test_loss", "test_accuracy", "norm_w", "b")
+    rows = []
+    for run in runs:
+        label = {"run": describe(run)}
+        columns = [getattr(run, name).tolist() for name in names]
+        for values in zip(*columns, strict=True):
+            rows.append(label | dict(zip(("step", *names[1:]), values, strict=True)))
+    return rows
+
+
+def describe(run: Run) -> str:
+    """Say what a run was made from."""
+    case = run.case
+    return f"{case.data}, {case.loss}, lr={case.lr:g}{'' if case.bias else ', no bias'}"
+
+
+def as_arrays(runs: Sequence[Run], prefix: str = "") -> dict[str, Any]:
+    """Stack the records of runs of the same steps, with what each run is."""
+    arrays: dict[str, Any] = {f"{prefix}runs": np.array([describe(run) for run in runs])}
+    for name in ("loss", "accuracy", "test_loss", "test_accuracy", "norm_w", "b"):
+        arrays[f"{prefix}steps"], arrays[prefix + name] = stacked(runs, name)
+    return arrays
+
+
+def write_report(
+    title: str,
+    made_of: str,
+    verdicts: Sequence[Verdict],
+    sections: Mapping[str, str],
+    choices: Mapping[str, str],
+    runs: Sequence[Run],
+) -> str:
+    """Assemble a Markdown report: verdicts, their numbers, further sections, every choice."""
+    parts = [
+        f"# Beck et al. (2025), {title}",
+        made_of,
+        "## Verdicts",
+        verdict_table(verdicts),
+        "How they are reached: by the rule that each verdict states, from the runs alone. Numbers "
+        "are `median [smallest, largest]` over the draws of the data (of an even number of draws "
+        "the larger of the two in the middle); times are in steps.",
+        "## The numbers behind the verdicts",
+        *(verdict.markdown() for verdict in verdicts),
+    ]
+    for heading, text in sections.items():
+        parts += [f"## {heading}", text]
+    parts += [
+        "## Choices that the paper leaves open",
+        "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
+        "## Made by",
+        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}. {computed(runs)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def computed(runs: Sequence[Run]) -> str:
+    """Say how runs were computed, and which of them ended before their last step."""
+    runs = list({id(run): run for run in runs}.values())
+    leaped = [run for run in runs if run.error > 0.0]
+    text = f"{len(runs)} runs"
+    if leaped:
+        text += (
+            f", {len(leaped)} of them leaped, with estimated errors of at most "
+            f"{max(run.error for run in leaped):.1g} of ||w|| and of max(|b|, 1) at every record"
+        )
+    text += f". The first run's engine: {runs[0].engine}."
+    for run in runs:
+        if run.stopped:
+            text += f"\n\nTaken to step {number(float(run.steps[-1]))} only: {describe(run)}, "
+            text += f"because: {run.stopped}"
+    return text
+
+
+def fitted_slope(x: F64, y: F64) -> tuple[float, float, float]:
+    """Least-squares line: slope, its standard error, intercept."""
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    centred = x - x.mean()
+    square = float(centred @ centred)
+    slope = float(centred @ y) / square
+    intercept = float(y.mean() - slope * x.mean())
+    left = y - intercept - slope * x
+    spare = max(1, x.size - 2)
+    return slope, float(np.sqrt(left @ left / spare / square)), intercept

@@ -1,0 +1,86 @@
+"""Runs over a range of lambda = d / N, which several figures share, and what is read off them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastgrok.papers.beck2025 import _setting as setting
+from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
+
+
+def sweep(
+    trainer: Trainer,
+    *,
+    n: int,
+    seeds: Sequence[int],
+    ratios: Sequence[float] = setting.RATIOS,
+    steps: float = setting.SWEEP_STEPS,
+    sigma: float = setting.SIGMA,
+    lr: float = setting.LEARNING_RATE,
+    dtype: str = "float64",
+) -> tuple[Run, ...]:
+    """
+    Train on n points of constant label for every ratio and seed.
+
+    Returns
+    -------
+    tuple of Run
+        By ratio, then by seed, each with the margin of its points, or with where its weights come
+        to rest.
+
+    Raises
+    ------
+    ValueError
+        If a ratio does not lie in (0, 1], or there is none, or no seed.
+    """
+    if not ratios or not seeds:
+        raise ValueError("there must be at least one ratio and one seed")
+    for ratio in ratios:
+        if not 0.0 < ratio <= 1.0:
+            raise ValueError(f"ratios must lie in (0, 1], got {ratio!r}")
+    cases = [
+        Case(
+            noise(ratio, n, seed, sigma=sigma, dtype=dtype),
+            lr, steps, per_decade=10, geometry=True,
+        )
+        for ratio in ratios
+        for seed in seeds
+    ]  # fmt: skip
+    return tuple(trainer(cases))
+
+
+def by_ratio(runs: Sequence[Run]) -> dict[float, list[Run]]:
+    """Group runs by lambda, ascending."""
+    groups: dict[float, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: float(run.data.ratio)):
+        groups.setdefault(run.data.ratio, []).append(run)
+    return groups
+
+
+def table(groups: dict[float, list[Run]], read: Any) -> Any:
+    """Return the ratios, and what `read` says of each run: a row for each draw."""
+    rows = np.array([[read(run) for run in runs] for runs in groups.values()], dtype=np.float64)
+    return np.array(list(groups)), rows.T
+
+
+def sweep_rows(runs: Sequence[Run], accuracy: float) -> list[dict[str, Any]]:
+    """Make one row for each run: what it is, where it went and when it generalised."""
+    return [
+        {
+            "lambda": run.data.ratio,
+            "n": run.data.n,
+            "dim": run.data.dim,
+            "seed": run.data.seed,
+            "verdict": run.verdict,
+            "margin": run.margin,
+            "sigma_norm_rest": run.data.sigma * run.rest,
+            "final_step": float(run.steps[-1]),
+            "final_accuracy": float(run.test_accuracy[-1]),
+            "final_b": float(run.b[-1]),
+            "final_norm_w": float(run.norm_w[-1]),
+            "generalised_at": run.kept_from(accuracy),
+            "estimated_error": run.error,
+        }
+        for run in runs
+    ]

@@ -1,0 +1,272 @@
+"""Training runs by what they are made from, several at a time, each trained once for a command."""
+
+import warnings
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastgrok import _checks
+from fastgrok._records import log_spaced
+from fastgrok.errors import LeapError, StabilityWarning
+from fastgrok.geometry import max_margin, separability
+from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
+from fastgrok.papers.beck2025._draws import F64, Draw, Noise
+from fastgrok.theory.edge import stationary_point
+from fastgrok.training import train
+from fastgrok.trajectory import Trajectory
+
+# What a run that cannot be leaped is worth, in multiplications with entries of X.
+_EXACT_WORK = 3e10
+# Of the leaps: pictures and times show six digits at most.
+_RTOL = 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    What a run is made from.
+
+    Attributes
+    ----------
+    data : Draw
+        The training set and its population.
+    lr, steps, loss, bias
+        As in `fastgrok.train`.
+    per_decade : int
+        Records for each factor of 10 of the steps.
+    betas : (float, float), optional
+        For Adam, which takes every step; None is plain descent.
+    geometry : bool
+        Find the margin from the origin, and where the weights come to rest if there is none.
+    """
+
+    data: Draw
+    lr: float
+    steps: float
+    loss: str = "logistic"
+    bias: bool = True
+    per_decade: int = 20
+    betas: tuple[float, float] | None = None
+    geometry: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """
+    What came of a case.
+
+    Attributes
+    ----------
+    case : Case
+        What it was made from.
+    steps, b, norm_w, loss, accuracy, test_loss, test_accuracy : ndarray of shape (R,)
+        The records: training and population, losses being means.
+    engine : str
+        How it was computed.
+    error : float
+        Largest estimated error of a leaped record; 0 where every step was taken.
+    stopped : str
+        Why it was not taken to its last step; empty if it was.
+    verdict : str
+        "separable", "boundary" or "interior" if asked for.
+    margin : float
+        Distance of the origin from the hull of the points, 0 if it is inside.
+    rest : float
+        ||S|| where the weights come to rest, infinity if they do not.
+    """
+
+    case: Case
+    steps: F64
+    b: F64
+    norm_w: F64
+    loss: F64
+    accuracy: F64
+    test_loss: F64
+    test_accuracy: F64
+    engine: str
+    error: float
+    stopped: str = ""
+    verdict: str = ""
+    margin: float = np.nan
+    rest: float = np.nan
+
+    @property
+    def data(self) -> Any:
+        """What it was trained on."""
+        return self.case.data
+
+    def at(self, step: float, name: str) -> float:
+        """Return a column at the last record up to `step`; NaN if the run ended before."""
+        if step > self.steps[-1]:
+            return float("nan")
+        last = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return float(getattr(self, name)[last])
+
+    def kept_from(self, accuracy: float) -> float:
+        """
+        When the population's accuracy reached a level for good, in steps.
+
+        Between records the accuracy is interpolated linearly in log(1 + step). Infinity if it is
+        not there at the end.
+        """
+        below = np.flatnonzero(self.test_accuracy < accuracy)
+        if not below.size:
+            return float(self.steps[0])
+        last = int(below[-1])
+        if last == self.steps.size - 1:
+            return float("inf")
+        at, values = np.log1p(self.steps[last : last + 2]), self.test_accuracy[last : last + 2]
+        share = (accuracy - values[0]) / (values[1] - values[0])
+        return float(np.expm1(at[0] + share * (at[1] - at[0])))
+
+
+class RunsInterrupted(KeyboardInterrupt):
+    """Ctrl-C while cases were trained; `finished` holds those that had ended."""
+
+    def __init__(self, finished: tuple[Run, ...]) -> None:
+        super().__init__(f"{len(finished)} runs finished")
+        self.finished = finished
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """
+    How cases are trained.
+
+    Attributes
+    ----------
+    engine : str
+        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
+        not possible.
+    threads : int
+        Runs under way at the same time, each on one thread; None is the cores available.
+    progress : bool
+        Show a bar for the runs of each call.
+    cache : dict
+        Finished runs by their cases.
+    """
+
+    engine: str = "auto"
+    threads: int | None = None
+    progress: bool = False
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, cases: Sequence[Case]) -> list[Run]:
+        """
+        Train what has not been trained before, and return all runs in order.
+
+        Raises
+        ------
+        RunsInterrupted
+            On Ctrl-C.
+        """
+        missing = [case for case in dict.fromkeys(cases) if self._key(case) not in self.cache]
+        # The largest first, so that none is left over at the end.
+        missing.sort(key=_size, reverse=True)
+        jobs: list[Job[Run]] = [partial(_run_once, case, self.engine) for case in missing]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StabilityWarning)
+            try:
+                runs = run_jobs(
+                    jobs,
+                    steps=1,
+                    workers=_checks.threads(self.threads),
+                    progress=self.progress and bool(jobs),
+                    measure="run",
+                )
+            except JobsInterrupted as stop:
+                self._keep([(missing[i], run) for i, run in stop.finished.items()])
+                keys = [self._key(case) for case in dict.fromkeys(cases)]
+                done = tuple(self.cache[key] for key in keys if key in self.cache)
+                raise RunsInterrupted(done) from None
+        self._keep(list(zip(missing, runs, strict=True)))
+        return [self.cache[self._key(case)] for case in cases]
+
+    def _key(self, case: Case) -> Hashable:
+        return ("beck2025", self.engine, case)
+
+    def _keep(self, runs: Sequence[tuple[Case, Run]]) -> None:
+        self.cache.update({self._key(case): run for case, run in runs})
+
+
+def _size(case: Case) -> int:
+    data = case.data
+    return int(getattr(data, "n", 2) * getattr(data, "dim", 1))
+
+
+def _run_once(case: Case, engine: str, report: Report) -> Run:
+    def running(_: int) -> None:  # steps up to 1e60 are no measure of what is left to do
+        report(0)
+
+    X, y = case.data.points()
+    tests = {"population": case.data.population()}
+
+    optimizer: dict[str, Any] = {}
+    if case.betas is not None:
+        engine = "exact"
+        beta1, beta2 = case.betas
+        options = {"beta1": beta1, "beta2": beta2}
+        optimizer = {"optimizer": "adam", "optimizer_options": options}
+
+    def attempt(engine: str, steps: float) -> Trajectory:
+        return train(
+            X, y, steps=steps, lr=case.lr, loss=case.loss, bias=case.bias, evals=tests,
+            record=log_spaced(steps, case.per_decade), engine=engine, rtol=_RTOL,
+            exact_limit=max(10_000.0, _EXACT_WORK / X.size), watch_sharpness=False, threads=1,
+            progress=running, **optimizer,
+        )  # fmt: skip
+
+    stopped = ""
+    affordable = case.steps
+    if case.betas is None:
+        affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
+    if engine == "exact":
+        if affordable < case.steps:
+            stopped = f"no more than {affordable:g} exact steps are taken"
+        trajectory = attempt("exact", affordable)
+    else:
+        try:
+            trajectory = attempt("leap", case.steps)
+        except LeapError as error:
+            stopped, trajectory = str(error), error.trajectory
+            if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
+                trajectory = attempt("exact", affordable)
+    run = _run(case, trajectory, stopped)
+    return _with_geometry(run, X) if case.geometry else run
+
+
+def _run(case: Case, trajectory: Trajectory, stopped: str) -> Run:
+    return Run(
+        case=case,
+        steps=trajectory.steps.astype(np.float64),
+        b=trajectory.b,
+        norm_w=trajectory.norm_w,
+        loss=trajectory.loss,
+        accuracy=trajectory.accuracy["train"],
+        test_loss=trajectory.losses["population"],
+        test_accuracy=trajectory.accuracy["population"],
+        engine=str(trajectory.engine),
+        error=max((leap.error for leap in trajectory.engine.leaps), default=0.0),
+        stopped=stopped,
+    )
+
+
+def _with_geometry(run: Run, X: Any) -> Run:
+    found = separability(X, threads=1)
+    rest, margin = float("inf"), 0.0
+    if found.separable:
+        margin = float(max_margin(X, np.full(len(X), -1.0), bias="none", threads=1).margin)
+    if found.verdict == "interior":
+        rest = float(np.linalg.norm(stationary_point(X, threads=1).S))
+    return replace(run, verdict=found.verdict, margin=margin, rest=rest)
+
+
+def noise(
+    ratio: float, n: int, seed: int, *, sigma: float, label_fraction: float = 1.0,
+    dtype: str = "float64",
+) -> Noise:  # fmt: skip
+    """Return the draw of n points in round(ratio n) dimensions."""
+    return Noise(n, max(1, round(ratio * n)), sigma, seed, label_fraction, dtype)
