@@ -1,4 +1,4 @@
-"""Full-batch training of a linear classifier: gradient descent, step by step or leaping, or Adam."""
+"""Full-batch training of a linear classifier: gradient descent, leaping or not, or Adam."""
 
 import inspect
 import os
