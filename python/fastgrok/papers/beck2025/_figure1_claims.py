@@ -171,8 +171,8 @@ def _transition(sweep: Sequence[Run]) -> Verdict:
         "Training sets become separable from the origin at lambda = 1/2 (Wendel)",
         Outcome.AGREES if set(outcomes) == {Outcome.AGREES} else combine(outcomes),
         tuple(findings),
-        f"Agrees unless so few, or so many, have a probability below {_IMPLAUSIBLE:g}. In Section 4 the "
-        "paper exchanges the two sides once.",
+        f"Agrees unless so few, or so many, have a probability below {_IMPLAUSIBLE:g}. In "
+        "Section 4 the paper exchanges the two sides once.",
     )
 
 
@@ -292,9 +292,9 @@ def _times(sweep: Sequence[Run]) -> Verdict:
                 ),
             ),
         ),
-        f"Agrees if the median grows with lambda (rank correlation of at least {_GROWING:g}), by a "
-        f"factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, accuracy a is reached after "
-        "exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence of "
+        f"Agrees if the median grows with lambda (rank correlation of at least {_GROWING:g}), by "
+        f"a factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, "
+        "accuracy a is reached after exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence of "
         "||S_infinity|| becomes one of times, exponentially.",
     )
 
