@@ -293,9 +293,9 @@ def _times(sweep: Sequence[Run]) -> Verdict:
             ),
         ),
         f"Agrees if the median grows with lambda (rank correlation of at least {_GROWING:g}), by "
-        f"a factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, "
-        "accuracy a is reached after exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence of "
-        "||S_infinity|| becomes one of times, exponentially.",
+        f"a factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, accuracy a is "
+        "reached after exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence "
+        "of ||S_infinity|| becomes one of times, exponentially.",
     )
 
 
