@@ -162,10 +162,11 @@ def test_times_that_grow_and_that_do_not() -> None:
     for k, ratio in enumerate((0.3, 0.4, 0.45, 0.49)):
         draw = beck.Noise(100, round(100 * ratio), 5.0, 0)
         accuracy = np.where(np.arange(5) > k, 1.0, 0.5)
-        runs.append(made_run(case=beck.Case(draw, 0.01, 1e4), test_accuracy=accuracy))
+        runs.append(made_run(case=beck.Case(draw, 0.01, 1e4), test_accuracy=accuracy, rest=1.0))
     growing = by_claim(beck.judge_figure1([], runs), "grokking time diverges")
     assert growing.outcome is Outcome.AGREES
-    level = [made_run(case=run.case, test_accuracy=runs[0].test_accuracy) for run in runs]
+    same = runs[0].test_accuracy
+    level = [replace(run, test_accuracy=same) for run in runs]
     assert by_claim(beck.judge_figure1([], level), "diverges as").outcome is Outcome.DIFFERS
 
 
