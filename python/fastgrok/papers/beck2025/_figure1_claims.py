@@ -262,8 +262,9 @@ def _law(sweep: Sequence[Run]) -> Verdict:
 
 def _grows(ratios: F64, values: F64, factor: float) -> bool:
     """Whether values grow with lambda, and by how much from the first to the last."""
-    correlation = float(spearmanr(ratios, values).statistic)
-    return correlation >= _GROWING and bool(values[-1] >= factor * values[0])
+    if not values[-1] >= factor * values[0] or (values == values[0]).all():
+        return False
+    return float(spearmanr(ratios, values).statistic) >= _GROWING
 
 
 def _rms(curve: F64, size: F64) -> float:
