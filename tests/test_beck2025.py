@@ -2,17 +2,20 @@
 
 import csv
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from scipy.stats import linregress
 
 import fastgrok as fg
-from fastgrok.papers import Settings
+from fastgrok.papers import Settings, Stopped
 from fastgrok.papers import beck2025 as beck
 from fastgrok.papers._report import Outcome, Verdict
-from fastgrok.papers.beck2025 import _figure9, _reporting, _setting, _sweep
+from fastgrok.papers.beck2025 import _figure9, _reporting, _setting, _sweep, _training
+from fastgrok.papers.beck2025._figure1_claims import _law
 from fastgrok.papers.beck2025._figure16 import rise
 from fastgrok.papers.beck2025._training import RunsInterrupted
 from fastgrok.theory import edge, two_point
@@ -75,8 +78,6 @@ def test_trained_once_for_all_items() -> None:
 
 
 def test_takes_every_step_of_fewer_where_it_cannot_leap(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastgrok.papers.beck2025 import _training
-
     real = _training.train
 
     def fails(*args: object, engine: str, **options: object) -> fg.Trajectory:
@@ -109,8 +110,6 @@ def test_slope_and_its_error() -> None:
     x = np.linspace(0.0, 1.0, 30)
     noise = np.random.default_rng(0).normal(size=30) * 0.1
     slope, error, intercept = _reporting.fitted_slope(x, 2.0 * x + 1.0 + noise)
-    from scipy.stats import linregress
-
     expected = linregress(x, 2.0 * x + 1.0 + noise)
     assert (slope, error, intercept) == pytest.approx(
         (expected.slope, expected.stderr, expected.intercept)
@@ -142,8 +141,6 @@ def test_figure1(trainer: beck.Trainer) -> None:
     assert by_claim(verdicts, "Wendel").outcome is Outcome.AGREES
     # The same runs with the verdicts of separability exchanged must not agree.
     other = {"interior": "separable", "separable": "interior"}
-    from dataclasses import replace
-
     wrong = [replace(run, verdict=other.get(run.verdict, run.verdict)) for run in data.sweep]
     verdicts = beck.judge_figure1(data.curves, wrong)
     assert by_claim(verdicts, "if and only if").outcome is Outcome.DIFFERS
@@ -151,10 +148,6 @@ def test_figure1(trainer: beck.Trainer) -> None:
 
 
 def test_law_of_the_norm_at_rest() -> None:
-    from dataclasses import replace
-
-    from fastgrok.papers.beck2025._figure1_claims import _law
-
     power, logarithm = [], []
     for ratio in (0.3, 0.35, 0.4, 0.45, 0.48, 0.49):
         run = made_run(case=beck.Case(beck.Noise(10_000, round(10_000 * ratio), 5.0, 0), 0.01, 1e4))
@@ -169,10 +162,11 @@ def test_times_that_grow_and_that_do_not() -> None:
     for k, ratio in enumerate((0.3, 0.4, 0.45, 0.49)):
         draw = beck.Noise(100, round(100 * ratio), 5.0, 0)
         accuracy = np.where(np.arange(5) > k, 1.0, 0.5)
-        runs.append(made_run(case=beck.Case(draw, 0.01, 1e4), test_accuracy=accuracy))
+        runs.append(made_run(case=beck.Case(draw, 0.01, 1e4), test_accuracy=accuracy, rest=1.0))
     growing = by_claim(beck.judge_figure1([], runs), "grokking time diverges")
     assert growing.outcome is Outcome.AGREES
-    level = [made_run(case=run.case, test_accuracy=runs[0].test_accuracy) for run in runs]
+    same = runs[0].test_accuracy
+    level = [replace(run, test_accuracy=same) for run in runs]
     assert by_claim(beck.judge_figure1([], level), "diverges as").outcome is Outcome.DIFFERS
 
 
@@ -309,8 +303,6 @@ def test_everything_is_made_drawn_and_written(
 
 
 def test_what_was_finished_is_kept_on_ctrl_c(tmp_path: Path) -> None:
-    from fastgrok.papers import Stopped
-
     run = beck.Trainer()([beck.Case(beck.TwoPoints(0.1, 1.0), 0.1, 100)])[0]
 
     def stopped(*_: object) -> object:
