@@ -308,7 +308,7 @@ def test_what_was_finished_is_kept_on_ctrl_c(tmp_path: Path) -> None:
     def stopped(*_: object) -> object:
         raise RunsInterrupted((run,))
 
-    with pytest.raises(Stopped, match="kept the records of 1 finished runs in .*fig-partial.csv"):
+    with pytest.raises(Stopped, match=r"kept the records of 1 finished runs in .*fig-partial.csv"):
         _reporting.make("fig", Settings(), tmp_path, stopped, lambda *_: None)  # type: ignore[arg-type, return-value]
     assert (tmp_path / "fig-partial.csv").stat().st_size > 0
 
