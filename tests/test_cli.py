@@ -14,7 +14,7 @@ import fastgrok
 from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped, beck2025
-from fastgrok.papers.das2026 import _ensemble, _item, _masking
+from fastgrok.papers.das2026 import _ensemble, _item, _masking, _theory
 from fastgrok.papers.das2026 import _figure1 as module
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +26,15 @@ def tiny(monkeypatch):
     scales = {name: {"steps": 200, "seeds": 1} for name in ("quick", "default", "full")}
     monkeypatch.setattr(_item, "SCALES", scales)
     monkeypatch.setattr(_masking, "_SEEDS", dict.fromkeys(scales, 1))
+    small = {
+        "supports": [(20, 5)],
+        "gammas": [1e-2],
+        "classes": (40, 40),
+        "steps": 1e9,
+        "seeds": [0],
+    }
+    real = _theory.theory_runs
+    monkeypatch.setattr(_theory, "theory_runs", lambda **options: real(**(options | small)))
     for scale in scales:
         monkeypatch.setitem(beck2025.SIZES, scale, beck2025.Size(40, 1, 40, 1, (0.2, 0.4, 0.8)))
 
