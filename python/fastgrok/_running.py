@@ -57,21 +57,34 @@ def run(
     seconds = perf_counter() - began
 
     try:
-        trajectory = so_far(descent, data, params, status, seconds, first, leaping)
+        trajectory, failure = in_any_case(descent, data, params, status, seconds, first, leaping)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
+    if status == "done":
+        stopped_by = failure
     if stopped_by is not None:
         if getattr(stopped_by, "trajectory", None) is not None:  # of a run inside `progress`
             raise stopped_by
         with contextlib.suppress(AttributeError):  # a class with slots
             stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
-            stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that this stopped")
+            lost = "this stopped" if failure is None else "this left without its populations"
+            stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that {lost}")
         raise stopped_by
     if status != "done":
         raise _error(status, trajectory, descent.step, keeper, leaping)
     if instability := instability_of(trajectory):
         warnings.warn(instability, StabilityWarning, stacklevel=3)
     return trajectory
+
+
+def in_any_case(
+    descent: _core.Descent, data: dict[str, Data | Population], *args: Any
+) -> tuple[Trajectory, BaseException | None]:
+    """Make the trajectory as `so_far`; if a population fails, without any, and what it raised."""
+    try:
+        return so_far(descent, data, *args), None
+    except BaseException as error:
+        return so_far(descent, {**points(data)}, *args), error
 
 
 def so_far(

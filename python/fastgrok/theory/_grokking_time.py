@@ -60,7 +60,9 @@ def grokking_time(
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- Das et al. (2026), Theorem 4.6, drop a term that is not small, so that the prefactor
+    Notes
+    -----
+    Das et al. (2026), Theorem 4.6, drop a term that is not small, so that the prefactor
     and the -1 are missing there (:func:`paper_grokking_time`): at gamma = 1e-3 their time is too
     short by some six orders of magnitude. Their theorem also takes the bias at its limit for the
     exponential loss, (1/2) log(n_+/n_-), where the logistic bias begins at log(n_+/n_-). With 1000

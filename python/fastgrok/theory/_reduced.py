@@ -71,7 +71,9 @@ def reduced_model(
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- What sets the time scales in the setting of Das et al. (2026), arXiv 2602.08302,
+    Notes
+    -----
+    What sets the time scales in the setting of Das et al. (2026), arXiv 2602.08302,
     logistic loss. Their Theorem 4.5 lets the support vectors alone drive w and b; at small gamma
     the bias then sits at its balance all the time, and it is the slow growth of ||w||, driven by
     all points, that takes long. Where the weights grow by the population, ||w|| is about ((pi^2/2)

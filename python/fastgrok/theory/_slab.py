@@ -44,7 +44,9 @@ class Slab(Population):
         If an argument is wrong or the slab lies outside the cube; from `train`, for 3 columns or
         more, if alpha gamma is more than half_width/50.
 
-    Notes ----- In one and in two columns accuracy and loss are those of the law, to rounding. For d
+    Notes
+    -----
+    In one and in two columns accuracy and loss are those of the law, to rounding. For d
     >= 3 the component of x along w_perp, the part of w orthogonal to the diagonal, is taken as
     normal, with the variance that it has on the slice u = 0, and the density of u as constant. The
     accuracy is then off by about 0.15/d at most where w_perp is spread over all coordinates, and by
@@ -96,19 +98,20 @@ class Slab(Population):
         """Accuracy and loss at every record; see `Population.curves`."""
         assert weights is not None
         columns = weights.shape[1]
-        along, across = decompose(weights)
-        corner = self.half_width * math.sqrt(columns)
-        low, high = self.gamma / 2.0, min(self.alpha * self.gamma, corner)
-        if columns == 2:
-            corners, sizes = trapezoid(along, across, b, low, high, corner)
-            accuracy = plane_accuracy(corners, sizes)
-            losses = plane_loss(corners, sizes, loss)
-        else:
-            spread = np.zeros_like(b)
-            if columns > 2:
-                spread = math.sqrt(transverse_variance(columns, self.half_width)) * across
-            ends = [(along * low + y * b, along * high + y * b) for y in (1.0, -1.0)]
-            accuracy = np.mean([thin_accuracy(*pair, spread) for pair in ends], axis=0)
-            losses = np.mean([thin_loss(*pair, spread, loss) for pair in ends], axis=0)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            along, across = decompose(weights)
+            corner = self.half_width * math.sqrt(columns)
+            low, high = self.gamma / 2.0, min(self.alpha * self.gamma, corner)
+            if columns == 2:
+                corners, sizes = trapezoid(along, across, b, low, high, corner)
+                accuracy = plane_accuracy(corners, sizes)
+                losses = plane_loss(corners, sizes, loss)
+            else:
+                spread = np.zeros_like(b)
+                if columns > 2:
+                    spread = math.sqrt(transverse_variance(columns, self.half_width)) * across
+                ends = [(along * low + y * b, along * high + y * b) for y in (1.0, -1.0)]
+                accuracy = np.mean([thin_accuracy(*pair, spread) for pair in ends], axis=0)
+                losses = np.mean([thin_loss(*pair, spread, loss) for pair in ends], axis=0)
         undecided = (along == 0.0) & (across == 0.0) & (b == 0.0)
         return np.where(undecided, 0.5 if tie == "negative" else 0.0, accuracy), losses

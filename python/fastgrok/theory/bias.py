@@ -75,7 +75,9 @@ def bias_curve(
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- Das et al. (2026), equations 10, 11 and 17, with the learning rate that is missing
+    Notes
+    -----
+    Das et al. (2026), equations 10, 11 and 17, with the learning rate that is missing
     there: without it the relaxation is off by orders of magnitude in t. This form is equal to
     equation 11 for either sign of b_inf - b0, and never overflows. With w~ and b~ of the same
     expansion, 2 lr sqrt(A_+ A_-) is 4/gamma^2 whatever the numbers of support vectors, so that b
@@ -232,7 +234,9 @@ def standard_accuracy(
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- The standard test set of Das et al. (2026), who give no formula. F(h) = (2 U h -
+    Notes
+    -----
+    The standard test set of Das et al. (2026), who give no formula. F(h) = (2 U h -
     h^2)/U^2 at d = 2 with U = a sqrt(2), and tends to erf(h sqrt(3/2) / a) for large d.
 
     Examples

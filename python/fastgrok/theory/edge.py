@@ -60,7 +60,9 @@ def limit_accuracy(margin: ArrayLike, sigma: ArrayLike) -> F64:
     ValueError, TypeError
         If an argument lies outside its domain or is not a number.
 
-    Notes ----- Beck et al. (2025), Proposition 3.2 and Figure 1: 1/2 [1 + erf(1/(sigma M sqrt 2))],
+    Notes
+    -----
+    Beck et al. (2025), Proposition 3.2 and Figure 1: 1/2 [1 + erf(1/(sigma M sqrt 2))],
     since ``|b| / ||w||`` tends to 1/M. The approach is slow, like 1/log t. A draw that is not
     separable but has the origin on the boundary of its hull, which their Proposition 3.2 leaves
     out, also tends to 1.
