@@ -71,7 +71,10 @@ def run(
             stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that {lost}")
         raise stopped_by
     if status != "done":
-        raise _error(status, trajectory, descent.step, keeper, leaping)
+        ended = _error(status, trajectory, descent.step, keeper, leaping)
+        if failure is not None:
+            ended.add_note(f"the trajectory is without its populations: {failure!r}")
+        raise ended
     if instability := instability_of(trajectory):
         warnings.warn(instability, StabilityWarning, stacklevel=3)
     return trajectory

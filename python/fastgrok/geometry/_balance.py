@@ -13,9 +13,6 @@ from fastgrok.geometry._exact import Span, integers
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._verified import positive_solution
 
-_MOST_EXACT_RANK = 100
-"""Systems of more equations take minutes to solve in fractions."""
-
 
 @dataclass(frozen=True)
 class Balance:
@@ -80,13 +77,13 @@ class Balance:
         return sum(max(map(abs, row)).bit_length() for row in rows)
 
     def solving_work(self) -> float:
-        """Time of `solved` in nanoseconds, about; infinite where that is out of the question."""
+        """Time of `solved` in nanoseconds, about."""
         k = len(self.base)
-        return 2.0 * self._bits() * k**3 if 0 < k <= _MOST_EXACT_RANK else float("inf")
+        return 2.0 * self._bits() * k * k * k
 
     def membership_work(self) -> float:
         """Time of finding out whether a row lies in the base's span, in nanoseconds, about."""
-        return len(self.base) * self.rows.dim * (100.0 + self._bits() / 5.0)
+        return float(len(self.base) * self.rows.dim) * (100.0 + self._bits() / 5.0)
 
     def solved(self) -> tuple[Balance, Span] | None:
         """Prove in rational arithmetic that the weights exist, and drop rows whose weight is zero.

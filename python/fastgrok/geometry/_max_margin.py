@@ -24,7 +24,6 @@ BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
-_TOO_SMALL = "X is too small for weights in float64: multiply it by some number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +230,7 @@ class _Solver:
     def _none_found(self) -> Exception:
         """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
         if np.frexp(np.abs(self.X).max())[1] < _SMALLEST:
-            return ValueError(_TOO_SMALL)
+            return ValueError("X is too small for weights in float64: multiply it by some number")
         return FastgrokError("the rows may be separable, but no margin was found")
 
     def _soft(self, Z: F64, guess: F64 | None) -> F64 | None:
@@ -263,7 +262,7 @@ class _Solver:
         with np.errstate(over="ignore"):
             dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
-            raise ValueError(_TOO_SMALL)
+            raise self._none_found()
         least = float(margins.min())
         if not least > 0.0:
             raise self._none_found()

@@ -60,11 +60,13 @@ class Search:
         if self._zeros:
             self.weights = {int(np.setdiff1d(self._all, self._live)[0]): 1.0}
             self.proof = "a row of zeros"
+        work = 0
         while self.verdict == "undecided" and self._live.size:
-            at_once = min(self._live.size, working_size(self.rows.dim))
-            if self._span is not None and not self._afford(at_once * self.rows.dim**2):
+            if not self._afford(work):
                 return
             candidate = probe(self.rows, self._live, self._balance.orthonormal())
+            at_once = min(self._live.size, working_size(self.rows.dim))
+            work = (1 + len(candidate.levels)) * at_once * self.rows.dim**2
             if candidate.theta is not None:
                 proved = self._separates(candidate.theta)
             else:
@@ -109,8 +111,10 @@ class Search:
             self._live = self._live[:0]
             return True
         for some in (whole if len(levels) > 1 else None, self._first_level(levels)):
-            if some is None or not self._afford(some.solving_work()):
+            if some is None:
                 continue
+            if not self._afford(some.solving_work()):
+                return False  # one level after the other would take longer
             solved = some.solved()
             if solved is None:
                 continue

@@ -117,8 +117,8 @@ def separability(
     -----
     "undecided" is left for rows that are within rounding of the boundary in many dimensions at
     once, and for rows that are exactly dependent, apart from columns that are zero, repeated, or
-    constant beside a bias, where they take up more than 100 dimensions or the exact work on them
-    would take more than some half a minute.
+    constant beside a bias, where the exact work on them would take more than half a minute or so:
+    in more than 100 dimensions if the entries have all digits of float64, in 250 if they have few.
 
     References
     ----------

@@ -8,8 +8,8 @@ from fastgrok.geometry._rows import Index
 
 _DEPENDENT = 1e-10
 """Rows of norm about 1 whose rest outside the others' span is smaller may depend on them."""
-_MOST_WORK = 3e11
-"""Bound on the sum of n D^2 over the levels: minutes, or a thousand levels in 500 dimensions."""
+_MOST_WORK = 3e10
+"""Bound on the sum of n D^2 over the levels: about a minute, for 400 levels in 400 dimensions."""
 _ZERO = 1e-9
 """Weights and coefficients below this share of the largest may be zero."""
 
