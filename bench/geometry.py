@@ -1,16 +1,21 @@
-"""Time of max_margin beside scikit-learn's SVC and a QP solver, and of separability at its edge.
+"""Time of max_margin beside scikit-learn's SVC and a QP solver, and how right the geometry is.
 
-Every solve runs in a process of its own, the solvers take turns, and what is printed is the median
-of the turns. Importing, and a first small solve that loads what is loaded late, are not counted. A
-solver that needs longer than --limit seconds, or whose hyperplane has a margin that is more than
-1e-3 short of the best, has not converged. SVC (libsvm, kernel="linear", C=1e10) solves the problem
-with a free bias only; Clarabel is given the primal problem, sparse as it wants it.
+Every solve runs in a process of its own, the solvers take turns, and what is printed are the
+medians of the turns, of the time and of the time of all processors. Importing, and a first small
+solve that loads what is loaded late, are not counted. A solver that needs longer than --limit
+seconds, or whose hyperplane has a margin that is more than 1e-3 short of the best, has not
+converged. SVC (libsvm, kernel="linear", C=1e10) solves the problem with a free bias only; Clarabel
+is given the primal problem, sparse as it wants it.
 
     pip install scikit-learn clarabel
-    python bench/geometry.py [--turns 3] [--limit 120] [--sizes NAME ...] [--edge] [--figure PATH]
+    python bench/geometry.py [--turns 3] [--limit 120] [--sizes NAME ...]
+    python bench/geometry.py --check [NAME ...]
+    python bench/geometry.py --figure FOLDER [--draws 2000]
 
---edge decides separability of 4000 Gaussian points in 1960 to 2040 dimensions. --figure draws the
-share of separable draws beside Wendel's probability.
+--check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
+that rest on them against long runs: each figure with the one asked for. NAME is one of small,
+cubes, sizes, programs, edge, late, stationary; by default all, some minutes. --figure counts
+separable draws of 100 Gaussian points beside Wendel's probability: picture, data and verdict.
 """
 
 import argparse
@@ -19,14 +24,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.stats import binom
 
 import fastgrok as fg
+from _geometry_checks import CHECKS
+from fastgrok.papers._separable_fraction import separable_fraction, write_separable_fraction
 
 Solver = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]]
 
@@ -87,11 +94,11 @@ def solve_once(solver: str, size: str) -> None:
     """What a child does: one solve, its seconds and its margin."""
     X, y = SIZES[size]()
     SOLVERS[solver](*gauss(20, 20, 0))
-    start = time.perf_counter()
+    wall, processor = time.perf_counter(), time.process_time()
     w, b = SOLVERS[solver](X, y)
-    seconds = time.perf_counter() - start
-    margin = np.min(y * (X @ w + b)) / np.linalg.norm(w)
-    print(json.dumps({"seconds": seconds, "margin": float(margin)}))
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    margin = float(np.min(y * (X @ w + b)) / np.linalg.norm(w))
+    print(json.dumps({"seconds": wall, "processor": processor, "margin": margin}))
 
 
 def child(solver: str, size: str, limit: float) -> dict[str, Any] | None:
@@ -122,44 +129,16 @@ def race(size: str, turns: int, limit: float) -> dict[str, Any]:
             row[name] = f"not converged (margin {runs[0]['margin']:.3g} of {best:.3g})"
         else:
             row[name] = statistics.median(run["seconds"] for run in runs)
+            row[f"{name} processor"] = statistics.median(run["processor"] for run in runs)
             row[f"{name} error"] = 1.0 - runs[0]["margin"] / best
     return row
 
 
-def edge() -> None:
-    for dim in (1960, 1980, 2000, 2020, 2040):
-        X = np.random.default_rng(dim).normal(size=(4000, dim))
-        start = time.perf_counter()
-        found = fg.separability(X)
-        seconds = time.perf_counter() - start
-        print(f"4000 x {dim}: {found.verdict} in {seconds:.1f} s; {found.proof}", flush=True)
-
-
-def figure(path: str, n: int = 100, draws: int = 2000) -> None:
-    """Share of separable draws by d / n, with Wendel's probability and two standard errors."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
-    rng = np.random.default_rng(0)
-    dims = np.arange(34, 67, 4)
-    shares = []
-    for dim in dims:
-        verdicts = [fg.separability(rng.normal(size=(n, dim))).verdict for _ in range(draws)]
-        assert set(verdicts) <= {"separable", "interior"}
-        shares.append(verdicts.count("separable") / draws)
-        expected = binom.cdf(dim - 1, n - 1, 0.5)
-        off = (shares[-1] - expected) / np.sqrt(expected * (1 - expected) / draws)
-        print(f"d = {dim}: {shares[-1]:.4f}, Wendel {expected:.4f}, {off:+.2f} sd", flush=True)
-    every = np.arange(dims[0] - 2, dims[-1] + 3)
-    wendel = binom.cdf(every - 1, n - 1, 0.5)
-    spread = 2 * np.sqrt(wendel * (1 - wendel) / draws)
-    _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    axes.fill_between(every / n, wendel - spread, wendel + spread, alpha=0.3, lw=0)
-    axes.plot(every / n, wendel, label="Wendel, with two standard errors of the share")
-    axes.plot(dims / n, shares, "ko", ms=4, label=f"{draws} draws each, verdicts proved")
-    axes.set(xlabel="lambda = d / n", ylabel="separable from the origin")
-    axes.set_title(f"{n} Gaussian points")
-    axes.legend()
-    plt.savefig(path, dpi=150)
+def check(names: Sequence[str]) -> None:
+    """Print what was measured beside what is asked for."""
+    for name in names:
+        for what, figure, asked in CHECKS[name]():
+            print(f"{what:<58} {figure:<46} [{asked}]", flush=True)
 
 
 def main() -> None:
@@ -167,17 +146,21 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for one solve")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--edge", action="store_true", help="separability at the edge, instead")
-    parser.add_argument("--figure", metavar="PATH", help="Wendel's probability, instead")
+    parser.add_argument("--check", nargs="*", choices=CHECKS, help="check, instead")
+    parser.add_argument("--figure", type=Path, metavar="FOLDER", help="Wendel's law, instead")
+    parser.add_argument("--draws", type=int, default=2000, help="of the figure, a dimension")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--once", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.once:
         solve_once(*args.once)
-    elif args.edge:
-        edge()
+    elif args.check is not None:
+        check(args.check or list(CHECKS))
     elif args.figure:
-        figure(args.figure)
+        args.figure.mkdir(parents=True, exist_ok=True)
+        shares = separable_fraction(draws=args.draws, progress=True)
+        for verdict in write_separable_fraction(shares, args.figure).verdicts:
+            print(verdict.text())
     else:
         for size in args.sizes:
             row = race(size, args.turns, args.limit)
@@ -185,7 +168,8 @@ def main() -> None:
                 print(json.dumps(row), flush=True)
                 continue
             parts = [
-                f"{name} {row[name]:.4f} s (margin short by {row[name + ' error']:.0e})"
+                f"{name} {row[name]:.4f} s (processor {row[name + ' processor']:.4f} s, "
+                f"margin short by {row[name + ' error']:.0e})"
                 if isinstance(row[name], float)
                 else f"{name} {row[name]}"
                 for name in SOLVERS

@@ -254,6 +254,30 @@ def test_single_points():
     assert found.margin == math.inf
 
 
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1.0, 2.0], [-1.0, -2.0]],
+        [[0.0, 0.0], [1.0, 1.0]],
+        [[4.0, 0.0], [-5.0, 1.0], [0.0, 4.0], [2.0, -5.0]],
+        np.random.default_rng(0).normal(size=(60, 7)) * 1e3,
+    ],
+)
+def test_one_class_around_the_origin_needs_no_weights(X, sign):
+    """Beck et al.: where no half-space holds the points, the bias alone separates."""
+    found = fg.max_margin(X, np.full(len(X), sign), bias="penalized")
+    assert not found.w.any()
+    assert found.b == sign
+    assert found.margin == math.inf
+    assert found.gap <= 1e-10
+    # As little as a margin of 2^-30 from the origin is not nothing.
+    away = np.column_stack([X, np.full(len(X), 2.0**-30)])
+    found = fg.max_margin(away, np.full(len(X), sign), bias="penalized")
+    assert sign * found.w[-1] == pytest.approx(2.0**-30, rel=1e-6)
+    assert found.margin == pytest.approx(2.0**30, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("X", "y", "bias", "verdict"),
     [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from scipy.stats import binom
 
 import fastgrok as fg
 from cases import layouts
@@ -183,6 +184,15 @@ def test_random_sets_around_the_edge():
 def test_a_thousand_random_sets_around_the_edge():
     counts = compare_with_linear_programs(sets=1000, seed=0)
     assert min(counts.values()) > 300
+
+
+def test_the_separable_share_is_wendels():
+    """Prob(Bin(n-1, 1/2) <= d-1), within four standard errors of 400 draws."""
+    rng = np.random.default_rng(0)
+    for d in (7, 10, 13):
+        expected = binom.cdf(d - 1, 19, 0.5)
+        share = np.mean([fg.separability(rng.normal(size=(20, d))).separable for _ in range(400)])
+        assert abs(share - expected) < 4 * math.sqrt(expected * (1 - expected) / 400)
 
 
 @pytest.mark.parametrize("bias", [False, True])

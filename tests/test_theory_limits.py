@@ -252,6 +252,19 @@ def test_a_run_comes_to_rest_there_at_the_predicted_rate(loss):
     assert run.loss[-1] * 0.5 * 1e6 == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_both_expansions_agree_around_the_origin(reduction):
+    """theta_hat is the bias alone there, and theta_tilde the stationary point."""
+    X = np.random.default_rng(3).normal(size=(30, 8))
+    still, late = stationary_point(X), late_time(X, -np.ones(30), 0.5, reduction)
+    assert not late.w_hat.any()
+    assert late.b_hat == -1.0
+    np.testing.assert_allclose(late.w_tilde, still.S, rtol=1e-9)
+    rate = 0.5 if reduction == "mean" else 15.0
+    assert late.b_tilde == pytest.approx(-math.log(rate * still.level), rel=1e-10)
+    assert late.rates[0] == pytest.approx(still.exponent, rel=1e-8)
+
+
 def test_the_logistic_loss_caps_the_rate_at_one():
     X = np.array([[4.0, 0.0], [-5.0, 1.0], [0.0, 4.0], [2.0, -5.0]])
     found = stationary_point(X)

@@ -6,21 +6,37 @@ axis is logarithmic and starts at 1: the record of step 0 is not drawn.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _limits
+from fastgrok._checks import EvaluationSet
+from fastgrok.margins import hyperplane_distance
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fastgrok._limits import Limit
+    from fastgrok.geometry import MaxMargin
     from fastgrok.phases import Phases
+    from fastgrok.theory.bias import LateTime
+    from fastgrok.theory.edge import StationaryPoint
     from fastgrok.trajectory import Trajectory
 
 _PHASE_COLORS = ("tab:blue", "tab:orange", "tab:green")
+_LIMIT_LINE: Any = {"linestyle": "--", "linewidth": 1.0}
 
 
-def accuracy_curves(run: Trajectory, ax: Axes | None = None) -> Axes:
+def accuracy_curves(
+    run: Trajectory,
+    ax: Axes | None = None,
+    *,
+    limit: Limit | None = None,
+    evals: Mapping[str, EvaluationSet] | None = None,
+) -> Axes:
     """Draw the accuracy on every data set against the steps.
 
     Parameters
@@ -29,15 +45,36 @@ def accuracy_curves(run: Trajectory, ax: Axes | None = None) -> Axes:
         The run.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
+    limit : MaxMargin, LateTime or StationaryPoint, optional
+        Where the run must end: what `fastgrok.max_margin` (``bias="penalized"``, or ``"none"`` for
+        a run without bias), `theory.bias.late_time` or `theory.edge.stationary_point` returns for
+        its data. The limits of the accuracies are drawn as horizontal lines: 1 on the training set,
+        and the limiting hyperplane's on the sets in `evals`. With a stationary point the bias
+        outgrows everything: all points are of the class whose sign it has at the last record.
+    evals : dict of str to (X, y), Dataset, Pgd or population, optional
+        Evaluation sets of the run, as it was given them, to draw the limits of.
 
     Returns
     -------
     matplotlib.axes.Axes
         The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If `limit` or `evals` do not fit the run, or for an attack by automatic differentiation,
+        whose result depends on the size of the weights.
+    TypeError
+        If `limit` is something else.
     """
+    ends: dict[str, float] = {}
+    if limit is not None:
+        ends = _limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)
     for name, accuracy in run.accuracy.items():
-        _curve(ax, run, accuracy, name)
+        color = _curve(ax, run, accuracy, name)
+        if name in ends:
+            _level(ax, ends[name], f"{name}, limit", color)
     ax.set_ylabel("accuracy")
     ax.legend()
     return ax
@@ -67,7 +104,9 @@ def loss_curves(run: Trajectory, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def bias_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
+def bias_curve(
+    run: Trajectory, ax: Axes | None = None, *, limit: LateTime | StationaryPoint | None = None
+) -> Axes:
     """Draw the intercept b against the steps.
 
     Parameters
@@ -76,19 +115,36 @@ def bias_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
         The run.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
+    limit : LateTime or StationaryPoint, optional
+        What the run's data lead to: the late bias is drawn as well, b_hat log t + b_tilde, or
+        -log(lr level t) with the sign that the bias has at the last record. On these axes both are
+        straight lines, and horizontal where the bias has a limit. If the support vectors do not
+        span everything, b_tilde is only a part of the constant, the rest of which depends on the
+        whole history.
 
     Returns
     -------
     matplotlib.axes.Axes
         The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If `limit` does not fit the run, or is not finite.
+    TypeError
+        If `limit` is something else.
     """
+    late = None if limit is None else _limits.bias_line(limit, run, _later(run))
     ax = _step_axes(run, ax)
-    _curve(ax, run, run.b, "b")
+    color = _curve(ax, run, run.b, "b")
+    if late is not None:
+        ax.plot(_later(run), late, label="late b", color=color, **_LIMIT_LINE)
+        ax.legend()
     ax.set_ylabel("bias $b$")
     return ax
 
 
-def distance_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
+def distance_curve(run: Trajectory, ax: Axes | None = None, *, limit: Limit | None = None) -> Axes:
     r"""Draw the distance \|b\| / \|\|w\|\| of the hyperplane from the origin, on logarithmic axes.
 
     Parameters
@@ -97,16 +153,62 @@ def distance_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
         The run.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
+    limit : MaxMargin, LateTime or StationaryPoint, optional
+        Where the run must end, as in `accuracy_curves`. The limit of the distance is a horizontal
+        line; where it is 0 or infinite the legend says so. It is approached like 1 / log t.
 
     Returns
     -------
     matplotlib.axes.Axes
         The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If `limit` does not fit the run.
+    TypeError
+        If `limit` is something else.
     """
+    end = None if limit is None else hyperplane_distance(*_limits.hyperplane(limit, run))
     ax = _step_axes(run, ax)
-    _curve(ax, run, run.distance, "|b|/||w||")
+    color = _curve(ax, run, run.distance, "|b|/||w||")
     _log_values(ax, run.distance)
+    if end is not None:
+        _level(ax, end, "limit", color)
+        ax.legend()
     ax.set_ylabel(r"distance from the origin $|b|\,/\,\Vert w\Vert$")
+    return ax
+
+
+def alignment_curve(
+    run: Trajectory, solution: MaxMargin | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw 1 - `Trajectory.alignment` against the steps, on logarithmic axes.
+
+    Parameters
+    ----------
+    run : Trajectory
+        The run, made with ``keep_weights=True``.
+    solution : MaxMargin, optional
+        As in `Trajectory.alignment`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError, TypeError, NotSeparableError
+        As `Trajectory.alignment`.
+    """
+    angle = 1.0 - run.alignment(solution)
+    ax = _step_axes(run, ax)
+    _curve(ax, run, angle, "1 - alignment")
+    _log_values(ax, angle)
+    ax.set_ylabel("1 $-$ cosine of the angle to the maximum margin")
     return ax
 
 
@@ -185,11 +287,24 @@ def _step_axes(run: Trajectory, ax: Axes | None) -> Axes:
     return ax
 
 
+def _later(run: Trajectory) -> NDArray[np.float64]:
+    return run.steps[run.steps > 0].astype(np.float64)
+
+
 def _curve(
     ax: Axes, run: Trajectory, values: NDArray[np.float64], label: str, linestyle: str = "-"
-) -> None:
-    later = run.steps > 0
-    ax.plot(run.steps[later], values[later], label=label, linestyle=linestyle)
+) -> Any:
+    """Draw values over the steps but the first, and return the color."""
+    (line,) = ax.plot(_later(run), values[run.steps > 0], label=label, linestyle=linestyle)
+    return line.get_color()
+
+
+def _level(ax: Axes, value: float, label: str, color: Any) -> None:
+    """Draw a horizontal line, or say in the legend why there is none."""
+    if np.isfinite(value) and (value > 0.0 or ax.get_yscale() == "linear"):
+        ax.axhline(value, label=label, color=color, **_LIMIT_LINE)
+    else:
+        ax.plot([], [], label=f"{label}: {value:g}", color=color, **_LIMIT_LINE)
 
 
 def _log_values(ax: Axes, *curves: NDArray[np.float64]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _storage, _tables
+from fastgrok import _limits, _storage, _tables
 from fastgrok import plots as _plots
 from fastgrok._reports import EngineReport, LeapReport
 from fastgrok.grokking import GrokkingTimes, grokking_times
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
+
+    from fastgrok._checks import EvaluationSet
+    from fastgrok._limits import Limit
+    from fastgrok.geometry import MaxMargin
 
 __all__ = ["EngineReport", "GrokkingTimes", "LeapReport", "Phases", "Trajectory"]
 
@@ -307,20 +311,64 @@ class Trajectory:
         """
         return find_phases(self, support, X, y, test)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def alignment(self, solution: MaxMargin | None = None) -> NDArray[np.float64]:
+        """
+        Cosine of the angle between the weights and a maximum-margin solution, at every record.
+
+        On separable data it tends to 1, like 1 - C / log^2 t, for the solution of the problem that
+        descent solves: full-batch descent on (w, b) tends to the direction of the solution with
+        *penalised* bias, because a bias that is learned is the weight of one more column of ones
+        (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
+        cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
+        with bias is not bound to reach.
+
+        Parameters
+        ----------
+        solution : MaxMargin, optional
+            What `fastgrok.max_margin` returns. Default: for the training data, with
+            ``bias="penalized"``, or ``bias="none"`` for a run without bias. Needed after `load`.
+
+        Returns
+        -------
+        ndarray of float64, shape (R,)
+            In [-1, 1]; NaN where the weights are 0, as they are at the start.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``, if the solution is needed, or if it
+            has another number of weights.
+        TypeError
+            If `solution` is not a `MaxMargin`.
+        NotSeparableError
+            If it is to be found and the training data are not separable.
+        """
+        cosine: NDArray[np.float64] = _frozen(_limits.alignment(self, solution))
+        return cosine
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        limit: Limit | None = None,
+        evals: Mapping[str, EvaluationSet] | None = None,
+    ) -> Axes:
         """Draw the accuracies against the steps.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
             Where to draw. Default: a new figure.
+        limit, evals
+            Where the run must end, and the evaluation sets to draw the limiting accuracy of, as in
+            `fastgrok.plots.accuracy_curves`.
 
         Returns
         -------
         matplotlib.axes.Axes
             The axes drawn on. `fastgrok.plots` has more curves.
         """
-        return _plots.accuracy_curves(self, ax)
+        return _plots.accuracy_curves(self, ax, limit=limit, evals=evals)
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the record as a table.

@@ -24,6 +24,8 @@ BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
+_SLIGHT = 1e-6
+"""Weights that add less than this share of the bias to any logit may be zero but for rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class MaxMargin:
         Relative duality gap, 1 - (D / P) with the primal objective P = ||theta||^2 / (2 m^2),
         where m is the smallest y_i (w . x_i + b), and the dual objective D that `dual` reaches when
         it is scaled best. The relative error of the margin is at most about half of it.
+    bias : {"none", "penalized", "free"}
+        Which of the problems of `max_margin` it solves.
     """
 
     w: F64 = field(repr=False)
@@ -59,6 +63,7 @@ class MaxMargin:
     dual: F64 = field(repr=False)
     support: NDArray[np.intp] = field(repr=False)
     gap: float
+    bias: str
 
 
 def max_margin(
@@ -266,7 +271,9 @@ class _Solver:
         least = float(margins.min())
         if not least > 0.0:
             raise self._none_found()
-        norm = np.linalg.norm(found.theta[: len(w)])
+        norm = float(np.linalg.norm(found.theta[: len(w)]))
+        if self._is_bias_alone(w, b):
+            w, b, norm = np.zeros_like(w), float(self.y[0]), 0.0
         with np.errstate(divide="ignore"):
             margin = float(np.ldexp(np.divide(least, norm), self.exponent))
         return MaxMargin(
@@ -276,7 +283,16 @@ class _Solver:
             dual=dual,
             support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack()),
             gap=self._gap(found, least),
+            bias=self.kind,
         )
+
+    def _is_bias_alone(self, w: F64, b: float) -> bool:
+        """Whether theta is (0, +-1): it is just where rows of one class have 0 in their hull."""
+        if self.kind != "penalized" or np.any(self.y != self.y[0]):
+            return False
+        if np.abs(w).sum() * self.rows.largest().max() > _SLIGHT * abs(b):
+            return False
+        return decide(self.X, self.y, False, self.threads).verdict in ("boundary", "interior")
 
     def _gap(self, found: HardMargin, least: float) -> float:
         theta = found.theta[:-1] if self.free else found.theta

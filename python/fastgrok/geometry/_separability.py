@@ -47,10 +47,10 @@ class Separability:
         what `fastgrok.max_margin` finds. Infinite where w = 0 and beyond float64; 0 unless the
         verdict is "separable"; NaN for "undecided".
     weights : ndarray of shape (n,) or None
-        Convex weights p that give the origin, with at most d + 1 (with bias d + 2) positive entries
-        that are unique up to scale where the verdict is "interior" and the vectors span the whole
-        space without help from a second balance; at most twice the rank in any case. What is proved
-        is that exact positive weights exist for these rows; the entries are those, rounded.
+        Convex weights p that give the origin, None where there are none. Positive for one set of
+        affinely independent vectors (at most rank + 1) where these span all that has to be
+        spanned, as is usual, else for at most twice the rank. What is proved is that exact positive
+        weights exist for these rows; the entries are those, rounded.
     separator : tuple of Fraction or None
         The vector (w, b), or w without bias, without rounding, where float64 cannot hold it.
     proof : str

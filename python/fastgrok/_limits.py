@@ -1,0 +1,146 @@
+"""Where a run must end: its alignment with the limit, and what its plots show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from fastgrok import _checks
+from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._core import Problem
+from fastgrok._populations import Population
+from fastgrok.attacks import Pgd
+from fastgrok.geometry import MaxMargin, max_margin
+
+if TYPE_CHECKING:
+    from fastgrok.theory.bias import LateTime
+    from fastgrok.theory.edge import StationaryPoint
+    from fastgrok.trajectory import Trajectory
+
+    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
+
+_ZERO = 1e-12
+"""A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
+
+
+def alignment(run: Trajectory, solution: MaxMargin | None) -> F64:
+    """Cosine of the recorded weights and a solution; see `Trajectory.alignment`."""
+    if run.weights is None:
+        raise ValueError("alignment needs a run made with keep_weights=True")
+    if solution is None:
+        if run.data is None:
+            raise ValueError(
+                "alignment needs the solution, max_margin(X, y, bias="
+                f"{_kind(run)!r}), of a run that was loaded: its data were not saved"
+            )
+        solution = max_margin(*run.data, bias=_kind(run))
+    elif not isinstance(solution, MaxMargin):
+        raise TypeError(f"solution must be what max_margin returns, got {_checks.show(solution)}")
+    if solution.w.size != run.w.size:
+        raise ValueError(
+            f"solution must have {run.w.size} weights, as the run, got {solution.w.size}"
+        )
+    if solution.bias == "penalized":
+        theta, target = run.weights, np.append(solution.w, solution.b)
+    else:
+        theta, target = run.weights[:, :-1], solution.w
+    # Powers of two keep the squares of very late and very early weights in range.
+    sizes = np.frexp(np.abs(theta).max(axis=1, initial=0.0))[1]
+    theta = np.ldexp(theta, -sizes[:, None])
+    target = np.ldexp(target, -np.frexp(np.abs(target).max())[1])
+    with np.errstate(invalid="ignore"):
+        cosine: F64 = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
+    return np.clip(cosine, -1.0, 1.0, out=cosine)
+
+
+def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
+    """(w, b) of the hyperplane that a run tends to, up to a positive factor."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    if isinstance(limit, MaxMargin):
+        w, b, kind = limit.w, limit.b, limit.bias
+    elif isinstance(limit, LateTime):
+        w, b, kind = limit.w_hat, limit.b_hat, "penalized"
+    elif isinstance(limit, StationaryPoint):
+        # The weights stay finite and the bias does not: beside it they vanish.
+        w, b, kind = np.zeros_like(limit.S), float(np.sign(run.bias_final)), "penalized"
+    else:
+        raise TypeError(
+            "limit must come from max_margin, theory.bias.late_time or "
+            f"theory.edge.stationary_point, got {_checks.show(limit)}"
+        )
+    if kind != _kind(run):
+        trained = "a bias" if run.params["bias"] else "no bias"
+        raise ValueError(
+            f"limit must be that of a run with {trained}, max_margin's bias={_kind(run)!r}, "
+            f"got one for bias={kind!r}"
+        )
+    if w.size != run.w.size:
+        raise ValueError(f"limit must have {run.w.size} weights, as the run, got {w.size}")
+    norm = float(np.linalg.norm(w))
+    least = _ZERO * np.hypot(norm, b)
+    return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
+
+
+def bias_line(limit: Limit, run: Trajectory, steps: F64) -> F64:
+    """Late bias at these steps, which a limit that holds no more than a direction does not give."""
+    _, b = hyperplane(limit, run)
+    if isinstance(limit, MaxMargin):
+        raise TypeError(
+            "limit must come from theory.bias.late_time or theory.edge.stationary_point for the "
+            "bias itself: a maximum margin gives only the direction of (w, b)"
+        )
+    if hasattr(limit, "level"):
+        rate = run.params["lr"] * (run.params["rows"] if run.params["reduction"] == "sum" else 1)
+        line: F64 = b * np.log(rate * limit.level * steps)
+        return line
+    if not limit.finite:
+        raise ValueError("limit must be finite, but limit.b_tilde is not: see LateTime.finite")
+    late: F64 = limit.b_tilde + b * np.log(steps)
+    return late
+
+
+def accuracies(
+    limit: Limit, run: Trajectory, evals: Mapping[str, EvaluationSet] | None
+) -> dict[str, float]:
+    """Accuracy of the limit on the training set, which it separates, and on those of `evals`."""
+    w, b = hyperplane(limit, run)
+    out = {"train": 1.0}
+    for name, data in _checks.evaluation_sets(evals, w.size).items():
+        if name not in run.losses:
+            raise ValueError(
+                f"evals[{name!r}] is no evaluation set of the run, which has {list(run.losses)}"
+            )
+        out[name] = _accuracy(w, b, data, (evals or {})[name], name, run.params)
+    return out
+
+
+def _accuracy(
+    w: F64,
+    b: float,
+    data: Data | Population,
+    given: EvaluationSet,
+    name: str,
+    params: Mapping[str, Any],
+) -> float:
+    if isinstance(data, Population):
+        norm = np.array([np.linalg.norm(w)])
+        curves = data.curves(norm, np.array([b]), w[None], params["loss"], params["tie"])
+        return float(curves[0][0])
+    problem = Problem(data[0], data[1], True)
+    where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
+    if not isinstance(given, Pgd):
+        return problem.evaluate(*where)[1] / problem.rows
+    if given._settings.method.startswith("autodiff"):
+        raise ValueError(
+            f"evals[{name!r}] has no limit: what automatic differentiation reports depends on "
+            "the size of the weights"
+        )
+    return float(given._evaluator(problem).evaluate(*where)[1][0]) / problem.rows
+
+
+def _kind(run: Trajectory) -> str:
+    return "penalized" if run.params["bias"] else "none"

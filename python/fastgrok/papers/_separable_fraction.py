@@ -1,0 +1,276 @@
+"""
+How often Gaussian points are separable from the origin, beside Wendel's probability.
+
+Beck et al. (2025), arXiv 2410.04489, section 4, argue by Wendel's theorem that lambda = d / N = 1/2
+is the edge of separability. Here points are drawn and every draw is decided with proof.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import binom, binomtest
+from tqdm.auto import tqdm
+
+from fastgrok import _checks
+from fastgrok.geometry import separability
+from fastgrok.papers import _draw
+from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._report import (
+    Finding,
+    Outcome,
+    Verdict,
+    combine,
+    markdown_table,
+    number,
+    percent,
+    write_csv,
+)
+from fastgrok.theory.edge import separable_probability
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+POINTS = 100
+#: Wendel's probability of 100 points goes from 0.0006 to 0.9996 over these.
+DIMS = (34, 38, 42, 46, 48, 50, 52, 54, 58, 62, 66)
+#: Chance of a verdict "differs" for points that follow Wendel's law, over all dimensions together.
+SIGNIFICANCE = 0.01
+
+_DRAWS = {"quick": 200, "default": 2000, "full": 10_000}
+
+
+@dataclass(frozen=True)
+class Share:
+    """The verdicts on the draws in one dimension, as counts, and Wendel's probability."""
+
+    n: int
+    dim: int
+    separable: int
+    boundary: int
+    interior: int
+    undecided: int
+    wendel: float
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return self.separable + self.boundary + self.interior + self.undecided
+
+    @property
+    def share(self) -> float:
+        """Share of separable draws."""
+        return self.separable / self.draws
+
+    @property
+    def p_value(self) -> float:
+        """Chance of a count at least as unlikely as this one, by the binomial law."""
+        return float(binomtest(self.separable, self.draws, self.wendel).pvalue)
+
+
+def separable_fraction(
+    *,
+    n: int = POINTS,
+    dims: Sequence[int] = DIMS,
+    draws: int = 2000,
+    seed: int = 0,
+    progress: bool = False,
+) -> tuple[Share, ...]:
+    """
+    Draw Gaussian points again and again, and decide each time whether a half-space holds them all.
+
+    Parameters
+    ----------
+    n : int, default 100
+        Points of a draw.
+    dims : sequence of int, default 11 from 34 to 66
+        Dimensions, each with draws of its own.
+    draws : int, default 2000
+        Draws in every dimension.
+    seed : int, default 0
+        A dimension's draws depend on (seed, n, dim) alone.
+    progress : bool, default False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    tuple of Share
+        The counts of the verdicts of `fastgrok.separability`, by dimension.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For counts below 1, and what is not an integer.
+    """
+    points = _checks.whole("n", n)
+    total = _checks.whole("draws", draws)
+    start = _checks.whole("seed", seed, minimum=0)
+    sizes = [_checks.whole(f"dims[{i}]", dim) for i, dim in enumerate(dims)]
+    out = []
+    with tqdm(total=len(sizes) * total, disable=not progress, unit=" draws") as bar:
+        for dim in sizes:
+            rng = np.random.default_rng([start, points, dim])
+            verdicts: Counter[str] = Counter()
+            for _ in range(total):
+                verdicts[separability(rng.normal(size=(points, dim)), threads=1).verdict] += 1
+                bar.update()
+            out.append(
+                Share(
+                    points,
+                    dim,
+                    separable=verdicts["separable"],
+                    boundary=verdicts["boundary"],
+                    interior=verdicts["interior"],
+                    undecided=verdicts["undecided"],
+                    wendel=float(separable_probability(points, dim)),
+                )
+            )
+    return tuple(out)
+
+
+def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
+    """
+    Draw the shares with the range that sampling allows, and what they deviate by.
+
+    Parameters
+    ----------
+    data : sequence of Share
+        What `separable_fraction` returns, for one number of points.
+
+    Returns
+    -------
+    matplotlib Figure
+        Above the shares on Wendel's curve, below their difference from it; the band holds 95 % of
+        all counts of so many draws, dimension by dimension.
+    """
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    n, draws = data[0].n, data[0].draws
+    dims = np.array([share.dim for share in data])
+    shares = np.array([share.share for share in data])
+    every = np.arange(max(dims.min() - 2, 1), dims.max() + 3)
+    wendel = np.asarray(separable_probability(n, every))
+    low, high = (binom.ppf(q, draws, wendel) / draws for q in (0.025, 0.975))
+    at = np.searchsorted(every, dims)
+    with rc_context(_draw.STYLE):
+        figure, axes = _draw.panels(2, 1, height=4.6, sharey=False)
+        law = f"Wendel: 95 % of the counts of {draws} draws"
+        for ax, less in zip(axes[:, 0], (0.0 * wendel, wendel), strict=True):
+            ax.fill_between(
+                every / n, low - less, high - less, color="#0072b2", alpha=0.25, lw=0, label=law
+            )
+            ax.plot(every / n, wendel - less, color="#0072b2", lw=1.0, label="Wendel's probability")
+            ax.plot(
+                dims / n, shares - less[at], "o", color="#d55e00", ms=3.5, label="drawn and proved"
+            )
+            ax.axvline(0.5, color="0.4", lw=0.6, ls=":")
+        axes[0, 0].set_ylabel("share separable from the origin")
+        axes[1, 0].set_ylabel("share less probability")
+        axes[1, 0].set_xlabel(r"$\lambda = d\,/\,N$")
+        axes[0, 0].set_title(f"N = {n} Gaussian points, {draws} draws in every dimension")
+        _draw.label_panels(axes[:, 0])
+        _draw.legend_below(figure, [law, "Wendel's probability", "drawn and proved"])
+    return figure
+
+
+def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
+    """
+    Hold the counts against Wendel's law.
+
+    A dimension agrees if its count is not too unlikely under the binomial law of that probability:
+    the p-value is at least `SIGNIFICANCE` over the number of dimensions. Draws without a proof
+    leave it undecided.
+    """
+    least = SIGNIFICANCE / len(data)
+    findings = []
+    for share in data:
+        outcome = Outcome.AGREES if share.p_value >= least else Outcome.DIFFERS
+        findings.append(
+            Finding(
+                f"lambda = {share.dim / share.n:g}",
+                Outcome.SHORT if share.undecided else outcome,
+                f"{percent(share.share)} % separable, Wendel {percent(share.wendel)} %, "
+                f"p-value {number(share.p_value)}",
+                reason=f"{share.undecided} draws without a proof",
+            )
+        )
+    return [
+        Verdict(
+            f"{data[0].n} Gaussian points are separable from the origin with Wendel's probability, "
+            "1/2 at lambda = 1/2",
+            combine(finding.outcome for finding in findings),
+            tuple(findings),
+        )
+    ]
+
+
+def make_separable_fraction(settings: Settings, folder: Path) -> Output:
+    """Draw, decide and judge at the scale asked for, and write everything into `folder`."""
+    draws = _DRAWS[settings.scale]
+    return write_separable_fraction(
+        separable_fraction(draws=draws, progress=settings.progress), folder
+    )
+
+
+def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
+    """Write the picture (separable.png), the counts (CSV and npz) and the report (Markdown)."""
+    picture, table, arrays, report = (
+        folder / f"separable.{kind}" for kind in ("png", "csv", "npz", "md")
+    )
+    draw_separable_fraction(data).savefig(picture, dpi=200)
+    rows = [
+        {
+            "n": share.n,
+            "dim": share.dim,
+            "lambda": share.dim / share.n,
+            "separable": share.separable,
+            "boundary": share.boundary,
+            "interior": share.interior,
+            "undecided": share.undecided,
+            "wendel": share.wendel,
+            "p_value": share.p_value,
+        }
+        for share in data
+    ]
+    write_csv(table, rows)
+    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    np.savez_compressed(arrays, allow_pickle=False, **columns)
+    verdicts = judge_separable_fraction(data)
+    report.write_text(report_separable_fraction(data, verdicts), encoding="utf-8")
+    return Output((picture, table, arrays, report), tuple(verdicts))
+
+
+def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]) -> str:
+    """Write the Markdown report: how it was made, the verdict, the counts."""
+    n, draws = data[0].n, data[0].draws
+    header = ("d", "lambda", "separable", "boundary", "interior", "undecided", "expected")
+    table = markdown_table(
+        header,
+        [
+            (
+                *map(str, (s.dim, f"{s.dim / s.n:g}", s.separable, s.boundary, s.interior)),
+                str(s.undecided),
+                f"{draws * s.wendel:.1f}",
+            )
+            for s in data
+        ],
+    )
+    parts = [
+        "# Beck et al. (2025), section 4: the edge of separability",
+        f"{n} standard normal points, drawn {draws} times in each of {len(data)} dimensions. Every "
+        "draw is decided by `fastgrok.separability`, whose verdicts are proved: a half-space that "
+        "holds all points, or weights that balance them.",
+        *(verdict.markdown() for verdict in verdicts),
+        "A dimension agrees if the two-sided p-value of its count under the binomial law with "
+        f"Wendel's probability is at least {SIGNIFICANCE:g} / {len(data)}; for points that follow "
+        f"the law the verdict is wrong with a chance of at most {percent(SIGNIFICANCE)} %.",
+        "## The counts",
+        table,
+        "## Made by",
+        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}.",
+    ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,61 @@
+"""The page on certificates: its programs run, and say no where they must."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgrok as fg
+
+PAGE = Path(__file__).parents[1] / "docs" / "certificates.md"
+
+
+@pytest.fixture(scope="module")
+def page():
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL):
+        exec(compile(block, PAGE.name, "exec"), names)
+    return names
+
+
+def test_separators(page):
+    X = [[2.0**60, 1.0], [-(2.0**60), 1.0]]
+    found = fg.separability(X)
+    assert page["separates"](X, [1, 1], False, found)
+    assert not page["separates"](X, [1, -1], False, found)
+    assert not page["touches"](X, [1, 1], False, found)
+
+
+def test_weights(page):
+    X, y = np.array([[1.0, 0.0], [0.0, 1.0], [-3.0, -1.0], [1.0, 1.0]]), np.ones(4)
+    found = fg.separability(X)
+    assert page["balances"](X, y, False, found)
+    assert page["spans"](X, y, False, found)
+    wrong = replace(found, weights=np.array([0.5, 0.5, 0.0, 0.0]))
+    assert not page["balances"](X, y, False, wrong)
+
+
+def test_the_boundary(page):
+    X, y = np.array([[1.0, 0.0], [-3.0, 0.0], [1.0, 2.0]]), np.ones(3)
+    found = fg.separability(X)
+    assert found.verdict == "boundary"
+    assert page["balances"](X, y, False, found)
+    assert page["touches"](X, y, False, found)
+    assert not page["spans"](X, y, False, found)
+
+
+@pytest.mark.parametrize("bias", ["none", "penalized", "free"])
+def test_bounds_on_the_margin(page, bias):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(30, 4)) + 0.0
+    y = np.where(X[:, 0] > 0, 1, -1)
+    found = fg.max_margin(X, y, bias=bias)
+    low, high = page["squared_bounds"](X, y, found)
+    assert 0 < low <= high
+    assert float(1 - low / high) == pytest.approx(found.gap, abs=1e-14)
+    worse = replace(found, w=found.w + 0.1 * np.abs(found.w))
+    low, high = page["squared_bounds"](X, y, worse)
+    assert low <= high
+    assert bias == "none" or low < high * (1 - 1e-6)
