@@ -324,3 +324,17 @@ def test_bad_arguments(change, error, words):
     good = {"X": [[1.0, 2.0]], "y": [1]}
     with pytest.raises(error, match=words):
         fg.max_margin(**{**good, **change})
+
+
+@pytest.mark.parametrize("bias", fg.geometry._max_margin.BIASES)
+@pytest.mark.parametrize("scale", [1e-160, 1e-200, 1e-300])
+def test_rows_too_small_are_refused_in_the_same_words(bias, scale):
+    X = scale * np.array([[1.0, 0.2], [-2.0, 0.3], [1.5, -1.0]])
+    with pytest.raises(ValueError, match="X is too small"):
+        fg.max_margin(X, [1, -1, 1], bias=bias)
+
+
+@pytest.mark.parametrize("bias", ["none", "penalized"])
+def test_rows_too_different_are_refused_without_warnings(bias):
+    with pytest.raises(fg.FastgrokError, match="no margin was found"):
+        fg.max_margin([[1e300], [1e-10]], [1, 1], bias=bias)

@@ -194,3 +194,38 @@ def test_no_population_has_the_name_of_points(cube):
         fg.Trajectory(**{**fields, "probabilities": {"train": run.probabilities["noise"]}})
     with pytest.raises(ValueError, match=r"probabilities\['noise'\] has shape"):
         fg.Trajectory(**{**fields, "probabilities": {"noise": np.zeros(3)}})
+
+
+class Failing(GaussianNoise):
+    def curves(self, *args):
+        raise ArithmeticError("no curves")
+
+
+def test_a_population_that_fails_does_not_lose_the_run(cube):
+    plain = run_on(cube)
+    evals = {"bad": Failing(1.0)}
+    with pytest.raises(ArithmeticError, match="no curves") as caught:
+        run_on(cube, evals=evals)
+    assert_same_bits(caught.value.trajectory, plain)
+    with pytest.raises(fg.Interrupted) as stopped, polling_always():
+        run_on(cube, evals=evals, steps=10**5, progress=StopAt(20))
+    assert stopped.value.trajectory.steps.size
+    assert "no curves" in stopped.value.__notes__[0]
+
+    problem = {"X": cube.X, "y": cube.y, **OPTIONS}
+    with pytest.raises(ArithmeticError, match="no curves") as caught:
+        fg.train_many([problem, {**problem, "evals": evals}, problem])
+    assert len(caught.value.trajectories) == 3
+    for run in caught.value.trajectories:
+        assert_same_bits(run, plain)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_slabs_do_not_care_for_the_scale_of_the_weights(columns):
+    slab, rng = Slab(1e-3), np.random.default_rng(0)
+    weights = rng.normal(size=(50, columns)) + 3.0
+    b = rng.normal(size=50) * 1e-2
+    plain = slab.curves(np.zeros(50), b, weights, "logistic", "wrong")[0]
+    for scale in (2.0**-600, 2.0**530, 2.0**1000):
+        found = slab.curves(np.zeros(50), scale * b, scale * weights, "logistic", "wrong")[0]
+        np.testing.assert_allclose(found, plain, rtol=1e-12)

@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 import fastgrok as fg
 from cases import layouts
-from fastgrok.geometry import _balance, _exact, _search, _verified
+from fastgrok.geometry import _balance, _exact, _probe, _search, _verified, _weights
 from fastgrok.geometry._rows import Rows
 from geometry_cases import assert_certificate, dot, solve
 
@@ -265,7 +265,7 @@ def test_undecided_rather_than_wrong(monkeypatch):
     assert math.isnan(found.margin)
     assert found.weights is None
     monkeypatch.setattr(_balance, "positive_solution", lambda *_: False)
-    monkeypatch.setattr(_balance, "_MOST_EXACT_RANK", 0)
+    monkeypatch.setattr(_search, "_MOST_SPAN_WORK", 0.0)
     assert fg.separability([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]).verdict == "undecided"
     with pytest.raises(fg.FastgrokError, match="no margin was found"):
         fg.max_margin([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], [1, 1, 1])
@@ -368,3 +368,39 @@ def test_integer_programs(n, dim, seed):
 def test_bad_arguments(change, error, words):
     with pytest.raises(error, match=words):
         fg.separability(**{"X": [[1.0, 2.0]], **change})
+
+
+def almost_balanced(d):
+    """Opposite unit vectors, and one that has none: the origin is on the boundary of their hull."""
+    E = np.eye(d)
+    return np.concatenate([E[:-1], -E[:-1], E[-1:]])
+
+
+@pytest.mark.parametrize("d", [5, 40])
+def test_all_levels_of_a_balance_are_taken_at_once(d, monkeypatch):
+    calls = []
+    monkeypatch.setattr(_search, "probe", lambda *args: calls.append(args) or _probe.probe(*args))
+    X = almost_balanced(d)
+    found = fg.separability(X)
+    assert found.verdict == "boundary"
+    assert_certificate(X, np.ones(len(X)), False, found)
+    assert len(calls) == 2
+
+
+def test_undecided_beyond_the_bounds(monkeypatch):
+    X = almost_balanced(70)
+    monkeypatch.setattr(_weights, "_MOST_WORK", 1e6)
+    assert len(_weights.balances(X[:-1], np.ones(len(X) - 1))) == 2
+    monkeypatch.setattr(_search, "_MOST_SPAN_WORK", 1e5)
+    found = fg.separability(X)
+    assert found.verdict == "undecided"
+    assert found.proof == "no proof was found"
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e100, 1e160, 1e200, 8e307])
+def test_margins_beside_a_bias_at_every_scale(scale):
+    found = fg.separability([[scale], [2.0 * scale]], [-1, 1], bias=True)
+    assert found.verdict == "separable"
+    w, b = Fraction(float(found.w[0])), Fraction(found.b)
+    exact = min(-(w * Fraction(scale) + b), w * Fraction(2.0 * scale) + b) / abs(w)
+    assert found.margin == pytest.approx(float(exact), rel=1e-12)

@@ -257,3 +257,15 @@ def test_grokking_time_of_a_run():
 def test_arguments_outside_the_domain(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("gamma", [1e-8, 1e-12, 1e-16, 1e-20, 1e-300])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 7, 20, 21, 100])
+def test_concentrated_accuracy_on_the_thinnest_slabs(gamma, dim):
+    """The density is then as good as constant."""
+    h = np.array([0.6, 2.0, 5.0, 9.9]) * gamma
+    np.testing.assert_allclose(
+        bias.concentrated_accuracy(h, gamma, dim=dim),
+        bias.concentrated_accuracy(h, gamma),
+        rtol=1e-8,
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import fastgrok as fg
+from fastgrok.theory import _exponential_mean
 from fastgrok.theory._late_time import late_time
 from fastgrok.theory._stationary import stationary_point
 
@@ -288,3 +289,24 @@ def test_the_logistic_loss_caps_the_rate_at_one():
 def test_no_stationary_point(X, words):
     with pytest.raises(ValueError, match=words):
         stationary_point(X)
+
+
+def test_stationary_points_that_are_not_certain_are_refused(monkeypatch):
+    X = [[1.0, 0.3], [-1.0, 0.2], [0.1, -1.0]]
+    with monkeypatch.context() as patch:
+        patch.setattr(_exponential_mean, "_MOST_STEPS", 1)
+        with pytest.raises(fg.FastgrokError, match="was not found"):
+            stationary_point(X)
+    monkeypatch.setattr("fastgrok.geometry._search._MOST_SPAN_WORK", 0.0)
+    monkeypatch.setattr("fastgrok.geometry._search._MOST_EXACT_WORK", 0)
+    line = [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [0.0, -1.0, -1.0]]
+    with pytest.raises(fg.FastgrokError, match="could not be decided"):
+        stationary_point(line)
+
+
+@pytest.mark.parametrize("exponent", [-900, -570, 500, 900])
+def test_stationary_points_at_every_scale(exponent):
+    X = np.array([[1.0, 0.3], [-1.0, 0.2], [0.1, -1.0]])
+    plain, found = stationary_point(X), stationary_point(np.ldexp(X, exponent))
+    np.testing.assert_allclose(np.ldexp(found.S, exponent), plain.S, rtol=1e-12)
+    assert found.level == pytest.approx(plain.level, rel=1e-12)

@@ -301,3 +301,10 @@ def test_an_error_in_a_callback_comes_out():
     assert caught.value.__notes__ == [
         ".trajectory holds the 2 records up to 50 of the run that this stopped"
     ]
+
+
+def test_masked_arrays_are_refused_beside_the_array_they_mask():
+    X, y = problem(5, 3)[:2]
+    masked = np.ma.masked_array(X, mask=X > 0.0)
+    with pytest.raises(TypeError, match="masked array"):
+        fg.train(X, y, steps=2, lr=0.1, evals={"m": (masked, y)})

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 from tqdm.auto import tqdm
 
 from fastgrok import _checks, _core, _running
-from fastgrok._running import divergence_of, instability_of, lost_for, so_far, what_is_kept
+from fastgrok._running import (
+    divergence_of,
+    in_any_case,
+    instability_of,
+    lost_for,
+    what_is_kept,
+)
 from fastgrok._sets import Sets
 from fastgrok._settings import Settings, check
 from fastgrok.errors import DivergenceError, Interrupted, LeapError, StabilityWarning
@@ -122,10 +128,10 @@ def train_many(
                 status, taken = ensemble.ending(number, place)
                 if status == "going":
                     status, taken = "interrupted", seconds
-                run = so_far(descents[i], settings[i], status, taken, leaping=leaping[i])
+                made = in_any_case(descents[i], settings[i], status, taken, leaping=leaping[i])
                 engine = leaping[i]
                 reached = descents[i].step if engine is None else int(engine.reached)
-                ends[i] = _End(status, run, number, place, reached)
+                ends[i] = _End(status, *made, number, place, reached)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectories") from None
     return _result([ends[i] for i in range(len(settings))], ensemble, stopped_by)
@@ -143,6 +149,7 @@ class _End(NamedTuple):
 
     status: str
     run: Trajectory
+    failure: BaseException | None
     group: int
     place: int
     reached: int
@@ -236,6 +243,9 @@ def _result(
                 ensemble.raise_failure(end.group, end.place)
             except Exception as error:
                 raise _with_runs(error, runs, f"problems[{i}]: {what_is_kept(end.run)}") from None
+        if end.failure is not None and end.status == "done":
+            kept = f"problems[{i}] is without its populations; .trajectories holds all runs"
+            raise _with_runs(end.failure, runs, kept)
         if end.status in ("diverged", "lost"):
             others = sum(other.status == "done" for other in ends)
             kept = (

@@ -1,6 +1,7 @@
 """Running a descent to its end, and what becomes of it when it is stopped before."""
 
 import contextlib
+import dataclasses
 import warnings
 from collections.abc import Callable
 from time import perf_counter
@@ -56,21 +57,43 @@ def run(
     seconds = perf_counter() - began
 
     try:
-        trajectory = so_far(descent, settings, status, seconds, first, leaping)
+        trajectory, failure = in_any_case(descent, settings, status, seconds, first, leaping)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectory") from None
+    if status == "done":
+        stopped_by = failure
     if stopped_by is not None:
         if getattr(stopped_by, "trajectory", None) is not None:  # of a run inside `progress`
             raise stopped_by
         with contextlib.suppress(AttributeError):  # a class with slots
             stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
-            stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that this stopped")
+            lost = "this stopped" if failure is None else "this left without its populations"
+            stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that {lost}")
         raise stopped_by
     if status != "done":
-        raise _error(status, trajectory, descent.step, keeper, leaping)
+        ended = _error(status, trajectory, descent.step, keeper, leaping)
+        if failure is not None:
+            ended.add_note(f"the trajectory is without its populations: {failure!r}")
+        raise ended
     if instability := instability_of(trajectory):
         warnings.warn(instability, StabilityWarning, stacklevel=3)
     return trajectory
+
+
+def in_any_case(
+    descent: _core.Descent,
+    settings: Settings,
+    status: str,
+    seconds: float,
+    first: int = 0,
+    leaping: _core.LeapingDescent | None = None,
+) -> tuple[Trajectory, BaseException | None]:
+    """Make the trajectory as `so_far`; if a population fails, without any, and what it raised."""
+    try:
+        return so_far(descent, settings, status, seconds, first, leaping), None
+    except BaseException as error:
+        alone = dataclasses.replace(settings, data=dict(points(settings.data)))
+        return so_far(descent, alone, status, seconds, first, leaping), error
 
 
 def so_far(

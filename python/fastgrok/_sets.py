@@ -50,5 +50,6 @@ def _memory(value: ArrayLike) -> object:
     """Tell apart what can hold different numbers."""
     if isinstance(value, np.ndarray):
         where = value.__array_interface__["data"][0]
-        return where, value.shape, value.strides, value.dtype.str
+        # A masked array shows the memory of a plain one, but is not the same data.
+        return type(value), where, value.shape, value.strides, value.dtype.str
     return id(value)

@@ -53,7 +53,8 @@ def train(
     ----------
     X : array_like of shape (n, d)
         Finite rows in any layout. float32 is kept and read as such, all else becomes float64; a
-        C-contiguous array of either is used in place, without a copy.
+        C-contiguous array of either is used in place. A copy in another layout is made of
+        rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
     y : array_like of shape (n,)
         Labels -1 and +1.
     steps : int or integral float

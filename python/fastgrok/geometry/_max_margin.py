@@ -22,6 +22,8 @@ from fastgrok.geometry._soft_margin import SoftMargin
 
 BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
+_SMALLEST = -500
+"""Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-6
 """Weights that add less than this share of the bias to any logit may be zero but for rounding."""
 
@@ -150,7 +152,8 @@ def max_margin(
         w = _checks.vector("start[0]", start[0], rows.shape[1])
         b = _checks.real("start[1]", start[1])
         point = w if kind == "none" else np.append(w, b)
-    return _Solver(rows, signs, kind, tolerance, count).solve(point)
+    with np.errstate(all="ignore"):  # what overflows is not a solution, which is said
+        return _Solver(rows, signs, kind, tolerance, count).solve(point)
 
 
 class _Solver:
@@ -227,7 +230,13 @@ class _Solver:
             with contextlib.suppress(NotSeparatedError):
                 found.solve()
                 return found
-        raise FastgrokError("the rows may be separable, but no margin was found")
+        raise self._none_found()
+
+    def _none_found(self) -> Exception:
+        """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
+        if np.frexp(np.abs(self.X).max())[1] < _SMALLEST:
+            return ValueError("X is too small for weights in float64: multiply it by some number")
+        return FastgrokError("the rows may be separable, but no margin was found")
 
     def _soft(self, Z: F64, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""
@@ -258,10 +267,10 @@ class _Solver:
         with np.errstate(over="ignore"):
             dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
-            raise ValueError("X is too small for weights in float64: multiply it by some number")
+            raise self._none_found()
         least = float(margins.min())
         if not least > 0.0:
-            raise FastgrokError("the rows may be separable, but no margin was found")
+            raise self._none_found()
         norm = float(np.linalg.norm(found.theta[: len(w)]))
         if self._is_bias_alone(w, b):
             w, b, norm = np.zeros_like(w), float(self.y[0]), 0.0

@@ -7,13 +7,15 @@ import numpy as np
 from fastgrok._checks import F64
 from fastgrok.geometry._balance import Balance
 from fastgrok.geometry._exact import Span, integer_rows, integers, partition
-from fastgrok.geometry._probe import probe
+from fastgrok.geometry._probe import probe, working_size
 from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._verified import all_positive
 from fastgrok.geometry._weights import without
 
 _MOST_EXACT_WORK = 200_000
 """Bound on n (D + 1)^2 for the whole problem in integers."""
+_MOST_SPAN_WORK = 2e10
+"""Bound on what is spent on spans and on looking again, in nanoseconds as a rule of thumb."""
 _SUSPECT = 1e-9
 """A row of norm 1 that is as close to a span may lie in it."""
 
@@ -51,14 +53,20 @@ class Search:
         self._zeros = self._live.size < rows.count
         self._balance = Balance.empty(rows)
         self._span: Span | None = None
+        self._left = _MOST_SPAN_WORK
 
     def run(self) -> None:
         """Find the verdict."""
         if self._zeros:
             self.weights = {int(np.setdiff1d(self._all, self._live)[0]): 1.0}
             self.proof = "a row of zeros"
+        work = 0
         while self.verdict == "undecided" and self._live.size:
+            if not self._afford(work):
+                return
             candidate = probe(self.rows, self._live, self._balance.orthonormal())
+            at_once = min(self._live.size, working_size(self.rows.dim))
+            work = (1 + len(candidate.levels)) * at_once * self.rows.dim**2
             if candidate.theta is not None:
                 proved = self._separates(candidate.theta)
             else:
@@ -90,7 +98,10 @@ class Search:
         return True
 
     def _balances(self, levels: list[tuple[Index, int]]) -> bool:
-        """Prove that rows balance modulo the span, and take them into it: all levels, or one."""
+        """Prove that rows balance modulo the span, and take them into it: all levels, or one.
+
+        A proof that costs too much is none.
+        """
         whole: Balance | None = self._balance
         for base, extra in levels:
             whole = None if whole is None else whole.extended(base.tolist(), extra)
@@ -99,25 +110,44 @@ class Search:
             self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
             self._live = self._live[:0]
             return True
-        first = self._balance.extended(levels[0][0].tolist(), levels[0][1]) if levels else None
-        solved = None if first is None else first.solved()
-        if solved is None:
+        for some in (whole if len(levels) > 1 else None, self._first_level(levels)):
+            if some is None:
+                continue
+            if not self._afford(some.solving_work()):
+                return False  # one level after the other would take longer
+            solved = some.solved()
+            if solved is None:
+                continue
+            outside = self._outside(*solved)
+            if outside is None:
+                continue
+            (self._balance, self._span), self._live = solved, outside
+            self.weights = self._balance.row_weights()
+            self.proof = "positive weights, computed in rational arithmetic"
+            return True
+        return False
+
+    def _first_level(self, levels: list[tuple[Index, int]]) -> Balance | None:
+        return self._balance.extended(levels[0][0].tolist(), levels[0][1]) if levels else None
+
+    def _afford(self, work: float) -> bool:
+        """Whether so much exact work may be done, which is then counted."""
+        if work > self._left:
             return False
-        self._balance, self._span = solved
-        self.weights = self._balance.row_weights()
-        self.proof = "positive weights, computed in rational arithmetic"
-        self._live = self._outside(self._span)
+        self._left -= work
         return True
 
-    def _outside(self, span: Span) -> Index:
-        """Live rows that don't lie in the span."""
-        orthonormal = self._balance.orthonormal()
+    def _outside(self, balance: Balance, span: Span) -> Index | None:
+        """Live rows that don't lie in the span; None if that takes too long to find out."""
+        orthonormal, each = balance.orthonormal(), balance.membership_work()
         keep = np.ones(len(self._live), dtype=bool)
         block = max(1, 2**22 // self.rows.dim)
         for first in range(0, len(self._live), block):
             part = self._live[first : first + block]
             Z = self.rows.scaled(part)[0]
             close = np.linalg.norm(without(Z, orthonormal), axis=1) < _SUSPECT
+            if not self._afford(np.count_nonzero(close) * each):
+                return None
             for k in np.flatnonzero(close):
                 vector = integers(self.rows.take([int(part[k])])[0])[0]
                 keep[first + k] = vector not in span

@@ -44,8 +44,8 @@ class Separability:
         The bias that belongs to it; 0 without bias.
     margin : float
         Smallest geometric margin of the rows about (w, b), min y_i (w . x_i + b) / ||w||: at most
-        what `fastgrok.max_margin` finds. Infinite where w = 0; 0 unless the verdict is
-        "separable"; NaN for "undecided".
+        what `fastgrok.max_margin` finds. Infinite where w = 0 and beyond float64; 0 unless the
+        verdict is "separable"; NaN for "undecided".
     weights : ndarray of shape (n,) or None
         Convex weights p that give the origin, None where there are none. Positive for one set of
         affinely independent vectors (at most rank + 1) where these span all that has to be
@@ -116,8 +116,9 @@ def separability(
     Notes
     -----
     "undecided" is left for rows that are within rounding of the boundary in many dimensions at
-    once, and for more than 100 dimensions of rows that are exactly dependent, apart from columns
-    that are zero, repeated, or constant beside a bias.
+    once, and for rows that are exactly dependent, apart from columns that are zero, repeated, or
+    constant beside a bias, where the exact work on them would take more than half a minute or so:
+    in more than 100 dimensions if the entries have all digits of float64, in 250 if they have few.
 
     References
     ----------
@@ -149,14 +150,25 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
         w, b = np.zeros(len(columns)), 0.0
         w[columns], b = rows.split(search.theta)
         if search.verdict == "separable":
-            with np.errstate(divide="ignore"):
-                margin = float(np.divide(rows.margins(search.theta).min(), np.linalg.norm(w)))
+            margin = _geometric_margin(rows, search.theta)
     if search.separator is not None:
         exact = [Fraction(0)] * (len(columns) + bias)
         for j, value in zip(kept, search.separator, strict=True):
             exact[int(j)] = value
         separator = tuple(exact)
-    return Separability(search.verdict, w, b, margin, weights, separator, search.proof)
+    proof = search.proof if search.verdict != "undecided" else "no proof was found"
+    return Separability(search.verdict, w, b, margin, weights, separator, proof)
+
+
+def _geometric_margin(rows: Rows, theta: F64) -> float:
+    """Smallest product over ||w||, by powers of two, so that no square and no sum overflows."""
+    w = rows.split(theta)[0]
+    down = max(0, rows.exponent() + int(np.frexp(rows.dim)[1]) - 1022)
+    up = int(np.frexp(np.abs(w).max())[1])
+    norm = np.linalg.norm(np.ldexp(w, -up))
+    least = rows.margins(np.ldexp(theta, -down)).min()
+    with np.errstate(divide="ignore", over="ignore"):
+        return float(np.ldexp(np.divide(least, norm), down - up))
 
 
 def _distinct_columns(X: NDArray[Any], bias: bool) -> NDArray[np.bool_]:

@@ -27,12 +27,15 @@ class ExponentialMean:
         The value.
     curvatures : ndarray of shape (rank,)
         Eigenvalues of sum_i p_i v_i v_i^T on the span, increasing.
+    converged : bool
+        Whether the steps ended by themselves.
     """
 
     point: F64
     weights: F64
     log_mean: float
     curvatures: F64
+    converged: bool
 
 
 def _span(vectors: F64) -> F64 | None:
@@ -70,11 +73,14 @@ def least_exponential_mean(vectors: F64) -> ExponentialMean:
     vectors : ndarray of shape (n, d)
         The v_i, not all zero.
     """
+    # Numbers below 1, lest squares overflow or all of them underflow.
+    scale = int(np.frexp(np.abs(vectors).max())[1])
+    vectors = np.ldexp(vectors, -scale)
     basis = _span(vectors)
     V = vectors if basis is None else vectors @ basis
     s = np.zeros(V.shape[1])
     value, p = _mean(V @ s)
-    last = np.inf
+    last, converged = np.inf, False
     for _ in range(_MOST_STEPS):
         slope = p @ V
         curvature = (V * p[:, None]).T @ V - np.multiply.outer(slope, slope)
@@ -89,8 +95,12 @@ def least_exponential_mean(vectors: F64) -> ExponentialMean:
             trial, shares = _mean(V @ (s + length * step))
         s, value, p = s + length * step, trial, shares
         if fall < 1e-28 or (fall < 1e-16 and fall > 0.5 * last):
+            converged = True
             break
         last = fall
     spread = (V * p[:, None]).T @ V
     curvatures = np.asarray(np.linalg.eigvalsh(spread), dtype=np.float64)
-    return ExponentialMean(s if basis is None else basis @ s, p, value, curvatures)
+    point = s if basis is None else basis @ s
+    with np.errstate(over="ignore", under="ignore"):
+        point, curvatures = np.ldexp(point, -scale), np.ldexp(curvatures, 2 * scale)
+    return ExponentialMean(point, p, value, curvatures, converged)

@@ -98,19 +98,20 @@ class Slab(Population):
         """Accuracy and loss at every record; see `Population.curves`."""
         assert weights is not None
         columns = weights.shape[1]
-        along, across = decompose(weights)
-        corner = self.half_width * math.sqrt(columns)
-        low, high = self.gamma / 2.0, min(self.alpha * self.gamma, corner)
-        if columns == 2:
-            corners, sizes = trapezoid(along, across, b, low, high, corner)
-            accuracy = plane_accuracy(corners, sizes)
-            losses = plane_loss(corners, sizes, loss)
-        else:
-            spread = np.zeros_like(b)
-            if columns > 2:
-                spread = math.sqrt(transverse_variance(columns, self.half_width)) * across
-            ends = [(along * low + y * b, along * high + y * b) for y in (1.0, -1.0)]
-            accuracy = np.mean([thin_accuracy(*pair, spread) for pair in ends], axis=0)
-            losses = np.mean([thin_loss(*pair, spread, loss) for pair in ends], axis=0)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            along, across = decompose(weights)
+            corner = self.half_width * math.sqrt(columns)
+            low, high = self.gamma / 2.0, min(self.alpha * self.gamma, corner)
+            if columns == 2:
+                corners, sizes = trapezoid(along, across, b, low, high, corner)
+                accuracy = plane_accuracy(corners, sizes)
+                losses = plane_loss(corners, sizes, loss)
+            else:
+                spread = np.zeros_like(b)
+                if columns > 2:
+                    spread = math.sqrt(transverse_variance(columns, self.half_width)) * across
+                ends = [(along * low + y * b, along * high + y * b) for y in (1.0, -1.0)]
+                accuracy = np.mean([thin_accuracy(*pair, spread) for pair in ends], axis=0)
+                losses = np.mean([thin_loss(*pair, spread, loss) for pair in ends], axis=0)
         undecided = (along == 0.0) & (across == 0.0) & (b == 0.0)
         return np.where(undecided, 0.5 if tie == "negative" else 0.0, accuracy), losses

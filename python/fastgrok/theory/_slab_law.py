@@ -46,8 +46,8 @@ def plane_accuracy(corners: F64, sizes: F64) -> F64:
     """P(margin > 0) on triangles with margins (R, k, 3) at the corners, weighted by size (k,)."""
     low, middle, high = np.moveaxis(np.sort(corners, axis=-1), -1, 0)
     with np.errstate(all="ignore"):
-        small = low * low / ((middle - low) * (high - low))
-        large = 1.0 - high * high / ((high - middle) * (high - low))
+        small = low / (middle - low) * (low / (high - low))
+        large = 1.0 - high / (high - middle) * (high / (high - low))
     wrong = np.select([high <= 0.0, low >= 0.0, middle >= 0.0], [1.0, 0.0, small], large)
     right: F64 = (1.0 - wrong) @ sizes
     return right
@@ -127,5 +127,8 @@ def trapezoid(
 def decompose(weights: F64) -> tuple[F64, F64]:
     """Component of each row of weights along the diagonal (1, ..., 1), and norm of the rest."""
     columns = weights.shape[1]
+    exponents = np.frexp(np.abs(weights).max(axis=1))[1]  # squares might overflow
+    weights = np.ldexp(weights, -exponents[:, None])
     mean = weights.mean(axis=1)
-    return math.sqrt(columns) * mean, np.linalg.norm(weights - mean[:, None], axis=1)
+    along, across = math.sqrt(columns) * mean, np.linalg.norm(weights - mean[:, None], axis=1)
+    return np.ldexp(along, exponents), np.ldexp(across, exponents)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok.errors import FastgrokError
 from fastgrok.geometry._separability import decide
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
@@ -68,6 +69,8 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     ValueError
         If the origin is not in the relative interior of the hull, so that the weights diverge;
         for wrong shapes and values.
+    FastgrokError
+        If that could not be decided, or the point not be found.
     TypeError
         For values that are not real numbers.
 
@@ -85,8 +88,18 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
             f"X has no stationary point: the origin is {where} the convex hull of its "
             f"{len(rows)} points, and the weights diverge"
         )
+    if found.verdict != "interior":
+        raise FastgrokError(
+            "X may have no stationary point: whether the origin is in the relative interior of the "
+            f"convex hull of its {len(rows)} points could not be decided"
+        )
     if not rows.any():
         return StationaryPoint(np.zeros(rows.shape[1]), 1.0, float("inf"))
     least = least_exponential_mean(rows.astype(np.float64, copy=False))
+    if not (least.converged and np.isfinite(least.point).all()):
+        raise FastgrokError(
+            f"the stationary point of the {len(rows)} points of X was not found: the origin is too "
+            "close to the boundary of their convex hull, or X too small for weights in float64"
+        )
     # The eigenvalue is that of the mean over the level, which is what the weights are.
     return StationaryPoint(least.point, float(np.exp(least.log_mean)), float(least.curvatures[0]))
