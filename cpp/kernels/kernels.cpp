@@ -39,10 +39,6 @@ inline double sum_lanes(std::size_t n, Term term) {
     return add_lanes(sum);
 }
 
-inline Vec load_some(const double* p, int n) {
-    return n < kWidth ? load_tail(p, n) : load(p);
-}
-
 // Zeroes the values beyond the first n of a register.
 inline Vec keep_first(Vec a, int n) {
     double all[kWidth];

@@ -14,24 +14,21 @@ namespace {
 
 // Of narrow rows two strips of 8, which is as many coefficients as any register holds, lie in the
 // first-level cache; products of one and sums over the other take turns. Of wider rows fewer have
-// room there, and the memory is kept busy with the next strip while one is added; the processor
-// fetches it ahead by itself unless rows are very wide.
+// room there, and the memory is kept busy with the next strip while one is added. Of very wide rows
+// some lines are asked for in advance.
 constexpr std::size_t kNarrowStrip = 8, kWideStrip = 4, kNarrowRow = 160, kFetchedRow = 512;
 static_assert(kNarrowStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
-constexpr std::size_t kCacheLine = 64;
+// Of the next strip's rows the first lines are asked for, because the processor's own fetching
+// starts anew on every page, and of float32 rows, which take longer to widen than to arrive, all.
+constexpr std::size_t kCacheLine = 64, kFirstLines = 8;
 // Registers that hold the lanes of a row.
 constexpr int kRowGroups = static_cast<int>(kRowLanes) / kWidth;
 
-// The last, incomplete 8 columns from j on, by groups: sweep(group, first column, columns left).
-template <int G = 0, class Sweep>
-inline void sweep_rest(std::size_t j, std::size_t cols, Sweep sweep) {
-    if constexpr (G < kRowGroups) {
-        if (j >= cols) return;
-        sweep(G, j, cols - j);
-        sweep_rest<G + 1>(j + kWidth, cols, sweep);
-    }
+template <class Real>
+inline Vec load_some(const Real* p, int n) {
+    return n < kWidth ? load_tail(p, n) : load(p);
 }
 
 // What dot_rows does on the way besides its products.
@@ -40,11 +37,12 @@ enum class Beside { nothing, add, add_and_fetch };
 // t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Beside that, out += sum over R
 // earlier rows of c[r] * last_r, as add_rows does it: the memory goes on delivering x while the
 // rows before it, which lie in a cache, are added. And the R rows of `next` are asked for in
-// advance.
+// advance, in part or whole.
 template <std::size_t R, Beside kBeside, class Real>
-inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, double* t,
-                     const Real* const* last = nullptr, const double* c = nullptr,
-                     double* out = nullptr, const Real* const* next = nullptr) {
+[[gnu::always_inline]] inline void dot_rows(const Real* const* x, std::size_t cols, const double* w,
+                                            double* t, const Real* const* last = nullptr,
+                                            const double* c = nullptr, double* out = nullptr,
+                                            const Real* const* next = nullptr) {
     // Copies, because `out` might be taken for the place where the pointers lie.
     const Real *row[R], *earlier[R], *later[R];
     Vec sum[R][kRowGroups], cc[R];
@@ -54,29 +52,40 @@ inline void dot_rows(const Real* const* x, std::size_t cols, const double* w, do
         if constexpr (kBeside == Beside::add_and_fetch) later[r] = next[r];
         for (int g = 0; g < kRowGroups; ++g) sum[r][g] = set1(0.0);
     }
-    const auto sweep = [&](int g, std::size_t at, auto load_row) {
-        const Vec wg = load(w + at);
-        for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load_row(row[r] + at), wg, sum[r][g]);
-        if constexpr (kBeside != Beside::nothing) {
-            Vec o = load(out + at);
-            for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_row(earlier[r] + at), o);
-            store(out + at, o);
-        }
-    };
-    const auto whole = [](const Real* p) { return load(p); };
+    constexpr bool kFetch = kBeside == Beside::add_and_fetch, kFetchAll = sizeof(Real) == 4;
+    if constexpr (kFetch && !kFetchAll)
+        for (std::size_t r = 0; r < R; ++r)
+            for (std::size_t k = 0; k < kFirstLines; ++k)
+                __builtin_prefetch(later[r] + k * (kCacheLine / sizeof(Real)));
     std::size_t j = 0;
     for (; j + kRowLanes <= cols; j += kRowLanes) {
-        if constexpr (kBeside == Beside::add_and_fetch)
+        if constexpr (kFetch && kFetchAll)
             for (std::size_t r = 0; r < R; ++r)
                 for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
                     __builtin_prefetch(later[r] + j + k);
-        for (int g = 0; g < kRowGroups; ++g) sweep(g, j + g * kWidth, whole);
+        for (int g = 0; g < kRowGroups; ++g) {
+            const std::size_t at = j + g * kWidth;
+            const Vec wg = load(w + at);
+            for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load(row[r] + at), wg, sum[r][g]);
+            if constexpr (kBeside != Beside::nothing) {
+                Vec o = load(out + at);
+                for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load(earlier[r] + at), o);
+                store(out + at, o);
+            }
+        }
     }
-    sweep_rest(j, cols, [&](int g, std::size_t at, std::size_t left) {
-        if (left >= kWidth) return sweep(g, at, whole);
-        const int n = static_cast<int>(left);
-        sweep(g, at, [n](const Real* p) { return load_tail(p, n); });
-    });
+    // The last, incomplete 8 columns.
+    for (int g = 0; g < kRowGroups && j < cols; ++g, j += kWidth) {
+        const int left = cols - j < kWidth ? static_cast<int>(cols - j) : kWidth;
+        const Vec wg = load(w + j);
+        for (std::size_t r = 0; r < R; ++r)
+            sum[r][g] = fma(load_some(row[r] + j, left), wg, sum[r][g]);
+        if constexpr (kBeside != Beside::nothing) {
+            Vec o = load(out + j);
+            for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_some(earlier[r] + j, left), o);
+            store(out + j, o);
+        }
+    }
     // Where every product underflows the lanes hold -0, but those that a register fills up hold +0,
     // and how many these are depends on its width. 0.0 + makes +0 of both.
     for (std::size_t r = 0; r < R; ++r) t[r] = 0.0 + add_lanes(sum[r]);
@@ -124,10 +133,13 @@ struct Strip {
     // t[r] = x_r . w + b
     void dot(std::size_t cols, const double* w, double b, double* t) const {
         constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
-        std::size_t r = 0;
-        for (; r + R <= n; r += R) dot_rows<R, Beside::nothing>(x + r, cols, w, t + r);
-        for (; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, w, t + r);
-        for (r = 0; r < n; ++r) t[r] += b;
+        if (n == K) {
+            for (std::size_t r = 0; r < K; r += R)
+                dot_rows<R, Beside::nothing>(x + r, cols, w, t + r);
+        } else {
+            for (std::size_t r = 0; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, w, t + r);
+        }
+        for (std::size_t r = 0; r < n; ++r) t[r] += b;
     }
 
     // out += sum of c[r] * x_r
