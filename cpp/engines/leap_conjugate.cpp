@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "engines/curvature.hpp"
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {
@@ -63,6 +64,24 @@ public:
         return false;
     }
 
+    // At most by the trace, which costs less than Lanczos' method.
+    bool amplifies_at(const Vector& u) override {
+        constexpr double kTolerance = 1e-3;
+        constexpr int kMostPasses = 40;
+        evaluate(u, 0.0, product_);
+        double trace = 0.0;
+        const double one = passes_.problem().bias() ? 1.0 : 0.0;
+        for (std::size_t i = 0; i < squares_.size(); ++i)
+            trace += weights_[i] * (squares_[i] + one);
+        if (rate_ * trace <= 2.0) return false;
+        const double largest =
+            largest_curvature(passes_, u, loss_, kTolerance, kMostPasses, top_, [this] {
+                ++costs_.products;
+                after_pass();
+            });
+        return !((1.0 + kTolerance) * rate_ * largest <= 2.0);
+    }
+
 private:
     // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
     // it. All of it comes from margins and row norms.
@@ -119,6 +138,7 @@ private:
     Vector direction_;  // w / ||w||
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
     Vector residual_, z_, p_, product_;
+    Vector top_;  // eigenvector of the Hessian
 };
 
 }  // namespace
