@@ -12,6 +12,7 @@ namespace {
 constexpr double kSafety = 0.8;         // of the step size that the estimated error allows
 constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
 constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
+constexpr double kLongestStill = 0.5;   // step where no step size would show an error
 constexpr double kRestShare = 0.01;     // of the tolerance, for what is left to move at rest
 constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
 
@@ -247,6 +248,8 @@ void Leap::choose_order(double s, const LeapScale& scale) {
     }
     order_ = chosen;
     h_ *= std::clamp(best, 0.4, kFastestGrowth);
+    // What hardly moves yet may begin to, and not in the middle of a long step.
+    if (scale.norm(next_.g) <= options_.tolerance) h_ = std::min(h_, kLongestStill);
 }
 
 void Leap::accept() {

@@ -42,7 +42,9 @@ public:
         precondition(residual_, z_);
         p_ = z_;
         double rz = dot(residual_, z_);
-        if (rz == 0.0) return true;
+        // Of a large r nothing may be left of z but what rounding errors leave.
+        if (scale.norm(residual_) <= accuracy) return true;
+        if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
             passes_.second(weights_, p_, product_);
             ++costs_.products;
@@ -122,10 +124,10 @@ private:
             const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
             const double a = kernels().dot(field.direction_.data(), r.data(), cols);
             const double b = r[intercept];
-            const double of_w = (bias * a - mixed * b) / determinant - a / across;
+            const double of_w = (bias * a - mixed * b) / determinant;
             z.assign(r.size(), 0.0);
             for (std::size_t j = 0; j < cols; ++j)
-                z[j] = r[j] / across + of_w * field.direction_[j];
+                z[j] = (r[j] - a * field.direction_[j]) / across + of_w * field.direction_[j];
             z[intercept] = (along * b - mixed * a) / determinant;
         }
 

@@ -20,7 +20,9 @@ constexpr double kSpacingShare = 0.0125;
 // Of rtol: what a step of the integrator may do wrong; the errors of all steps add up to some times
 // that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
 // counted on: errors grow a little slower than tolerances.
+// With a loose rtol the formulas are of low order, and less can be counted on.
 constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0;
+constexpr double kLoose = 1e-6, kCountedLoosely = 8.0;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
@@ -244,7 +246,8 @@ void LeapingDescent::make_records(Attempt& attempt) {
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.coarse, step, coarse, middle);
         iterate(attempt, *attempt.fine, step, u, middle);
-        const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
+        const double counted = options_.rtol > kLoose ? kCountedLoosely : kCounted;
+        const double error = error_between(u, coarse, descent_.problem().layout()) / counted +
                              attempt.fine->statistics().model_error;
         if (!(error <= options_.rtol)) {
             report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
