@@ -86,15 +86,6 @@ std::int64_t Descent::steps_to_stop() const {
     return stop_ < 0 ? record : std::min(record, stop_ - step_);
 }
 
-void Descent::jump(std::int64_t step, const Vector& u) {
-    step_ = step;
-    u_ = u;
-    std::fill(update_.begin(), update_.end(), 0.0);
-    update_square_ = 0.0;
-    turns_ = {};
-    recall_rows();
-}
-
 void Descent::interrupt_by(const Ask& ask) {
     for (const auto& eval : evals_) eval->interrupt_by(ask);
 }

@@ -80,10 +80,8 @@ public:
     // The same, but no farther than to this step, of which no record is made unless it is due.
     Status run_to(std::int64_t step, const Poll& poll, double poll_seconds);
 
-    // For an engine that knows later iterates without every step on the way: goes on from there, as
-    // if nothing had gone before, ...
-    void jump(std::int64_t step, const Vector& u);
-    // ... or makes the next record of them. `middle`, if given, is the mean of two iterates.
+    // For an engine that knows later iterates without every step on the way: makes the next record
+    // of one. `middle`, if given, is the mean of two iterates.
     void record_at(double step, const Vector& u, const Vector* middle, Regime regime,
                    const std::function<void()>& between_passes);
     // The step of the next record; infinite if there is none left.

@@ -12,6 +12,8 @@ namespace {
 constexpr double kSafety = 0.8;         // of the step size that the estimated error allows
 constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
 constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
+constexpr double kLongestStill = 0.5;   // step where no step size would show an error
+constexpr double kRestShare = 0.01;     // of the tolerance, for what is left to move at rest
 constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
 
 void add_multiple(Vector& a, double factor, const Vector& b) {
@@ -246,6 +248,8 @@ void Leap::choose_order(double s, const LeapScale& scale) {
     }
     order_ = chosen;
     h_ *= std::clamp(best, 0.4, kFastestGrowth);
+    // What hardly moves yet may begin to, and not in the middle of a long step.
+    if (scale.norm(next_.g) <= options_.tolerance) h_ = std::min(h_, kLongestStill);
 }
 
 void Leap::accept() {
@@ -253,11 +257,12 @@ void Leap::accept() {
     std::rotate(past_.begin(), past_.end() - 1, past_.end());
 }
 
-// Whether one implicit Euler step to the horizon, or a million times as far as now, would move the
-// parameters by less than the tolerance shows: on data that can't be separated it is Newton's step
-// to the minimum, on others it never gets short.
+// Whether nothing moves any more until the horizon. One implicit Euler step to there, or a million
+// times as far as now, shows it: on data that can't be separated it is Newton's step to the
+// minimum. Farther than that rounding errors of the gradient would decide, so that the gradient
+// itself is looked at where that step leads.
 bool Leap::is_over(double horizon) {
-    constexpr double kShare = 0.01, kFarthest = 1e6;
+    constexpr double kFarthest = 1e6;
     const Point& point = past_[0];
     const LeapScale scale(point.u, field_->layout());
     // Not worth solving for before the next e-fold of steps would change as little as an error may.
@@ -265,9 +270,33 @@ bool Leap::is_over(double horizon) {
     const double c = std::min(horizon / point.k - 1.0, kFarthest);
     residual_ = point.g;
     for (double& x : residual_) x *= c;
-    if (!field_->solve(c, residual_, scale, 0.1 * kShare * options_.tolerance, correction_))
+    if (!field_->solve(c, residual_, scale, 0.1 * kRestShare * options_.tolerance, correction_))
         return false;
-    return scale.norm(correction_) <= kShare * options_.tolerance;
+    if (!(scale.norm(correction_) <= kRestShare * options_.tolerance)) return false;
+    add_multiple(correction_, 1.0, point.u);
+    return is_at_rest(correction_, horizon);
+}
+
+// Whether each component of the gradient at u is a rounding error, or too small to matter until the
+// horizon. Coherent gradients of points with large margins are small too, but not rounding errors.
+bool Leap::is_at_rest(const Vector& u, double horizon) {
+    const Point& point = past_[0];
+    const LeapScale scale(point.u, field_->layout());
+    const auto finite = [](const Vector& v) {
+        return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
+    };
+    // As seen from the horizon, where small gradients don't underflow; or where large ones overflow
+    // there, as seen from now.
+    for (const double s : {std::log(horizon), point.s}) {
+        field_->evaluate(u, s, residual_);
+        field_->rounding(u, sum_);
+        if (!finite(residual_) || !finite(sum_)) continue;
+        const double steps = std::expm1(std::log(horizon) - point.s) * std::exp(point.s - s);
+        for (std::size_t j = 0; j < residual_.size(); ++j)
+            residual_[j] = std::fabs(residual_[j]) <= sum_[j] ? 0.0 : steps * residual_[j];
+        return scale.norm(residual_) <= 2.0 * kRestShare * options_.tolerance;
+    }
+    return false;
 }
 
 void Leap::at(double k, Vector& u) const {

@@ -63,6 +63,9 @@ public:
     const Vector& parameters() const { return past_[0].u; }  // at now()
     double step_error() const { return last_error_; }        // of the last step
 
+    // Whether exact steps from u can make errors larger, which the integrator damps.
+    bool amplifies(const Vector& u) { return field_->amplifies(u); }
+
     // u at a k of the last step, by interpolation; once converged, at any later k as well.
     void at(double k, Vector& u) const;
 
@@ -83,6 +86,7 @@ private:
     bool correct(const Formula& formula, const LeapScale& scale);
     bool try_step(double k, double s);
     bool is_over(double horizon);
+    bool is_at_rest(const Vector& u, double horizon);
     double error_of_order(std::size_t order, double s, const Vector* newest,
                           const LeapScale& scale);
     void choose_start();

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "engines/curvature.hpp"
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {
@@ -41,7 +42,9 @@ public:
         precondition(residual_, z_);
         p_ = z_;
         double rz = dot(residual_, z_);
-        if (rz == 0.0) return true;
+        // Of a large r nothing may be left of z but what rounding errors leave.
+        if (scale.norm(residual_) <= accuracy) return true;
+        if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
             passes_.second(weights_, p_, product_);
             ++costs_.products;
@@ -61,6 +64,24 @@ public:
             for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
         }
         return false;
+    }
+
+    // At most by the trace, which costs less than Lanczos' method.
+    bool amplifies_at(const Vector& u) override {
+        constexpr double kTolerance = 1e-3;
+        constexpr int kMostPasses = 40;
+        evaluate(u, 0.0, product_);
+        double trace = 0.0;
+        const double one = passes_.problem().bias() ? 1.0 : 0.0;
+        for (std::size_t i = 0; i < squares_.size(); ++i)
+            trace += weights_[i] * (squares_[i] + one);
+        if (rate_ * trace <= 2.0) return false;
+        const double largest =
+            largest_curvature(passes_, u, loss_, kTolerance, kMostPasses, top_, [this] {
+                ++costs_.products;
+                after_pass();
+            });
+        return !((1.0 + kTolerance) * rate_ * largest <= 2.0);
     }
 
 private:
@@ -103,10 +124,10 @@ private:
             const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
             const double a = kernels().dot(field.direction_.data(), r.data(), cols);
             const double b = r[intercept];
-            const double of_w = (bias * a - mixed * b) / determinant - a / across;
+            const double of_w = (bias * a - mixed * b) / determinant;
             z.assign(r.size(), 0.0);
             for (std::size_t j = 0; j < cols; ++j)
-                z[j] = r[j] / across + of_w * field.direction_[j];
+                z[j] = (r[j] - a * field.direction_[j]) / across + of_w * field.direction_[j];
             z[intercept] = (along * b - mixed * a) / determinant;
         }
 
@@ -119,6 +140,7 @@ private:
     Vector direction_;  // w / ||w||
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
     Vector residual_, z_, p_, product_;
+    Vector top_;  // eigenvector of the Hessian
 };
 
 }  // namespace

@@ -107,8 +107,16 @@ public:
         return solve_cholesky(matrix_, x);
     }
 
+    bool amplifies_at(const Vector& u) override {
+        evaluate(u, 0.0, g_);
+        for (std::size_t i = 0; i < matrix_.size(); ++i)
+            for (std::size_t j = 0; j <= i; ++j)
+                matrix_(i, j) = (i == j ? 2.0 : 0.0) - hessian_(i, j);
+        return !solve_cholesky(matrix_, g_);
+    }
+
 private:
-    Vector triangle_;
+    Vector triangle_, g_;
     Matrix hessian_;  // of e^s rate L, minus the Jacobian
     Matrix matrix_;
 };
@@ -146,6 +154,9 @@ public:
         x = r;
         return solve_gauss(matrix_, x);
     }
+
+    // The way back from where one step leads is part of the orbit.
+    bool amplifies_at(const Vector&) override { return false; }
 
 private:
     void half_step(const Vector& u, Vector& update, Matrix& hessian) {

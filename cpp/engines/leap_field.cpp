@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "engines/curvature.hpp"
 
 namespace fastgrok {
 
@@ -12,10 +15,15 @@ LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads
       rate_(rate),
       last_loss_(loss),
       between_passes_(std::move(between_passes)) {
+    const double one = problem.bias() ? 1.0 : 0.0;
     double largest = 0.0;
-    for (std::size_t i = 0; i < problem.rows(); ++i)
-        largest = std::max(largest, squared_row(problem, i));
-    largest_row_ = std::sqrt(largest + (problem.bias() ? 1.0 : 0.0));
+    squares_sum_ = 0.0;
+    for (std::size_t i = 0; i < problem.rows(); ++i) {
+        const double square = squared_row(problem, i) + one;
+        largest = std::max(largest, square);
+        squares_sum_ += square;
+    }
+    largest_row_ = std::sqrt(largest);
 }
 
 double squared_row(const Problem& problem, std::size_t row) {
@@ -28,6 +36,54 @@ double squared_row(const Problem& problem, std::size_t row) {
         for (const double lane : lanes) sum += lane;
         return sum;
     });
+}
+
+void LeapField::rounding(const Vector& u, Vector& out) const {
+    constexpr double kLogOf2 = 0.6931471805599453;
+    constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
+    const Problem& problem = passes_.problem();
+    const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
+    const double log_rate = last_s_ + std::log(rate_);
+    out.assign(u.size(), 0.0);
+    for (std::size_t i = 0; i < problem.rows(); ++i) {
+        const double m = bits_[i] * kLogOf2;
+        const double log_slope = loss_ == Loss::exponential
+                                     ? -m
+                                     : -std::max(m, 0.0) - std::log1p(std::exp(-std::fabs(m)));
+        problem.visit_row(i, [&](const auto* x) {
+            // The margin is off by rounding errors of its terms, the slope by a share like that.
+            double terms = 1.0 + std::fabs(u[intercept]);
+            for (std::size_t j = 0; j < cols; ++j)
+                terms += std::fabs(static_cast<double>(x[j]) * u[j]);
+            const double unit = kUnits * terms * std::exp(log_rate + log_slope);
+            for (std::size_t j = 0; j < cols; ++j)
+                out[j] += unit * std::fabs(static_cast<double>(x[j]));
+            if (problem.bias()) out[intercept] += unit;
+        });
+    }
+}
+
+bool LeapField::amplifies(const Vector& u) {
+    return may_amplify() && amplifies_at(u);
+}
+
+// By the curvature that the logistic loss has at most, everywhere.
+bool LeapField::may_amplify() {
+    constexpr double kMostCurvature = 0.25, kTolerance = 0.05, kMargin = 1.2;
+    constexpr int kMostPasses = 40;
+    if (may_amplify_ >= 0) return may_amplify_ == 1;
+    bool may = loss_ != Loss::logistic || rate_ * kMostCurvature * squares_sum_ > 2.0;
+    if (may && loss_ == Loss::logistic) {
+        Vector direction;
+        const double largest = largest_curvature(passes_, Vector(layout().length, 0.0), loss_,
+                                                 kTolerance, kMostPasses, direction, [this] {
+                                                     ++costs_.products;
+                                                     after_pass();
+                                                 });
+        may = !(kMargin * rate_ * largest <= 2.0);
+    }
+    may_amplify_ = may ? 1 : 0;
+    return may;
 }
 
 // Whether all went well with a shift: no row of the logistic loss lies where e^-m is not the

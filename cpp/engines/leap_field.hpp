@@ -31,6 +31,12 @@ public:
     virtual bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
                        Vector& x) = 0;
 
+    // What rounding alone may put into each component of g where it was last evaluated, at u.
+    void rounding(const Vector& u, Vector& out) const;
+
+    // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2.
+    bool amplifies(const Vector& u);
+
     // No margin changes faster than this times the norm of the parameters' change.
     double largest_row() const { return largest_row_; }
 
@@ -40,6 +46,9 @@ public:
 protected:
     LeapField(const Problem& problem, Loss loss, double rate, int threads,
               std::function<void()> between_passes);
+
+    // The same where the curvature may be so large anywhere.
+    virtual bool amplifies_at(const Vector& u) = 0;
 
     // Runs pass(loss, shift) so that 2^shift F(u) / rate neither over- nor underflows; it must
     // leave the bits of the margins in bits_ and what is to be finite in `out`. Gives what undoes
@@ -55,14 +64,16 @@ protected:
     double rate_;
     LeapCosts costs_;
     Loss last_loss_;  // that shifted() ended with, and the shift
-    double last_shift_ = 0.0;
+    double last_shift_ = 0.0, last_s_ = 0.0;
     Vector bits_;
 
 private:
     bool in_range(const Vector& out) const;
+    bool may_amplify();
 
     std::function<void()> between_passes_;
-    double largest_row_;
+    double largest_row_, squares_sum_;  // of the rows (x_i, 1)
+    int may_amplify_ = -1;              // not known yet
 };
 
 // A step of gradient descent, u -> u - rate grad L(u), L the sum of the losses. Dense algebra for
@@ -86,6 +97,7 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
     // From e^100 steps on the margins that matter are about as large as s, and the logistic loss is
     // the exponential one to the last bit there. Where that should be wrong the pass is repeated.
     constexpr double kPlain = 100.0;
+    last_s_ = s;
     last_shift_ = s > kPlain ? std::floor(s * kLog2E) : 0.0;
     last_loss_ = last_shift_ > 0.0 ? Loss::exponential : loss_;
     pass(last_loss_, last_shift_);

@@ -20,7 +20,9 @@ constexpr double kSpacingShare = 0.0125;
 // Of rtol: what a step of the integrator may do wrong; the errors of all steps add up to some times
 // that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
 // counted on: errors grow a little slower than tolerances.
+// With a loose rtol the formulas are of low order, and less can be counted on.
 constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0;
+constexpr double kLoose = 1e-6, kCountedLoosely = 8.0;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
@@ -76,19 +78,18 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     Starts starts;
     for (std::int64_t from = kFirstTry; worth_leaping(from) && !too_dear_;) {
         const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
-        const double exact = until - static_cast<double>(descent_.step() - exact_steps_);
-        if (exact > options_.exact_limit || until >= descent_.last_record()) break;
+        if (until > options_.exact_limit || until >= descent_.last_record()) break;
         Attempt attempt;
         Starts later;
         if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
         const bool begun = begin(starts, attempt);
         if (!gather(2 * from, later, begun ? &attempt : nullptr)) return Status::diverged;
         if (begun && attempt.report.ended.empty()) {
-            const bool done = leap(attempt);
-            leaps_.push_back(std::move(attempt.report));
-            if (done) return Status::done;
-            reason_ = leaps_.back().ended;
-            from = descent_.step() / 8 * 16 + 16;
+            if (leap(attempt)) return Status::done;
+            // Leaps start from exact iterates alone: errors that had been allowed could grow.
+            reason_ = attempt.report.ended;
+            if (attempt.report.last >= options_.exact_limit) break;
+            from = static_cast<std::int64_t>(attempt.report.last) / 8 * 16 + 16;
             continue;
         }
         if (begun) reason_ = attempt.report.ended;
@@ -103,8 +104,8 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 }
 
 LeapingDescent::Status LeapingDescent::finish_exactly() {
-    const double last = descent_.last_record(), left = last - static_cast<double>(descent_.step());
-    if (static_cast<double>(exact_steps_) + left > options_.exact_limit) {
+    const double last = descent_.last_record();
+    if (last > options_.exact_limit) {
         if (reason_.empty()) reason_ = "too few exact steps were allowed to find out";
         return Status::lost;
     }
@@ -123,13 +124,11 @@ void LeapingDescent::polled() {
 
 // False if the descent diverges.
 bool LeapingDescent::exact_to(std::int64_t step) {
-    const std::int64_t first = descent_.step();
     const auto account = [&] {
-        exact_steps_ += descent_.step() - first;
-        reached_ = static_cast<double>(descent_.step());
+        reached_ = std::max(reached_, static_cast<double>(descent_.step()));
     };
     const auto poll = [&](std::int64_t now) {
-        poll_(static_cast<double>(now));
+        poll_(std::max(reached_, static_cast<double>(now)));
         return false;
     };
     try {
@@ -222,31 +221,49 @@ void LeapingDescent::compare(Attempt& attempt) {
                        text(difference) + " at step " + text(step);
 }
 
-// Makes all records that are left, or fewer and says why in the report; the descent then is at the
-// last good one.
+// Makes all records that are left, or fewer and says why in the report, which is kept if there are
+// any, whatever stops the run.
 bool LeapingDescent::leap(Attempt& attempt) {
+    leaps_.reserve(leaps_.size() + 1);
+    try {
+        make_records(attempt);
+    } catch (...) {
+        attempt.report.ended = "it was stopped";
+        close(attempt);
+        throw;
+    }
+    close(attempt);
+    return attempt.report.ended.empty();
+}
+
+void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
-    Vector u, coarse, middle, good;
+    Vector u, coarse, middle;
     while (std::isfinite(descent_.next_record())) {
         const double step = descent_.next_record();
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.coarse, step, coarse, middle);
         iterate(attempt, *attempt.fine, step, u, middle);
-        const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
+        const double counted = options_.rtol > kLoose ? kCountedLoosely : kCounted;
+        const double error = error_between(u, coarse, descent_.problem().layout()) / counted +
                              attempt.fine->statistics().model_error;
         if (!(error <= options_.rtol)) {
             report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
             break;
         }
+        if (!is_stable(attempt, u, step)) break;
         descent_.record_at(step, u, report.pairs ? &middle : nullptr,
                            report.pairs ? Regime::period_two : Regime::smooth,
                            [this] { polled(); });
         report.error = std::max(report.error, error);
         report.last = reached_ = step;
-        good = u;
     }
+}
+
+void LeapingDescent::close(Attempt& attempt) {
+    LeapReport& report = attempt.report;
     report.statistics = attempt.fine->statistics();
     for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
         const LeapCosts& costs = way->field().costs();
@@ -255,11 +272,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
         report.costs.factorizations += costs.factorizations;
     }
     passes_spent_ += static_cast<double>(report.costs.evaluations + report.costs.products);
-    if (report.ended.empty()) return true;
-    // From where steps can no longer be told apart there is no way back to exact ones.
-    if (!good.empty() && report.last < kMostExact)
-        descent_.jump(static_cast<std::int64_t>(report.last), good);
-    return false;
+    if (report.last > report.overlap_until) leaps_.push_back(report);
 }
 
 // Brings both integrations past a step, with spot checks on the way.
@@ -275,7 +288,9 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
             return false;
         }
         report.converged = status == Leap::Status::converged;
-        if (!report.converged && fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
+        if (!is_stable(attempt, fine.parameters(), fine.now() * attempt.stride)) return false;
+        if (report.converged ? !stays(attempt)
+                             : fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
             return false;
         if (!pays(attempt)) return false;
     }
@@ -308,6 +323,29 @@ bool LeapingDescent::pays(Attempt& attempt) {
     else if (steps > kMostSteps + kMostStepsByE * std::log(now / report.first))
         report.ended = "at step " + text(now) + " rtol could not be told from rounding errors";
     return report.ended.empty();
+}
+
+// Implicit formulas damp what exact steps make larger; neither integration nor what rounding errors
+// have grown to by a spot check need show it.
+bool LeapingDescent::is_stable(Attempt& attempt, const Vector& u, double step) {
+    if (attempt.report.pairs || !attempt.fine->amplifies(u)) return true;
+    attempt.report.ended =
+        "lr * lambda_max exceeds 2 at step " + text(step) + ", so that errors can grow";
+    return false;
+}
+
+// Exact steps from where the iterates have come to rest must stay there.
+bool LeapingDescent::stays(Attempt& attempt) {
+    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
+    const Vector& rest = attempt.fine->parameters();
+    Vector u = rest;
+    descend(u, steps);
+    const double moved = error_between(rest, u, descent_.problem().layout());
+    if (moved <= kMostOverlap * options_.rtol) return true;
+    attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
+                           std::to_string(steps) + " exact steps moved what seemed at rest by " +
+                           text(moved);
+    return false;
 }
 
 // Exact steps over the end of the last step of the integrator must move as that does; a motion that

@@ -61,7 +61,7 @@ public:
     const std::string& reason() const { return reason_; }  // why it is lost, or the last try failed
     Descent& descent() const { return descent_; }
     double reached() const { return reached_; }  // the last step that was computed
-    std::int64_t exact_steps() const { return exact_steps_; }
+    std::int64_t exact_steps() const { return descent_.step(); }
 
 private:
     // The same way at two tolerances: what is recorded, and what shows its error.
@@ -82,6 +82,10 @@ private:
     bool begin(const Starts& starts, Attempt& attempt);
     void compare(Attempt& attempt);
     bool leap(Attempt& attempt);
+    void make_records(Attempt& attempt);
+    void close(Attempt& attempt);
+    bool is_stable(Attempt& attempt, const Vector& u, double step);
+    bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
     bool pays(Attempt& attempt);
     bool spot_check(Attempt& attempt);
@@ -95,7 +99,6 @@ private:
     Poll poll_;
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
-    std::int64_t exact_steps_ = 0;
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
     Vector gradient_;

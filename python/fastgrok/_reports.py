@@ -22,7 +22,8 @@ class LeapReport:
     pairs : bool
         Whether it was an orbit of period 2, of which every second iterate is integrated.
     converged : bool
-        Whether the iterates had come to rest before `last`: records after that are the limit.
+        Whether the iterates had come to rest before `last`: records after that are the limit. No
+        gradient was left there but rounding errors, or what moves nothing until the last step.
     tolerance : float
         Error allowed to one step of the integrator, of ||w|| and of max(|b|, 1).
     accepted, rejected : int

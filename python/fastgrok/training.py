@@ -90,7 +90,9 @@ def train(
         go on beside the beginning of the leap and are compared with it; later ones are compared in
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has
         all of that. Where the motion cannot be leaped, exact steps go on and it is tried again,
-        and "leap" ends in a LeapError if there is no leap in the end.
+        and "leap" ends in a LeapError if there is no leap in the end. A smooth leap ends where
+        lr * lambda_max exceeds 2, since exact steps make errors larger there. Every leap starts
+        from exact iterates: behind one that ended, exact steps go over its whole length first.
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
@@ -110,7 +112,9 @@ def train(
         (:class:`fastgrok.theory.bias.Slab`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
-        |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps.
+        |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps. Exact are steps
+        without rounding errors: weights also move where the increments of single steps would be
+        lost beside them, as far as float64 can tell the gradient from its own rounding errors.
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the

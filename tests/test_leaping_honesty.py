@@ -1,0 +1,247 @@
+"""Leaping runs where the motion deceives: within rtol of exact steps, refused, or said so."""
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+from scipy.special import log_expit
+
+import fastgrok as fg
+from fastgrok import _running
+from reference import descend
+
+RTOL = 1e-8
+
+
+@pytest.fixture(autouse=True)
+def _oscillations_are_meant():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", fg.StabilityWarning)
+        yield
+
+
+def off(weights, exact):
+    """The error of w against ||w|| or of b against max(|b|, 1), by record, as `rtol` means it."""
+    of_w = np.linalg.norm(weights[:, :-1] - exact[:, :-1], axis=1)
+    of_b = np.abs(weights[:, -1] - exact[:, -1])
+    size = np.maximum(np.linalg.norm(exact[:, :-1], axis=1), 1e-300)
+    return np.maximum(of_w / size, of_b / np.maximum(np.abs(exact[:, -1]), 1.0))
+
+
+def as_far_as_it_goes(*rows, **settings):
+    """The run, or what it recorded before it refused to go on."""
+    try:
+        return fg.train(*rows, engine="leap", keep_weights=True, rtol=1e-7, **settings)
+    except fg.LeapError as error:
+        return error.trajectory
+
+
+FAR = [1e8, 1e14, 1e19, 1e22, 1e30, 1e43, 1e45, 1e60]
+
+
+@pytest.mark.parametrize("start", [35.0, 50.0, 100.0, 130.0])
+def test_large_margins_are_not_rest(start):
+    # Steps this small are those of the gradient flow, here in log(k).
+    X, y = np.array([[1.0, 0.1], [-1.0, 0.3], [1.2, -0.2]]), np.array([1.0, -1.0, 1.0])
+    rows = y[:, None] * X
+    run = as_far_as_it_goes(
+        X, y, steps=1e60, lr=1.0, reduction="sum", bias=False, w0=[start, 0.0], record=FAR
+    )
+
+    def flow(s, w):
+        return np.exp(np.minimum(s + log_expit(-(rows @ w)), 700.0)) @ rows
+
+    far = solve_ivp(
+        flow, (0.0, np.log(1e60)), [start, 0.0], method="Radau", t_eval=np.log(FAR),
+        rtol=1e-10, atol=1e-10,
+    )  # fmt: skip
+    assert not any(leap.converged for leap in run.engine.leaps)
+    assert np.allclose(run.weights[:, :2], far.y.T[: run.steps.size], rtol=2e-7, atol=2e-5)
+    assert run.steps[-1] < 1e60 or np.linalg.norm(run.w - [start, 0.0]) > 1.0
+
+
+@pytest.mark.parametrize("columns", [1, 20])
+@pytest.mark.parametrize(("start", "lr"), [(50.0, 1.0), (300.0, 0.1), (800.0, 1e100)])
+def test_one_point_with_a_large_margin_in_closed_form(start, lr, columns):
+    # e^m = e^start + lr k, but for terms of the size of log(k).
+    x = np.eye(1, columns)
+    record = [1e15, 1e21, 1e22, 1e23, 1e60, 1e129, 1e131, 1e132, 1e200, 1e250, 1e300]
+    run = as_far_as_it_goes(
+        x, [1.0], steps=1e300, lr=lr, bias=False, w0=start * x[0], record=record
+    )
+    with mpmath.workdps(400):
+        expected = [float(mpmath.log(mpmath.exp(start) + mpmath.mpf(lr) * k)) for k in record]
+    assert np.allclose(run.weights[:, 0], expected[: run.steps.size], rtol=1e-7, atol=0.0)
+
+
+def test_a_point_that_stays_until_the_end_is_at_rest():
+    run = fg.train(
+        [[1.0]], [1.0], steps=1e300, lr=1.0, bias=False, w0=[800.0], record=[0], engine="leap"
+    )
+    assert run.engine.leaps[0].converged
+    assert run.w[0] == pytest.approx(800.0, rel=1e-12)
+
+
+def test_a_small_column_beside_one_at_rest():
+    # The second margin is m with m + e^m = 1 + lr 1e-50 k (but for 1e-25, where it starts).
+    X, y = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1e-25]]), np.ones(3)
+    record = [1e20, 1e30, 1e40]
+    run = fg.train(
+        X, y, steps=1e40, lr=1.0, reduction="sum", bias=False, w0=[0.5, 1.0], record=record,
+        engine="leap", keep_weights=True,
+    )  # fmt: skip
+    with mpmath.workdps(60):
+        for k, w in zip(record, run.weights[:, 1], strict=True):
+            right = 1 + mpmath.mpf(1e-25) + mpmath.mpf(k) * mpmath.mpf("1e-50")
+            m = mpmath.findroot(lambda m, r=right: m + mpmath.exp(m) - r, (right - 1) / 2)
+            assert w * 1e-25 == pytest.approx(float(m), rel=2e-8)
+    assert np.abs(run.weights[:, 0]).max() < 1e-8
+
+
+def test_collinear_columns_come_to_rest():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    X = np.column_stack([X, X[:, 0], X[:, 1] - X[:, 2]])
+    y = np.where(rng.random(60) < 0.5, -1.0, 1.0)
+    run = fg.train(X, y, steps=1e100, lr=0.1, engine="leap")
+    assert run.engine.leaps[-1].converged
+    margins = y * (X @ run.w + run.bias_final)
+    gradient = np.column_stack([X, np.ones(60)]).T @ (y / (1.0 + np.exp(margins))) / 60
+    assert np.linalg.norm(gradient) <= 1e-8
+
+
+def late_instability(record, **settings):
+    """Two points that pull one way: later the curvature rises through 2 / lr, and falls again."""
+    a = 1e-3
+    X, y = np.array([[a, 1.0], [a, -1.1]]), np.ones(2)
+    return fg.train(
+        X, y, steps=record[-1], lr=6.0, reduction="sum", bias=False, w0=[-3.0 / a, 0.0],
+        keep_weights=True, record=record, **settings,
+    )  # fmt: skip
+
+
+SPARSE = [100, 1000, 1_000_000]
+OFTEN = [*SPARSE[:2], *range(10_000, 1_000_001, 10_000)]
+
+
+@pytest.mark.parametrize("watch_sharpness", [True, False])
+@pytest.mark.parametrize("record", [SPARSE, OFTEN], ids=["sparse", "often"])
+@pytest.mark.parametrize("rtol", [1e-8, 1e-2])
+def test_what_exact_steps_amplify_is_not_leaped(rtol, record, watch_sharpness):
+    run = late_instability(record, rtol=rtol, watch_sharpness=watch_sharpness)
+    exact = late_instability(record, engine="exact")
+    assert exact.sharpness.max() > 2.0 or record is SPARSE
+    assert off(run.weights, exact.weights).max() <= rtol
+    for leap in run.engine.leaps:
+        assert leap.error <= rtol
+        assert leap.pairs or leap.last < 250_000
+
+
+def test_leaps_start_from_exact_iterates():
+    # Behind a leap that ended early the records have the bits of exact steps.
+    run, exact = late_instability(OFTEN, rtol=1e-4), late_instability(OFTEN, engine="exact")
+    first = run.engine.leaps[0]
+    assert first.ended
+    after = [
+        k for k, step in enumerate(run.steps) if step > first.last and not run.engine.leap_at(step)
+    ]
+    assert after
+    assert np.array_equal(run.weights[after], exact.weights[after])
+
+
+def test_auto_finishes_what_leap_refuses():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), np.where(rng.random(40) > 0.5, 1.0, -1.0)
+    for steps in (3000, 100_000):
+        with pytest.raises(fg.LeapError):
+            fg.train(X, y, steps=steps, lr=30.0, engine="leap")
+        run = fg.train(X, y, steps=steps, lr=30.0)
+        exact = fg.train(X, y, steps=steps, lr=30.0, engine="exact")
+        assert np.array_equal(run.w, exact.w)
+        assert run.engine.exact_steps == steps
+        assert run.engine.reason
+
+
+def test_a_leap_that_is_stopped_keeps_its_evidence(monkeypatch):
+    monkeypatch.setattr(_running, "POLL_SECONDS", 0.0)
+    data = fg.datasets.margin_cube((300, 300), dim=2, gamma=1e-3, seed=0)
+
+    def stop(step):
+        if step > 1e6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(fg.Interrupted) as caught:
+        fg.train(data.X, data.y, steps=1e12, lr=1e-2, engine="leap", progress=stop)
+    kept = caught.value.trajectory
+    assert kept.steps[-1] > 1e6
+    (leap,) = kept.engine.leaps
+    assert leap.last == kept.steps[-1]
+    assert leap.ended == "it was stopped"
+    assert leap.accepted > 0
+    assert leap.evaluations > 0
+    assert leap.error <= RTOL
+
+
+def in_another_order(X, y, steps, lr, **options):
+    return descend(X[::-1], y[::-1], steps, lr, **options)
+
+
+def test_small_problems_from_afar():
+    """Within rtol of a plain NumPy loop, or irregular; never silently wrong; and most leap."""
+    outcomes = []
+
+    @given(data=st.data())
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True)
+    def check(data):
+        draw = data.draw
+        n, d = draw(st.integers(1, 40)), draw(st.integers(1, 6))
+        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+        X = rng.normal(size=(n, d))
+        X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = 0.0
+        X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = X[0]
+        if draw(st.booleans()):
+            X[:, -1] = X[:, 0]
+        y = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5])), -1.0, 1.0)
+        loss = draw(st.sampled_from(["logistic", "exponential"]))
+        Z = y[:, None] * np.column_stack([X, np.ones(n)])
+        curvature = (0.25 if loss == "logistic" else 1.0) * np.linalg.norm(Z, 2) ** 2
+        lr = draw(st.floats(0.01, 4.0)) / curvature
+        w0 = draw(st.sampled_from([0.0, 1.0, 10.0, 60.0])) * rng.uniform(-1.0, 1.0, size=d)
+        engine, steps = draw(st.sampled_from(["auto", "leap"])), 10_000
+
+        def path(walk, steps):
+            with np.errstate(all="ignore"):
+                w, b = walk(X, y, int(steps[-1]), lr, loss=loss, reduction="sum", w0=w0)
+            return np.column_stack([w, b])[steps]
+
+        try:
+            run = fg.train(
+                X, y, steps=steps, lr=lr, loss=loss, reduction="sum", w0=w0, engine=engine,
+                keep_weights=True,
+            )  # fmt: skip
+        except fg.DivergenceError as error:
+            outcomes.append("diverged")
+            run = error.trajectory
+        except fg.LeapError as error:
+            assert engine == "leap"
+            outcomes.append("refused")
+            run = error.trajectory
+        else:
+            outcomes.append("leaped" if run.engine.leaps else "exact")
+        if not run.steps.size:
+            return
+        exact = path(descend, run.steps)
+        error = off(run.weights, exact)
+        if (error <= RTOL).all():
+            return
+        # Rounding errors alone may lead elsewhere, but not where all was smooth so far.
+        chaos = np.maximum.accumulate(off(path(in_another_order, run.steps), exact))
+        assert (error <= np.maximum(RTOL, 1e3 * chaos)).all()
+        assert (run.regime[: int(np.argmax(error > RTOL)) + 1] != "smooth").any()
+
+    check()
+    assert outcomes.count("leaped") >= 0.3 * len(outcomes)
