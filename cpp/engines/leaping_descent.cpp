@@ -20,9 +20,8 @@ constexpr double kSpacingShare = 0.0125;
 // Of rtol: what a step of the integrator may do wrong; the errors of all steps add up to some times
 // that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
 // counted on: errors grow a little slower than tolerances.
-// With a loose rtol the formulas are of low order, and less can be counted on.
-constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0;
-constexpr double kLoose = 1e-6, kCountedLoosely = 8.0;
+// With looser tolerances the formulas are of low order, and the difference would tell less.
+constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-6;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
@@ -187,7 +186,7 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
     }
     attempt.report.pairs = pairs;
     attempt.report.first = static_cast<double>(starts.last);
-    attempt.report.tolerance = kFine * options_.rtol;
+    attempt.report.tolerance = kFine * std::min(options_.rtol, kLoosest);
     attempt.stride = pairs ? 2.0 : 1.0;
     const auto make = [&](double tolerance) {
         const auto make_field = pairs ? make_two_step_field : make_descent_field;
@@ -246,8 +245,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.coarse, step, coarse, middle);
         iterate(attempt, *attempt.fine, step, u, middle);
-        const double counted = options_.rtol > kLoose ? kCountedLoosely : kCounted;
-        const double error = error_between(u, coarse, descent_.problem().layout()) / counted +
+        const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
                              attempt.fine->statistics().model_error;
         if (!(error <= options_.rtol)) {
             report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
