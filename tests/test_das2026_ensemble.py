@@ -167,7 +167,7 @@ def test_an_interrupted_figure_keeps_its_records(monkeypatch):
             if step > 0:
                 raise KeyboardInterrupt
 
-        return original(*args, progress=stop, **{**options, "steps": 10**9})
+        return original(*args, progress=stop, **{**options, "steps": 10**9, "engine": "exact"})
 
     monkeypatch.setattr(_ensemble, "train", stopping)
     with pytest.raises(EnsembleInterrupted) as caught:

@@ -222,7 +222,8 @@ def test_who_takes_a_run():
     large, small = problem(8_100, 17), problem(20, 2)
 
     def ask(data, steps=3):
-        return {"X": data[0].copy(), "y": data[1], "steps": steps, "lr": 0.1}
+        how = {"steps": steps, "lr": 0.1, "engine": "exact"}
+        return {"X": data[0].copy(), "y": data[1], **how}
 
     def threads(problems):
         return [run.engine.threads for run in many_quietly(problems, threads=2)]

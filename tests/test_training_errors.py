@@ -243,7 +243,9 @@ def started(step):
     if step > 1:  # with the record of step 1 complete
         print("started", flush=True)
 try:
-    fg.train(X, y, steps=2**53, lr=1e-3, threads=int(sys.argv[3]), progress=started)
+    fg.train(
+        X, y, steps=2**53, lr=1e-3, engine="exact", threads=int(sys.argv[3]), progress=started
+    )
 except fg.Interrupted as stop:
     assert isinstance(stop, KeyboardInterrupt)
     run = stop.trajectory
@@ -282,7 +284,7 @@ def test_a_callback_can_interrupt():
         raise KeyboardInterrupt
 
     with pytest.raises(fg.Interrupted, match=r"interrupted after \d+ of") as caught:
-        fg.train(X, Y, steps=2**53, lr=1e-3, record=[10, 50], progress=stop)
+        fg.train(X, Y, steps=2**53, lr=1e-3, record=[10, 50], engine="exact", progress=stop)
     run = caught.value.trajectory
     assert run.steps.tolist() == [10, 50]
     straight = fg.train(X, Y, steps=50, lr=1e-3)
@@ -296,7 +298,7 @@ def test_an_error_in_a_callback_comes_out():
         raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine") as caught:
-        fg.train(X, Y, steps=2**53, lr=1e-3, record=[10, 50], progress=fail)
+        fg.train(X, Y, steps=2**53, lr=1e-3, record=[10, 50], engine="exact", progress=fail)
     assert caught.value.trajectory.steps.tolist() == [10, 50]
     assert caught.value.__notes__ == [
         ".trajectory holds the 2 records up to 50 of the run that this stopped"
