@@ -319,6 +319,6 @@ def instability_of(trajectory: Trajectory) -> str | None:
     worst = beyond[np.argmax(sharpness[beyond])]
     return (
         f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
-        f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can oscillate "
-        "instead of following the gradient flow (see Trajectory.regime)"
+        f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "
+        "oscillate instead of following the gradient flow (see Trajectory.regime)"
     )
