@@ -1,5 +1,6 @@
 """Maximum margins against exact KKT solutions, closed forms and other solvers."""
 
+import contextlib
 import math
 import pickle
 
@@ -203,6 +204,7 @@ def test_powers_of_two_scale_through(bias, power):
 @given(seed=st.integers(0, 1000))
 def test_symmetries(seed):
     X, y = separable(30, 4, "free", seed)
+    assume(len(np.unique(y)) == 2)
     rng = np.random.default_rng(seed)
     for bias in ("penalized", "free"):
         found = fg.max_margin(X, y, bias=bias)
@@ -338,3 +340,23 @@ def test_rows_too_small_are_refused_in_the_same_words(bias, scale):
 def test_rows_too_different_are_refused_without_warnings(bias):
     with pytest.raises(fg.FastgrokError, match="no margin was found"):
         fg.max_margin([[1e300], [1e-10]], [1, 1], bias=bias)
+
+
+def test_columns_of_very_different_units_with_a_free_bias():
+    """At the first price no row may pull, and rows may turn out dependent when others leave."""
+    X = np.array([[-1, -0.2, 0.5], [0.1, -1.8, 1.1], [1.8, 0.2, -0.9], [-1.1, -1, 0.8]])
+    X, y = X * [1e8, 1e-2, 1e8], np.array([-1.0, -1.0, 1.0, -1.0])
+    found = fg.max_margin(X, y, bias="free")
+    assert found.gap < 1e-9
+    assert (y * (X @ found.w + found.b)).min() == pytest.approx(1.0, abs=1e-9)
+
+    rng = np.random.default_rng(0)
+    solved = 0
+    for _ in range(120):
+        X, u = rng.normal(size=(40, 5)), rng.normal(size=5)
+        y = np.where(X @ u + 0.3 > 0, 1.0, -1.0)
+        X = X * 10.0 ** rng.integers(-8, 9, size=5)
+        with contextlib.suppress(fg.FastgrokError):  # beyond what float64 tells apart
+            found = fg.max_margin(X, y, bias="free")
+            solved += (y * (X @ found.w + found.b)).min() > 0.99
+    assert solved > 110

@@ -171,7 +171,9 @@ class HardMargin:
         rows = [i for k, i in enumerate(self.working) if k not in gone]
         self.alpha = np.delete(self.alpha, positions)
         if (self.free and 0 in positions) or len(positions) > 10:
-            self._factorise(rows)
+            alpha = dict(zip(rows, self.alpha, strict=True))
+            self._factorise(rows)  # which may find some dependent now
+            self.alpha = np.array([alpha[i] for i in self.working])
             return
         for position in positions[::-1]:
             self._factor.remove(int(position) - self.free)

@@ -80,6 +80,8 @@ class _ByRows:
         if not self.free:
             return _solve(matrix, 1.0 / c, right[rows] / c) @ self.Z[rows]
         # The free bias is the multiplier of sum_i y_i beta_i = 0.
+        if not rows.size:
+            raise LinAlgError("nothing determines the bias")
         y = self.Z[rows, -1]
         both = _solve(matrix, 1.0 / c, np.column_stack([right[rows] / c, y]))
         b = (y @ both[:, 0]) / (y @ both[:, 1])
