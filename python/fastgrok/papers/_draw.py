@@ -1,5 +1,6 @@
 """What the papers' pictures have in common; matplotlib is loaded only when one is drawn."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,6 +64,12 @@ def panels(
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
     return figure, axes
+
+
+def step_name(step: float) -> str:
+    """Name a step in a picture, powers of ten as such."""
+    power = round(math.log10(step))
+    return f"step $10^{{{power}}}$" if step == 10.0**power and power > 3 else f"step {step:g}"
 
 
 def log_steps(ax: "Axes", first: float, last: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
 from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
@@ -63,7 +63,7 @@ def draw_double_descent(runs: Sequence[Run]) -> "Figure":
     import matplotlib  # noqa: PLC0415
 
     groups = by_ratio(runs)
-    labels = [f"step {horizon:g}" for horizon in HORIZONS]
+    labels = [step_name(horizon) for horizon in HORIZONS]
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(1, 2, height=3.0, sharey=False)
         for ax, name in zip(axes[0], ("test_accuracy", "test_loss"), strict=True):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, curves, step_axis
 from fastgrok.papers.beck2025._sweep import by_ratio, table
@@ -74,7 +74,7 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
         for step, color in ((1e6, GREEN), (last, BLUE)):
             if step <= last:
                 values = table(groups, lambda run, step=step: run.at(step, "test_accuracy"))[1]
-                band(final, ratios, values, color=color, label=f"run, step {step:g}")
+                band(final, ratios, values, color=color, label=f"run, {step_name(step)}")
         limits = table(groups, lambda run: edge.limit_accuracy(run.margin, sigma))[1]
         final.plot(
             np.tile(ratios, len(limits)), limits.ravel(), ".", color=RED, ms=2.5,

@@ -177,9 +177,7 @@ def make_figure2(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
     def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Figure2:
-        return figure2(
-            trainer, n=size.sweep_points, seeds=seeds or range(size.curve_seeds), dtype=size.dtype
-        )
+        return figure2(trainer, n=size.sweep_points, seeds=seeds or range(3), dtype=size.dtype)
 
     return make("figure2", settings, folder, at, write_figure2)
 

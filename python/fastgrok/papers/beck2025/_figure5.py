@@ -138,7 +138,7 @@ def make_figure5(settings: Settings, folder: Path) -> Output:
         few = size.curve_points < 4000
         return figure5(
             trainer, n=min(size.curve_points, 4000), seeds=seeds or range(size.curve_seeds),
-            steps=1000 if few else _STEPS,
+            steps=1000 if few else _STEPS, dtype=size.dtype,
         )  # fmt: skip
 
     return make("figure5", settings, folder, at, write_figure5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
 from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
@@ -145,10 +145,10 @@ def draw_figure8(data: Figure8) -> "Figure":
                 two = [run.at(horizon, name) for run in data.two]
                 ax.plot(ratios, two, color=ORANGE, lw=1.2, label="two-point model")
                 ax.axvline(0.5, color="0.6", lw=0.6)
-            column[0].set(yscale="log", title=f"step {horizon:g}")
+            column[0].set(yscale="log", title=step_name(horizon))
             column[0].minorticks_off()
             column[1].set(xlabel=r"$\lambda$")
-        axes[0, 0].set(ylabel="population loss (mean)", ylim=(1e-12, None))
+        axes[0, 0].set(ylabel="population loss (mean)", ylim=(1e-9, None))
         axes[1, 0].set(ylabel="population accuracy")
         label_panels(axes.ravel())
         legend_below(figure, ("full model", "two-point model"))

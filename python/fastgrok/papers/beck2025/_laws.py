@@ -144,7 +144,7 @@ def make_laws(settings: Settings, folder: Path) -> Output:
     def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> dict[float, Groups]:
         few = size.sweep_points < 1000
         return laws(
-            trainer, n=size.sweep_points, seeds=seeds or range(3 if few else 5),
+            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
             names=tuple(LAWS)[:3] if few else tuple(LAWS),
         )  # fmt: skip
 

@@ -114,6 +114,8 @@ def computed(runs: Sequence[Run]) -> str:
             f", {len(leaped)} of them leaped, with estimated errors of at most "
             f"{max(run.error for run in leaped):.1g} of ||w|| and of max(|b|, 1) at every record"
         )
+    if any(getattr(run.data, "dtype", "") == "float32" for run in runs):
+        text += ", the points rounded to float32, all arithmetic in float64"
     text += f". The first run's engine: {runs[0].engine}."
     for run in runs:
         if run.stopped:

@@ -54,6 +54,6 @@ class Size:
 
 SIZES = {
     "quick": Size(400, 3, 200, 4, FEW_RATIOS),
-    "default": Size(4000, 3, 1000, 10, RATIOS),
-    "full": Size(40_000, 3, 4000, 20, RATIOS, "float32"),
+    "default": Size(4000, 10, 1000, 10, RATIOS, "float32"),
+    "full": Size(40_000, 10, 4000, 20, RATIOS, "float32"),
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgrok import _checks
+from fastgrok._many import train_many
 from fastgrok._records import log_spaced
 from fastgrok.errors import LeapError, StabilityWarning
 from fastgrok.geometry import max_margin, separability
@@ -166,11 +167,12 @@ class Trainer:
         missing = [case for case in dict.fromkeys(cases) if self._key(case) not in self.cache]
         # The largest first, so that none is left over at the end.
         missing.sort(key=_size, reverse=True)
-        jobs: list[Job[Run]] = [partial(_run_once, case, self.engine) for case in missing]
+        together = _together(missing)
+        jobs: list[Job[list[Run]]] = [partial(_run_all, cases, self.engine) for cases in together]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StabilityWarning)
             try:
-                runs = run_jobs(
+                done = run_jobs(
                     jobs,
                     steps=1,
                     workers=_checks.threads(self.threads),
@@ -178,18 +180,20 @@ class Trainer:
                     measure="run",
                 )
             except JobsInterrupted as stop:
-                self._keep([(missing[i], run) for i, run in stop.finished.items()])
+                for runs in stop.finished.values():
+                    self._keep(runs)
                 keys = [self._key(case) for case in dict.fromkeys(cases)]
-                done = tuple(self.cache[key] for key in keys if key in self.cache)
-                raise RunsInterrupted(done) from None
-        self._keep(list(zip(missing, runs, strict=True)))
+                kept = tuple(self.cache[key] for key in keys if key in self.cache)
+                raise RunsInterrupted(kept) from None
+        for runs in done:
+            self._keep(runs)
         return [self.cache[self._key(case)] for case in cases]
 
     def _key(self, case: Case) -> Hashable:
         return ("beck2025", self.engine, case)
 
-    def _keep(self, runs: Sequence[tuple[Case, Run]]) -> None:
-        self.cache.update({self._key(case): run for case, run in runs})
+    def _keep(self, runs: Sequence[Run]) -> None:
+        self.cache.update({self._key(run.case): run for run in runs})
 
 
 def _size(case: Case) -> int:
@@ -197,32 +201,43 @@ def _size(case: Case) -> int:
     return int(getattr(data, "n", 2) * getattr(data, "dim", 1))
 
 
-def _run_once(case: Case, engine: str, report: Report) -> Run:
+def _together(cases: Sequence[Case]) -> list[list[Case]]:
+    """Runs that take every step anyway do so together on the same data, which is read once."""
+    groups: dict[Hashable, list[Case]] = {}
+    for case in cases:
+        key = case if case.betas is None else (case.data, case.betas)
+        groups.setdefault(key, []).append(case)
+    return list(groups.values())
+
+
+def _run_all(cases: Sequence[Case], engine: str, report: Report) -> list[Run]:
     def running(_: int) -> None:  # steps up to 1e60 are no measure of what is left to do
         report(0)
 
-    X, y = case.data.points()
-    tests = {"population": case.data.population()}
+    X, y = cases[0].data.points()
+    tests = {"population": cases[0].data.population()}
 
-    optimizer: dict[str, Any] = {}
-    if case.betas is not None:
-        engine = "exact"
-        beta1, beta2 = case.betas
-        options = {"beta1": beta1, "beta2": beta2}
-        optimizer = {"optimizer": "adam", "optimizer_options": options}
+    def settings(case: Case, engine: str, steps: float) -> dict[str, Any]:
+        return {
+            "X": X, "y": y, "steps": steps, "lr": case.lr, "loss": case.loss, "bias": case.bias,
+            "evals": tests, "record": log_spaced(steps, case.per_decade), "engine": engine,
+            "rtol": _RTOL, "exact_limit": max(10_000.0, _EXACT_WORK / X.size),
+            "watch_sharpness": False,
+        }  # fmt: skip
 
     def attempt(engine: str, steps: float) -> Trajectory:
-        return train(
-            X, y, steps=steps, lr=case.lr, loss=case.loss, bias=case.bias, evals=tests,
-            record=log_spaced(steps, case.per_decade), engine=engine, rtol=_RTOL,
-            exact_limit=max(10_000.0, _EXACT_WORK / X.size), watch_sharpness=False, threads=1,
-            progress=running, **optimizer,
-        )  # fmt: skip
+        return train(**settings(cases[0], engine, steps), threads=1, progress=running)
 
+    if cases[0].betas is not None:
+        beta1, beta2 = cases[0].betas
+        adam = {"optimizer": "adam", "optimizer_options": {"beta1": beta1, "beta2": beta2}}
+        problems = [settings(case, "exact", case.steps) | adam for case in cases]
+        trained = train_many(problems, threads=1, progress=running)
+        return [_run(*both, "") for both in zip(cases, trained, strict=True)]
+
+    (case,) = cases
     stopped = ""
-    affordable = case.steps
-    if case.betas is None:
-        affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
+    affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
     if engine == "exact":
         if affordable < case.steps:
             stopped = f"no more than {affordable:g} exact steps are taken"
@@ -235,7 +250,7 @@ def _run_once(case: Case, engine: str, report: Report) -> Run:
             if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
                 trajectory = attempt("exact", affordable)
     run = _run(case, trajectory, stopped)
-    return _with_geometry(run, X) if case.geometry else run
+    return [_with_geometry(run, X) if case.geometry else run]
 
 
 def _run(case: Case, trajectory: Trajectory, stopped: str) -> Run:
