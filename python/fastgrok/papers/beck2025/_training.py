@@ -202,7 +202,7 @@ def _size(case: Case) -> int:
 
 
 def _together(cases: Sequence[Case]) -> list[list[Case]]:
-    """Runs that take every step anyway do so together on the same data, which is read once."""
+    """Group runs that take every step anyway by their data, which is then read once for all."""
     groups: dict[Hashable, list[Case]] = {}
     for case in cases:
         key = case if case.betas is None else (case.data, case.betas)
