@@ -8,7 +8,6 @@ is the edge of separability. Here points are drawn and every draw is decided wit
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from fastgrok.papers._report import (
     markdown_table,
     number,
     percent,
+    versions,
     write_csv,
 )
 from fastgrok.theory.edge import separable_probability
@@ -271,6 +271,6 @@ def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]
         "## The counts",
         table,
         "## Made by",
-        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}.",
+        f"{versions()}.",
     ]
     return "\n\n".join(parts) + "\n"
