@@ -19,6 +19,7 @@ from fastgrok import _checks
 from fastgrok.geometry import separability
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -28,7 +29,6 @@ from fastgrok.papers._report import (
     number,
     percent,
     versions,
-    write_csv,
 )
 from fastgrok.theory.edge import separable_probability
 
@@ -218,10 +218,6 @@ def make_separable_fraction(settings: Settings, folder: Path) -> Output:
 
 def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
     """Write the picture (separable.png), the counts (CSV and npz) and the report (Markdown)."""
-    picture, table, arrays, report = (
-        folder / f"separable.{kind}" for kind in ("png", "csv", "npz", "md")
-    )
-    draw_separable_fraction(data).savefig(picture, dpi=200)
     rows = [
         {
             "n": share.n,
@@ -236,12 +232,16 @@ def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
         }
         for share in data
     ]
-    write_csv(table, rows)
-    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-    np.savez_compressed(arrays, allow_pickle=False, **columns)
     verdicts = judge_separable_fraction(data)
-    report.write_text(report_separable_fraction(data, verdicts), encoding="utf-8")
-    return Output((picture, table, arrays, report), tuple(verdicts))
+    return write_item(
+        "separable",
+        folder,
+        pictures={"": draw_separable_fraction(data)},
+        tables={"": rows},
+        arrays=as_columns(rows),
+        verdicts=verdicts,
+        report=report_separable_fraction(data, verdicts),
+    )
 
 
 def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]) -> str:

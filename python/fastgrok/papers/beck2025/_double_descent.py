@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
 from fastgrok.papers.beck2025._reporting import make, write_report
@@ -131,7 +131,7 @@ def write_double_descent(runs: Sequence[Run], folder: Path) -> Output:
         "double-descent", folder,
         pictures={"": draw_double_descent(runs)},
         tables={"horizons": table_},
-        arrays={name: np.array([row[name] for row in table_]) for name in table_[0]},
+        arrays=as_columns(table_),
         verdicts=verdicts,
         report=report,
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import TwoPoints
@@ -213,7 +213,7 @@ def write_figure8(data: Figure8, folder: Path) -> Output:
         "figure8", folder,
         pictures={"": draw_figure8(data)},
         tables={"horizons": table_},
-        arrays={name: np.array([row[name] for row in table_]) for name in table_[0]},
+        arrays=as_columns(table_),
         verdicts=verdicts,
         report=report,
     )  # fmt: skip
