@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import binom, binomtest
 from tqdm.auto import tqdm
 
 from fastgrok import _checks
@@ -69,6 +68,8 @@ class Share:
     @property
     def p_value(self) -> float:
         """Chance of a count at least as unlikely as this one, by the binomial law."""
+        from scipy.stats import binomtest  # noqa: PLC0415 (slow to import)
+
         return float(binomtest(self.separable, self.draws, self.wendel).pvalue)
 
 
@@ -148,6 +149,7 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
         all counts of so many draws, dimension by dimension.
     """
     from matplotlib import rc_context  # noqa: PLC0415
+    from scipy.stats import binom  # noqa: PLC0415 (slow to import)
 
     n, draws = data[0].n, data[0].draws
     dims = np.array([share.dim for share in data])
