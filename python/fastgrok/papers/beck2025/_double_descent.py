@@ -13,7 +13,7 @@ from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
 from fastgrok.papers.beck2025._reporting import make, write_report
 from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import by_ratio, sweep, table
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Run, Trainer
 
 if TYPE_CHECKING:
@@ -89,14 +89,7 @@ def draw_double_descent(runs: Sequence[Run]) -> "Figure":
 def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Make one row for each run and horizon."""
     return [
-        {
-            "lambda": run.data.ratio,
-            "seed": run.data.seed,
-            "step": horizon,
-            "test_accuracy": run.at(horizon, "test_accuracy"),
-            "test_loss": run.at(horizon, "test_loss"),
-            "loss": run.at(horizon, "loss"),
-        }
+        {"lambda": run.data.ratio} | at_horizon(run, horizon)
         for run in runs
         for horizon in HORIZONS
     ]

@@ -16,7 +16,7 @@ from fastgrok.papers.beck2025._draws import TwoPoints
 from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, band, upper_median
 from fastgrok.papers.beck2025._reporting import make, write_report
 from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import by_ratio, sweep, table
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
@@ -164,22 +164,9 @@ def draw_figure8(data: Figure8) -> "Figure":
 
 def rows(data: Figure8) -> list[dict[str, Any]]:
     """Make one row for each run and horizon."""
-    out = []
-    for model, runs in (("full", data.full), ("two points", data.two)):
-        for run in runs:
-            for horizon in HORIZONS:
-                out.append(
-                    {
-                        "model": model,
-                        "lambda": run.data.ratio if model == "full" else ratio_of(run),
-                        "seed": run.data.seed,
-                        "step": horizon,
-                        "test_accuracy": run.at(horizon, "test_accuracy"),
-                        "test_loss": run.at(horizon, "test_loss"),
-                        "loss": run.at(horizon, "loss"),
-                    }
-                )
-    return out
+    labels = [({"model": "full", "lambda": run.data.ratio}, run) for run in data.full]
+    labels += [({"model": "two points", "lambda": ratio_of(run)}, run) for run in data.two]
+    return [label | at_horizon(run, horizon) for label, run in labels for horizon in HORIZONS]
 
 
 def make_figure8(settings: Settings, folder: Path) -> Output:
