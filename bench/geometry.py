@@ -10,12 +10,10 @@ is given the primal problem, sparse as it wants it.
     pip install scikit-learn clarabel
     python bench/geometry.py [--turns 3] [--limit 120] [--sizes NAME ...]
     python bench/geometry.py --check [NAME ...]
-    python bench/geometry.py --figure FOLDER [--draws 2000]
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
 that rest on them against long runs: each figure with the one asked for. NAME is one of small,
-cubes, sizes, programs, edge, late, stationary; by default all, some minutes. --figure counts
-separable draws of 100 Gaussian points beside Wendel's probability: picture, data and verdict.
+cubes, sizes, programs, edge, late, stationary; by default all, some minutes.
 """
 
 import argparse
@@ -25,7 +23,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +30,6 @@ from scipy import sparse
 
 import fastgrok as fg
 from _geometry_checks import CHECKS
-from fastgrok.papers._separable_fraction import separable_fraction, write_separable_fraction
 
 Solver = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]]
 
@@ -147,8 +143,6 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for one solve")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--check", nargs="*", choices=CHECKS, help="check, instead")
-    parser.add_argument("--figure", type=Path, metavar="FOLDER", help="Wendel's law, instead")
-    parser.add_argument("--draws", type=int, default=2000, help="of the figure, a dimension")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--once", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -156,11 +150,6 @@ def main() -> None:
         solve_once(*args.once)
     elif args.check is not None:
         check(args.check or list(CHECKS))
-    elif args.figure:
-        args.figure.mkdir(parents=True, exist_ok=True)
-        shares = separable_fraction(draws=args.draws, progress=True)
-        for verdict in write_separable_fraction(shares, args.figure).verdicts:
-            print(verdict.text())
     else:
         for size in args.sizes:
             row = race(size, args.turns, args.limit)

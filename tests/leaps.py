@@ -1,11 +1,13 @@
-"""Exact descent to leap from, and leaps, for the tests of the integrator."""
+"""Exact descent to leap from, leaps, and problems to leap over, for the tests of leaps."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import fastgrok as fg
 import reference
 from fastgrok import _core
 
@@ -56,8 +58,42 @@ def leap(
     )
 
 
-def difference(u: F64, exact: F64) -> float:
-    """The error of w against ||w|| and that of b against max(|b|, 1), the larger of the two."""
-    norm = float(np.linalg.norm(exact[:-1])) or 1.0
-    of_w = float(np.linalg.norm(u[:-1] - exact[:-1])) / norm
-    return max(of_w, abs(float(u[-1] - exact[-1])) / max(abs(float(exact[-1])), 1.0))
+def difference(u: F64, exact: F64) -> Any:
+    """
+    The error as `rtol` means it: of w against ||w|| or of b against max(|b|, 1).
+
+    (w, b) is along the last axis.
+    """
+    of_w = np.linalg.norm(u[..., :-1] - exact[..., :-1], axis=-1)
+    of_b = np.abs(u[..., -1] - exact[..., -1])
+    size = np.maximum(np.linalg.norm(exact[..., :-1], axis=-1), 1e-300)
+    return np.maximum(of_w / size, of_b / np.maximum(np.abs(exact[..., -1]), 1.0))
+
+
+def cube(support: tuple[int, int] = (0, 0), seed: int = 0) -> tuple[F64, F64]:
+    """The data of Das et al. (2026) at d = 2."""
+    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=support, seed=seed)
+    return data.X, data.y
+
+
+@st.composite
+def small_problems(draw: st.DrawFn, starts: tuple[float, ...] = (0.0,)) -> dict[str, Any]:
+    """
+    Arguments of a run from weights of one of the sizes `starts`, stable or not.
+
+    Some have rows of zeros, rows that occur again, or two equal columns; one class or two.
+    """
+    n, d = draw(st.integers(1, 40)), draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = rng.normal(size=(n, d))
+    X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = 0.0
+    X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = X[0]
+    if draw(st.booleans()):
+        X[:, -1] = X[:, 0]
+    y = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5])), -1.0, 1.0)
+    loss = draw(st.sampled_from(["logistic", "exponential"]))
+    Z = y[:, None] * np.column_stack([X, np.ones(n)])
+    curvature = (0.25 if loss == "logistic" else 1.0) * np.linalg.norm(Z, 2) ** 2
+    lr = draw(st.floats(0.01, 4.0)) / curvature
+    w0 = draw(st.sampled_from(starts)) * rng.uniform(-1.0, 1.0, size=d)
+    return {"X": X, "y": y, "lr": lr, "loss": loss, "reduction": "sum", "w0": w0}

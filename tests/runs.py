@@ -1,5 +1,8 @@
 """Runs compared to the last bit, and stopped on purpose."""
 
+import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 
 import fastgrok as fg
+from cases import TESTS
 from fastgrok import _running
 
 
@@ -56,3 +60,24 @@ class StopAt:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
+
+
+def after_ctrl_c(code: str, *arguments: object) -> str:
+    """Return what code in a child process prints after a Ctrl-C, pressed once it says "started"."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=TESTS,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "started\n"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=20)  # it would run for years
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 0, err
+    return out

@@ -1,7 +1,5 @@
 """Runs with engine="auto": they leap where that is possible and take exact steps elsewhere."""
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -9,15 +7,11 @@ import fastgrok as fg
 from fastgrok._settings import _exact_limit
 from fastgrok.theory.bias import Slab
 from fastgrok.theory.edge import GaussianNoise
+from leaps import cube, difference
 from runs import StopAt, assert_same_bits, polling_always, train_quietly
 
 RTOL = 1e-8
 STEPS = 50_000
-
-
-def cube(support=(0, 0), seed=0):
-    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=support, seed=seed)
-    return data.X, data.y
 
 
 def noise(n=400, d=150, seed=1):
@@ -39,15 +33,6 @@ def sets_of(X, y):
     }
 
 
-def off_by(run, exact):
-    w, b = run.weights[:, :-1], run.weights[:, -1]
-    v, c = exact.weights[:, :-1], exact.weights[:, -1]
-    size = np.maximum(np.linalg.norm(v, axis=1), 1e-300)
-    return np.maximum(
-        np.linalg.norm(w - v, axis=1) / size, np.abs(b - c) / np.maximum(np.abs(c), 1.0)
-    ).max()
-
-
 @pytest.mark.parametrize("tie", ["wrong", "negative"])
 def test_it_leaps_with_all_that_a_run_can_record(tie):
     X, y = cube()
@@ -60,7 +45,7 @@ def test_it_leaps_with_all_that_a_run_can_record(tie):
     assert run.engine.reason == ""
     assert exact.engine.name == "exact"
     assert exact.engine.rtol is None
-    assert off_by(run, exact) <= RTOL
+    assert difference(run.weights, exact.weights).max() <= RTOL
     np.testing.assert_array_equal(run.steps, exact.steps)
     np.testing.assert_array_equal(run.regime, exact.regime)
     for name in exact.losses:
@@ -227,17 +212,16 @@ def some_problems():
 CUBE_ALONE = {"lr": 1e-2, "reduction": "sum"}
 
 
+@pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_train_many_gives_the_same(threads):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fg.StabilityWarning)
-        runs = fg.train_many(some_problems(), threads=threads)
-        for run, problem in zip(runs, some_problems(), strict=True):
-            alone = fg.train(**{"threads": 1} | problem)
-            assert_same_bits(run, alone)
-            assert run.engine.leaps == alone.engine.leaps
-            assert run.engine.reason == alone.engine.reason
-            assert run.engine.exact_steps == alone.engine.exact_steps
+    runs = fg.train_many(some_problems(), threads=threads)
+    for run, problem in zip(runs, some_problems(), strict=True):
+        alone = fg.train(**{"threads": 1} | problem)
+        assert_same_bits(run, alone)
+        assert run.engine.leaps == alone.engine.leaps
+        assert run.engine.reason == alone.engine.reason
+        assert run.engine.exact_steps == alone.engine.exact_steps
 
 
 def test_large_problems_of_train_many_leap_by_the_whole_team():

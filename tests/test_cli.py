@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastgrok
+from cases import python
 from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped, beck2025
@@ -172,6 +173,12 @@ def test_python_m_is_the_command():
     command = [sys.executable, "-m", "fastgrok", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == fastgrok.__version__
+
+
+def test_starting_loads_only_what_every_command_needs():
+    slow = {"matplotlib", "pandas", "scipy.integrate", "scipy.optimize", "scipy.stats", "xarray"}
+    code = f"import sys, fastgrok.cli; print(*sorted({slow} & sys.modules.keys()))"
+    assert python(code).stdout == "\n"
 
 
 def test_help_lists_what_is_offered(capsys):

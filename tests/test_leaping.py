@@ -1,44 +1,24 @@
 """Runs with engine="leap", against exact steps."""
 
-import warnings
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 import fastgrok as fg
+from leaps import cube, difference, small_problems
 from reference import descend
 
 RTOL = 1e-8
 
 
-@pytest.fixture(autouse=True)
-def _oscillations_are_meant():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fg.StabilityWarning)
-        yield
-
-
-def cube(support=(0, 0), seed=0):
-    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=support, seed=seed)
-    return data.X, data.y
+# Oscillations are meant.
+pytestmark = pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")
 
 
 def both(X, y, **settings):
     leaped = fg.train(X, y, engine="leap", keep_weights=True, **settings)
     settings.pop("rtol", None)
     return leaped, fg.train(X, y, engine="exact", keep_weights=True, **settings)
-
-
-def error(leaped, exact):
-    """Of w and of b, by record, as `rtol` means it."""
-    w, b = leaped.weights[:, :-1], leaped.weights[:, -1]
-    v, c = exact.weights[:, :-1], exact.weights[:, -1]
-    size = np.maximum(np.linalg.norm(v, axis=1), 1e-300)
-    return np.maximum(
-        np.linalg.norm(w - v, axis=1) / size, np.abs(b - c) / np.maximum(np.abs(c), 1.0)
-    )
 
 
 def assert_speaks_for_itself(leaped, steps, rtol=RTOL):
@@ -59,7 +39,7 @@ def test_the_cube_of_das_et_al():
     leaped, exact = both(X, y, steps=200_000, lr=1e-2, reduction="sum", threads=1)
     assert_speaks_for_itself(leaped, 200_000)
     assert np.array_equal(leaped.steps, exact.steps)
-    assert error(leaped, exact).max() <= RTOL
+    assert difference(leaped.weights, exact.weights).max() <= RTOL
     assert leaped.engine.exact_steps < 10_000
     assert np.allclose(leaped.loss, exact.loss, rtol=1e-6)
     assert np.array_equal(leaped.counts["train"], exact.counts["train"])
@@ -73,7 +53,7 @@ def test_many_columns(dim):
     leaped, exact = both(data.X, data.y, steps=40_000, lr=1e-2, rtol=1e-9, threads=1)
     assert_speaks_for_itself(leaped, 40_000, 1e-9)
     assert leaped.engine.leaps[0].products > 0
-    assert error(leaped, exact).max() <= 1e-9
+    assert difference(leaped.weights, exact.weights).max() <= 1e-9
 
 
 def test_an_orbit_of_period_two_even_and_odd():
@@ -82,7 +62,7 @@ def test_an_orbit_of_period_two_even_and_odd():
     leaped, exact = both(X, y, steps=100_000, lr=1e-2, reduction="sum", record=steps, threads=1)
     assert_speaks_for_itself(leaped, 100_000)
     assert leaped.engine.leaps[-1].pairs
-    assert error(leaped, exact).max() <= RTOL
+    assert difference(leaped.weights, exact.weights).max() <= RTOL
     assert (leaped.regime == "period-2").all()
     # The orbit does swing: its iterates are two curves.
     assert np.abs(np.diff(leaped.norm_w[:11])).min() > 1e-6 * leaped.norm_w[0]
@@ -204,36 +184,14 @@ def test_bad_arguments(wrong, message):
         fg.train(X, y, **{"steps": 10, "lr": 1e-2, "engine": "leap", **wrong})
 
 
-@given(data=st.data())
+@given(problem=small_problems())
 @settings(max_examples=25, deadline=None)
-def test_small_problems(data):
+def test_small_problems(problem):
     """Within rtol of a plain NumPy loop, or refused; never silently wrong."""
-    draw = data.draw
-    n, d = draw(st.integers(1, 40)), draw(st.integers(1, 6))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    X = rng.normal(size=(n, d))
-    X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = 0.0
-    X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = X[0]
-    if draw(st.booleans()):
-        X[:, -1] = X[:, 0]
-    y = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5])), -1.0, 1.0)
-    loss = draw(st.sampled_from(["logistic", "exponential"]))
-    Z = y[:, None] * np.column_stack([X, np.ones(n)])
-    curvature = (0.25 if loss == "logistic" else 1.0) * np.linalg.norm(Z, 2) ** 2
-    lr = draw(st.floats(0.01, 4.0)) / curvature
-    steps = 10_000
     try:
-        run = fg.train(
-            X, y, steps=steps, lr=lr, loss=loss, reduction="sum", engine="leap", keep_weights=True
-        )
+        run = fg.train(**problem, steps=10_000, engine="leap", keep_weights=True)
     except (fg.LeapError, fg.DivergenceError):
         return
-    w, b = descend(X, y, steps, lr, loss=loss, reduction="sum")
-    V, W = np.column_stack([w, b])[run.steps], run.weights
-    assume(np.isfinite(V).all())
-    scale = np.maximum(np.linalg.norm(V[:, :-1], axis=1), 1e-300)
-    off = np.maximum(
-        np.linalg.norm(W[:, :-1] - V[:, :-1], axis=1) / scale,
-        np.abs(W[:, -1] - V[:, -1]) / np.maximum(np.abs(V[:, -1]), 1.0),
-    )
-    assert off.max() <= RTOL
+    exact = np.column_stack(descend(**problem, steps=10_000))[run.steps]
+    assume(np.isfinite(exact).all())
+    assert difference(run.weights, exact).max() <= RTOL

@@ -1,7 +1,5 @@
 """Leaping runs where the motion deceives: within rtol of exact steps, refused, or said so."""
 
-import warnings
-
 import mpmath
 import numpy as np
 import pytest
@@ -12,24 +10,14 @@ from scipy.special import log_expit
 
 import fastgrok as fg
 from fastgrok import _running
+from leaps import difference, small_problems
 from reference import descend
 
 RTOL = 1e-8
 
 
-@pytest.fixture(autouse=True)
-def _oscillations_are_meant():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fg.StabilityWarning)
-        yield
-
-
-def off(weights, exact):
-    """The error of w against ||w|| or of b against max(|b|, 1), by record, as `rtol` means it."""
-    of_w = np.linalg.norm(weights[:, :-1] - exact[:, :-1], axis=1)
-    of_b = np.abs(weights[:, -1] - exact[:, -1])
-    size = np.maximum(np.linalg.norm(exact[:, :-1], axis=1), 1e-300)
-    return np.maximum(of_w / size, of_b / np.maximum(np.abs(exact[:, -1]), 1.0))
+# Oscillations are meant.
+pytestmark = pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")
 
 
 def as_far_as_it_goes(*rows, **settings):
@@ -135,7 +123,7 @@ def test_what_exact_steps_amplify_is_not_leaped(rtol, record, watch_sharpness):
     run = late_instability(record, rtol=rtol, watch_sharpness=watch_sharpness)
     exact = late_instability(record, engine="exact")
     assert exact.sharpness.max() > 2.0 or record is SPARSE
-    assert off(run.weights, exact.weights).max() <= rtol
+    assert difference(run.weights, exact.weights).max() <= rtol
     for leap in run.engine.leaps:
         assert leap.error <= rtol
         assert leap.pairs or leap.last < 250_000
@@ -194,35 +182,18 @@ def test_small_problems_from_afar():
     """Within rtol of a plain NumPy loop, or irregular; never silently wrong; and most leap."""
     outcomes = []
 
-    @given(data=st.data())
+    @given(
+        problem=small_problems(starts=(0.0, 1.0, 10.0, 60.0)),
+        engine=st.sampled_from(["auto", "leap"]),
+    )
     @settings(max_examples=40, deadline=None, database=None, derandomize=True)
-    def check(data):
-        draw = data.draw
-        n, d = draw(st.integers(1, 40)), draw(st.integers(1, 6))
-        rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-        X = rng.normal(size=(n, d))
-        X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = 0.0
-        X[rng.random(n) < draw(st.sampled_from([0.0, 0.3]))] = X[0]
-        if draw(st.booleans()):
-            X[:, -1] = X[:, 0]
-        y = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5])), -1.0, 1.0)
-        loss = draw(st.sampled_from(["logistic", "exponential"]))
-        Z = y[:, None] * np.column_stack([X, np.ones(n)])
-        curvature = (0.25 if loss == "logistic" else 1.0) * np.linalg.norm(Z, 2) ** 2
-        lr = draw(st.floats(0.01, 4.0)) / curvature
-        w0 = draw(st.sampled_from([0.0, 1.0, 10.0, 60.0])) * rng.uniform(-1.0, 1.0, size=d)
-        engine, steps = draw(st.sampled_from(["auto", "leap"])), 10_000
-
+    def check(problem, engine):
         def path(walk, steps):
             with np.errstate(all="ignore"):
-                w, b = walk(X, y, int(steps[-1]), lr, loss=loss, reduction="sum", w0=w0)
-            return np.column_stack([w, b])[steps]
+                return np.column_stack(walk(**problem, steps=int(steps[-1])))[steps]
 
         try:
-            run = fg.train(
-                X, y, steps=steps, lr=lr, loss=loss, reduction="sum", w0=w0, engine=engine,
-                keep_weights=True,
-            )  # fmt: skip
+            run = fg.train(**problem, steps=10_000, engine=engine, keep_weights=True)
         except fg.DivergenceError as error:
             outcomes.append("diverged")
             run = error.trajectory
@@ -235,11 +206,12 @@ def test_small_problems_from_afar():
         if not run.steps.size:
             return
         exact = path(descend, run.steps)
-        error = off(run.weights, exact)
+        error = difference(run.weights, exact)
         if (error <= RTOL).all():
             return
         # Rounding errors alone may lead elsewhere, but not where all was smooth so far.
-        chaos = np.maximum.accumulate(off(path(in_another_order, run.steps), exact))
+        other = path(in_another_order, run.steps)
+        chaos = np.maximum.accumulate(difference(other, exact))
         assert (error <= np.maximum(RTOL, 1e3 * chaos)).all()
         assert (run.regime[: int(np.argmax(error > RTOL)) + 1] != "smooth").any()
 

@@ -1,7 +1,5 @@
 """Grokking times inside leaps, against runs that took and looked at every step."""
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -9,22 +7,19 @@ import fastgrok as fg
 from fastgrok import _leaped_crossings
 from fastgrok.grokking import POPULATION_SIZE
 from fastgrok.theory.bias import Slab
+from leaps import cube
 from runs import train_quietly
 
 SETTINGS = {"lr": 1e-2, "reduction": "sum", "watch_sharpness": False}
 
 
-@pytest.fixture(autouse=True)
-def _oscillations_are_meant():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", fg.StabilityWarning)
-        yield
+# Oscillations are meant.
+pytestmark = pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")
 
 
-def cube(seed):
-    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, seed=seed)
+def sets(seed, support=(0, 0)):
     test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=seed + 50)
-    return data.X, data.y, {"concentrated": test}
+    return *cube(support, seed), {"concentrated": test}
 
 
 def is_leaped(run, step):
@@ -34,7 +29,7 @@ def is_leaped(run, step):
 @pytest.mark.parametrize("seed", range(5))
 def test_first_hits_and_last_misses_on_the_cube(seed):
     """Against exact steps, whose own brackets are walked step by step."""
-    X, y, evals = cube(seed)
+    X, y, evals = sets(seed)
     steps = 600_000
     runs = [
         fg.train(X, y, steps=steps, engine=engine, evals=evals, keep_weights=True, **SETTINGS)
@@ -54,7 +49,7 @@ def test_first_hits_and_last_misses_on_the_cube(seed):
 
 
 def test_the_bracket_holds_the_exact_step_where_steps_are_finer_than_rtol():
-    X, y, evals = cube(0)
+    X, y, evals = sets(0)
     steps = 600_000
     loose = fg.train(X, y, steps=steps, rtol=1e-4, evals=evals, keep_weights=True, **SETTINGS)
     exact = fg.train(X, y, steps=steps, engine="exact", evals=evals, keep_weights=True, **SETTINGS)
@@ -67,7 +62,7 @@ def test_the_bracket_holds_the_exact_step_where_steps_are_finer_than_rtol():
 
 def test_far_out_a_time_is_known_to_an_interval():
     """b falls like log t ever after: accuracy under the slab's law gains for ever."""
-    X, y, evals = cube(3)
+    X, y, evals = sets(3)
     run = fg.train(X, y, steps=1e30, evals=evals, keep_weights=True, **SETTINGS)
     times = run.refine("concentrated", X, y, evals)
     coarse = run.grokking("concentrated")
@@ -92,7 +87,7 @@ def dense_counts(X, y, steps, around, evals, name):
 
 @pytest.mark.parametrize("name", ["attacked", "plane", "slab"])
 def test_other_sets_than_points(name):
-    X, y, evals = cube(0)
+    X, y, evals = sets(0)
     test = evals["concentrated"]
     evals = {
         "attacked": fg.Pgd(test.X, test.y, norm=2, eps=5e-4),
@@ -115,34 +110,32 @@ def test_other_sets_than_points(name):
 
 
 def test_orbits_of_period_two_keep_even_and_odd_steps_apart():
-    data = fg.datasets.margin_cube((1000, 1000), dim=2, gamma=1e-3, support=(350, 350), seed=0)
-    test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=50)
-    evals = {"concentrated": test}
+    X, y, evals = sets(0, (350, 350))
     record = [0, 40_000, 60_001]
     runs = [
         fg.train(
-            data.X, data.y, steps=60_001, record=record, engine=engine, evals=evals,
+            X, y, steps=60_001, record=record, engine=engine, evals=evals,
             keep_weights=True, **SETTINGS,
         )
         for engine in ("auto", "exact")
     ]  # fmt: skip
     assert runs[0].engine.leaps[-1].pairs
     again = fg.train(
-        data.X, data.y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
+        X, y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
         keep_weights=True, **SETTINGS,
     )  # fmt: skip
     exact = fg.train(
-        data.X, data.y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
+        X, y, steps=60_001, record=np.arange(50_000, 50_020), evals=evals,
         keep_weights=True, engine="exact", **SETTINGS,
     )  # fmt: skip
     np.testing.assert_allclose(again.weights, exact.weights, rtol=1e-7)
     for run in runs:
-        times = run.refine("concentrated", data.X, data.y, evals)
+        times = run.refine("concentrated", X, y, evals)
         assert times.test <= 60_001
 
 
 def test_records_one_step_apart_are_in_doubt_too():
-    X, y, evals = cube(0)
+    X, y, evals = sets(0)
     loose = fg.train(X, y, steps=400_000, rtol=1e-4, evals=evals, keep_weights=True, **SETTINGS)
     hit = loose.refine("concentrated", X, y, evals, 0.01).test
     record = [0, hit - 1, hit, 400_000]
@@ -156,7 +149,7 @@ def test_records_one_step_apart_are_in_doubt_too():
 
 
 def test_after_save_and_load_and_with_few_steps_at_a_time(tmp_path, monkeypatch):
-    X, y, evals = cube(2)
+    X, y, evals = sets(2)
     run = fg.train(X, y, steps=100_000, evals=evals, keep_weights=True, **SETTINGS)
     expected = run.refine("concentrated", X, y, evals, 0.02)
     run.save(tmp_path / "run.npz")
@@ -167,7 +160,7 @@ def test_after_save_and_load_and_with_few_steps_at_a_time(tmp_path, monkeypatch)
 
 
 def test_the_start_must_be_recorded_and_the_data_the_same():
-    X, y, evals = cube(2)
+    X, y, evals = sets(2)
     options = {"steps": 100_000, "evals": evals, "keep_weights": True, **SETTINGS}
     late = fg.train(X, y, record=[20_000, 40_000, 100_000], **options)
     with pytest.raises(ValueError, match=r"record step 0 too \(the first record is step 20000\)"):
@@ -178,7 +171,7 @@ def test_the_start_must_be_recorded_and_the_data_the_same():
 
 
 def test_a_run_that_was_stopped_is_not_followed_to_its_horizon():
-    X, y, evals = cube(2)
+    X, y, evals = sets(2)
     options = {"evals": evals, "keep_weights": True, **SETTINGS}
     whole = fg.train(X, y, steps=100_000, **options)
     seen = []

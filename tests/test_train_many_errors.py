@@ -1,18 +1,15 @@
 """train_many: bad arguments name the problem, and whatever stops it keeps what was computed."""
 
 import pickle
-import signal
-import subprocess
-import sys
 import warnings
 
 import numpy as np
 import pytest
 
 import fastgrok as fg
-from cases import TESTS, problem, python
+from cases import problem, python
 from fastgrok import _many
-from runs import assert_same_bits, polling_always, train_quietly
+from runs import after_ctrl_c, assert_same_bits, polling_always, train_quietly
 
 X, Y = problem(6, 2)
 GOOD = {"X": X, "y": Y, "steps": 10, "lr": 0.1}
@@ -294,21 +291,7 @@ except fg.Interrupted as stop:
 
 @pytest.mark.parametrize(("n", "d", "threads"), [(20, 2, 1), (20, 2, 2), (1_400, 100, 2)])
 def test_ctrl_c_keeps_all_records(n, d, threads):
-    child = subprocess.Popen(
-        [sys.executable, "-c", CTRL_C, str(n), str(d), str(threads)],
-        cwd=TESTS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout.readline() == "started\n"
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=20)  # it would run for years
-    finally:
-        child.kill()
-        child.wait()
-    assert child.returncode == 0, err
+    out = after_ctrl_c(CTRL_C, n, d, threads)
     assert "of 4 runs came to their ends; .trajectories holds what each had" in out
 
 

@@ -3,9 +3,6 @@
 import math
 import pickle
 import re
-import signal
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +10,8 @@ import pytest
 
 import fastgrok as fg
 import reference
-from cases import TESTS, problem
+from cases import problem
+from runs import after_ctrl_c
 
 X, Y = problem(6, 2)
 
@@ -258,21 +256,7 @@ except fg.Interrupted as stop:
 
 @pytest.mark.parametrize(("n", "d", "threads"), [(20, 2, 1), (9_000, 20, 2)])
 def test_ctrl_c_keeps_the_records(n, d, threads):
-    child = subprocess.Popen(
-        [sys.executable, "-c", LONG_RUN, str(n), str(d), str(threads)],
-        cwd=TESTS,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout.readline() == "started\n"
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=10)  # it would run for years
-    finally:
-        child.kill()
-        child.wait()
-    assert child.returncode == 0, err
+    out = after_ctrl_c(LONG_RUN, n, d, threads)
     kept = re.search(r"kept (\d+) stopped (\d+) interrupted after (\d+) of 9007199254740992", out)
     assert kept, out
     assert int(kept[1]) > 1

@@ -14,7 +14,8 @@
 
 namespace fastgrok {
 
-// Cache-aligned storage is not needed: the kernels load unaligned.
+// Not aligned to cache lines: the kernels load unaligned. Wide rows that caches may hold gain from
+// it; Problem copies them where needed.
 using Vector = std::vector<double>;
 
 // The storage of up to 16 rows that lie one after the other: column by column, times the label, the

@@ -28,8 +28,8 @@ struct Kernels {
     //            Of the exponential loss 2^shift times that, over the rows with m_i log2(e) <=
     //            most + shift, where without the factor nothing but zeros might be left.
     //   newton   the same over all rows with m_i log2(e) <= kMostBits (+ shift), followed by the
-    //   upper
-    //            triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted likewise
+    //            upper triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted
+    //            likewise
     //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
     //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
     //            those of one row, and their results, lie `stride` apart, 16 to a block of rows

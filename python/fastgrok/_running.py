@@ -1,7 +1,6 @@
 """Running a descent to its end, and what becomes of it when it is stopped before."""
 
 import contextlib
-import dataclasses
 import warnings
 from collections.abc import Callable
 from time import perf_counter
@@ -88,24 +87,10 @@ def in_any_case(
     first: int = 0,
     leaping: _core.LeapingDescent | None = None,
 ) -> tuple[Trajectory, BaseException | None]:
-    """Make the trajectory as `so_far`; if a population fails, without any, and what it raised."""
-    try:
-        return so_far(descent, settings, status, seconds, first, leaping), None
-    except BaseException as error:
-        alone = dataclasses.replace(settings, data=dict(points(settings.data)))
-        return so_far(descent, alone, status, seconds, first, leaping), error
-
-
-def so_far(
-    descent: _core.Descent,
-    settings: Settings,
-    status: str,
-    seconds: float,
-    first: int = 0,
-    leaping: _core.LeapingDescent | None = None,
-) -> Trajectory:
     """
     Make the trajectory of what has been recorded, and say in its `params` what ended the run.
+
+    If a population fails, the trajectory is without any, and what was raised comes with it.
 
     Parameters
     ----------
@@ -120,26 +105,33 @@ def so_far(
     leaping : LeapingDescent, optional
         The engine, if it leaps.
     """
-    params = settings.params()
-    step = descent.step if leaping is None else int(leaping.reached)
-    if status == "interrupted":
-        params["interrupted"] = step
-    elif status == "diverged":
-        params["diverged_at"] = step + 1
-    exact = step if leaping is None else leaping.exact_steps
-    leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
-    used = EngineReport(
-        name="leap" if leaps else "exact",
-        exact_steps=exact,
-        simd=_core.simd(),
-        threads=descent.threads,
-        seconds=seconds,
-        row_share=_row_share(descent, exact - first, params["rows"]),
-        leaps=leaps,
-        rtol=None if leaping is None else settings.rtol,
-        reason=_why_exact(settings, leaping),
-    )
-    return _trajectory(descent.recorded(), settings.data, params, used)
+
+    def of(data: dict[str, Data | Population]) -> Trajectory:
+        params = settings.params()
+        step = descent.step if leaping is None else int(leaping.reached)
+        if status == "interrupted":
+            params["interrupted"] = step
+        elif status == "diverged":
+            params["diverged_at"] = step + 1
+        exact = step if leaping is None else leaping.exact_steps
+        leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
+        used = EngineReport(
+            name="leap" if leaps else "exact",
+            exact_steps=exact,
+            simd=_core.simd(),
+            threads=descent.threads,
+            seconds=seconds,
+            row_share=_row_share(descent, exact - first, params["rows"]),
+            leaps=leaps,
+            rtol=None if leaping is None else settings.rtol,
+            reason=_why_exact(settings, leaping),
+        )
+        return _trajectory(descent.recorded(), data, params, used)
+
+    try:
+        return of(settings.data), None
+    except BaseException as error:
+        return of(dict(points(settings.data))), error
 
 
 def _why_exact(settings: Settings, leaping: _core.LeapingDescent | None) -> str:

@@ -71,11 +71,8 @@ class Settings:
     @property
     def leaps(self) -> bool:
         """Whether leaps are to be tried."""
-        if self.engine != "auto":
-            return self.engine == "leap"
-        if self.checkpoint is not None or self.optimizer.adam is not None:
-            return False
-        return self.steps - self.record.size >= FEWEST_STEPS
+        pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
+        return pays and _may_leap(self.engine, self.checkpoint, self.optimizer)
 
     @property
     def work(self) -> int:
@@ -192,8 +189,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
     optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], given["lr"], name)
-    leapable = given["checkpoint"] is None and optimizer.adam is None
-    far = engine == "leap" or (engine == "auto" and leapable)
+    far = _may_leap(engine, given["checkpoint"], optimizer)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     steps = _checks.whole(name("steps"), given["steps"], maximum=most)
     evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
@@ -239,6 +235,11 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
         checkpoint_interval=interval,
     )
+
+
+def _may_leap(engine: str, checkpoint: object, optimizer: _optimizers.Optimizer) -> bool:
+    """Whether a run may leap, if it is long; `check` refuses "leap" where "auto" may not."""
+    return engine == "leap" or (engine == "auto" and checkpoint is None and optimizer.adam is None)
 
 
 def _rtol(name: str, value: Any) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, write_csv
@@ -21,11 +22,11 @@ def write_item(
     *,
     pictures: Mapping[str, "Figure"],
     tables: Mapping[str, Sequence[Mapping[str, Any]]],
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, Any] | None = None,
     verdicts: Sequence[Verdict],
     report: str,
 ) -> Output:
-    """Write an item's files, NAME.* and NAME-KEY.*, into an existing folder."""
+    """Write the files NAME.* and NAME-KEY.* into an existing folder; without arrays no npz."""
     files = []
 
     def path(key: str, suffix: str) -> Path:
@@ -36,6 +37,12 @@ def write_item(
         picture.savefig(path(key, "png"), dpi=_DPI)
     for key, rows in tables.items():
         write_csv(path(key, "csv"), rows)
-    np.savez_compressed(path("", "npz"), allow_pickle=False, **arrays)
+    if arrays is not None:
+        np.savez_compressed(path("", "npz"), allow_pickle=False, **arrays)
     path("", "md").write_text(report, encoding="utf-8")
     return Output(tuple(files), tuple(verdicts))
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
+    """Make an array of each column of a table, for `write_item`; the rows have the same keys."""
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -1,12 +1,15 @@
-"""Verdicts on a paper's claims, and the tables and files in which figures report their data."""
+"""Verdicts on a paper's claims, and the tables, reports and files in which figures show them."""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import version
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 # A stated number with one digit, read off a log axis, is known to about a factor of two.
 READING = 2.0
@@ -180,6 +183,61 @@ def verdict_table(verdicts: Iterable[Verdict]) -> str:
         ("Claim", "Verdict", "By reading"),
         [(v.claim, f"**{v.outcome}**", v.summary) for v in verdicts],
     )
+
+
+def assemble_report(
+    title: str,
+    made_of: str,
+    verdicts: Sequence[Verdict],
+    *,
+    rule: str,
+    sections: Mapping[str, str],
+    choices: Mapping[str, str],
+    made_by: str,
+) -> str:
+    """
+    Assemble a Markdown report: verdicts, their numbers, further sections, every choice made.
+
+    Parameters
+    ----------
+    title : str
+        The paper and what of it is reproduced.
+    made_of : str
+        One paragraph on the data behind it.
+    verdicts : sequence of Verdict
+        In the order to be shown.
+    rule : str
+        How verdicts are reached, and what the numbers mean.
+    sections : mapping of str to str
+        Further sections by heading.
+    choices : mapping of str to str
+        What the paper leaves open, and how it was read.
+    made_by : str
+        `versions`, and how the runs were computed.
+    """
+    parts = [
+        f"# {title}",
+        made_of,
+        "## Verdicts",
+        verdict_table(verdicts),
+        f"How they are reached: {rule}",
+        "## The numbers behind the verdicts",
+        *(verdict.markdown() for verdict in verdicts),
+    ]
+    for heading, text in sections.items():
+        parts += [f"## {heading}", text]
+    parts += [
+        "## Choices that the paper leaves open",
+        "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
+        "## Made by",
+        made_by,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def versions() -> str:
+    """Say which fastgrok and which NumPy are at work."""
+    return f"fastgrok {version('fastgrok')}, NumPy {np.__version__}"
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,18 +8,17 @@ is the edge of separability. Here points are drawn and every draw is decided wit
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import binom, binomtest
 from tqdm.auto import tqdm
 
 from fastgrok import _checks
 from fastgrok.geometry import separability
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -28,7 +27,7 @@ from fastgrok.papers._report import (
     markdown_table,
     number,
     percent,
-    write_csv,
+    versions,
 )
 from fastgrok.theory.edge import separable_probability
 
@@ -69,6 +68,8 @@ class Share:
     @property
     def p_value(self) -> float:
         """Chance of a count at least as unlikely as this one, by the binomial law."""
+        from scipy.stats import binomtest  # noqa: PLC0415 (slow to import)
+
         return float(binomtest(self.separable, self.draws, self.wendel).pvalue)
 
 
@@ -148,6 +149,7 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
         all counts of so many draws, dimension by dimension.
     """
     from matplotlib import rc_context  # noqa: PLC0415
+    from scipy.stats import binom  # noqa: PLC0415 (slow to import)
 
     n, draws = data[0].n, data[0].draws
     dims = np.array([share.dim for share in data])
@@ -218,10 +220,6 @@ def make_separable_fraction(settings: Settings, folder: Path) -> Output:
 
 def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
     """Write the picture (separable.png), the counts (CSV and npz) and the report (Markdown)."""
-    picture, table, arrays, report = (
-        folder / f"separable.{kind}" for kind in ("png", "csv", "npz", "md")
-    )
-    draw_separable_fraction(data).savefig(picture, dpi=200)
     rows = [
         {
             "n": share.n,
@@ -236,12 +234,16 @@ def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:
         }
         for share in data
     ]
-    write_csv(table, rows)
-    columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-    np.savez_compressed(arrays, allow_pickle=False, **columns)
     verdicts = judge_separable_fraction(data)
-    report.write_text(report_separable_fraction(data, verdicts), encoding="utf-8")
-    return Output((picture, table, arrays, report), tuple(verdicts))
+    return write_item(
+        "separable",
+        folder,
+        pictures={"": draw_separable_fraction(data)},
+        tables={"": rows},
+        arrays=as_columns(rows),
+        verdicts=verdicts,
+        report=report_separable_fraction(data, verdicts),
+    )
 
 
 def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]) -> str:
@@ -271,6 +273,6 @@ def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]
         "## The counts",
         table,
         "## Made by",
-        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}.",
+        f"{versions()}.",
     ]
     return "\n\n".join(parts) + "\n"

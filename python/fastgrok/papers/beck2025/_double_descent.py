@@ -8,12 +8,12 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
 from fastgrok.papers.beck2025._reporting import make, write_report
 from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import by_ratio, sweep, table
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Run, Trainer
 
 if TYPE_CHECKING:
@@ -89,14 +89,7 @@ def draw_double_descent(runs: Sequence[Run]) -> "Figure":
 def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Make one row for each run and horizon."""
     return [
-        {
-            "lambda": run.data.ratio,
-            "seed": run.data.seed,
-            "step": horizon,
-            "test_accuracy": run.at(horizon, "test_accuracy"),
-            "test_loss": run.at(horizon, "test_loss"),
-            "loss": run.at(horizon, "loss"),
-        }
+        {"lambda": run.data.ratio} | at_horizon(run, horizon)
         for run in runs
         for horizon in HORIZONS
     ]
@@ -131,7 +124,7 @@ def write_double_descent(runs: Sequence[Run], folder: Path) -> Output:
         "double-descent", folder,
         pictures={"": draw_double_descent(runs)},
         tables={"horizons": table_},
-        arrays={name: np.array([row[name] for row in table_]) for name in table_[0]},
+        arrays=as_columns(table_),
         verdicts=verdicts,
         report=report,
     )  # fmt: skip

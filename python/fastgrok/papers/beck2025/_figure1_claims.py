@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom, spearmanr
 
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
@@ -151,6 +150,8 @@ def _limit(sweep: Sequence[Run]) -> Verdict:
 
 def _transition(sweep: Sequence[Run]) -> Verdict:
     """Hold counts of separable draws against Wendel's theorem."""
+    from scipy.stats import binom  # noqa: PLC0415 (slow to import)
+
     groups = by_ratio(sweep)
     findings = []
     for ratio, runs in groups.items():
@@ -262,6 +263,8 @@ def _law(sweep: Sequence[Run]) -> Verdict:
 
 def _grows(ratios: F64, values: F64, factor: float) -> bool:
     """Whether values grow with lambda, and by how much from the first to the last."""
+    from scipy.stats import spearmanr  # noqa: PLC0415 (slow to import)
+
     if not values[-1] >= factor * values[0] or (values == values[0]).all():
         return False
     return float(spearmanr(ratios, values).statistic) >= _GROWING

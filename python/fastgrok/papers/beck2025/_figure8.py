@@ -9,14 +9,14 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import TwoPoints
 from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, band, upper_median
 from fastgrok.papers.beck2025._reporting import make, write_report
 from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import by_ratio, sweep, table
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
@@ -164,22 +164,9 @@ def draw_figure8(data: Figure8) -> "Figure":
 
 def rows(data: Figure8) -> list[dict[str, Any]]:
     """Make one row for each run and horizon."""
-    out = []
-    for model, runs in (("full", data.full), ("two points", data.two)):
-        for run in runs:
-            for horizon in HORIZONS:
-                out.append(
-                    {
-                        "model": model,
-                        "lambda": run.data.ratio if model == "full" else ratio_of(run),
-                        "seed": run.data.seed,
-                        "step": horizon,
-                        "test_accuracy": run.at(horizon, "test_accuracy"),
-                        "test_loss": run.at(horizon, "test_loss"),
-                        "loss": run.at(horizon, "loss"),
-                    }
-                )
-    return out
+    labels = [({"model": "full", "lambda": run.data.ratio}, run) for run in data.full]
+    labels += [({"model": "two points", "lambda": ratio_of(run)}, run) for run in data.two]
+    return [label | at_horizon(run, horizon) for label, run in labels for horizon in HORIZONS]
 
 
 def make_figure8(settings: Settings, folder: Path) -> Output:
@@ -213,7 +200,7 @@ def write_figure8(data: Figure8, folder: Path) -> Output:
         "figure8", folder,
         pictures={"": draw_figure8(data)},
         tables={"horizons": table_},
-        arrays={name: np.array([row[name] for row in table_]) for name in table_[0]},
+        arrays=as_columns(table_),
         verdicts=verdicts,
         report=report,
     )  # fmt: skip

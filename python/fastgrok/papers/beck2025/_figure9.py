@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, panels
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
@@ -301,7 +301,7 @@ def write_figure9(data: Figure9, folder: Path) -> Output:
         "figure9", folder,
         pictures={"": draw_figure9(data)},
         tables={"times": rows, "records": record_rows(runs)},
-        arrays={name: np.array([row[name] for row in rows]) for name in rows[0]},
+        arrays=as_columns(rows),
         verdicts=verdicts,
         report=report,
     )  # fmt: skip

@@ -1,14 +1,13 @@
 """How this paper's figures and tables are made, and the parts that their reports share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings, Stopped
-from fastgrok.papers._report import Verdict, number, verdict_table, write_csv
+from fastgrok.papers._report import Verdict, assemble_report, number, versions, write_csv
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._pictures import stacked
 from fastgrok.papers.beck2025._setting import SIZES, Size
@@ -81,27 +80,18 @@ def write_report(
     choices: Mapping[str, str],
     runs: Sequence[Run],
 ) -> str:
-    """Assemble a Markdown report: verdicts, their numbers, further sections, every choice."""
-    parts = [
-        f"# Beck et al. (2025), {title}",
+    """Assemble a Markdown report as `assemble_report` does, of verdicts that state their rules."""
+    return assemble_report(
+        f"Beck et al. (2025), {title}",
         made_of,
-        "## Verdicts",
-        verdict_table(verdicts),
-        "How they are reached: by the rule that each verdict states, from the runs alone. Numbers "
-        "are `median [smallest, largest]` over the draws of the data (of an even number of draws "
-        "the larger of the two in the middle); times are in steps.",
-        "## The numbers behind the verdicts",
-        *(verdict.markdown() for verdict in verdicts),
-    ]
-    for heading, text in sections.items():
-        parts += [f"## {heading}", text]
-    parts += [
-        "## Choices that the paper leaves open",
-        "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
-        "## Made by",
-        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}. {computed(runs)}",
-    ]
-    return "\n\n".join(parts) + "\n"
+        verdicts,
+        rule="by the rule that each verdict states, from the runs alone. Numbers are `median "
+        "[smallest, largest]` over the draws of the data (of an even number of draws the larger of "
+        "the two in the middle); times are in steps.",
+        sections=sections,
+        choices=choices,
+        made_by=f"{versions()}. {computed(runs)}",
+    )
 
 
 def computed(runs: Sequence[Run]) -> str:
@@ -126,11 +116,7 @@ def computed(runs: Sequence[Run]) -> str:
 
 def fitted_slope(x: F64, y: F64) -> tuple[float, float, float]:
     """Least-squares line: slope, its standard error, intercept."""
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    centred = x - x.mean()
-    square = float(centred @ centred)
-    slope = float(centred @ y) / square
-    intercept = float(y.mean() - slope * x.mean())
-    left = y - intercept - slope * x
-    spare = max(1, x.size - 2)
-    return slope, float(np.sqrt(left @ left / spare / square)), intercept
+    from scipy.stats import linregress  # noqa: PLC0415 (slow to import)
+
+    line = linregress(x, y)
+    return float(line.slope), float(line.stderr), float(line.intercept)

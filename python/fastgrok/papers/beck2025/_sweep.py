@@ -64,6 +64,17 @@ def table(groups: dict[float, list[Run]], read: Any) -> Any:
     return np.array(list(groups)), rows.T
 
 
+def at_horizon(run: Run, horizon: float) -> dict[str, Any]:
+    """Make the part of a row that says where a run was at a step."""
+    return {
+        "seed": run.data.seed,
+        "step": horizon,
+        "test_accuracy": run.at(horizon, "test_accuracy"),
+        "test_loss": run.at(horizon, "test_loss"),
+        "loss": run.at(horizon, "loss"),
+    }
+
+
 def sweep_rows(runs: Sequence[Run], accuracy: float) -> list[dict[str, Any]]:
     """Make one row for each run: what it is, where it went and when it generalised."""
     return [

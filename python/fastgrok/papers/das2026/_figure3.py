@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Verdict, markdown_table, spread
 from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._figure3_claims import judge_figure3
@@ -37,7 +37,7 @@ def write_figure3(data: DataDraws, folder: Path) -> Output:
         folder,
         pictures={"": draw_figure3(data)},
         tables={"points": rows},
-        arrays={name: np.array([row[name] for row in rows]) for name in rows[0]},
+        arrays=as_columns(rows),
         verdicts=verdicts,
         report=report_figure3(data, verdicts),
     )

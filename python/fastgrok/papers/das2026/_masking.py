@@ -11,7 +11,7 @@ from fastgrok import _checks
 from fastgrok.attacks import adversarial_accuracy
 from fastgrok.datasets import margin_cube
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._report import write_csv
+from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._masking_report import (
     METHODS,
@@ -120,9 +120,12 @@ def make_masking(settings: Settings, folder: Path) -> Output:
 
 def write_masking(data: Masking, folder: Path) -> Output:
     """Write the picture (masking.png), every point (CSV) and the report (Markdown)."""
-    picture, points, report = (folder / f"masking.{kind}" for kind in ("png", "csv", "md"))
-    draw_masking(data).savefig(picture, dpi=200)
-    write_csv(points, [asdict(point) for point in data.points])
     verdicts = judge_masking(data)
-    report.write_text(report_masking(data, verdicts), encoding="utf-8")
-    return Output((picture, points, report), tuple(verdicts))
+    return write_item(
+        "masking",
+        folder,
+        pictures={"": draw_masking(data)},
+        tables={"": [asdict(point) for point in data.points]},
+        verdicts=verdicts,
+        report=report_masking(data, verdicts),
+    )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from math import erfc, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from fastgrok.papers._report import (
     percent,
     spread,
     verdict_table,
+    versions,
 )
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def report_masking(data: Masking, verdicts: Sequence[Verdict]) -> str:
         "as PyTorch computes it by log_softmax, in that precision, at the point reached.\n"
         "* **Success** is decided in float64; a logit of exactly 0 counts as wrong.",
         "## Made by",
-        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}.",
+        f"{versions()}.",
     ]
     return "\n\n".join(parts) + "\n"
 

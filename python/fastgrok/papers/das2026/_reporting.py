@@ -1,19 +1,17 @@
 """The parts that the reports of all figures and tables have in common."""
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-
-import numpy as np
 
 from fastgrok.papers._report import (
     DECISIVE_SPREAD,
     READING,
     Outcome,
     Verdict,
+    assemble_report,
     markdown_table,
     number,
     percent,
-    verdict_table,
+    versions,
 )
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._ensemble import Ensemble
@@ -31,48 +29,26 @@ def write_report(
     engine: str = "",
 ) -> str:
     """
-    Assemble a Markdown report: verdicts, their numbers, further sections, every choice made.
+    Assemble a Markdown report as `assemble_report` does, of verdicts reached by one rule.
 
-    Parameters
-    ----------
-    title : str
-        What is reproduced.
-    made_of : str
-        One paragraph on the data behind it.
-    verdicts : sequence of Verdict
-        In the order to be shown.
-    sections : mapping of str to str
-        Further sections by heading.
-    choices : mapping of str to str
-        What the paper leaves open, and how it was read.
-    engine : str
-        How the runs were computed, if there were any.
+    `engine` says how the runs were computed, if there were any.
     """
-    parts = [
-        f"# Das et al. (2026), {title}",
+    return assemble_report(
+        f"Das et al. (2026), {title}",
         made_of,
-        "## Verdicts",
-        verdict_table(verdicts),
-        f"How they are reached: a number agrees if it lies within a factor of {READING:g} of the "
-        f"range of the draws, unless the range itself spans more than a factor of "
-        f"{DECISIVE_SPREAD:g}, which confirms no number; other claims agree (differ) if they hold "
-        "for all (none) of the draws. Readings that come out differently leave the paper "
-        "undecided, because it does not say which one it took. Claims about times are judged only "
-        f"by runs of at least {number(setting.STEPS)} steps, because the times refer to the best "
-        "accuracy up to the horizon. A run in which what a claim needs does not come by then "
-        "decides nothing about it.",
-        "## The numbers behind the verdicts",
-        *(verdict.markdown() for verdict in verdicts),
-    ]
-    for heading, text in sections.items():
-        parts += [f"## {heading}", text]
-    parts += [
-        "## Choices that the paper leaves open",
-        "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
-        "## Made by",
-        f"fastgrok {version('fastgrok')}, NumPy {np.__version__}{engine and '; '}{engine}.",
-    ]
-    return "\n\n".join(parts) + "\n"
+        verdicts,
+        rule=f"a number agrees if it lies within a factor of {READING:g} of the range of the "
+        f"draws, unless the range itself spans more than a factor of {DECISIVE_SPREAD:g}, which "
+        "confirms no number; other claims agree (differ) if they hold for all (none) of the "
+        "draws. Readings that come out differently leave the paper undecided, because it does not "
+        "say which one it took. Claims about times are judged only by runs of at least "
+        f"{number(setting.STEPS)} steps, because the times refer to the best accuracy up to the "
+        "horizon. A run in which what a claim needs does not come by then decides nothing about "
+        "it.",
+        sections=sections,
+        choices=choices,
+        made_by=f"{versions()}{engine and '; '}{engine}.",
+    )
 
 
 def of_runs(data: Ensemble) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastgrok import _checks, datasets
 from fastgrok.errors import LeapError, StabilityWarning
 from fastgrok.papers._catalogue import Output, Settings, Stopped
-from fastgrok.papers._files import write_item
+from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.theory import bias as theory
@@ -318,7 +318,7 @@ def write_theory(data: Theory, folder: Path) -> Output:
         "theory", folder,
         pictures={"": draw_theory(data)},
         tables={"records": record_rows(data), "times": times},
-        arrays={name: np.array([row[name] for row in times]) for name in times[0]},
+        arrays=as_columns(times),
         verdicts=verdicts,
         report=report_theory(data, verdicts),
     )  # fmt: skip
