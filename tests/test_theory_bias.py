@@ -41,6 +41,13 @@ def test_bias_curve_to_rounding(log_plus, log_minus, offset, log_g):
     assert abs(got - (limit - left)) < 4e-14 * (1 + abs(limit) + abs(b0 - limit))
 
 
+def test_bias_curve_at_its_start():
+    assert bias.bias_curve(1.0, 1e300, 1e300, 1e300, 0.25) == 0.25
+    # t - t0 is known to more digits than the logarithms of either.
+    got = bias.bias_curve(50.0 * (1.0 + 2.0**-40), 3.0, 1.0, 1.0, 0.0, 50.0)
+    assert got == pytest.approx(2.0 * 2.0**-40, rel=1e-10)
+
+
 @pytest.mark.parametrize(
     ("plus", "minus", "b0"), [(3.0, 0.5, -2.0), (0.1, 4.0, 1.0), (1.0, 1.0, 3.0)]
 )
@@ -101,6 +108,29 @@ def test_the_law_along_the_diagonal(dim):
         np.array([5.0 * math.sqrt(dim), 1e9, np.inf, np.nan]), np.full(4, dim), np.full(4, 5.0)
     )
     np.testing.assert_allclose(beyond, [1.0, 1.0, 1.0, np.nan], rtol=1e-14)
+    thinnest = bias.concentrated_accuracy([0.0, 0.5e-3, 1.0], 1e-3, np.nextafter(0.5, 1), dim=dim)
+    np.testing.assert_array_equal(thinnest, [1.0, 1.0, 0.5])
+
+
+@FEW
+@given(
+    dim=st.integers(1, 60),
+    gamma=st.floats(1e-6, 2.0),
+    h=st.floats(0.0, 1.0),
+    alpha=st.floats(0.6, 20.0),
+    share=st.floats(0.0, 1.0),
+)
+def test_accuracies_by_the_law(dim, gamma, h, alpha, share):
+    reach = 5.0 * math.sqrt(dim)
+    at, inner, outer = (
+        exact_mass(min(x, reach) / 5.0, dim) for x in (h * reach, gamma / 2, alpha * gamma)
+    )
+    wrong = max(at - inner, 0)
+    got = bias.standard_accuracy(h * reach, gamma, dim, share=share)
+    assert abs(got - (1 - share * wrong / (1 - inner))) < 1e-13
+    got = bias.concentrated_accuracy(h * reach, gamma, alpha, share=share, dim=dim)
+    expected = 1 - share * min(wrong / (outer - inner), 1)
+    assert abs(got - expected) < 1e-14 / (outer - inner)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 8, 21, 22, 300])
@@ -191,6 +221,28 @@ def test_grokking_time_is_the_integral(few, ratio, eps):
         assert abs(end - m) < 1e-9 * m
 
 
+@MANY
+@given(
+    log_few=st.floats(-40.0, 40.0), log_ratio=st.floats(0.0, 9.0), log_gamma=st.floats(-60.0, 60.0)
+)
+def test_grokking_time_of_the_exponential_loss(log_few, log_ratio, log_gamma):
+    few, gamma = 10.0**log_few, 10.0**log_gamma
+    many, eps, alpha = few * 10.0**log_ratio, 0.01, 3.0
+    got = bias.grokking_time((few, many), gamma, eps, alpha, loss="exponential")
+    kappa = 1 + 2 * mp.mpf(eps) * (2 * mp.mpf(alpha) - 1)
+    distance = abs(mp.log(mp.mpf(many) / few)) / 2
+    expected = 2 / mp.mpf(gamma) ** 2 / mp.sqrt(mp.mpf(many) * few) * mp.expm1(distance / kappa)
+    assert abs(got - expected) <= 1e-13 * expected
+    stated = bias.paper_grokking_time(math.sqrt(few / many), eps, alpha)
+    assert abs(stated / mp.exp(distance / kappa) - 1) < 1e-14
+
+
+def test_grokking_times_beyond_float64():
+    got = bias.grokking_time((350, 35), [1e-200, 1e200])
+    np.testing.assert_array_equal(got, [np.inf, 0.0])
+    assert bias.paper_grokking_time(5e-324, 0.0, 10.0) == np.inf
+
+
 def support_flow(counts, gamma, loss, until):
     """The flow of w = ||w|| w_true and b on antipodal support vectors alone; s = lr t, sum."""
 
@@ -242,11 +294,18 @@ def test_grokking_time_of_a_run():
         (lambda: bias.concentrated_accuracy(1.0, 1e-3, 0.5), r"alpha must lie in \(0.5, inf\)"),
         (lambda: bias.concentrated_accuracy(1.0, 1e-3, share=2), r"share must lie in \[0, 1\]"),
         (lambda: bias.standard_accuracy(1.0, 20.0, 2), "gamma must be less than 2 half_width"),
+        (lambda: bias.standard_accuracy(5.0, 54.77, 30), "leave at least 1e-9 of the cube"),
+        (lambda: bias.concentrated_accuracy(5.0, 54.77, dim=30), "at least 1e-9 of the cube"),
+        (lambda: bias.reduced_model(1.0, (9, 9), 54.77, dim=30), "at least 1e-9 of the cube"),
+        (lambda: bias.concentrated_accuracy(1.0, np.nan), r"gamma must lie in \(0, inf\), got nan"),
+        (lambda: bias.bias_curve(1.0, 1, 1, -1.0), r"lr must lie in \(0, inf\), got -1.0"),
+        (lambda: bias.bias_curve(1.0, 1, 1, 1, np.inf), r"b0 must lie in \(-inf, inf\), got inf"),
+        (lambda: bias.bias_curve([1.0] * 2, [1] * 3, 1, 1), r"t \(2,\), a_plus \(3,\)"),
         (
             lambda: bias.standard_accuracy(1.0, 1e-3, 0),
             r"dim must be integers in \[1, inf\), got 0",
         ),
-        (lambda: bias.grokking_time((3, 0), 1e-3), r"support\[1\] must lie in \(0, inf\), got 0"),
+        (lambda: bias.grokking_time((3, 0), 1e-3), r"support\[1\] must lie in \(1e-50, 1e50\)"),
         (lambda: bias.grokking_time(3, 1e-3), r"support must be a pair \(n_plus, n_minus\), got 3"),
         (lambda: bias.grokking_time((3, 1), 1e-3, 0.5), r"eps must lie in \[0, 0.5\), got 0.5"),
         (lambda: bias.paper_grokking_time(-1.0, 0.0, 10.0), r"delta must lie in \(0, inf\)"),

@@ -77,6 +77,24 @@ def test_separable_probability_of_the_papers_size_in_logarithms():
     )
 
 
+@pytest.mark.parametrize(
+    ("n", "dim"), [(10**6, 10), (10**9, 4 * 10**8), (10**12, 10), (10**15, 49 * 10**13)]
+)
+def test_separable_probability_of_very_many_points_in_logarithms(n, dim):
+    # The sum from its largest term on, whose ratios are at most dim / (n - dim).
+    with mp.workdps(40):
+        total = term = mp.mpf(1)
+        for k in range(dim - 1, 0, -1):
+            term *= mp.mpf(k) / (n - k)
+            total += term
+            if term < mp.mpf(10) ** -25 * total:
+                break
+        binomial = mp.loggamma(n) - mp.loggamma(dim) - mp.loggamma(n - dim + 1)
+        expected = float(binomial + mp.log(total) - (n - 1) * mp.log(2))
+    got = edge.separable_probability(n, dim, log=True)
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
 def test_separable_probability_counts_draws_in_the_plane():
     # In the plane n points lie in a half plane iff the largest gap between angles exceeds pi.
     rng = np.random.default_rng(0)
@@ -103,6 +121,7 @@ def test_accuracy_where_the_weights_are_zero():
     got = [edge.population_accuracy(0.0, [-1.0, 0.0, 1.0], 5.0, tie=t) for t in ("wrong", "half")]
     np.testing.assert_array_equal(got, [[1.0, 0.0, 0.0], [1.0, 0.5, 0.0]])
     assert edge.population_accuracy(0.0, -0.0, 5.0, tie="negative") == 1.0
+    np.testing.assert_array_equal(edge.limit_accuracy([1e200, 1e-200], [1e200, 1e-200]), [0.5, 1.0])
     # So small that their quotient is not.
     assert edge.population_accuracy(1e-320, -1e-320, 1.0) == pytest.approx(0.8413447, abs=1e-3)
 
@@ -135,6 +154,7 @@ def test_population_loss_at_the_ends():
     assert edge.population_loss(0.0, 700.0, 1.0) == 700.0
     np.testing.assert_allclose(edge.population_loss(0.0, -700.0, 1.0), math.exp(-700.0), rtol=1e-13)
     np.testing.assert_allclose(edge.population_loss(1e-300, 1.0, 1.0), np.log1p(np.e), rtol=1e-14)
+    assert edge.population_loss(1e300, -1e308, 1.0) == 0.0
     np.testing.assert_allclose(edge.population_loss(1e6, 1e3, 1.0), 1e6 / math.sqrt(2 * math.pi)
                                + 500.0, rtol=1e-6)  # fmt: skip
     got = edge.population_loss(np.array([[1.0], [15.0]]), [-3.0, 2.0], 2.0, "exponential")
@@ -242,6 +262,58 @@ def test_large_n_stationary_solves_its_equations(lam):
     assert mean(lambda w: w, log_gamma) == pytest.approx(level * math.exp(log_gamma), rel=1e-8)
 
 
+def omega(u):
+    """W(e^u) to the precision at hand."""
+    w = mp.exp(u) if u < 0 else mp.mpf(1) + max(u - mp.log(1 + u), 0)
+    for _ in range(60):
+        step = (w + mp.log(w) - u) * w / (1 + w)
+        w = w - step if step < w else w / 2
+        if abs(step) < mp.mpf(10) ** (2 - mp.mp.dps) * w:
+            break
+    return w
+
+
+@pytest.mark.parametrize(
+    ("gap", "rtol"), [(0.01, 1e-13), (1e-6, 1e-12), (1e-12, 1e-8), (2.0**-54, 1e-6)]
+)
+def test_large_n_stationary_up_to_the_last_float_before_the_edge(gap, rtol):
+    """There 1/2 - E[w/(1+w)] is the difference of numbers that agree to 16 digits."""
+    lam = 0.5 - gap
+    gap = 0.5 - lam
+    s, level = map(float, edge.large_n_stationary(lam))
+
+    def averages(log_gamma):
+        step, sums = mp.mpf("0.08"), [mp.mpf(0)] * 3
+        last = int(mp.asinh((14 * s + abs(log_gamma)) / mp.pi) / step)
+        for k in range(-last, last + 1):
+            x = mp.pi * mp.sinh(k * step) - 1 - log_gamma
+            weight = step * mp.pi * mp.cosh(k * step) / s * mp.npdf(x / s)
+            w = omega(x + log_gamma)
+            values = (w / (1 + w), w * w / mp.mpf(s) ** 2, mp.exp(x - w))
+            sums = [total + weight * value for total, value in zip(sums, values, strict=True)]
+        return sums
+
+    with mp.workdps(32):
+        # By secants: E[w^2] = s^2 E[w/(1+w)] fixes log gamma.
+        one, other = mp.log(s), mp.log(s) + mp.mpf("0.01")
+        above, values = [averages(g) for g in (one, other)]
+        for _ in range(8):
+            miss, before = values[1] - values[0], above[1] - above[0]
+            one, other = other, other - miss * (other - one) / (miss - before)
+            above, values = values, averages(other)
+            if abs(other - one) < mp.mpf(10) ** -20:
+                break
+        assert abs(values[1] / values[0] - 1) < gap * 1e-9
+        assert abs((0.5 - values[0]) / gap - 1) < rtol
+        assert abs(values[2] / level - 1) < rtol
+
+
+def test_large_n_stationary_of_few_coordinates():
+    s, level = edge.large_n_stationary([5e-324, 1e-300, 1e-17, 2e-17, 1e-12])
+    np.testing.assert_allclose(s, np.sqrt([5e-324, 1e-300, 1e-17, 2e-17, 1e-12]), rtol=1e-11)
+    np.testing.assert_allclose(level, 1.0, rtol=1e-12)
+
+
 def test_large_n_stationary_near_the_edge_is_a_power_law():
     gap = np.logspace(-3, -9, 4)
     s, level = edge.large_n_stationary(0.5 - gap)
@@ -298,7 +370,13 @@ def test_conformal_time_is_the_integral():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: edge.separable_probability(0, 1), r"n must be integers in \[1, inf\), got 0"),
+        (lambda: edge.separable_probability(0, 1), r"n must be integers in \[1, 1e15\], got 0"),
+        (lambda: edge.separable_probability(1e16, 1), r"n must be integers in \[1, 1e15\]"),
+        (lambda: edge.separable_probability(3, np.inf), r"dim must be integers in \[0, inf\)"),
+        (lambda: edge.limit_accuracy(np.inf, 1.0), r"margin must lie in \[0, inf\), got inf"),
+        (lambda: edge.population_accuracy(1.0, 0.0, -1.0), r"sigma must lie in \(0, inf\), got -1"),
+        (lambda: edge.population_loss(1e200, 0.0, 1e200), "sigma times norm_w must be in float64"),
+        (lambda: edge.label_fraction_accuracy([1.0, np.nan], 0.0, 1.0, 0.5), "w must be finite"),
         (lambda: edge.separable_probability(3, [1, 2.5]), r"but dim\[1\] = 2.5"),
         (lambda: edge.limit_accuracy(-0.1, 1.0), r"margin must lie in \[0, inf\), got -0.1"),
         (lambda: edge.population_loss(1.0, np.nan, 1.0), r"b must lie in .*, got nan"),
@@ -307,7 +385,7 @@ def test_conformal_time_is_the_integral():
         (lambda: edge.population_accuracy([1.0, 2.0], [1.0] * 3, 1.0), r"norm_w \(2,\), b \(3,\)"),
         (lambda: edge.label_fraction_accuracy([1.0], 0.0, 1.0, 0.0), r"r must lie in \(0, 1\]"),
         (lambda: edge.label_fraction_accuracy(1.0, 0.0, 1.0, 0.5), r"w must have shape"),
-        (lambda: edge.large_n_margin(0.0), r"lam must lie in \(0, inf\), got 0.0"),
+        (lambda: edge.large_n_margin(0.0), r"lam must lie in \(0, 1e300\], got 0.0"),
         (lambda: edge.large_n_stationary([0.1, 0.5]), r"\(0, 0.5\), but lam\[1\] = 0.5"),
         (lambda: edge.GaussianNoise(-1.0), "sigma must be greater than 0, got -1.0"),
     ],

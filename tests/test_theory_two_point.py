@@ -67,6 +67,64 @@ def test_state_and_time_are_inverse(lam, log_sigma, depth):
 
 
 @FEW
+@given(
+    lam=st.floats(0.5001, 1.0),
+    log_sigma=st.floats(-8.0, 50.0),
+    log_time=st.one_of(st.floats(1.0, 700.0), st.floats(700.0, 1e6)),
+)
+@example(lam=0.75, log_sigma=10.0, log_time=1e3)
+@example(lam=1.0, log_sigma=50.0, log_time=1e6)
+def test_state_of_separable_points_of_any_scale(lam, log_sigma, log_time):
+    # lr t is between (e^{(1+M^2) beta} - 1) / (1+M^2), M = sigma |c|, and, as every point pulls at
+    # most as hard as the first, twice that; and q is between |c| and 1 times sigma^2 beta.
+    sigma, c = 10.0**log_sigma, 2.0 * lam - 1.0
+    S, b = two_point.state(log_time, lam, sigma, 1.0, log=True)
+    assert b < 0.0
+    growth = 1.0 + (sigma * c) ** 2
+    highest = np.logaddexp(0.0, log_time + math.log(growth)) / growth
+    assert -b <= highest * (1.0 + 1e-7)
+    assert c * (1.0 - 1e-9) <= S / sigma / -b <= lam * (1.0 + 1e-9)
+    # The time that the first integral and the speed give, on a grid that resolves the start.
+    beta = -b * np.concatenate([[0.0], np.geomspace(1e-14, 1.0, 2001)])
+    q = np.array([_first_integral(c, sigma, x) for x in beta])
+    log_speed = beta + math.log(2.0) - np.logaddexp(-q, -c * q)
+    rise = np.maximum(np.abs(np.diff(log_speed)), 1e-9)  # in each piece log-linear
+    pieces = np.maximum(log_speed[1:], log_speed[:-1]) + np.log(-np.expm1(-rise) / rise)
+    pieces += np.log(np.diff(beta))
+    got = np.logaddexp.reduce(pieces)
+    assert got == pytest.approx(log_time, rel=1e-3, abs=1e-2)
+
+
+def _first_integral(c, sigma, beta):
+    """Return q for c < 0, here given as its size, by bisection on the first integral."""
+    low, high = c * sigma**2 * beta, sigma**2 * beta
+    for _ in range(100):
+        q = 0.5 * (low + high)
+        logarithm = np.logaddexp(0.0, math.log(c) + (1.0 - c) * q) - math.log1p(c)
+        low, high = (q, high) if q + logarithm / c < sigma**2 * beta else (low, q)
+    return q
+
+
+@pytest.mark.parametrize("log", [-np.inf, -1e6, -700.0, -401.0, -399.0])
+@pytest.mark.parametrize("sigma", [1e-50, 1e-10, 1.0, 1e50])
+def test_state_begins_as_a_straight_line(log, sigma):
+    lam = np.array([1e-300, 0.25, 0.5, 0.5 + 1e-15, 1.0])
+    S, b = two_point.state(log, lam, sigma, 1.0, log=True)
+    np.testing.assert_allclose(b, -math.exp(log), rtol=1e-12)
+    np.testing.assert_allclose(S, sigma * lam * math.exp(log), rtol=1e-12, atol=1e-307)
+
+
+@FEW
+@given(lam=st.one_of(st.floats(1e-15, 0.5, exclude_max=True), st.floats(0.4999, 0.5 - 1e-16)))
+def test_limits_in_mpmath(lam):
+    c = 1 - 2 * mp.mpf(lam)
+    q = -mp.log(c) / (1 + c)
+    expected = mp.log(2 / (1 + c)) + q**2 / 2 - c * q
+    assert abs(two_point.limit_log_ratio(lam) - expected) < 1e-15 * (lam + expected)
+    assert abs(two_point.stationary_point(lam, 3.0) * 3 / q - 1) < 1e-15
+
+
+@FEW
 @given(lam=st.floats(0.05, 0.49), sigma=st.floats(0.5, 30.0), depth=st.floats(50.0, 1e5))
 def test_state_deep_in_saturation(lam, sigma, depth):
     # q_inf - q = e^-depth is far below rounding, and the late-time law holds.
@@ -186,6 +244,19 @@ def test_losses_at_the_loss_times(log_eps, lam, log_sigma):
     assert general >= train or q[1] ** 2 < 4.0
 
 
+@pytest.mark.parametrize("sigma", [1e-50, 1e-10, 1e10, 1e50])
+def test_losses_at_the_loss_times_of_any_scale(sigma):
+    eps, lam = np.array([1e-320, 1e-16, 0.5]), np.array([[1e-12], [0.25], [0.5 - 1e-16], [0.5]])
+    train, general = two_point.loss_times(eps, lam, sigma, 0.1)
+    c = 1.0 - 2.0 * lam
+    for time, of_population in ((train, False), (general, True)):
+        S, b = two_point.state(time, lam, sigma, 0.1, log=True)
+        q = sigma * S
+        gain = 0.5 * q**2 if of_population else np.logaddexp(-q, c * q) - math.log(2.0)
+        expected = np.broadcast_to(np.log(eps), q.shape)
+        np.testing.assert_allclose(b + gain, expected, rtol=1e-8, atol=1e-8)
+
+
 @pytest.mark.parametrize("lam", [0.05, 0.25, 0.45, 0.4995])
 def test_limit_of_the_loss_times(lam):
     # c sigma^2 log(1/eps) is 4e4 or more: S has saturated.
@@ -244,6 +315,11 @@ def test_accuracy_time_diverges_only_where_both_limits_meet():
         (lambda: two_point.stationary_point(0.0, 1.0), r"lam must lie in \(0, 1\], got 0.0"),
         (lambda: two_point.state(-1.0, 0.2, 1.0, 0.1), r"t must lie in \[0, inf\), got -1.0"),
         (lambda: two_point.state(1.0, 0.2, [1.0, 0.0], 0.1), r"sigma\[1\] = 0.0"),
+        (lambda: two_point.state(1.0, 0.2, 1e51, 0.1), r"sigma must lie in \[1e-50, 1e50\]"),
+        (lambda: two_point.state(np.nan, 0.2, 1.0, 0.1), r"t must lie in \[0, inf\), got nan"),
+        (lambda: two_point.state(1.1e6, 0.2, 1.0, 0.1, log=True), r"t must lie in \[-inf, 1e6\]"),
+        (lambda: two_point.state(1.0, 0.2, 1.0, np.inf), r"lr must lie in \(0, inf\), got inf"),
+        (lambda: two_point.state([1.0] * 2, [0.2] * 3, 1.0, 0.1), r"t \(2,\), lam \(3,\)"),
         (lambda: two_point.loss_times(1.0, 0.2, 1.0, 0.1), r"eps must lie in \(0, 1\), got 1.0"),
         (lambda: two_point.loss_times(0.1, 0.7, 1.0, 0.1), r"lam must lie in \(0, 0.5\], got 0.7"),
         (lambda: two_point.limit_log_ratio(0.5), r"lam must lie in \(0, 0.5\), got 0.5"),

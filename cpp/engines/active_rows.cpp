@@ -14,8 +14,9 @@ constexpr std::uint32_t kNoRow = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kMostLevels = 14;
 // Fewer rows than this are not worth a list.
 constexpr std::size_t kFewRows = 64;
-// A radius must be worth at least so many steps of the present length.
-constexpr double kFewestSteps = 8.0;
+// A radius must be worth at least so many steps: of the present length, or, where they go to and
+// fro, as far as the last so many have led away.
+constexpr int kFewestSteps = 8;
 constexpr std::uint32_t kLongestWait = 4096;
 // Rows whose reach is looked at to choose a radius.
 constexpr std::size_t kSample = 4096;
@@ -50,6 +51,17 @@ void ActiveRows::reset() {
     depth_ = 0;
     make_ = look_ = false;
     std::fill(patience_.begin(), patience_.end(), Patience{});
+    spread_ = std::numeric_limits<double>::infinity();
+    probe_.clear();
+}
+
+void ActiveRows::watch(const Vector& next) {
+    if (!probe_.empty()) widest_ = std::max(widest_, distance_between(next, probe_));
+    if (!probe_.empty() && ++watched_ < kFewestSteps) return;
+    if (!probe_.empty()) spread_ = widest_;
+    probe_ = next;
+    widest_ = 0.0;
+    watched_ = 0;
 }
 
 std::size_t ActiveRows::places(std::size_t depth, std::size_t chunk) const {
@@ -138,6 +150,7 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
     ++passes_;
     visits_ += size(depth_);
     if (skip_ == Skip::never) return;
+    watch(next);
     if (make_ && 8 * size(depth_) > 7 * size(depth_ - 1)) {  // many rows of the same reach
         look_ = false;
         fail(--depth_);
@@ -147,7 +160,7 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
     while (valid < depth_ && holds(levels_[valid], next, distance, most)) ++valid;
     if (valid < depth_) {
         const double life = static_cast<double>(passes_ - levels_[valid].made_at);
-        if (life < kFewestSteps) {
+        if (life < static_cast<double>(kFewestSteps)) {
             fail(valid);
         } else {
             patience_[valid] = Patience{};
@@ -193,15 +206,17 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
     }
     // What rounding may take from a margin here and later, in terms of distance.
     const double blur = 2.0 * error_ * norm_of(level.u);
-    for (std::size_t quarters = 1; quarters < 4; ++quarters) {
-        const auto at = sample.begin() + static_cast<std::ptrdiff_t>(sample.size() * quarters / 4);
+    const double least = std::min(kFewestSteps * distance, spread_);
+    for (std::size_t sixteenths = 4; sixteenths < 13; ++sixteenths) {
+        const auto at =
+            sample.begin() + static_cast<std::ptrdiff_t>(sample.size() * sixteenths / 16);
         if (at == sample.end()) return false;
         std::nth_element(sample.begin(), at, sample.end());
         const double radius = (*at - blur) / (1.0 + 2.0 * error_);
-        if (radius >= kFewestSteps * distance && radius > 0.0 && std::isfinite(radius)) {
+        if (radius >= least && radius > 0.0 && std::isfinite(radius)) {
             level.radius = level.left = radius;
             level.reach = radius * (1.0 + 2.0 * error_) + blur;
-            level.size = parent_size * quarters / 4;
+            level.size = parent_size * sixteenths / 16;
             return true;
         }
     }

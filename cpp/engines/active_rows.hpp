@@ -10,8 +10,8 @@
 // that of a pass over all rows to the last bit.
 //
 // A level is made from the margins that a step over its parent has computed anyway, and keeps a
-// quarter, a half or three quarters of the parent's rows: the least for which the radius is worth a
-// number of steps.
+// quarter to three quarters of the parent's rows: the least for which the radius is worth a number
+// of steps.
 #pragma once
 
 #include <cstdint>
@@ -98,6 +98,7 @@ private:
     bool choose_radius(Level& level, std::size_t parent_size, double distance);
     void fill(List& list, std::size_t chunk);
     void fail(std::size_t depth);
+    void watch(const Vector& next);
 
     const Problem& problem_;
     Skip skip_;
@@ -111,6 +112,10 @@ private:
     std::vector<Patience> patience_;
     std::vector<Vector> seen_;
     std::uint64_t passes_ = 0, visits_ = 0;
+    // How far a few steps have led from where they began, and the same of those under way.
+    double spread_ = 0.0, widest_ = 0.0;
+    Vector probe_;
+    int watched_ = 0;
 };
 
 }  // namespace fastgrok

@@ -13,6 +13,7 @@ from fastgrok.theory._arguments import F64
 
 _MOST_PIECES = 20
 _HARMONICS = 64
+_LEAST_OUTSIDE = 1e-9  # share of the cube that rounding cannot take for none
 _FIRST_PIECE = 0.5  # no knot lies nearer to the middle, save in it
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
@@ -26,6 +27,20 @@ def mass(h: F64, dim: F64, half_width: F64) -> F64:
         out[some] = _mass(np.minimum(scaled[some], math.sqrt(d)), int(d))
     out[np.isnan(h)] = np.nan
     return out
+
+
+def within_margin(gamma: F64, dim: F64, half_width: F64) -> F64:
+    """P(|u| <= gamma/2), refused where it is 1, be it to rounding."""
+    with np.errstate(over="ignore"):
+        outside = gamma >= 2.0 * half_width * np.sqrt(dim)
+    inner = mass(0.5 * gamma, dim, half_width)
+    outside |= inner > 1.0 - _LEAST_OUTSIDE
+    if outside.any():
+        raise ValueError(
+            "gamma must be less than 2 half_width sqrt(dim), and leave at least 1e-9 of the cube "
+            f"beyond the margin, got {float(gamma[outside][0])!r}"
+        )
+    return inner
 
 
 def _mass(h: F64, d: int) -> F64:

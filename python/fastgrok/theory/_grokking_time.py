@@ -7,6 +7,7 @@ from fastgrok import _checks
 from fastgrok.theory._arguments import F64, arguments, scalar
 
 _POSITIVE = "(0, inf)"
+_COUNT = "(1e-50, 1e50)"  # their powers are in float64's range
 
 
 def grokking_time(
@@ -37,7 +38,7 @@ def grokking_time(
     Parameters
     ----------
     support : pair of array_like
-        Numbers n_+ and n_- of support vectors, greater than 0.
+        Numbers n_+ and n_- of support vectors, whole or not, between 1e-50 and 1e50.
     gamma : array_like
         Margin, greater than 0.
     eps : array_like, default 0.0
@@ -53,7 +54,8 @@ def grokking_time(
     Returns
     -------
     ndarray of float64, or scalar
-        Steps, of the shape that the arguments broadcast to; 0 for n_+ = n_-.
+        Steps, of the shape that the arguments broadcast to; 0 for n_+ = n_-, infinite beyond
+        float64.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def grokking_time(
     if not isinstance(support, tuple | list) or len(support) != 2:
         raise ValueError(f"support must be a pair (n_plus, n_minus), got {_checks.show(support)}")
     plus, minus, margin, tolerance, reach, rate = arguments(
-        **{"support[0]": (support[0], _POSITIVE), "support[1]": (support[1], _POSITIVE)},
+        **{"support[0]": (support[0], _COUNT), "support[1]": (support[1], _COUNT)},
         gamma=(gamma, _POSITIVE),
         eps=(eps, "[0, 0.5)"),
         alpha=(alpha, "(0.5, inf)"),
@@ -98,7 +100,8 @@ def grokking_time(
         rise = four * np.expm1(2.0 * end) / (square_root + start)
         area = 2.0 * excess * end + rise - excess * np.log1p(rise / (start + excess))
         growth = (end + area / (2.0 * few)) / many
-    return scalar(2.0 * growth / margin**2 / rate)
+    with np.errstate(over="ignore", under="ignore"):
+        return scalar(2.0 * growth / margin / margin / rate)
 
 
 def _balance(log_ratio: F64, kappa: F64) -> F64:
@@ -147,8 +150,9 @@ def paper_grokking_time(delta: ArrayLike, eps: ArrayLike, alpha: ArrayLike) -> F
     ratio, tolerance, reach = arguments(
         delta=(delta, _POSITIVE), eps=(eps, "[0, 0.5)"), alpha=(alpha, "(0.5, inf)")
     )
-    return scalar(np.exp(np.abs(np.log(ratio)) / _kappa(tolerance, reach)))
+    with np.errstate(over="ignore"):
+        return scalar(np.exp(np.abs(np.log(ratio)) / _kappa(tolerance, reach)))
 
 
 def _kappa(eps: F64, alpha: F64) -> F64:
-    return 1.0 + 2.0 * eps * (2.0 * alpha - 1.0)
+    return 1.0 + 4.0 * eps * (alpha - 0.5)

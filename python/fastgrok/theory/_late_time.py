@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.geometry._max_margin import max_margin
+from fastgrok.theory._arguments import arguments
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
 _REDUCTIONS = ("mean", "sum")
@@ -77,16 +78,14 @@ class LateTime:
         Parameters
         ----------
         t : array_like
-            Steps, greater than 0.
+            Steps, greater than 0 and finite.
 
         Returns
         -------
         tuple of ndarray
             w of shape t.shape + (d,), and b of the shape of t.
         """
-        times = _checks.numbers("t", t).astype(np.float64)
-        if not np.all(times > 0.0):
-            raise ValueError(f"t must be greater than 0, got {_checks.show(t)}")
+        (times,) = arguments(t=(t, "(0, inf)"))
         growth = np.log(times)
         return (
             np.multiply.outer(growth, self.w_hat) + self.w_tilde,

@@ -73,7 +73,11 @@ def population_loss(
     size, bias, width = arguments(
         norm_w=(norm_w, "[0, inf)"), b=(b, "(-inf, inf)"), sigma=(sigma, "(0, inf)")
     )
-    return scalar(gaussian_loss(bias, width * size, loss))
+    with np.errstate(over="ignore"):
+        spread = width * size
+    if np.isinf(spread).any():
+        raise ValueError("sigma times norm_w must be in float64's range, got infinity")
+    return scalar(gaussian_loss(bias, spread, loss))
 
 
 def gaussian_loss(c: F64, s: F64, loss: str) -> F64:

@@ -10,7 +10,7 @@ from fastgrok import _checks
 from fastgrok._recipe import class_counts, support_counts
 from fastgrok.errors import FastgrokError
 from fastgrok.theory._arguments import F64, arguments, scalar
-from fastgrok.theory._cube_law import density, mass
+from fastgrok.theory._cube_law import density, within_margin
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _FIXED_PANELS = 8
@@ -49,7 +49,7 @@ def reduced_model(
     n : pair of int
         Points of class +1 and of class -1, support vectors included.
     gamma : float
-        Margin, greater than 0.
+        Margin, greater than 0; at least 1e-9 of the cube must lie beyond it.
     support : pair of int, default (0, 0)
         Support vectors of class +1 and of class -1, at u = gamma/2.
     dim : int, default 2
@@ -93,10 +93,6 @@ def reduced_model(
     margin = _checks.real("gamma", gamma, positive=True)
     columns = _checks.whole("dim", dim)
     width = _checks.real("half_width", half_width, positive=True)
-    if margin / 2.0 >= width * math.sqrt(columns):
-        raise ValueError(
-            f"gamma must be less than 2 half_width sqrt(dim), or no point is left, got {margin!r}"
-        )
     _checks.choice("reduction", reduction, ("mean", "sum"))
     scale = _checks.real("lr", lr, positive=True) / (sum(counts) if reduction == "mean" else 1.0)
     forces = _Forces(counts, planted, margin, columns, width)
@@ -120,8 +116,8 @@ class _Forces:
         # Beyond 12 standard deviations of u there is nothing.
         self.high = half_width * min(math.sqrt(dim), 12.0 / math.sqrt(3.0))
         self.high = max(self.high, 2.0 * self.low)
-        low, columns, width = (np.array([v]) for v in (self.low, dim, half_width))
-        self._normalisation = 2.0 / float(1.0 - mass(low, columns, width)[0])
+        inner = within_margin(*(np.array([v]) for v in (gamma, dim, half_width)))
+        self._normalisation = 2.0 / float(1.0 - inner[0])
         self._fixed = np.linspace(self.low, self.high, _FIXED_PANELS + 1)
 
     def __call__(self, norm_w: float, b: float) -> tuple[float, float]:
@@ -155,7 +151,8 @@ def _solve(forces: _Forces, s: F64) -> tuple[F64, F64]:
 
     wanted = np.unique(s)
     growth, drift = forces(0.0, 0.0)
-    start = _LINEAR / (abs(growth) * forces.high + abs(drift))
+    rate = abs(growth) * forces.high + abs(drift)
+    start = _LINEAR / rate if rate > 0.0 else math.inf
     path = np.outer([growth, drift], wanted)
     later = wanted > start
     if later.any():

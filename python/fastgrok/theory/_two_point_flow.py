@@ -108,7 +108,10 @@ class Flow:
             q = top - top * _NODES
             inner = self._columns()
             beta = inner._bias_at(q)
-            logs = [np.log(top) + beta + q - inner.log_gap(beta, q)]
+            rate = q - inner.log_gap(beta, q)
+            # For c < 0 both may be far larger than their difference.
+            rate = np.where(inner.c < 0.0, -np.logaddexp(-q, np.log(-inner.c) + inner.c * q), rate)
+            logs = [np.log(top) + beta + rate]
             if np.isnan(position.r).all():
                 return np.log(2.0 / self.square) + logsumexp(logs[0], axis=1, b=_WEIGHTS)
             span = np.where(np.isnan(position.r), 0.0, np.log(self._gap) - position.r)[:, None]
@@ -165,8 +168,8 @@ def _log_slope(r: F64, c: F64) -> F64:
 
 
 def bisect_log(falling: Callable[[F64], F64], size: int) -> F64:
-    """Find where each of `size` functions of x > 0 turns negative for good, x between e^+-700."""
-    low, high = np.full(size, -700.0), np.full(size, 700.0)
+    """Find where each of `size` functions of x > 0 turns negative for good, x between e^+-400."""
+    low, high = np.full(size, -400.0), np.full(size, 400.0)
     for _ in range(64):
         middle = 0.5 * (low + high)
         above = falling(np.exp(middle)) >= 0.0

@@ -26,7 +26,7 @@ def separable_probability(n: ArrayLike, dim: ArrayLike, log: bool = False) -> F6
     Parameters
     ----------
     n : array_like of int
-        Number of points, at least 1.
+        Number of points, from 1 to 1e15.
     dim : array_like of int
         Number of coordinates, at least 0. For points with fair random labels and a hyperplane with
         a bias, count one more (Cover 1965).
@@ -59,7 +59,7 @@ def separable_probability(n: ArrayLike, dim: ArrayLike, log: bool = False) -> F6
     -35.022783
     """
     log = _checks.flag("log", log)
-    points, columns = arguments(n=(n, "integers in [1, inf)"), dim=(dim, "integers in [0, inf)"))
+    points, columns = arguments(n=(n, "integers in [1, 1e15]"), dim=(dim, "integers in [0, inf)"))
     if not log:
         return scalar(_probability(points, columns))
     out = np.zeros(points.shape)

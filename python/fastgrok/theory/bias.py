@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok.theory._arguments import F64, arguments, scalar
-from fastgrok.theory._cube_law import mass
+from fastgrok.theory._cube_law import mass, within_margin
 from fastgrok.theory._grokking_time import grokking_time, paper_grokking_time
 from fastgrok.theory._late_time import LateTime, late_time
 from fastgrok.theory._reduced import reduced_model
@@ -105,8 +105,12 @@ def bias_curve(
         raise ValueError(f"t must not be less than t0 = {float(since[early][0])!r}, got {first!r}")
     limit = 0.5 * (np.log(plus) - np.log(minus))
     offset = start - limit
-    with np.errstate(over="ignore", under="ignore", divide="ignore"):
-        g = 2.0 * rate * np.sqrt(plus) * np.sqrt(minus) * (np.log(time) - np.log(since))
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        # Neither does log(t/t0) cancel near t0, nor t/t0 overflow.
+        near = np.log1p((time - since) / since)
+        log_time = np.where(time < 2.0 * since, near, np.log(time) - np.log(since))
+        g = 2.0 * rate * np.sqrt(plus) * np.sqrt(minus) * log_time
+        g = np.where(log_time > 0.0, g, 0.0)  # not infinity times 0
         size = np.abs(offset)
         k = np.tanh(0.5 * size) * np.exp(-g)
         # 1 - k = (1 - e^{-g}) + e^{-g} (1 - tanh), both by their logarithms.
@@ -182,17 +186,18 @@ def concentrated_accuracy(
     }
     if dim is None:
         h, margin, reach, weight = arguments(**settings)
-        with np.errstate(over="ignore"):
-            wrong = (h / margin - 0.5) / (reach - 0.5)
-        return scalar(1.0 - weight * np.clip(wrong, 0.0, 1.0))
+        return scalar(1.0 - weight * _thin(h, margin, reach))
     h, margin, reach, weight, columns, width = arguments(
         **settings,
         dim=(dim, "integers in [1, inf)"),
         half_width=(half_width, _POSITIVE),
     )
-    inner = _inner(margin, columns, width)
-    whole = mass(reach * margin, columns, width) - inner
-    return scalar(1.0 - weight * np.clip((mass(h, columns, width) - inner) / whole, 0.0, 1.0))
+    inner = within_margin(margin, columns, width)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        whole = mass(reach * margin, columns, width) - inner
+        wrong = np.clip((mass(h, columns, width) - inner) / whole, 0.0, 1.0)
+    # A slab thinner than rounding has one density.
+    return scalar(1.0 - weight * np.where(whole > 0.0, wrong, _thin(h, margin, reach)))
 
 
 def standard_accuracy(
@@ -216,7 +221,7 @@ def standard_accuracy(
         Distance h = ``|b| / ||w||`` of the hyperplane from the origin, at least 0; NaN, its value
         at w = 0 and b = 0, gives NaN.
     gamma : array_like
-        Margin, at least 0.
+        Margin, at least 0; at least 1e-9 of the cube must lie beyond it.
     dim : array_like of int
         Number of coordinates d.
     share : array_like, default 0.5
@@ -251,17 +256,12 @@ def standard_accuracy(
         share=(share, "[0, 1]"),
         half_width=(half_width, _POSITIVE),
     )
-    inner = _inner(margin, columns, width)
+    inner = within_margin(margin, columns, width)
     wrong = np.maximum(mass(h, columns, width) - inner, 0.0) / (1.0 - inner)
     return scalar(1.0 - weight * wrong)
 
 
-def _inner(gamma: F64, dim: F64, half_width: F64) -> F64:
-    """P(|u| <= gamma/2), refused where it is 1."""
-    outside = gamma >= 2.0 * half_width * np.sqrt(dim)
-    if outside.any():
-        raise ValueError(
-            "gamma must be less than 2 half_width sqrt(dim), or no point is left, got "
-            f"{float(gamma[outside][0])!r}"
-        )
-    return mass(0.5 * gamma, dim, half_width)
+def _thin(h: F64, gamma: F64, alpha: F64) -> F64:
+    """Share of gamma/2 <= u <= alpha gamma with u < h, for a constant density of u."""
+    with np.errstate(over="ignore"):
+        return np.clip((h / gamma - 0.5) / (alpha - 0.5), 0.0, 1.0)

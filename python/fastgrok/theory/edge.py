@@ -73,7 +73,7 @@ def limit_accuracy(margin: ArrayLike, sigma: ArrayLike) -> F64:
     array([1.        , 0.84134475])
     """
     distance, width = arguments(margin=(margin, "[0, inf)"), sigma=(sigma, "(0, inf)"))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return scalar(ndtr(1.0 / (width * distance)))
 
 

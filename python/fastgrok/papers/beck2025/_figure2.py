@@ -137,7 +137,7 @@ def draw_figure2(data: Figure2) -> "Figure":
 
     ratios = sorted({path.free.data.ratio for path in data.paths})
     with matplotlib.rc_context(STYLE):
-        figure, axes = panels(len(ratios), 3, height=4.4, sharex=False, sharey=False)
+        figure, axes = panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)
         for row, ratio in zip(axes, ratios, strict=True):
             for path in (p for p in data.paths if p.free.data.ratio == ratio):
                 for run, color, label in (
@@ -149,19 +149,22 @@ def draw_figure2(data: Figure2) -> "Figure":
                     row[1].plot(run.steps[1:], -run.b[1:], **style)
                     tau = conformal_time(run)
                     row[2].plot(tau[1:], run.norm_w[1:], **style)
+                    row[3].plot(tau[1:], -run.b[1:], **style)
                 free: F64 = path.free.steps
                 row[2].plot(
                     free[1:], path.free.norm_w[1:], color=GREEN, lw=2.2, alpha=0.5,
                     label="exponential loss, no bias", zorder=1,
                 )  # fmt: skip
-            for ax, what in zip(row, (r"$\|S\|$", r"$-b$", r"$\|S\|$"), strict=True):
+            for ax, what in zip(row, (r"$\|S\|$", r"$-b$") * 2, strict=True):
                 ax.set(xscale="log", ylabel=what)
                 ax.minorticks_off()
             row[0].set_title(rf"$\lambda$ = {ratio:g}")
-            row[2].set(xlim=(1.0, None))
+            for ax in row[2:]:
+                ax.set(xlim=(1.0, None))
         for ax in axes[-1, :2]:
             ax.set_xlabel("t (steps)")
-        axes[-1, 2].set_xlabel(r"$\tau = \int e^b dt$ (steps)")
+        for ax in axes[-1, 2:]:
+            ax.set_xlabel(r"$\tau = \int e^b dt$ (steps)")
         label_panels(axes.ravel())
         legend_below(figure, ("exponential loss", "logistic loss", "exponential loss, no bias"))
         first = data.paths[0].free
