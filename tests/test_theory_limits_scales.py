@@ -33,8 +33,9 @@ def assert_expansion(X, y, lr, found):
         tilde = [mpmath.mpf(float(v)) for v in [*found.w_tilde, found.b_tilde]]
         rate = mpmath.mpf(lr) / len(y)
         alpha = [rate * mpmath.exp(-mpmath.fdot(row, tilde)) for row in rows]
-        for got, value in zip([*found.w_hat, found.b_hat], theta, strict=True):
-            assert abs(got - value) <= 1e-12 * abs(value)
+        for got, value in zip(found.w_hat, theta[:-1], strict=True):
+            assert abs(got - value) <= 1e-12 * max(map(abs, theta[:-1]))
+        assert abs(found.b_hat - theta[-1]) <= 1e-12 * abs(theta[-1])
         for j, value in enumerate(theta):
             parts = [a * row[j] for a, row in zip(alpha, rows, strict=True)]
             assert abs(mpmath.fsum(parts) - value) <= 1e-10 * mpmath.fsum(map(abs, parts))

@@ -91,17 +91,20 @@ def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
 
 def _check_run(limit: Limit, run: Trajectory) -> None:
     """Refuse a limit that is not this run's, as far as its settings, rows and data show."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
     optimizer = run.params.get("optimizer", "gd")
     if optimizer != "gd":
         raise ValueError(
             f"limit must be that of a run of gradient descent, got a run with optimizer="
             f"{optimizer!r}, which tends elsewhere"
         )
-    if hasattr(limit, "dual") and limit.dual.size != run.params["rows"]:
+    if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
         raise ValueError(
             f"limit must be of the run's {run.params['rows']} rows, got one of {limit.dual.size}"
         )
-    if hasattr(limit, "rate"):
+    if isinstance(limit, LateTime):
         rate = run.params["lr"] / (run.params["rows"] if run.params["reduction"] == "mean" else 1)
         if not np.isclose(limit.rate, rate, rtol=1e-9, atol=0.0):
             raise ValueError(
@@ -118,12 +121,14 @@ def _check_run(limit: Limit, run: Trajectory) -> None:
 
 def _solves(limit: Limit, X: NDArray[Any], y: NDArray[Any]) -> bool:
     """Whether a limit satisfies on these data what characterises it."""
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
     X, y = X.astype(np.float64), y.astype(np.float64)
     with np.errstate(all="ignore"):
-        if hasattr(limit, "level"):
+        if isinstance(limit, StationaryPoint):
             exponents = -y * (X @ limit.S)
             off = abs(float(np.log(np.mean(np.exp(exponents)) / limit.level)))
-            return bool(np.all(y == y[0])) and off <= _ALIKE * (1.0 + float(np.ptp(exponents)))
+            return bool(np.all(y == y[0])) and off <= 1e-6 * (1.0 + float(np.ptp(exponents)))
         w, b = (limit.w, limit.b) if isinstance(limit, MaxMargin) else (limit.w_hat, limit.b_hat)
         least = float((y * (X @ w + b)).min())
         left = np.abs((limit.dual * y) @ X - w)

@@ -46,7 +46,7 @@ def exact_rank(rows: F64) -> int:
         scaled = np.ldexp(rows, -np.frexp(sizes)[1])
         R = qr(scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
         if dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
-            return rows.shape[1]
+            return int(rows.shape[1])
     table = (integer_rows(rows) % _PRIME).astype(np.int64)
     rank = 0
     for j in range(table.shape[1]):

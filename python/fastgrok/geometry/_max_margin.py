@@ -313,6 +313,8 @@ class _Solver:
             dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise self._none_found()
+        if self.penalty and self.exponent > self._power and abs(b) >= 2.0**-_MOST_POWER:
+            raise self._none_found()  # the bias matters, and its price is beyond what was taken
         least = float(margins.min())
         if not least > 0.0:
             raise self._none_found()

@@ -169,7 +169,7 @@ class _Newton:
 
     def inverse_root(self) -> F64:
         """G with G G^T the inverse of the last matrix."""
-        out = np.empty_like(self._R)
+        out = np.empty(self._R.shape)
         out[self._order] = solve_triangular(self._R, np.eye(len(out)), check_finite=False)
         return out
 
@@ -203,7 +203,7 @@ def _length(exponents: F64, change: F64) -> float:
 def _independent_columns(V: F64, rank: int | None) -> NDArray[np.intp]:
     """Columns that span the others, as many as the rank."""
     if rank == V.shape[1]:
-        return np.arange(rank)
+        return np.arange(V.shape[1])
     R = qr(V, mode="r", check_finite=False)[0][: V.shape[1]]
     R, pivots = qr(R, mode="r", pivoting=True, check_finite=False)
     if rank is None:

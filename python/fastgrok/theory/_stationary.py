@@ -97,7 +97,7 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     if not rows.any():
         return StationaryPoint(np.zeros(rows.shape[1]), 1.0, float("inf"))
     vectors = rows.astype(np.float64, copy=False)
-    balanced = np.flatnonzero(found.weights)  # they span all others
+    balanced = np.flatnonzero(np.asarray(found.weights))  # they span all others
     least = least_exponential_mean(vectors, exact_rank(vectors[balanced]))
     if not (least.converged and np.isfinite(least.point).all()):
         raise FastgrokError(
