@@ -123,3 +123,22 @@ def hard_margin(X, y, bias):
             if all(dot(row, theta) >= 1 for row in rows):
                 return theta
     return None
+
+
+def squared_bounds(X, y, found):
+    """Squares of the margin that (w, b) has, and of the least bound that the dual proves."""
+    rows = extended(X, y, found.bias != "none")
+    theta = [Fraction(float(v)) for v in [*found.w, *([found.b] if found.bias != "none" else [])]]
+    alpha = [Fraction(float(a)) for a in found.dual]
+    least = max(min(dot(row, theta) for row in rows), Fraction(0))
+    counted = theta[:-1] if found.bias == "free" else theta
+    upper = []
+    if found.bias != "free":
+        total = [dot(alpha, column) for column in zip(*rows, strict=True)]
+        upper.append(dot(total, total) / sum(alpha) ** 2)
+    sums = {s: sum(a for a, t in zip(alpha, y, strict=True) if t == s) for s in (-1, 1)}
+    if found.bias != "none" and min(sums.values()) > 0:
+        shares = [a / sums[int(t)] for a, t in zip(alpha, y, strict=True)]
+        total = [dot(shares, column) for column in list(zip(*rows, strict=True))[:-1]]
+        upper.append(dot(total, total) / 4)
+    return least**2 / dot(counted, counted), min(upper)

@@ -218,9 +218,9 @@ def test_limits_that_do_not_fit():
         run.plot(limit=fg.max_margin(X[:, 1:], Y, bias="penalized"))
     with pytest.raises(TypeError, match="gives only the direction"):
         plots.bias_curve(run, limit=penalized)
-    infinite = bias.late_time([[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]], [1, 1, -1], 0.1)
+    rows, y = [[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]], [1, 1, -1]
     with pytest.raises(ValueError, match="limit must be finite"):
-        plots.bias_curve(run, limit=infinite)
+        plots.bias_curve(fg.train(rows, y, steps=10, lr=0.1), limit=bias.late_time(rows, y, 0.1))
     with pytest.raises(ValueError, match=r"evals\['new'\] is no evaluation set of the run"):
         run.plot(limit=penalized, evals={"new": (X, Y)})
     with pytest.raises(ValueError, match=r"evals\['other'\] X must have 2 columns"):
@@ -228,3 +228,56 @@ def test_limits_that_do_not_fit():
     autodiff = {"other": fg.Pgd(X, Y, method="autodiff32")}
     with pytest.raises(ValueError, match=r"evals\['other'\] has no limit"):
         run.plot(limit=penalized, evals=autodiff)
+    with pytest.raises(ValueError, match=r"evals .* needs limit, got \['other'\]"):
+        run.plot(evals={"other": (X, Y)})
+
+
+def test_limits_of_other_runs(tmp_path):
+    run = late_run(steps=10)
+    late, best = bias.late_time(X, Y, 0.1), fg.max_margin(X, Y, bias="penalized")
+    run.plot(limit=late)
+    for other in (bias.late_time(X, Y, 0.2), bias.late_time(X, Y, 0.1, "sum")):
+        with pytest.raises(ValueError, match=r"run's lr and reduction, 0\.1 and 'mean'"):
+            run.plot(limit=other)
+    # The same rate of a row.
+    late_run(steps=10, lr=0.1 / 6, reduction="sum").plot(limit=late)
+    fewer = fg.max_margin(X[:-1], Y[:-1], bias="penalized")
+    with pytest.raises(ValueError, match="limit must be of the run's 6 rows, got one of 5"):
+        plots.distance_curve(run, limit=fewer)
+    still = edge.stationary_point(SURROUNDING)
+    others = [fg.max_margin(-X, Y, bias="penalized"), bias.late_time(1.1 * X, Y, 0.1), still]
+    for other in others:
+        with pytest.raises(ValueError, match=r"limit must be that of the run's training data"):
+            run.plot(limit=other)
+    around = fg.train(SURROUNDING * 1.1, [-1] * 4, steps=10, lr=0.1)
+    with pytest.raises(ValueError, match=r"limit must be that of the run's training data"):
+        around.plot(limit=still)
+    adam = late_run(steps=10, engine="exact", optimizer="adam")
+    with pytest.raises(ValueError, match="got a run with optimizer='adam'"):
+        adam.plot(limit=best)
+    # A run that was loaded has no data to hold it against.
+    run.save(tmp_path / "run")
+    loaded = fg.Trajectory.load(tmp_path / "run")
+    loaded.plot(limit=best)
+    loaded.plot(limit=others[0])
+    with pytest.raises(ValueError, match="got one of 5"):
+        loaded.plot(limit=fewer)
+
+
+def test_the_run_sets_the_range_of_its_bias():
+    rows = np.random.default_rng(2).normal(size=(40, 2))
+    y = np.where(rows[:, 0] + 0.4 > 0, 1.0, -1.0)
+    rows[:, 0] += 0.3 * y
+    run = fg.train(rows, y, steps=20, lr=0.1)
+    late = bias.late_time(rows, y, 0.1)
+    ax = plots.bias_curve(run, limit=late)
+    line = lines(ax)["late b"].get_ydata()
+    assert np.ptp(line) > 2 * np.ptp(run.b)
+    ax.figure.canvas.draw()
+    assert ax.get_ylim() == plots.bias_curve(run).get_ylim()
+    assert "late b" in [text.get_text() for text in ax.get_legend().get_texts()]
+    # A second run on the same axes widens it.
+    longer = fg.train(rows, y, steps=200, lr=0.1)
+    plots.bias_curve(longer, ax)
+    ax.figure.canvas.draw()
+    assert ax.get_ylim()[1] >= longer.b.max()

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -356,7 +357,9 @@ def test_columns_of_very_different_units_with_a_free_bias():
         X, u = rng.normal(size=(40, 5)), rng.normal(size=5)
         y = np.where(X @ u + 0.3 > 0, 1.0, -1.0)
         X = X * 10.0 ** rng.integers(-8, 9, size=5)
-        with contextlib.suppress(fg.FastgrokError):  # beyond what float64 tells apart
+        # Beyond what float64 tells apart.
+        with contextlib.suppress(fg.FastgrokError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
             found = fg.max_margin(X, y, bias="free")
             solved += (y * (X @ found.w + found.b)).min() > 0.99
     assert solved > 110

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64, Data, EvaluationSet
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
 
+_ALIKE = 1e-2
+"""Of a solution's own conditions: it may be rough, and other data are farther off."""
 _ZERO = 1e-12
 """A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
 
@@ -80,9 +83,59 @@ def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
         )
     if w.size != run.w.size:
         raise ValueError(f"limit must have {run.w.size} weights, as the run, got {w.size}")
+    _check_run(limit, run)
     norm = float(np.linalg.norm(w))
     least = _ZERO * np.hypot(norm, b)
     return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
+
+
+def _check_run(limit: Limit, run: Trajectory) -> None:
+    """Refuse a limit that is not this run's, as far as its settings, rows and data show."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    optimizer = run.params.get("optimizer", "gd")
+    if optimizer != "gd":
+        raise ValueError(
+            f"limit must be that of a run of gradient descent, got a run with optimizer="
+            f"{optimizer!r}, which tends elsewhere"
+        )
+    if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
+        raise ValueError(
+            f"limit must be of the run's {run.params['rows']} rows, got one of {limit.dual.size}"
+        )
+    if isinstance(limit, LateTime):
+        rate = run.params["lr"] / (run.params["rows"] if run.params["reduction"] == "mean" else 1)
+        if not np.isclose(limit.rate, rate, rtol=1e-9, atol=0.0):
+            raise ValueError(
+                "limit must be late_time for the run's lr and reduction, "
+                f"{run.params['lr']!r} and {run.params['reduction']!r}: the learning rate of a "
+                f"row is {rate:g}, got {limit.rate:g}"
+            )
+    if run.data is not None and not _solves(limit, *run.data):
+        raise ValueError(
+            f"limit must be that of the run's training data, of shape {run.data[0].shape}: "
+            "got one of other data"
+        )
+
+
+def _solves(limit: Limit, X: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Whether a limit satisfies on these data what characterises it."""
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if isinstance(limit, StationaryPoint):
+            exponents = -y * (X @ limit.S)
+            off = abs(float(np.log(np.mean(np.exp(exponents)) / limit.level)))
+            return bool(np.all(y == y[0])) and off <= 1e-6 * (1.0 + float(np.ptp(exponents)))
+        w, b = (limit.w, limit.b) if isinstance(limit, MaxMargin) else (limit.w_hat, limit.b_hat)
+        least = float((y * (X @ w + b)).min())
+        left = np.abs((limit.dual * y) @ X - w)
+        rounding = 1e-9 * (limit.dual @ np.abs(X)).max()
+        # Where X is so large that the dual underflows there is nothing to compare.
+        same = not limit.dual.any() or bool(left.max() <= _ALIKE * np.abs(w).max() + rounding)
+    return abs(least - 1.0) <= _ALIKE and same
 
 
 def bias_line(limit: Limit, run: Trajectory, steps: F64) -> F64:

@@ -52,7 +52,7 @@ def accuracy_curves(
         and the limiting hyperplane's on the sets in `evals`. With a stationary point the bias
         outgrows everything: all points are of the class whose sign it has at the last record.
     evals : dict of str to (X, y), Dataset, Pgd or population, optional
-        Evaluation sets of the run, as it was given them, to draw the limits of.
+        Evaluation sets of the run, as it was given them, to draw the limits of; only with `limit`.
 
     Returns
     -------
@@ -62,12 +62,23 @@ def accuracy_curves(
     Raises
     ------
     ValueError
-        If `limit` or `evals` do not fit the run, or for an attack by automatic differentiation,
-        whose result depends on the size of the weights.
+        If `limit` or `evals` do not fit the run, if `evals` comes without `limit`, or for an attack
+        by automatic differentiation, whose result depends on the size of the weights.
     TypeError
         If `limit` is something else.
+
+    Notes
+    -----
+    A limit fits a run of gradient descent (not Adam, which tends elsewhere) with or without bias,
+    as it says, on as many rows and columns, and for `late_time` with the same lr and reduction.
+    Where the run knows its training data, which it does until it is saved and loaded, the limit is
+    held against them, too.
     """
     ends: dict[str, float] = {}
+    if limit is None and evals is not None:
+        raise ValueError(
+            f"evals says of which sets to draw the limit, and needs limit, got {list(evals)}"
+        )
     if limit is not None:
         ends = _limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)
@@ -120,7 +131,7 @@ def bias_curve(
         -log(lr level t) with the sign that the bias has at the last record. On these axes both are
         straight lines, and horizontal where the bias has a limit. If the support vectors do not
         span everything, b_tilde is only a part of the constant, the rest of which depends on the
-        whole history.
+        whole history. The run alone sets the range of the axes.
 
     Returns
     -------
@@ -138,7 +149,10 @@ def bias_curve(
     ax = _step_axes(run, ax)
     color = _curve(ax, run, run.b, "b")
     if late is not None:
-        ax.plot(_later(run), late, label="late b", color=color, **_LIMIT_LINE)
+        # An artist, which has no part in the range of the axes: that is the run's.
+        from matplotlib.lines import Line2D  # noqa: PLC0415
+
+        ax.add_artist(Line2D(_later(run), late, label="late b", color=color, **_LIMIT_LINE))
         ax.legend()
     ax.set_ylabel("bias $b$")
     return ax

@@ -328,7 +328,7 @@ class Trajectory:
         *penalised* bias, because a bias that is learned is the weight of one more column of ones
         (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
         cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
-        with bias is not bound to reach.
+        with bias is not bound to reach. Nor is a run of Adam bound to reach any of them.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Trajectory:
             Where to draw. Default: a new figure.
         limit, evals
             Where the run must end, and the evaluation sets to draw the limiting accuracy of, as in
-            `fastgrok.plots.accuracy_curves`.
+            `fastgrok.plots.accuracy_curves`, which refuses what does not fit the run.
 
         Returns
         -------

@@ -14,11 +14,13 @@ class FixedRows:
     Parameters
     ----------
     rows : ndarray of shape (k, D)
-        The rows; LinAlgError is raised if they are dependent as far as A A^T shows.
+        The rows; LinAlgError is raised if they are dependent as far as A A^T shows, or none.
     """
 
     def __init__(self, rows: F64) -> None:
         self.rows = rows
+        if not len(rows):
+            raise LinAlgError("no rows")
         self.factor, info = dpotrf(rows @ rows.T, lower=1, overwrite_a=1)
         if info != 0:
             raise LinAlgError("the rows are dependent")
@@ -31,6 +33,14 @@ class FixedRows:
         """Coefficients a for which A^T a is closest to `vector`."""
         solution = dpotrs(self.factor, self.rows @ vector, lower=1)[0]
         return np.asarray(solution, dtype=np.float64)
+
+    def outside(self, vector: F64) -> F64:
+        """Part of `vector` that is orthogonal to all rows."""
+        if len(self.rows) == len(vector):
+            return np.zeros_like(vector)
+        for _ in range(3):
+            vector = vector - self.coefficients(vector) @ self.rows
+        return vector
 
 
 class IndependentRows:
@@ -96,9 +106,21 @@ class IndependentRows:
 
     def solve(self, right: F64) -> F64:
         """Shortest v with A v = right."""
+        if not len(self):
+            return np.zeros(len(self.Q))
         return self.Q @ solve_triangular(self.R, right, trans="T", check_finite=False)
 
     def coefficients(self, vector: F64) -> F64:
         """Coefficients a for which A^T a is closest to `vector`."""
+        if not len(self):
+            return np.zeros(0)
         out: F64 = solve_triangular(self.R, self.Q.T @ vector, check_finite=False)
         return out
+
+    def outside(self, vector: F64) -> F64:
+        """Part of `vector` that is orthogonal to all rows."""
+        if len(self) == len(vector):
+            return np.zeros_like(vector)
+        for _ in range(2):
+            vector = vector - self.Q @ (self.Q.T @ vector)
+        return vector

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
+from scipy.linalg.lapack import dtrcon
 
 from fastgrok._checks import F64
 
@@ -30,6 +32,36 @@ def integer_rows(rows: F64) -> Integers:
     for i, row in enumerate(rows):
         out[i] = integers(row)[0]
     return out
+
+
+def exact_rank(rows: F64) -> int:
+    """
+    Rank of rows of floats without rounding.
+
+    A QR factorisation settles full rank where that is far from doubtful; else it is the rank modulo
+    a prime, which is too small for one prime in billions.
+    """
+    if len(rows) >= rows.shape[1]:
+        sizes = np.abs(rows).max(axis=0)
+        scaled = np.ldexp(rows, -np.frexp(sizes)[1])
+        R = qr(scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
+        if dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
+            return int(rows.shape[1])
+    table = (integer_rows(rows) % _PRIME).astype(np.int64)
+    rank = 0
+    for j in range(table.shape[1]):
+        found = np.flatnonzero(table[rank:, j])
+        if not found.size:
+            continue
+        table[[rank, rank + found[0]]] = table[[rank + found[0], rank]]
+        table[rank] = table[rank] * pow(int(table[rank, j]), -1, _PRIME) % _PRIME
+        below = table[rank + 1 :]
+        below -= np.multiply.outer(below[:, j], table[rank]) % _PRIME
+        below %= _PRIME
+        rank += 1
+        if rank == len(table):
+            break
+    return rank
 
 
 def _independent_columns(rows: Integers) -> list[int] | None:

@@ -10,9 +10,15 @@ rows with a margin below 1 enter. One that depends on W takes the place of anoth
 Idnani's partial step); if none can leave, some non-negative combination of the rows is zero and
 they are not separable. The dual objective rises with every change of W, so there is an end.
 
-A bias b that is not penalised is taken out by the first row r of W: y_r (x_r . w + b) = 1 gives b
-and leaves A_i . w = h_i with A_i = y_i (x_i - x_r) and h_i = 1 - y_i y_r for the other rows of W.
-Their duals are those of W, and alpha_r = -y_r sum_i alpha_i y_i.
+A bias b adds 1/2 kappa b^2 to what is minimised, with kappa = 0 if it is free. It is taken out by
+the first row r of W: y_r (x_r . w + b) = 1 gives b and leaves A_i . w = h_i with
+A_i = y_i (x_i - x_r) and h_i = 1 - y_i y_r for the other rows of W. So nothing is lost where the
+rows are far from the origin, or so small that the bias outweighs them. With w_0 the shortest such
+w, b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
+
+    w = w_0 + s n,    b = b_0 / (1 + kappa ||n||^2),    s = kappa b = sum_i alpha_i y_i.
+
+The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
 """
 
 import numpy as np
@@ -21,6 +27,7 @@ from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._active_rows import FixedRows, IndependentRows
+from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._rows import accurate_product
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -28,6 +35,26 @@ _EPS = float(np.finfo(np.float64).eps)
 
 class NotSeparatedError(Exception):
     """The rows are not separable, as far as rounding lets one see."""
+
+
+def least_with_margins(Z: F64, penalty: float, margins: F64, dependent: float) -> F64:
+    """
+    Vector (w, b) with the least ||w||^2 + penalty b^2 for which z_i . (w, b) is as given.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, D)
+        Vectors y_i (x_i, 1) with ||x_i|| of at most about 1.
+    penalty : float
+        Greater than 0.
+    margins : ndarray of shape (n,)
+        Products for which there is a solution up to rounding.
+    dependent : float
+        Share of a row's norm outside the span of others below which it depends on them.
+    """
+    state = HardMargin(Z, penalty, np.ones(len(Z)), 0.0, dependent)
+    state.factorise(state.working)
+    return state.shortest(state.factor, margins[state.working])[0]
 
 
 class HardMargin:
@@ -38,8 +65,8 @@ class HardMargin:
     ----------
     Z : ndarray of shape (n, D), float64, C-contiguous
         Vectors of norm at most about 1.
-    free : bool
-        Whether the last column is that of a bias which is not penalised.
+    penalty : float or None
+        kappa, where the last column holds the y_i, the features of a bias; None without one.
     guess : ndarray of shape (n,)
         Guess of the dual, not negative and not all zero; with a free bias positive in both classes.
     tol : float
@@ -59,11 +86,13 @@ class HardMargin:
     """
 
     def __init__(
-        self, Z: F64, free: bool, guess: F64, tol: float, dependent: float | None = None
+        self, Z: F64, penalty: float | None, guess: F64, tol: float, dependent: float | None = None
     ) -> None:
-        self.Z, self.free, self.tol = Z, free, tol
+        self.Z, self.penalty, self.tol = Z, penalty, tol
+        self.bias, free = penalty is not None, penalty == 0.0
         self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
         self.theta = np.zeros(Z.shape[1])
+        self._sizes = np.linalg.norm(Z[:, :-1] if self.bias else Z, axis=1)
         order = np.argsort(-guess, kind="stable")[: np.count_nonzero(guess)]
         if free:  # both classes among the first, which are independent in any case
             other = np.flatnonzero(Z[order, -1] != Z[order[0], -1])[0]
@@ -76,16 +105,16 @@ class HardMargin:
         """Find the solution; raises NotSeparatedError."""
         if self._solved_at_once():
             return
-        self._factorise(self.working)
+        self.factorise(self.working)
         self.alpha = self._guess[self.working]
-        if self.free:  # the part of the guess that was independent need not be balanced
+        if self.penalty == 0.0:  # the part of the guess that was independent need not be balanced
             same = self._signs(self.working) > 0.0
             self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
         for _ in range(50 * (sum(self.Z.shape) + 10)):
             self._settle()
-            margins = self._find_point(self._factor)
+            margins = self._find_point(self.factor)
             margins[self.working] = 1.0
-            below = np.flatnonzero(margins < 1.0 - self.slack())
+            below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
             if not below.size:
                 return
             below = below[np.argsort(margins[below], kind="stable")]
@@ -97,29 +126,44 @@ class HardMargin:
         if len(self.working) > self.Z.shape[1]:
             return False
         try:
-            fixed = FixedRows(self._local(self.working[self.free :]))
+            fixed = FixedRows(self._local(self.working[self.bias :]))
         except LinAlgError:
             return False
         alpha = self._target(fixed)
         if not np.all(alpha > 0.0):
             return False
         margins = self._find_point(fixed)
-        missed = np.abs(margins[self.working] - 1.0).max()
-        if missed > self.slack() or margins.min() < 1.0 - self.slack():
+        slack = self.slack(self._sizes)
+        missed = np.abs(margins[self.working] - 1.0) > slack[self.working]
+        if missed.any() or np.any(margins < 1.0 - slack):
             return False
         self.alpha = alpha
-        return True
+        # With nearly dependent rows this alpha is worse than one from QR.
+        return self.gap(float(margins.min())) <= 8.0 * self.tol
 
-    def slack(self) -> float:
-        """Return what margins may miss of 1: the tolerance and the rounding of theta."""
-        return min(self.tol + 4.0 * _EPS * float(np.linalg.norm(self.theta)), 0.1)
+    def gap(self, least: float) -> float:
+        """Bound the relative duality gap from above, where `least` is the smallest margin."""
+        w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
+        squared = float(w @ w) + (self.penalty or 0.0) * float(b * b)
+        bound = dual_bound(self.Z[self.working], self.alpha, self.penalty)
+        reached = least / np.sqrt(squared)
+        return float(max(0.0, (1.0 - reached / bound) * (1.0 + reached / bound)))
 
-    def _factorise(self, rows: list[int]) -> None:
+    def slack(self, sizes: F64) -> F64:
+        """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
+
+        That is the tolerance and what the rounding of theta makes.
+        """
+        w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
+        rounding = 4.0 * _EPS * (float(np.linalg.norm(w)) * sizes + abs(b))
+        return np.asarray(np.minimum(self.tol + rounding, 0.1), dtype=np.float64)
+
+    def factorise(self, rows: list[int]) -> None:
         """Make those of these rows the working set that don't depend on earlier ones."""
-        self.working = rows[:1] if self.free else []
+        self.working = rows[:1] if self.bias else []
         rest = rows[len(self.working) :]
-        self._factor = IndependentRows(self._local(rest), self._dependent)
-        self.working += [i for i, kept in zip(rest, self._factor.kept, strict=True) if kept]
+        self.factor = IndependentRows(self._local(rest), self._dependent)
+        self.working += [i for i, kept in zip(rest, self.factor.kept, strict=True) if kept]
 
     def _signs(self, rows: list[int]) -> F64:
         """y_i y_r."""
@@ -128,27 +172,49 @@ class HardMargin:
 
     def _local(self, rows: list[int]) -> F64:
         """Return what is factorised for these rows: A_i."""
-        if not self.free:
+        if not self.bias:
             return self.Z[rows]
-        reference = self.Z[self.working[0], :-1]
-        return self.Z[rows, :-1] - np.multiply.outer(self._signs(rows), reference)
+        return self.Z[rows, :-1] - np.multiply.outer(self._signs(rows), self._reference())
+
+    def _reference(self) -> F64:
+        """y_r x_r."""
+        out: F64 = self.Z[self.working[0], :-1]
+        return out
 
     def _expand(self, alpha: F64, total: float = 0.0) -> F64:
         """Put the reference's coefficient first, with which y_r sum_i y_i alpha_i is `total`."""
-        if not self.free:
+        if not self.bias:
             return alpha
         return np.append(total - self._signs(self.working[1:]) @ alpha, alpha)
 
     def _target(self, factor: FixedRows | IndependentRows) -> F64:
         """Solve the dual for the working set alone."""
-        rows = self.working[1:] if self.free else self.working
-        wanted = 1.0 - self._signs(rows) if self.free else np.ones(len(rows))
-        return self._expand(factor.coefficients(factor.solve(wanted)))
+        point, pull = self.shortest(factor, np.ones(len(self.working)))
+        if not self.bias:
+            return factor.coefficients(point)
+        alpha = factor.coefficients(point[:-1])
+        if pull:
+            alpha = alpha - pull * factor.coefficients(self._reference())
+        return self._expand(alpha, pull)
+
+    def shortest(self, factor: FixedRows | IndependentRows, margins: F64) -> tuple[F64, float]:
+        """Least (w, b) with these margins on the working set, and its y_r s."""
+        if not self.bias:
+            return factor.solve(margins), 0.0
+        y, reference = self.Z[self.working[0], -1], self._reference()
+        w = factor.solve(margins[1:] - self._signs(self.working[1:]) * margins[0])
+        left = float(margins[0] - reference @ w)
+        if not self.penalty:
+            return np.append(w, y * left), 0.0
+        outside = factor.outside(reference)
+        left /= 1.0 + self.penalty * float(outside @ outside)
+        pull = self.penalty * left
+        return np.append(w + pull * outside, y * left), pull
 
     def _settle(self) -> None:
         """Move alpha to the working set's own solution; rows whose alpha vanishes leave."""
         while True:
-            target = self._target(self._factor)
+            target = self._target(self.factor)
             if np.all(target > 0.0):
                 self.alpha = target
                 return
@@ -170,20 +236,20 @@ class HardMargin:
         gone = set(positions.tolist())
         rows = [i for k, i in enumerate(self.working) if k not in gone]
         self.alpha = np.delete(self.alpha, positions)
-        if (self.free and 0 in positions) or len(positions) > 10:
+        if (self.bias and 0 in positions) or len(positions) > 10:
             alpha = dict(zip(rows, self.alpha, strict=True))
-            self._factorise(rows)  # which may find some dependent now
+            self.factorise(rows)  # which may find some dependent now
             self.alpha = np.array([alpha[i] for i in self.working])
             return
         for position in positions[::-1]:
-            self._factor.remove(int(position) - self.free)
+            self.factor.remove(int(position) - self.bias)
         self.working = rows
 
     def _enter(self, rows: list[int]) -> None:
         """Take in rows with too small a margin, the smallest first: those independent of W."""
         before = len(self.working)
         for i in rows:
-            if self._factor.append(self._local([i])[0]):
+            if self.factor.append(self._local([i])[0]):
                 self.working.append(i)
         self.alpha = np.append(self.alpha, np.zeros(len(self.working) - before))
         if len(self.working) == before:
@@ -192,9 +258,9 @@ class HardMargin:
     def _exchange(self, row: int) -> None:
         """Take in a row that depends on the working set, in the place of another."""
         local = self._local([row])[0]
-        sign = float(self._signs([row])[0]) if self.free else 0.0
-        length = self._move(self._expand(-self._factor.coefficients(local), -sign))
-        if not self._factor.append(self._local([row])[0]):
+        sign = float(self._signs([row])[0]) if self.bias else 0.0
+        length = self._move(self._expand(-self.factor.coefficients(local), -sign))
+        if not self.factor.append(self._local([row])[0]):
             raise NotSeparatedError("a row depends on the others within rounding")
         self.working.append(row)
         self.alpha = np.append(self.alpha, length)
@@ -207,13 +273,6 @@ class HardMargin:
         self.theta = np.zeros(self.Z.shape[1])
         margins = np.zeros(len(self.Z))
         for _ in range(3):
-            short = 1.0 - margins[self.working]
-            if self.free:
-                y, reference = self.Z[self.working[0], -1], self.Z[self.working[0], :-1]
-                change = factor.solve(short[1:] - self._signs(self.working[1:]) * short[0])
-                change = np.append(change, y * (short[0] - reference @ change))
-            else:
-                change = factor.solve(short)
-            self.theta = self.theta + change
+            self.theta = self.theta + self.shortest(factor, 1.0 - margins[self.working])[0]
             margins = accurate_product(self.Z, self.theta)
         return margins

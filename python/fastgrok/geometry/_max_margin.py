@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
-from fastgrok.geometry._rows import Index, Rows, accurate_product
+from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
 
@@ -24,8 +25,13 @@ BIASES = ("none", "penalized", "free")
 _HIGHEST_PRICE = 1e18
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
-_SLIGHT = 1e-6
-"""Weights that add less than this share of the bias to any logit may be zero but for rounding."""
+_SLIGHT = 1e-3
+"""Weights that add less than this share of the bias to any logit are lost in its rounding."""
+_SMALL = -10
+"""Exponent of 2 of rows of one class for which it is so in any case."""
+_MOST_POWER = 250
+"""A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
+size: it might as well be free or dear without end, and squares stay in range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +51,17 @@ class MaxMargin:
     dual : ndarray of shape (n,)
         Coefficients alpha >= 0 with w = sum_i alpha_i y_i x_i, and b = sum_i alpha_i y_i
         (penalized) or sum_i alpha_i y_i = 0 (free); sum_i alpha_i = ||w||^2 (+ b^2 if penalized).
-        Positive for linearly independent rows only: one choice where there are several.
+        Positive for linearly independent rows only: one choice where there are several. It is of
+        the size of 1 / |X|^2, and underflows to 0 where X is beyond about 1e154.
     support : ndarray of int
         Indices of all rows on the margin, up to rounding and `tol`: those with a dual coefficient
         and any others.
     gap : float
         Relative duality gap, 1 - (D / P) with the primal objective P = ||theta||^2 / (2 m^2),
         where m is the smallest y_i (w . x_i + b), and the dual objective D that `dual` reaches when
-        it is scaled best. The relative error of the margin is at most about half of it.
+        it, or with a bias each class of it, is scaled best. What rounding may hide is added, so
+        that the relative error of the margin is at most about half of it. 0 with w = 0, which is
+        proved without rounding.
     bias : {"none", "penalized", "free"}
         Which of the problems of `max_margin` it solves.
     """
@@ -108,7 +117,8 @@ def max_margin(
     tol : float, default 1e-10
         Relative duality gap to reach.
     start : tuple of (array_like of shape (d,), float), optional
-        (w, b) of a similar problem, or of a trajectory: rows with small margins there are looked at
+        (w, b) of a similar problem, or of a trajectory, weights and bias apart (of stored weights,
+        ``(run.weights[k, :-1], run.weights[k, -1])``): rows with small margins there are looked at
         first. It does not change the solution beyond rounding.
     threads : int, optional
         For the passes over all rows. Default: the cores this process may use, at most
@@ -117,8 +127,14 @@ def max_margin(
     Returns
     -------
     MaxMargin
-        The solution. Its `gap` is above `tol` only where the rows' norms exceed the margin so much
-        that weights in float64 cannot do better: by more than about 1e5 for the default.
+        The solution. Its `gap` is above `tol` only where weights or dual coefficients in float64
+        cannot do better, because the rows' norms exceed the margin by more than about 1e5 (for the
+        default) or the units of the columns differ as much.
+
+    Warns
+    -----
+    UserWarning
+        If the gap is above `tol`.
 
     Raises
     ------
@@ -148,12 +164,24 @@ def max_margin(
     point = None
     if start is not None:
         if not isinstance(start, tuple) or len(start) != 2:
-            raise TypeError(f"start must be a tuple (w, b), got {_checks.show(start)}")
+            raise TypeError(
+                f"start must be a tuple (w, b) of {rows.shape[1]} weights and a number, "
+                f"got {_shape(start)}"
+            )
         w = _checks.vector("start[0]", start[0], rows.shape[1])
         b = _checks.real("start[1]", start[1])
         point = w if kind == "none" else np.append(w, b)
     with np.errstate(all="ignore"):  # what overflows is not a solution, which is said
-        return _Solver(rows, signs, kind, tolerance, count).solve(point)
+        found = _Solver(rows, signs, kind, tolerance, count).solve(point)
+    if found.gap > tolerance:
+        warnings.warn(
+            f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: float64 "
+            "does no better, for the rows are too long for their margin, or the units of the "
+            "columns too different",
+            UserWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 class _Solver:
@@ -161,22 +189,29 @@ class _Solver:
 
     def __init__(self, X: NDArray[Any], y: F64, kind: str, tol: float, threads: int) -> None:
         self.X, self.y, self.kind, self.tol, self.threads = X, y, kind, tol, threads
-        self.free = kind == "free"
         self.rows = Rows(X, y, kind != "none", threads)
-        # A free bias is left out of the units: its feature stays 1.
-        self.exponent = Rows(X, y, False, threads).exponent() if self.free else self.rows.exponent()
+        # A bias is left out of the units: its feature stays 1, and its square counts as `penalty`.
+        self.exponent = Rows(X, y, False, threads).exponent()
+        largest = np.abs(X).max(axis=1).astype(np.float64)
+        self.sizes = np.minimum(np.ldexp(largest, -self.exponent) * np.sqrt(X.shape[1]), 1.0)
+        self._power = min(max(self.exponent, -_MOST_POWER), _MOST_POWER)
+        penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
+        self.penalty: float | None = penalties[kind]
+        self._one_class = kind == "penalized" and bool(np.all(y == y[0]))
 
     def solve(self, start: F64 | None) -> MaxMargin:
         """Solve it on a working set that grows until no other row is inside the margin."""
+        if self._one_class and self.exponent < _SMALL:
+            return self._of_one_class()
         chosen = self._first(start)
         guess: F64 | None = None
         while True:
             Z = self._take(chosen)
             found = self._solve_for(Z, guess)
-            margins = self.rows.margins(self._in_units(found.theta))
+            margins = self.rows.margins(self._in_units_of_X(found.theta))
             outside = np.ones(self.rows.count, dtype=bool)
             outside[chosen] = False
-            below = np.flatnonzero(outside & (margins < 1.0 - found.slack()))
+            below = np.flatnonzero(outside & (margins < 1.0 - found.slack(self.sizes)))
             if not below.size:
                 return self._result(chosen[found.working], found, margins)
             worst = below[np.argsort(margins[below], kind="stable")]
@@ -199,9 +234,9 @@ class _Solver:
         return self._in_units(self.rows.take(chosen))
 
     def _in_units(self, vectors: F64) -> F64:
-        """Vectors over the unit; theta in the solver's units becomes one in those of X."""
+        """Vectors over the unit."""
         exponents = np.full(vectors.shape[-1], -self.exponent)
-        if self.free:
+        if self.penalty is not None:
             exponents[-1] = 0
         if abs(self.exponent) < 1000:
             scaled: F64 = vectors * np.ldexp(1.0, exponents)
@@ -209,6 +244,13 @@ class _Solver:
         with np.errstate(over="ignore"):
             scaled = np.ldexp(vectors, exponents)
         return scaled
+
+    def _in_units_of_X(self, theta: F64) -> F64:
+        out = self._in_units(theta)
+        # A bias that no row needs falls with its feature, which is taken to be too large here.
+        if self.penalty and self.exponent > self._power and abs(out[-1]) < 2.0**-_MOST_POWER:
+            out[-1] = np.ldexp(out[-1], 2 * (self._power - self.exponent))
+        return out
 
     def _solve_for(self, Z: F64, guess: F64 | None) -> HardMargin:
         """Solve it for these rows, starting from a guess of the dual."""
@@ -226,7 +268,7 @@ class _Solver:
             alpha = np.ones(len(Z))
             shares.append(0.0)
         for share in shares:
-            found = HardMargin(Z, self.free, alpha, self.tol / 8.0, share)
+            found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, share)
             with contextlib.suppress(NotSeparatedError):
                 found.solve()
                 return found
@@ -240,7 +282,7 @@ class _Solver:
 
     def _soft(self, Z: F64, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""
-        soft = SoftMargin(_short(Z, self.free), self.free, multipliers=guess)
+        soft = SoftMargin(_short(Z, self.kind != "none"), self.penalty, multipliers=guess)
         price = 1.0 if guess is None else 1e4 * float(guess.max())
         best: F64 | None = None
         least_gap = 1.0
@@ -262,18 +304,21 @@ class _Solver:
         return best
 
     def _result(self, working: Index, found: HardMargin, margins: F64) -> MaxMargin:
-        w, b = self.rows.split(self._in_units(found.theta))
+        w, b = self.rows.split(self._in_units_of_X(found.theta))
+        if self._one_class and np.abs(w).sum() * self.rows.largest().max() < _SLIGHT * abs(b):
+            with contextlib.suppress(FastgrokError):
+                return self._of_one_class()
         dual = np.zeros(self.rows.count)
         with np.errstate(over="ignore"):
             dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise self._none_found()
+        if self.penalty and self.exponent > self._power and abs(b) >= 2.0**-_MOST_POWER:
+            raise self._none_found()  # the bias matters, and its price is beyond what was taken
         least = float(margins.min())
         if not least > 0.0:
             raise self._none_found()
         norm = float(np.linalg.norm(found.theta[: len(w)]))
-        if self._is_bias_alone(w, b):
-            w, b, norm = np.zeros_like(w), float(self.y[0]), 0.0
         with np.errstate(divide="ignore"):
             margin = float(np.ldexp(np.divide(least, norm), self.exponent))
         return MaxMargin(
@@ -281,40 +326,58 @@ class _Solver:
             b=b,
             margin=margin,
             dual=dual,
-            support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack()),
-            gap=self._gap(found, least),
+            support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack(self.sizes)),
+            gap=found.gap(least),
             bias=self.kind,
         )
 
-    def _is_bias_alone(self, w: F64, b: float) -> bool:
-        """Whether theta is (0, +-1): it is just where rows of one class have 0 in their hull."""
-        if self.kind != "penalized" or np.any(self.y != self.y[0]):
-            return False
-        if np.abs(w).sum() * self.rows.largest().max() > _SLIGHT * abs(b):
-            return False
-        return decide(self.X, self.y, False, self.threads).verdict in ("boundary", "interior")
+    def _of_one_class(self) -> MaxMargin:
+        """
+        Solve it for one class by way of no bias, whatever the size of the weights.
 
-    def _gap(self, found: HardMargin, least: float) -> float:
-        theta = found.theta[:-1] if self.free else found.theta
-        Z = found.Z[found.working]
-        alpha = found.alpha
-        if self.free:  # the dual bound: half the distance between points of the two hulls
-            for sign in (1.0, -1.0):
-                own = Z[:, -1] == sign
-                alpha = np.where(own, alpha / alpha[own].sum(), alpha)
-            Z = Z[:, :-1]
-        bound = float(np.linalg.norm(accurate_product(Z.T, alpha))) / float(alpha.sum())
-        reached = least / float(np.linalg.norm(theta))
-        return max(0.0, (1.0 - reached / bound) * (1.0 + reached / bound))
+        With M the margin from the origin and u the unit vector that has it, w = u M / (1 + M^2) and
+        b = y / (1 + M^2); where there is no such u, w = 0.
+        """
+        X = np.ldexp(self.X.astype(np.float64), -self.exponent)
+        y = float(self.y[0])
+        try:
+            found = _Solver(X, self.y, "none", self.tol, self.threads).solve(None)
+        except NotSeparableError as error:
+            everything = np.arange(self.rows.count)
+            dual = np.asarray(error.certificate.weights, dtype=np.float64)
+            return MaxMargin(np.zeros(X.shape[1]), y, np.inf, dual, everything, 0.0, self.kind)
+        squared = float(np.ldexp(found.margin, self.exponent)) ** 2
+        share = found.margin**2 / (1.0 + squared)
+        w, b = np.ldexp(found.w * share, self.exponent), y / (1.0 + squared)
+        norm = float(np.linalg.norm(np.ldexp(w, -self.exponent)))
+        return MaxMargin(
+            w=w,
+            b=b,
+            margin=float(np.ldexp(np.divide(1.0, norm), -self.exponent)),
+            dual=found.dual * share,
+            support=found.support,
+            gap=found.gap * squared / (1.0 + squared),
+            bias=self.kind,
+        )
 
 
-def _short(Z: F64, free: bool) -> F64:
+def _shape(start: Any) -> str:
+    """Say what was given in place of (w, b), with its shape if it has one."""
+    if isinstance(start, tuple):
+        return f"a tuple of length {len(start)}"
+    try:
+        return f"{type(start).__name__} of shape {np.shape(start)}"
+    except ValueError:  # ragged
+        return type(start).__name__
+
+
+def _short(Z: F64, bias: bool) -> F64:
     """Vectors with the same products, and no more entries than there are of them if possible."""
     n = len(Z)
     if n >= Z.shape[1]:
         return Z
-    weights = Z[:, :-1] if free else Z
+    weights = Z[:, :-1] if bias else Z
     factor, info = dpotrf(weights @ weights.T, lower=1, clean=1)
     if info != 0:
         return Z
-    return np.column_stack([factor, Z[:, -1]]) if free else np.ascontiguousarray(factor)
+    return np.column_stack([factor, Z[:, -1]]) if bias else np.ascontiguousarray(factor)

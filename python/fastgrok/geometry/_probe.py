@@ -60,7 +60,7 @@ def probe(rows: Rows, live: Index, span: F64 | None) -> Candidate:
         Z = without(rows.scaled(chosen)[0], span)
         norms = np.linalg.norm(Z, axis=1)
         Z /= np.where(norms > 0.0, norms, 1.0)[:, None]
-        soft = SoftMargin(np.ascontiguousarray(Z), free=False)
+        soft = SoftMargin(np.ascontiguousarray(Z), None)
         if not _separated(soft):
             return _balance(soft, chosen)
         if len(chosen) == len(live):

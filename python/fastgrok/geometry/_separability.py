@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -44,8 +46,9 @@ class Separability:
         The bias that belongs to it; 0 without bias.
     margin : float
         Smallest geometric margin of the rows about (w, b), min y_i (w . x_i + b) / ||w||: at most
-        what `fastgrok.max_margin` finds. Infinite where w = 0 and beyond float64; 0 unless the
-        verdict is "separable"; NaN for "undecided".
+        what `fastgrok.max_margin` finds, and of `separator` where (w, b) is rounded. Positive if
+        the verdict is "separable", if only the least positive number; infinite where w = 0 and
+        beyond float64; 0 for "boundary" and "interior"; NaN for "undecided".
     weights : ndarray of shape (n,) or None
         Convex weights p that give the origin, None where there are none. Positive for one set of
         affinely independent vectors (at most rank + 1) where these span all that has to be
@@ -151,6 +154,8 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
         w[columns], b = rows.split(search.theta)
         if search.verdict == "separable":
             margin = _geometric_margin(rows, search.theta)
+            if not margin > 0.0:
+                margin = _exact_margin(rows, search.separator or map(Fraction, search.theta))
     if search.separator is not None:
         exact = [Fraction(0)] * (len(columns) + bias)
         for j, value in zip(kept, search.separator, strict=True):
@@ -169,6 +174,24 @@ def _geometric_margin(rows: Rows, theta: F64) -> float:
     least = rows.margins(np.ldexp(theta, -down)).min()
     with np.errstate(divide="ignore", over="ignore"):
         return float(np.ldexp(np.divide(least, norm), down - up))
+
+
+def _exact_margin(rows: Rows, separator: Iterable[Fraction]) -> float:
+    """Find it without rounding, where rows underflow: at least the least positive float."""
+    u = list(separator)
+    everything = rows.take(np.arange(rows.count)).tolist()
+    least = min(
+        sum((Fraction(z) * v for z, v in zip(row, u, strict=True)), Fraction(0))
+        for row in everything
+    )
+    squared = sum((v * v for v in u[: rows.X.shape[1]]), Fraction(0))
+    if not squared:
+        return float("inf")
+    # The root of the square, scaled to an integer of some 128 bits.
+    square = least * least / squared
+    power = (128 - square.numerator.bit_length() + square.denominator.bit_length()) // 2
+    root = Fraction(isqrt(int(square * Fraction(4) ** power))) / Fraction(2) ** power
+    return max(float(root), float(np.nextafter(0.0, 1.0)))
 
 
 def _distinct_columns(X: NDArray[Any], bias: bool) -> NDArray[np.bool_]:

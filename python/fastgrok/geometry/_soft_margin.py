@@ -5,12 +5,13 @@ For multipliers lambda and a price c of violations,
 
     phi(theta) = 1/2 theta . P theta + 1/(2c) sum_i max(lambda_i + c (1 - z_i . theta), 0)^2
 
-is piecewise quadratic; P is the identity, or has a 0 for a bias that is not penalised. Newton's
+is piecewise quadratic; P is the identity, but for the entry of a bias. Newton's
 method with exact line searches ends in its minimum after finitely many steps. There
 
     P theta = sum_i alpha_i z_i    with    alpha_i = max(lambda_i + c (1 - z_i . theta), 0),
 
-which bounds the margin from above by ||P theta|| / sum alpha (weak duality). Taking alpha for the
+which bounds the margin, in the norm sqrt(theta . P theta), from above by
+sqrt(theta . P theta) / sum alpha (weak duality). Taking alpha for the
 next lambda and raising c is the method of multipliers. Where a margin exists, theta tends to the
 hard-margin solution and alpha to its dual; where none exists, the bound falls like 1/c and the
 part of alpha that grows tends to weights with sum_i alpha_i z_i = 0.
@@ -67,24 +68,25 @@ class _ByColumns:
 class _ByRows:
     """The same from (Z_J Z_J^T + 1/c) beta = r/c, theta = Z_J^T beta: at most as many rows."""
 
-    def __init__(self, Z: F64, penalty: F64) -> None:
-        self.Z = Z
-        self.free = penalty[-1] == 0.0
-        weights = Z[:, :-1] if self.free else Z
+    def __init__(self, Z: F64, penalty: float | None) -> None:
+        self.Z, self.penalty = Z, penalty
+        weights = Z if penalty is None else Z[:, :-1]
         self.products = weights @ weights.T
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
         rows = np.flatnonzero(members)
         matrix = np.asfortranarray(self.products[np.ix_(rows, rows)])
-        if not self.free:
+        if self.penalty is None:
             return _solve(matrix, 1.0 / c, right[rows] / c) @ self.Z[rows]
-        # The free bias is the multiplier of sum_i y_i beta_i = 0.
+        # The bias is the multiplier of sum_i y_i beta_i = penalty * b.
         if not rows.size:
-            raise LinAlgError("nothing determines the bias")
+            if not self.penalty:
+                raise LinAlgError("nothing determines the bias")
+            return np.zeros(self.Z.shape[1])
         y = self.Z[rows, -1]
         both = _solve(matrix, 1.0 / c, np.column_stack([right[rows] / c, y]))
-        b = (y @ both[:, 0]) / (y @ both[:, 1])
+        b = (y @ both[:, 0]) / (self.penalty + y @ both[:, 1])
         w = (both[:, 0] - b * both[:, 1]) @ self.Z[rows, :-1]
         return np.append(w, b)
 
@@ -97,8 +99,8 @@ class SoftMargin:
     ----------
     Z : ndarray of shape (n, D), float64, C-contiguous
         Vectors of norm at most about 1.
-    free : bool
-        Whether the last column is that of a bias which is not penalised.
+    penalty : float or None
+        Entry of P for the last column, that of a bias, 0 if it is free; None without a bias.
     theta, multipliers : ndarray, optional
         A point to start from, and its dual.
 
@@ -113,17 +115,21 @@ class SoftMargin:
     """
 
     def __init__(
-        self, Z: F64, free: bool, theta: F64 | None = None, multipliers: F64 | None = None
+        self,
+        Z: F64,
+        penalty: float | None,
+        theta: F64 | None = None,
+        multipliers: F64 | None = None,
     ) -> None:
         n, dim = Z.shape
         self.Z = Z
         self.penalty = np.ones(dim)
-        if free:
-            self.penalty[-1] = 0.0
+        if penalty is not None:
+            self.penalty[-1] = penalty
         self.theta = np.zeros(dim) if theta is None else theta
         self.margins: F64 = Z @ self.theta
         self.alpha = np.zeros(n) if multipliers is None else multipliers
-        self._system = _ByRows(Z, self.penalty) if n <= dim else _ByColumns(Z, self.penalty)
+        self._system = _ByRows(Z, penalty) if n <= dim else _ByColumns(Z, self.penalty)
 
     @property
     def separated(self) -> bool:
@@ -132,16 +138,21 @@ class SoftMargin:
         return bool(self.margins.min() > 1e-14 * len(self.theta) * size)
 
     @property
+    def _norm(self) -> float:
+        """Square root of theta . P theta."""
+        return float(np.sqrt(self.theta @ (self.penalty * self.theta)))
+
+    @property
     def upper_bound(self) -> float:
-        """Bound on the margin from above: ||P theta|| / sum alpha."""
-        return float(np.linalg.norm(self.penalty * self.theta) / self.alpha.sum())
+        """Bound on the margin from above."""
+        return self._norm / float(self.alpha.sum())
 
     @property
     def gap(self) -> float:
         """Relative difference of the squared bounds on the margin; 1 where nothing is separated."""
         if not self.separated:
             return 1.0
-        reached = self.margins.min() / np.linalg.norm(self.penalty * self.theta)
+        reached = float(self.margins.min()) / self._norm
         return float(1.0 - (reached / self.upper_bound) ** 2)
 
     def raise_price(self, c: float, *, until_separated: bool = False) -> int:

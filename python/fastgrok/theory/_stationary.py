@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
+from fastgrok.geometry._exact import exact_rank
 from fastgrok.geometry._separability import decide
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
@@ -70,7 +71,7 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
         If the origin is not in the relative interior of the hull, so that the weights diverge;
         for wrong shapes and values.
     FastgrokError
-        If that could not be decided, or the point not be found.
+        If that could not be decided, or the point not be found to about six digits.
     TypeError
         For values that are not real numbers.
 
@@ -95,11 +96,14 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
         )
     if not rows.any():
         return StationaryPoint(np.zeros(rows.shape[1]), 1.0, float("inf"))
-    least = least_exponential_mean(rows.astype(np.float64, copy=False))
+    vectors = rows.astype(np.float64, copy=False)
+    balanced = np.flatnonzero(np.asarray(found.weights))  # they span all others
+    least = least_exponential_mean(vectors, exact_rank(vectors[balanced]))
     if not (least.converged and np.isfinite(least.point).all()):
         raise FastgrokError(
             f"the stationary point of the {len(rows)} points of X was not found: the origin is too "
-            "close to the boundary of their convex hull, or X too small for weights in float64"
+            "close to the boundary of their convex hull, or X too small or its columns of too "
+            "different units for weights in float64"
         )
     # The eigenvalue is that of the mean over the level, which is what the weights are.
-    return StationaryPoint(least.point, float(np.exp(least.log_mean)), float(least.curvatures[0]))
+    return StationaryPoint(least.point, float(np.exp(least.log_mean)), least.curvature)
