@@ -101,6 +101,20 @@ def test_an_orbit_of_many_columns_gets_exact_steps():
     assert run.engine.reason
 
 
+def test_an_orbit_in_more_than_16_columns_gets_exact_steps_and_is_told():
+    X, y = cube((350, 350))
+    X = np.column_stack([X, np.zeros((len(X), 15))])
+    options = {"steps": 20_000, **CUBE}
+    run = train_quietly(X, y, **options)
+    exact = train_quietly(X, y, engine="exact", **options)
+    assert run.regime[-1] == "period-2"
+    assert_same_bits(run, exact)
+    assert "orbits of period 2 are leaped with at most 16 columns only" in run.engine.reason
+    assert f"no leap: {run.engine.reason}" in repr(run)
+    with pytest.raises(fg.LeapError, match="at most 16 columns only; engine='exact' takes all"):
+        train_quietly(X, y, **options | {"engine": "leap"})
+
+
 def test_more_exact_steps_than_are_allowed():
     X, y = cube((350, 35))
     settings = {"steps": 1e12, "exact_limit": 5000, **CUBE}

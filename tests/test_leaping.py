@@ -56,6 +56,25 @@ def test_many_columns(dim):
     assert difference(leaped.weights, exact.weights).max() <= 1e-9
 
 
+def test_how_few_passes_a_wide_cube_takes():
+    data = fg.datasets.margin_cube((1000, 1000), 256, gamma=1e-3, seed=0, dtype=np.float32)
+    run = fg.train(data.X, data.y, steps=1e7, lr=1e-2, engine="leap", keep_weights=True)
+    assert_speaks_for_itself(run, 1e7)
+    (leap,) = run.engine.leaps
+    checked = sum(check[1] for check in leap.checks)
+    assert run.engine.exact_steps + leap.evaluations + leap.products + checked <= 1500
+    assert len(leap.checks) >= 3
+    near = run.steps <= 10_000
+    exact = fg.train(
+        data.X, data.y, steps=10_000, lr=1e-2, engine="exact", keep_weights=True,
+        record=run.steps[near],
+    )  # fmt: skip
+    size = np.linalg.norm(exact.weights[1:, :-1], axis=1)
+    w = np.linalg.norm((run.weights[near] - exact.weights)[1:, :-1], axis=1)
+    assert (w <= RTOL * size).all()
+    assert (np.abs(run.b[near] - exact.b) <= RTOL * np.maximum(np.abs(exact.b), 1.0)).all()
+
+
 def test_an_orbit_of_period_two_even_and_odd():
     X, y = cube((350, 350))
     steps = [*range(59_990, 60_001), *range(99_990, 100_001)]

@@ -129,6 +129,48 @@ def test_what_exact_steps_amplify_is_not_leaped(rtol, record, watch_sharpness):
         assert leap.pairs or leap.last < 250_000
 
 
+ORBIT = [100, 1000, 3_000_000]
+
+
+def late_doubling(record, slope, lr, **settings):
+    """Two points between which w swings; later the orbit's period doubles, and w comes to rest."""
+    a = 1e-3
+    X, y = np.array([[a, 1.0], [a, -slope]]), np.ones(2)
+    return fg.train(
+        X, y, steps=ORBIT[-1], lr=lr, reduction="sum", bias=False, w0=[-3.9 / a, 0.1],
+        keep_weights=True, record=record, **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("record", [ORBIT, None], ids=["sparse", "often"])
+@pytest.mark.parametrize("rtol", [1e-8, 1e-4])
+@pytest.mark.parametrize(("slope", "lr"), [(0.5, 12.0), (0.7, 12.0)])
+def test_an_orbit_is_not_leaped_where_it_is_unstable(slope, lr, rtol, record):
+    run = late_doubling(record, slope, lr, rtol=rtol)
+    exact = late_doubling(record, slope, lr, engine="exact")
+    assert off(run.weights, exact.weights).max() <= rtol
+    orbits = [leap for leap in run.engine.leaps if leap.pairs]
+    assert any("the orbit of period 2 is unstable" in leap.ended for leap in orbits)
+    # Up to there it was leaped, and not spoilt by a stability that is asked for too much.
+    assert record is not None or orbits[0].overlap_until < 1000
+    assert record is not None or max(leap.last for leap in orbits) > 100_000
+
+
+def test_an_error_too_large_is_met_by_a_finer_leap_from_the_same_iterates():
+    run = late_doubling(None, 0.7, 12.0)
+    exact = late_doubling(None, 0.7, 12.0, engine="exact")
+    coarse, fine = run.engine.leaps[:2]
+    assert coarse.ended.startswith("the error at step")
+    assert fine.first == coarse.first
+    assert fine.last > coarse.last
+    assert fine.tolerance == pytest.approx(coarse.tolerance / 10)
+    assert fine.overlap_until >= 2 * fine.first
+    assert fine.overlap_difference <= RTOL / 2
+    later = [k for k, step in enumerate(run.steps) if run.engine.leap_at(step) is fine]
+    assert later
+    assert off(run.weights[later], exact.weights[later]).max() <= RTOL
+
+
 def test_leaps_start_from_exact_iterates():
     # Behind a leap that ended early the records have the bits of exact steps.
     run, exact = late_instability(OFTEN, rtol=1e-4), late_instability(OFTEN, engine="exact")

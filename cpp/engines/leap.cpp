@@ -198,7 +198,7 @@ bool Leap::try_step(double k, double s) {
 // Newton's iteration from the prediction in next_.y.
 bool Leap::correct(const Formula& formula, const LeapScale& scale) {
     constexpr int kMostCorrections = 6;
-    constexpr double kNewtonShare = 0.01, kSolveShare = 0.1;  // of the tolerance
+    constexpr double kNewtonShare = 0.01, kSolveShare = 0.2;  // of the tolerance
     const std::size_t length = next_.y.size();
     residual_.resize(length);
     const auto set_point = [&] {

@@ -63,8 +63,9 @@ public:
     const Vector& parameters() const { return past_[0].u; }  // at now()
     double step_error() const { return last_error_; }        // of the last step
 
-    // Whether exact steps from u can make errors larger, which the integrator damps.
-    bool amplifies(const Vector& u) { return field_->amplifies(u); }
+    // Whether exact steps from u, about where it is now, can make errors larger, which the
+    // integrator damps.
+    bool amplifies(const Vector& u) { return field_->amplifies(u, past_[0].k); }
 
     // u at a k of the last step, by interpolation; once converged, at any later k as well.
     void at(double k, Vector& u) const;

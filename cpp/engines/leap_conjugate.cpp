@@ -67,7 +67,7 @@ public:
     }
 
     // At most by the trace, which costs less than Lanczos' method.
-    bool amplifies_at(const Vector& u) override {
+    bool amplifies_at(const Vector& u, double) override {
         constexpr double kTolerance = 1e-3;
         constexpr int kMostPasses = 40;
         evaluate(u, 0.0, product_);

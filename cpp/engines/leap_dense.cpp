@@ -1,4 +1,5 @@
 // The leaping integrator's fields where the Hessian is a small dense matrix.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -107,7 +108,7 @@ public:
         return solve_cholesky(matrix_, x);
     }
 
-    bool amplifies_at(const Vector& u) override {
+    bool amplifies_at(const Vector& u, double) override {
         evaluate(u, 0.0, g_);
         for (std::size_t i = 0; i < matrix_.size(); ++i)
             for (std::size_t j = 0; j <= i; ++j)
@@ -142,23 +143,46 @@ public:
 
     bool solve(double c, const Vector& r, const LeapScale&, double, Vector& x) override {
         ++costs_.factorizations;
-        const std::size_t n = matrix_.size();
-        const double ck = c * k_;
-        for (std::size_t i = 0; i < n; ++i)
-            for (std::size_t j = 0; j < n; ++j) {
-                double product = 0.0;
-                for (std::size_t l = 0; l < n; ++l) product += second_(i, l) * first_(l, j);
-                matrix_(i, j) =
-                    (i == j ? 1.0 : 0.0) + ck * (first_(i, j) + second_(i, j) - product);
-            }
+        subtract_jacobian(c * k_);
         x = r;
         return solve_gauss(matrix_, x);
     }
 
-    // The way back from where one step leads is part of the orbit.
-    bool amplifies_at(const Vector&) override { return false; }
+    // As powers of the pair's derivative show: those of a stable orbit stay about as large as they
+    // are, or become small. Rounding errors of the derivative itself would show in the highest.
+    bool amplifies_at(const Vector&, double k) override {
+        constexpr double kMostGrowth = 100.0, kHighest = 1e12;
+        subtract_jacobian(-1.0);
+        const std::size_t n = matrix_.size();
+        Matrix square(n);
+        for (double power = 2.0; power <= std::min(2.0 * k, kHighest); power *= 2.0) {
+            double norm = 0.0;
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = 0; j < n; ++j) {
+                    double sum = 0.0;
+                    for (std::size_t l = 0; l < n; ++l) sum += matrix_(i, l) * matrix_(l, j);
+                    square(i, j) = sum;
+                    norm += sum * sum;
+                }
+            if (!(norm <= kMostGrowth * kMostGrowth)) return true;
+            if (norm < 1.0) return false;
+            std::swap(matrix_, square);
+        }
+        return false;
+    }
 
 private:
+    // matrix_ <- I - c J, J = (I - second) (I - first) - I. The pair's derivative with c = -1.
+    void subtract_jacobian(double c) {
+        const std::size_t n = matrix_.size();
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j) {
+                double product = 0.0;
+                for (std::size_t l = 0; l < n; ++l) product += second_(i, l) * first_(l, j);
+                matrix_(i, j) = (i == j ? 1.0 : 0.0) + c * (first_(i, j) + second_(i, j) - product);
+            }
+    }
+
     void half_step(const Vector& u, Vector& update, Matrix& hessian) {
         passes_.newton(u, loss_, 0.0, bits_, update, triangle_);
         ++costs_.evaluations;

@@ -63,8 +63,8 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
     }
 }
 
-bool LeapField::amplifies(const Vector& u) {
-    return may_amplify() && amplifies_at(u);
+bool LeapField::amplifies(const Vector& u, double k) {
+    return may_amplify() && amplifies_at(u, k);
 }
 
 // By the curvature that the logistic loss has at most, everywhere.

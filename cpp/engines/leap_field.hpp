@@ -34,8 +34,10 @@ public:
     // What rounding alone may put into each component of g where it was last evaluated, at u.
     void rounding(const Vector& u, Vector& out) const;
 
-    // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2.
-    bool amplifies(const Vector& u);
+    // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2. Of an orbit
+    // of period 2 whether k pairs of steps like those where it was last evaluated can: a single
+    // step makes errors larger there that the next one makes smaller.
+    bool amplifies(const Vector& u, double k);
 
     // No margin changes faster than this times the norm of the parameters' change.
     double largest_row() const { return largest_row_; }
@@ -48,7 +50,7 @@ protected:
               std::function<void()> between_passes);
 
     // The same where the curvature may be so large anywhere.
-    virtual bool amplifies_at(const Vector& u) = 0;
+    virtual bool amplifies_at(const Vector& u, double k) = 0;
 
     // Runs pass(loss, shift) so that 2^shift F(u) / rate neither over- nor underflows; it must
     // leave the bits of the margins in bits_ and what is to be finite in `out`. Gives what undoes

@@ -21,13 +21,17 @@ constexpr double kSpacingShare = 0.0125;
 // that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
 // counted on: errors grow a little slower than tolerances.
 // With looser tolerances the formulas are of low order, and the difference would tell less.
-constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-6;
+constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
+// Where errors add up to more, the way is gone again with this share of the tolerance, from the
+// same iterates, so often.
+constexpr double kFiner = 0.1, kFinest = 1e-13;
+constexpr int kMostFiner = 2;
 constexpr double kMostOverlap = 0.5;  // of rtol
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
 // pass is cheap and where it is not; what they must show.
 constexpr double kBetweenChecks = 10.0;
-constexpr std::int64_t kManySteps = 256, kFewSteps = 32;
+constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
 constexpr double kMostDifference = 1e-2;
 // Increments below this share of the parameters are rounding errors.
 constexpr double kVisible = 1e-11;
@@ -84,11 +88,11 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
         const bool begun = begin(starts, attempt);
         if (!gather(2 * from, later, begun ? &attempt : nullptr)) return Status::diverged;
         if (begun && attempt.report.ended.empty()) {
-            if (leap(attempt)) return Status::done;
+            if (leap(attempt) || leap_finer(starts, later, attempt)) return Status::done;
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
             reason_ = attempt.report.ended;
-            if (attempt.report.last >= options_.exact_limit) break;
-            from = static_cast<std::int64_t>(attempt.report.last) / 8 * 16 + 16;
+            if (reached_ >= options_.exact_limit) break;
+            from = static_cast<std::int64_t>(reached_) / 8 * 16 + 16;
             continue;
         }
         if (begun) reason_ = attempt.report.ended;
@@ -148,16 +152,18 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
     const std::int64_t first = last - (kStarts - 1) * spacing;
     starts = {};
     starts.last = last;
-    if (beside != nullptr) {
-        for (const std::int64_t k : {last / 16 * 10, last / 16 * 13}) {
-            if (k <= descent_.step() || k >= first) continue;
-            if (!exact_to(k)) return false;
-            compare(*beside);
-        }
+    const auto compare_now = [&] {
+        if (beside != nullptr)
+            compare(*beside, static_cast<double>(descent_.step()), descent_.parameters());
+    };
+    for (const std::int64_t k : {last / 16 * 10, last / 16 * 13}) {
+        if (beside == nullptr || k <= descent_.step() || k >= first) continue;
+        if (!exact_to(k)) return false;
+        compare_now();
     }
     for (std::int64_t k = first; k <= last; k += spacing) {
         if (!exact_to(k)) return false;
-        if (beside != nullptr) compare(*beside);
+        compare_now();
         const Vector u = descent_.parameters();
         if (!exact_to(k + 1)) return false;
         Vector update = descent_.update();
@@ -166,7 +172,7 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
         starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(update)});
     }
-    if (beside != nullptr) compare(*beside);
+    compare_now();
     return true;
 }
 
@@ -184,27 +190,30 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                   ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
+    set_out(starts, pairs, kFine * std::min(options_.rtol, kLoosest), attempt);
+    return true;
+}
+
+void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance, Attempt& attempt) {
     attempt.report.pairs = pairs;
     attempt.report.first = static_cast<double>(starts.last);
-    attempt.report.tolerance = kFine * std::min(options_.rtol, kLoosest);
+    attempt.report.tolerance = tolerance;
     attempt.stride = pairs ? 2.0 : 1.0;
-    const auto make = [&](double tolerance) {
+    const auto make = [&](double allowed) {
         const auto make_field = pairs ? make_two_step_field : make_descent_field;
         auto field = make_field(descent_.problem(), descent_.options().loss, descent_.rate(),
                                 descent_.options().threads, [this] { polled(); });
         return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
-                                      LeapOptions{tolerance, 6});
+                                      LeapOptions{allowed, 6});
     };
-    attempt.fine = make(attempt.report.tolerance);
-    attempt.coarse = make(kRatio * attempt.report.tolerance);
-    return true;
+    attempt.fine = make(tolerance);
+    attempt.coarse = make(kRatio * tolerance);
 }
 
-// With the exact iterate that the descent is at.
-void LeapingDescent::compare(Attempt& attempt) {
+// With the exact iterate of a step.
+void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact) {
     LeapReport& report = attempt.report;
     if (!report.ended.empty()) return;
-    const auto step = static_cast<double>(descent_.step());
     const double k = step / attempt.stride, end = std::floor(horizon_ / attempt.stride);
     if (!follow(*attempt.fine, k, end) || !follow(*attempt.coarse, k, end)) {
         report.ended = "the motion was not smooth at step " + text(report.first);
@@ -212,7 +221,7 @@ void LeapingDescent::compare(Attempt& attempt) {
     }
     Vector u;
     attempt.fine->at(k, u);
-    const double difference = error_between(descent_.parameters(), u, descent_.problem().layout());
+    const double difference = error_between(exact, u, descent_.problem().layout());
     report.overlap_until = step;
     report.overlap_difference = std::max(report.overlap_difference, difference);
     if (!(report.overlap_difference <= kMostOverlap * options_.rtol))
@@ -235,6 +244,22 @@ bool LeapingDescent::leap(Attempt& attempt) {
     return attempt.report.ended.empty();
 }
 
+// The same leap again as long as nothing but its error ended it, compared with the exact iterates
+// that are still there.
+bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Attempt& attempt) {
+    for (int n = 0; n < kMostFiner && attempt.inaccurate && !too_dear_; ++n) {
+        const double tolerance = kFiner * attempt.report.tolerance;
+        if (tolerance < kFinest) return false;
+        Attempt finer;
+        set_out(starts, attempt.report.pairs, tolerance, finer);
+        for (const LeapStart& exact : beside.single) compare(finer, exact.k, exact.u);
+        if (!finer.report.ended.empty()) return false;
+        if (leap(finer)) return true;
+        attempt = std::move(finer);
+    }
+    return false;
+}
+
 void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
@@ -248,6 +273,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
         const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
                              attempt.fine->statistics().model_error;
         if (!(error <= options_.rtol)) {
+            attempt.inaccurate = true;
             report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
             break;
         }
@@ -326,9 +352,10 @@ bool LeapingDescent::pays(Attempt& attempt) {
 // Implicit formulas damp what exact steps make larger; neither integration nor what rounding errors
 // have grown to by a spot check need show it.
 bool LeapingDescent::is_stable(Attempt& attempt, const Vector& u, double step) {
-    if (attempt.report.pairs || !attempt.fine->amplifies(u)) return true;
-    attempt.report.ended =
-        "lr * lambda_max exceeds 2 at step " + text(step) + ", so that errors can grow";
+    if (!attempt.fine->amplifies(u)) return true;
+    const std::string what =
+        attempt.report.pairs ? "the orbit of period 2 is unstable" : "lr * lambda_max exceeds 2";
+    attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";
     return false;
 }
 

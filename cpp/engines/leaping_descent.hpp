@@ -68,7 +68,8 @@ private:
     struct Attempt {
         std::unique_ptr<Leap> fine, coarse;
         LeapReport report;
-        double stride = 1.0;  // steps of descent in one of the map that is integrated
+        double stride = 1.0;      // steps of descent in one of the map that is integrated
+        bool inaccurate = false;  // it ended because of its estimated error
     };
     struct Starts {
         std::int64_t last = 0;
@@ -80,7 +81,9 @@ private:
     bool exact_to(std::int64_t step);
     bool gather(std::int64_t last, Starts& starts, Attempt* beside);
     bool begin(const Starts& starts, Attempt& attempt);
-    void compare(Attempt& attempt);
+    void set_out(const Starts& starts, bool pairs, double tolerance, Attempt& attempt);
+    bool leap_finer(const Starts& starts, const Starts& beside, Attempt& attempt);
+    void compare(Attempt& attempt, double step, const Vector& exact);
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
     void close(Attempt& attempt);

@@ -19,6 +19,9 @@ from fastgrok.margins import margins
 if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
 
+ESTIMATES = 10.0
+"""By how many times its estimate the error of a leap may be larger: seldom by more than 2."""
+
 POINTS = 64
 """Steps looked at in every stretch that is still in question, each time the leap is followed."""
 
@@ -243,5 +246,13 @@ class _Hits:
         assert piece.weights is not None
         if record is None:
             return self.doubt.counts(piece.weights, self.again.rtol)
-        assert piece.engine.rtol is not None
-        return self.doubt.counts(piece.weights[record : record + 1], piece.engine.rtol)
+        error = _error_at(piece, float(piece.steps[record]))
+        return self.doubt.counts(piece.weights[record : record + 1], error)
+
+
+def _error_at(run: Trajectory, step: float) -> float:
+    """Error of the weights in a leap: less than was allowed where its evidence says so."""
+    leap = run.engine.leap_at(step)
+    assert leap is not None
+    assert run.engine.rtol is not None
+    return min(run.engine.rtol, ESTIMATES * max(leap.error, leap.overlap_difference))

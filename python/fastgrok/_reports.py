@@ -104,7 +104,8 @@ class EngineReport:
         Rows that a step looked at, on average, as a share of all: less than 1 where rows that could
         not matter were skipped. Of the steps of this call, if a checkpoint was resumed.
     leaps : tuple of LeapReport
-        The stretches that were leaped, in order, each with its evidence.
+        The stretches that were leaped, in order, each with its evidence. Two that begin at the same
+        step are the same stretch, the second leaped with a smaller `tolerance`.
     rtol : float or None
         The error that leaps were allowed, None if none were tried.
     reason : str

@@ -91,8 +91,11 @@ def train(
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has
         all of that. Where the motion cannot be leaped, exact steps go on and it is tried again,
         and "leap" ends in a LeapError if there is no leap in the end. A smooth leap ends where
-        lr * lambda_max exceeds 2, since exact steps make errors larger there. Every leap starts
-        from exact iterates: behind one that ended, exact steps go over its whole length first.
+        lr * lambda_max exceeds 2, and one of an alternating motion where that has become unstable,
+        since exact steps make errors larger there. Where nothing but the estimated error ends it,
+        it is made again from where it began, with a tenth of the error at every step, up to twice.
+        Every leap starts from exact iterates: behind the last one that ended, exact steps go over
+        its whole length first.
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a

@@ -258,8 +258,9 @@ class Trajectory:
         GrokkingTimes
             As from `grokking`, with every bracket one step wide; inside a leap as wide as its error
             implies: at the lower end surely fewer points were right than needed, at the upper end
-            surely enough. Up to about 10^7 steps that is mostly a single step, too; later a step
-            moves the weights by less than they are known.
+            surely enough. That error is `rtol`, or ten times what the leap's own evidence shows
+            where that is smaller. Up to about 10^7 steps the bracket is mostly a single step, too;
+            later a step moves the weights by less than they are known.
 
         Raises
         ------
