@@ -165,6 +165,21 @@ def test_rows_of_the_same_reach_are_not_listed_again_and_again():
     assert run.row_visits <= plain.row_visits
 
 
+def test_lists_last_through_oscillations():
+    """Steps of the cube's transient are long, but go to and fro: few lead out of a list's reach."""
+    data = fg.datasets.margin_cube(n=(2000, 2000), dim=64, seed=0)
+    options = {"lr": 1e-2, "threads": 1}
+    plain = descent(data.X, data.y, range(0, 301, 20), skip="never", **options)
+    expected = weights(plain)
+    apart = np.linalg.norm(np.diff(expected[5:], axis=0), axis=1)
+    updates = descent(data.X, data.y, (200, 201), skip="never", **options)
+    one = np.linalg.norm(np.diff(weights(updates), axis=0))
+    assert (apart < 4.0 * one).all()  # 20 steps lead no farther than a few
+    run = descent(data.X, data.y, range(0, 301, 20), skip="always", check=True, **options)
+    assert_same_bits(weights(run), expected)
+    assert run.row_visits < 0.8 * plain.row_visits
+
+
 @pytest.mark.parametrize("size", [1e-200, 1e150, 1e200])
 def test_rows_whose_norm_leaves_the_range(size):
     X = size * np.random.default_rng(0).normal(size=(100, 3))
