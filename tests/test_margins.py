@@ -230,7 +230,7 @@ def test_accurate_margins_have_twice_the_digits(n, d, dtype):
 
 
 def test_accurate_margins_do_not_depend_on_threads():
-    X, y = problem(8_100, 17)
+    X, y = problem(20_000, 17)
     w, b = point(17)
     data = _core.Problem(X, y, True)
     expected = data.accurate_margins(w, b, 1)

@@ -26,7 +26,7 @@ def test_any_number_of_threads_gives_the_same_bits(shape):
         assert_same(compute([shape], threads=threads), expected)
 
 
-@pytest.mark.parametrize(("n", "d"), SEVERAL_CHUNKS)
+@pytest.mark.parametrize(("n", "d"), [*SEVERAL_CHUNKS, MOST_CHUNKS])
 def test_more_threads_than_there_are_chunks(n, d):
     X, y = problem(n, d)
     w, b = point(d)

@@ -9,6 +9,10 @@
 namespace fastgrok {
 namespace {
 
+// Entries of the data that are worth calling threads for one pass over them: some 50 us, while the
+// call takes 10, or milliseconds when another process has the core.
+constexpr std::size_t kLeastWork = 1u << 18;
+
 // A sum that also keeps what rounding takes away.
 class Compensated {
 public:
@@ -40,8 +44,10 @@ Passes::Passes(const Problem& problem, int threads)
 
 template <class Chunk>
 void Passes::for_chunks(Chunk work) {
-    Shares shares(chunks(), threads_);
-    run_team(threads_, [&](const Member& me) {
+    const bool alone = problem_.rows() * problem_.layout().length < kLeastWork;
+    const int threads = alone ? 1 : threads_;
+    Shares shares(chunks(), threads);
+    run_team(threads, [&](const Member& me) {
         std::size_t c;
         while (shares.take(me.index, c)) work(c);
     });
