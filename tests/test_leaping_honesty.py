@@ -148,7 +148,7 @@ def late_doubling(record, slope, lr, **settings):
 def test_an_orbit_is_not_leaped_where_it_is_unstable(slope, lr, rtol, record):
     run = late_doubling(record, slope, lr, rtol=rtol)
     exact = late_doubling(record, slope, lr, engine="exact")
-    assert off(run.weights, exact.weights).max() <= rtol
+    assert difference(run.weights, exact.weights).max() <= rtol
     orbits = [leap for leap in run.engine.leaps if leap.pairs]
     assert any("the orbit of period 2 is unstable" in leap.ended for leap in orbits)
     # Up to there it was leaped, and not spoilt by a stability that is asked for too much.
@@ -168,7 +168,7 @@ def test_an_error_too_large_is_met_by_a_finer_leap_from_the_same_iterates():
     assert fine.overlap_difference <= RTOL / 2
     later = [k for k, step in enumerate(run.steps) if run.engine.leap_at(step) is fine]
     assert later
-    assert off(run.weights[later], exact.weights[later]).max() <= RTOL
+    assert difference(run.weights[later], exact.weights[later]).max() <= RTOL
 
 
 def test_leaps_start_from_exact_iterates():

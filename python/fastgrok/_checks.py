@@ -218,8 +218,10 @@ def real(name: str, value: object, *, positive: bool = False) -> float:
     return out
 
 
-def whole(name: str, value: object, *, minimum: int = 1, maximum: int | None = None) -> int:
-    """Integer in minimum..maximum; a float such as 1e7 is one if it is integral."""
+def whole(
+    name: str, value: object, *, minimum: int = 1, maximum: int | None = None, why: str = ""
+) -> int:
+    """Integer in minimum..maximum, `why` there; a float such as 1e7 is one if it is integral."""
     number = _scalar(name, value, "an integer")
     if isinstance(number, Integral):
         out = int(number)
@@ -230,7 +232,7 @@ def whole(name: str, value: object, *, minimum: int = 1, maximum: int | None = N
     if out < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {show(value)}")
     if maximum is not None and out > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {show(value)}")
+        raise ValueError(f"{name} must be at most {maximum}{why}, got {show(value)}")
     return out
 
 

@@ -97,7 +97,7 @@ class EngineReport:
     simd : str
         The instruction set of the kernels.
     threads : int
-        Number of threads.
+        Number of threads that took the steps; evaluation sets may be worth more, or fewer.
     seconds : float
         Wall-clock time of the run, in seconds.
     row_share : float

@@ -295,8 +295,8 @@ def divergence_of(trajectory: Trajectory) -> str:
 def lost_for(trajectory: Trajectory) -> str:
     """Say why a run was given up where it could not leap, and what to do."""
     return (
-        f"{trajectory.engine.reason}; engine='exact' takes all steps, engine='auto' as many as "
-        "exact_limit says"
+        f"{trajectory.engine.reason}; with engine='auto' as many exact steps are taken as "
+        f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"
     )
 
 

@@ -191,7 +191,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], given["lr"], name)
     far = _may_leap(engine, given["checkpoint"], optimizer)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
-    steps = _checks.whole(name("steps"), given["steps"], maximum=most)
+    why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
+    steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
     evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:

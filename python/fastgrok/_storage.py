@@ -139,6 +139,8 @@ def _read(file: IO[bytes], path: str | os.PathLike[str]) -> tuple[dict[str, Any]
         file.seek(0)
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+        if "header" not in arrays:
+            raise ValueError("it has no header")
         header = json.loads(arrays.pop("header").tobytes())
         if not isinstance(header, dict):
             raise ValueError("its header is not an object")

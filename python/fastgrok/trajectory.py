@@ -40,7 +40,7 @@ class Trajectory:
 
     Attributes
     ----------
-    steps : ndarray of int64, shape (R,)
+    steps : ndarray of int64, or of float64 if the last is beyond 2**53, shape (R,)
         The recorded steps, increasing.
     b : ndarray of float64, shape (R,)
         The intercept.
