@@ -141,7 +141,7 @@ def test_figure1(trainer: beck.Trainer) -> None:
     wrong = [replace(run, verdict=other.get(run.verdict, run.verdict)) for run in data.sweep]
     verdicts = beck.judge_figure1(data.curves, wrong)
     assert by_claim(verdicts, "if and only if").outcome is Outcome.DIFFERS
-    assert by_claim(verdicts, "Wendel").outcome is not Outcome.AGREES
+    assert by_claim(verdicts, "Wendel").outcome is Outcome.DIFFERS
 
 
 def test_law_of_the_norm_at_rest() -> None:
@@ -152,6 +152,12 @@ def test_law_of_the_norm_at_rest() -> None:
         logarithm.append(replace(run, rest=0.1 * np.log(1.0 / (0.5 - ratio)) ** 0.2))
     assert _law(power).outcome is Outcome.DIFFERS
     assert _law(logarithm).outcome is Outcome.AGREES
+    between = []
+    for run in power:
+        steep = 0.05 + 0.15 * np.log(1.0 / (0.5 - run.data.ratio))
+        between.append(replace(run, rest=run.rest**0.7 * steep**0.3))
+    assert _law(between).outcome is Outcome.SHORT
+    assert "neither is clearly closer" in _law(between).summary
 
 
 def test_times_that_grow_and_that_do_not() -> None:
@@ -262,6 +268,7 @@ def test_figure16_labels(trainer: beck.Trainer) -> None:
 def test_table1(trainer: beck.Trainer) -> None:
     stated, corrected = beck.judge_table1(beck.table1(trainer))
     assert corrected.outcome is Outcome.AGREES
+    assert stated.outcome is Outcome.OPEN  # right for one sigma, and the paper names none
     for finding in stated.findings:
         right = finding.reading.endswith("sigma = 1")
         assert finding.outcome is (Outcome.AGREES if right else Outcome.DIFFERS)
@@ -292,6 +299,10 @@ def test_everything_is_made_drawn_and_written(
             (report,) = (path for path in output.files if path.suffix == ".md")
             text = report.read_text(encoding="utf-8")
             assert all(verdict.claim in text for verdict in output.verdicts)
+            for path in output.files:
+                if path.suffix == ".npz":
+                    with np.load(path, allow_pickle=False) as arrays:
+                        assert all(arrays[name].size for name in arrays.files)
             tables = [path for path in output.files if path.suffix == ".csv"]
             for table in tables:
                 with table.open(encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 """How the papers' claims are judged and written, and how runs are made side by side."""
 
 import threading
-from math import inf
+from math import inf, nan
 
 import pytest
 
@@ -11,15 +11,16 @@ from fastgrok.papers._report import (
     Stated,
     Verdict,
     combine,
+    combine_all,
     judge_number,
     judge_shares,
     markdown_table,
     number,
     percent,
     spread,
+    verdict_table,
 )
 from fastgrok.papers._runs import JobsInterrupted, run_jobs
-from fastgrok.papers.das2026._claims import together
 
 
 class TestRules:
@@ -61,15 +62,27 @@ class TestRules:
         assert combine([Outcome.SHORT, Outcome.OPEN]) is Outcome.OPEN
         assert combine([]) is Outcome.SHORT
 
-    @pytest.mark.parametrize("outcome", Outcome)
-    def test_statements_that_must_all_hold(self, outcome):
-        assert together([Outcome.AGREES, outcome]) is outcome
-        assert together([outcome, Outcome.DIFFERS, Outcome.SHORT]) is Outcome.DIFFERS
+    @pytest.mark.parametrize(
+        ("outcomes", "expected"),
+        [
+            (["AGREES", "AGREES"], "AGREES"),
+            (["AGREES", "DIFFERS"], "DIFFERS"),
+            (["SHORT", "OPEN", "DIFFERS"], "DIFFERS"),
+            (["AGREES", "OPEN"], "OPEN"),
+            (["AGREES", "SHORT"], "SHORT"),
+            (["OPEN", "SHORT"], "SHORT"),  # what the run has not shown may still differ
+            ([], "SHORT"),
+        ],
+    )
+    def test_statements_that_must_all_hold(self, outcomes, expected):
+        assert combine_all(Outcome[name] for name in outcomes) is Outcome[expected]
+        assert combine_all(Outcome[name] for name in outcomes[::-1]) is Outcome[expected]
 
     @pytest.mark.parametrize(
         ("value", "text"),
         [
             (0, "0"),
+            (nan, "unknown"),
             (4.0, "4"),
             (400.0, "400"),
             (9999.0, "9999"),
@@ -101,6 +114,24 @@ class TestRules:
         assert verdict.text().count("zeta") == 2
         assert "A note." in verdict.markdown()
         assert "| sum, S(2,1) | depends on the draw | zeta 3 [1, 900] |" in verdict.markdown()
+
+    def test_parts_are_not_readings(self):
+        findings = (
+            Finding("lambda = 0.4", Outcome.AGREES, ""),
+            Finding("lambda = 0.6", Outcome.OPEN, ""),
+        )
+        verdict = Verdict.of_all("It groks", findings)
+        assert verdict.outcome is Outcome.OPEN
+        assert "=> DEPENDS ON THE DRAW (" in verdict.text()
+        assert "**depends on the draw**" in verdict.markdown()
+        assert "| It groks | **depends on the draw** |" in verdict_table([verdict])
+        for words in (verdict.text(), verdict.markdown(), verdict_table([verdict])):
+            assert "the paper" not in words.lower()
+            assert "reading" not in words.lower()
+        false = Verdict.of_all("It groks", (*findings, Finding("rest", Outcome.DIFFERS, "")))
+        assert false.outcome is Outcome.DIFFERS
+        whole = Verdict.of_all("It groks", findings[:1])
+        assert whole.summary == "agrees: every part"
 
     def test_why_nothing_is_decided(self):
         short = Finding("mean", Outcome.SHORT, "")

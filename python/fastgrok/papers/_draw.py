@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Colours that stay apart for colour-blind readers too.
+BLUE, GREEN, VERMILION = "#0072b2", "#009e73", "#d55e00"
+
 #: Text width of a page, in inches.
 PAGE_WIDTH = 7.2
 

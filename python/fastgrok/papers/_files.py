@@ -38,7 +38,7 @@ def write_item(
     for key, rows in tables.items():
         write_csv(path(key, "csv"), rows)
     if arrays is not None:
-        np.savez_compressed(path("", "npz"), allow_pickle=False, **arrays)
+        np.savez_compressed(path("", "npz"), **arrays)
     path("", "md").write_text(report, encoding="utf-8")
     return Output(tuple(files), tuple(verdicts))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 READING = 2.0
 # Draws of the data that spread further than this can confirm no number.
 DECISIVE_SPREAD = 100.0
+_DRAWS = "depends on the draw"
 
 
 class Outcome(StrEnum):
@@ -29,7 +30,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Finding:
     """
-    A claim held against one reading of the paper; `outcome` is open if the draws disagree.
+    A claim, or part of one, under one reading of the paper; `outcome` is open if draws disagree.
 
     `reason` says why the run decides nothing, if it does not.
     """
@@ -44,17 +45,36 @@ class Finding:
         """The outcome in words that fit a single reading."""
         if self.outcome is Outcome.SHORT:
             return self.reason
-        return "depends on the draw" if self.outcome is Outcome.OPEN else str(self.outcome)
+        return _DRAWS if self.outcome is Outcome.OPEN else str(self.outcome)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim of the paper, what it comes to, and the numbers that show it."""
+    """
+    A claim of the paper, what it comes to, and the numbers that show it.
+
+    The findings are by reading of the paper, or, where `parts` is set, of parts that all belong to
+    the claim; an open outcome then means draws of the data that disagree.
+    """
 
     claim: str
     outcome: Outcome
     findings: tuple[Finding, ...]
     note: str = ""
+    parts: bool = False
+
+    @classmethod
+    def of_all(cls, claim: str, findings: Iterable[Finding], note: str = "") -> "Verdict":
+        """Judge a claim that says all that the findings are about, by `combine_all`."""
+        parts = tuple(findings)
+        return cls(claim, combine_all(f.outcome for f in parts), parts, note, parts=True)
+
+    @property
+    def label(self) -> str:
+        """The outcome in words."""
+        if self.parts and self.outcome is Outcome.OPEN:
+            return _DRAWS
+        return str(self.outcome)
 
     @property
     def summary(self) -> str:
@@ -63,21 +83,22 @@ class Verdict:
         for finding in self.findings:
             groups.setdefault(finding.label, []).append(finding.reading)
         if len(groups) == 1:
-            return f"{next(iter(groups))}: every reading"
+            return f"{next(iter(groups))}: every {'part' if self.parts else 'reading'}"
         return "; ".join(f"{label}: {' / '.join(those)}" for label, those in groups.items())
 
     def text(self) -> str:
         """Write the verdict in lines for the terminal."""
         width = max(len(finding.reading) for finding in self.findings)
-        lines = [f"{self.claim}", f"  => {self.outcome.upper()} ({self.summary})"]
+        lines = [f"{self.claim}", f"  => {self.label.upper()} ({self.summary})"]
         lines += [f"     {f.reading:<{width}}  {f.numbers}" for f in self.findings]
         return "\n".join(lines)
 
     def markdown(self) -> str:
         """Write the verdict as a section with one table row for each reading."""
-        parts = [f"### {self.claim}", f"**{self.outcome}**", self.note]
+        parts = [f"### {self.claim}", f"**{self.label}**", self.note]
         rows = [(f.reading, f.label, f.numbers) for f in self.findings]
-        parts.append(markdown_table(("Reading", "Outcome", "Numbers"), rows))
+        heading = "Part" if self.parts else "Reading"
+        parts.append(markdown_table((heading, "Outcome", "Numbers"), rows))
         return "\n\n".join(part for part in parts if part)
 
 
@@ -143,10 +164,31 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
     return decided.pop() if found == decided != set() else Outcome.SHORT
 
 
+def combine_all(outcomes: Iterable[Outcome]) -> Outcome:
+    """
+    One outcome for a claim all of whose parts must hold.
+
+    One part that differs settles it. Otherwise a part that the run decides nothing for might still
+    differ, and leaves the claim undecided by the run, as does having none. A part that is open,
+    since the draws of the data disagree, leaves it open, and it agrees if all parts do.
+    """
+    found = set(outcomes)
+    for outcome in (Outcome.DIFFERS, Outcome.SHORT, Outcome.OPEN):
+        if outcome in found:
+            return outcome
+    return Outcome.AGREES if found else Outcome.SHORT
+
+
 def number(x: float | None) -> str:
-    """Write a number in short: 400 as "400", 17500 as "1.8e4", None or infinity as "never"."""
+    """
+    Write a number in short: 400 as "400", 17500 as "1.8e4".
+
+    None and infinity are "never", NaN is "unknown".
+    """
     if x is None or x == inf:
         return "never"
+    if isnan(x):
+        return "unknown"
     if x == 0 or 1e-2 <= abs(x) < 1e4:
         return f"{x:.3g}" if abs(x) < 1e3 else f"{x:.0f}"
     mantissa, exponent = f"{x:.1e}".split("e")
@@ -180,8 +222,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def verdict_table(verdicts: Iterable[Verdict]) -> str:
     """Make a Markdown table of the verdicts."""
     return markdown_table(
-        ("Claim", "Verdict", "By reading"),
-        [(v.claim, f"**{v.outcome}**", v.summary) for v in verdicts],
+        ("Claim", "Verdict", "In detail"),
+        [(v.claim, f"**{v.label}**", v.summary) for v in verdicts],
     )
 
 

@@ -23,7 +23,6 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     markdown_table,
     number,
     percent,
@@ -163,11 +162,18 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
         law = f"Wendel: 95 % of the counts of {draws} draws"
         for ax, less in zip(axes[:, 0], (0.0 * wendel, wendel), strict=True):
             ax.fill_between(
-                every / n, low - less, high - less, color="#0072b2", alpha=0.25, lw=0, label=law
+                every / n, low - less, high - less, color=_draw.BLUE, alpha=0.25, lw=0, label=law
             )
-            ax.plot(every / n, wendel - less, color="#0072b2", lw=1.0, label="Wendel's probability")
             ax.plot(
-                dims / n, shares - less[at], "o", color="#d55e00", ms=3.5, label="drawn and proved"
+                every / n, wendel - less, color=_draw.BLUE, lw=1.0, label="Wendel's probability"
+            )
+            ax.plot(
+                dims / n,
+                shares - less[at],
+                "o",
+                color=_draw.VERMILION,
+                ms=3.5,
+                label="drawn and proved",
             )
             ax.axvline(0.5, color="0.4", lw=0.6, ls=":")
         axes[0, 0].set_ylabel("share separable from the origin")
@@ -185,7 +191,7 @@ def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
 
     A dimension agrees if its count is not too unlikely under the binomial law of that probability:
     the p-value is at least `SIGNIFICANCE` over the number of dimensions. Draws without a proof
-    leave it undecided.
+    leave it undecided. One dimension that differs settles the verdict.
     """
     least = SIGNIFICANCE / len(data)
     findings = []
@@ -201,11 +207,10 @@ def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_all(
             f"{data[0].n} Gaussian points are separable from the origin with Wendel's probability, "
             "1/2 at lambda = 1/2",
-            combine(finding.outcome for finding in findings),
-            tuple(findings),
+            findings,
         )
     ]
 
@@ -269,7 +274,7 @@ def report_separable_fraction(data: Sequence[Share], verdicts: Sequence[Verdict]
         *(verdict.markdown() for verdict in verdicts),
         "A dimension agrees if the two-sided p-value of its count under the binomial law with "
         f"Wendel's probability is at least {SIGNIFICANCE:g} / {len(data)}; for points that follow "
-        f"the law the verdict is wrong with a chance of at most {percent(SIGNIFICANCE)} %.",
+        f"the law the verdict is 'differs' with a chance of at most {percent(SIGNIFICANCE)} %.",
         "## The counts",
         table,
         "## Made by",

@@ -9,9 +9,9 @@ import numpy as np
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
 from fastgrok.papers._files import as_columns, write_item
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number
+from fastgrok.papers._report import Finding, Outcome, Verdict, number
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
-from fastgrok.papers.beck2025._reporting import make, write_report
+from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Run, Trainer
@@ -37,7 +37,8 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
         peak = inner and middle[top] >= _PEAK * max(middle[0], middle[-1])
         near = peak and abs(float(ratios[top]) - 0.5) <= 0.1
         findings.append(
-            Finding(
+            ended_before(f"step {horizon:g}", runs, horizon)
+            or Finding(
                 f"step {horizon:g}",
                 Outcome.AGREES if near else Outcome.DIFFERS,
                 f"the median is largest at lambda = {ratios[top]:g}: {number(float(middle[top]))}; "
@@ -46,10 +47,9 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
-            "At a fixed horizon, the loss on the population peaks near lambda = 1/2",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+        Verdict.of_all(
+            "At every fixed horizon, the loss on the population peaks near lambda = 1/2",
+            findings,
             "The paper links its transition to double descent, without saying what is to be seen; "
             "a peak of the loss at the edge of separability is how that shows elsewhere. "
             f"Peak: a largest median within 0.1 of 1/2, at least {_PEAK:g} times that at either "

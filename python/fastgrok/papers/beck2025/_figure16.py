@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, number, spread
+from fastgrok.papers._report import Finding, Verdict, judge_shares, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
-from fastgrok.papers.beck2025._reporting import make
+from fastgrok.papers.beck2025._reporting import ended_before, make
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
@@ -88,7 +88,8 @@ def judge_figure16(data: Groups) -> list[Verdict]:
     for name, runs in data.runs.items():
         gains = [rise(run) for run in runs]
         findings.append(
-            Finding(
+            ended_before(name, runs)
+            or Finding(
                 name,
                 judge_shares([gain >= GAIN and delay >= LATE for gain, delay in gains]),
                 f"accuracy gained after the training set is fitted {spread([g for g, _ in gains])}"
@@ -97,10 +98,9 @@ def judge_figure16(data: Groups) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_all(
             "Generalisation is delayed when a few labels are of the other class, too",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             "Delayed: the accuracy on the population gains at least 0.1 after training accuracy 1 "
             "is reached, half of it only after twice as many "
             "steps.",

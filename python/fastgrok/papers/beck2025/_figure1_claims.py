@@ -4,20 +4,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number, spread
+from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._pictures import upper_median
-from fastgrok.papers.beck2025._reporting import fitted_slope
+from fastgrok.papers.beck2025._reporting import ended_before, fitted_slope
 from fastgrok.papers.beck2025._sweep import by_ratio, table
 from fastgrok.papers.beck2025._training import Run
 from fastgrok.theory import edge
 
+# The growth of b and ||w|| is taken over the last 10 decades of steps, the start apart.
+_LAST = 1e10
 # Accuracies approach their limits like 1/log t, and the last record is taken for the limit.
 _NEAR_LIMIT = 0.02
 # Ratio from which on the law of ||S_infinity|| near 1/2 is fitted.
 _FITTED_FROM = 0.3
-# Probability of a count of separable draws, or one farther out, below which it is no chance.
+# Chance of a verdict "differs" on counts of separable draws that follow Wendel's law.
 _IMPLAUSIBLE = 1e-3
 # Rank correlation with lambda from which on a median over few draws counts as growing.
 _GROWING = 0.9
@@ -50,18 +52,19 @@ def _delayed(curves: Sequence[Run]) -> Verdict:
             holds = [100.0 * a <= b < np.inf for a, b in zip(train, kept, strict=True)]
         else:
             holds = [a < np.inf and b == np.inf for a, b in zip(train, kept, strict=True)]
+        name = f"lambda = {ratio:g}"
         findings.append(
-            Finding(
-                f"lambda = {ratio:g}",
+            ended_before(name, runs)
+            or Finding(
+                name,
                 judge_shares(holds),
                 f"training accuracy 1 at {spread(train)}, population {setting.ACCURACY} for good "
                 f"at {spread(kept)}",
             )
         )
-    return Verdict(
+    return Verdict.of_all(
         "Generalisation comes late below lambda = 1/2 and never above",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         "Late: at least 100 times as many steps as to training accuracy 1. Never: not by the last "
         "step.",
     )
@@ -79,6 +82,10 @@ def _if_and_only_if(sweep: Sequence[Run]) -> Verdict:
         runs = [run for run in sweep if run.verdict == name]
         if not runs:
             findings.append(Finding(name, Outcome.SHORT, "no draw", "no such draw"))
+            continue
+        early = ended_before(name, runs) or ended_before(name, runs, _LAST)
+        if early is not None:
+            findings.append(early)
             continue
         # At rest, with S fixed, b = -log t + ... : an accuracy of 1 in the limit; the growth of
         # |b| over the last decade without growth of ||w|| is what takes it there.
@@ -100,10 +107,9 @@ def _if_and_only_if(sweep: Sequence[Run]) -> Verdict:
                 f"{text}; accuracy at the last step {spread(reach)}",
             )
         )
-    return Verdict(
+    return Verdict.of_all(
         "The model generalises if and only if the training set is not separable from the origin",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         "Accuracy is Phi(-b / (sigma ||w||)) and |b| grows without end. It tends to 1 just where "
         "||w|| does not grow with |b|: by less than a thousandth of the growth of |b| over the "
         "last ten decades of steps. That b tends to -infinity (the paper's Proposition 3.2 has "
@@ -113,7 +119,7 @@ def _if_and_only_if(sweep: Sequence[Run]) -> Verdict:
 
 def _growth(run: Run) -> tuple[float, float]:
     """Growth of ||w|| and of |b| over the last 10 decades."""
-    before = float(run.steps[-1]) / 1e10
+    before = float(run.steps[-1]) / _LAST
     return (
         abs(float(run.norm_w[-1]) - run.at(before, "norm_w")),
         abs(float(run.b[-1]) - run.at(before, "b")),
@@ -130,19 +136,18 @@ def _limit(sweep: Sequence[Run]) -> Verdict:
         limits = [float(edge.limit_accuracy(run.margin, run.data.sigma)) for run in apart]
         last = [float(run.test_accuracy[-1]) for run in apart]
         misses = [abs(a - b) for a, b in zip(last, limits, strict=True)]
+        name = f"lambda = {ratio:g}"
         findings.append(
-            Finding(
-                f"lambda = {ratio:g}",
+            ended_before(name, apart)
+            or Finding(
+                name,
                 judge_shares([miss <= _NEAR_LIMIT for miss in misses]),
                 f"last {spread(last)}, limit {spread(limits)}, difference {spread(misses)}",
             )
         )
-    outcomes = [f.outcome for f in findings] or [Outcome.SHORT]
-    empty = Finding("sweep", Outcome.SHORT, "no draw", "no separable draw")
-    return Verdict(
+    return Verdict.of_all(
         "The limit of the accuracy is 1/2 [1 + erf(1 / (sigma M sqrt 2))]",
-        combine(outcomes),
-        tuple(findings) or (empty,),
+        findings or [Finding("sweep", Outcome.SHORT, "no draw", "no separable draw")],
         "M is the margin of each draw as it is, sigma included, found by quadratic programming "
         f"with certificates; agrees if the last accuracy is within {_NEAR_LIMIT}.",
     )
@@ -159,7 +164,7 @@ def _transition(sweep: Sequence[Run]) -> Verdict:
         chance = float(edge.separable_probability(data.n, data.dim))
         counted = sum(run.verdict == "separable" for run in runs)
         tails = binom.cdf(counted, len(runs), chance), binom.sf(counted - 1, len(runs), chance)
-        near = min(tails) >= _IMPLAUSIBLE
+        near = 2.0 * min(tails) >= _IMPLAUSIBLE / len(groups)
         findings.append(
             Finding(
                 f"lambda = {ratio:g}",
@@ -167,12 +172,11 @@ def _transition(sweep: Sequence[Run]) -> Verdict:
                 f"{counted} of {len(runs)} separable, expected {number(len(runs) * chance)}",
             )
         )
-    outcomes = [f.outcome for f in findings]
-    return Verdict(
+    return Verdict.of_all(
         "Training sets become separable from the origin at lambda = 1/2 (Wendel)",
-        Outcome.AGREES if set(outcomes) == {Outcome.AGREES} else combine(outcomes),
-        tuple(findings),
-        f"Agrees unless so few, or so many, have a probability below {_IMPLAUSIBLE:g}. In "
+        findings,
+        "Differs if so few, or so many, are too improbable at some lambda; that happens by chance "
+        f"with a probability of at most {_IMPLAUSIBLE:g} for all lambda together. In "
         "Section 4 the paper exchanges the two sides once.",
     )
 
@@ -185,8 +189,8 @@ def _divergence(sweep: Sequence[Run]) -> Verdict:
     ratios, rests = table(groups, lambda run: run.data.sigma * run.rest)
     middle = upper_median(rests)
     holds = _grows(ratios, middle, _NORMS_GROW)
-    arrived = [
-        abs(run.norm_w[-1] / run.rest - 1.0)
+    settled = [
+        run
         for runs in groups.values()
         for run in runs
         if run.rest < np.inf and run.data.ratio <= 0.5 - run.data.n**-0.5
@@ -198,18 +202,19 @@ def _divergence(sweep: Sequence[Run]) -> Verdict:
             "; ".join(f"{r:g}: {number(s)}" for r, s in zip(ratios, middle, strict=True)),
         )
     ]
-    if arrived:
+    arrived = [abs(run.norm_w[-1] / run.rest - 1.0) for run in settled]
+    if settled:
         findings.append(
-            Finding(
+            ended_before("descent arrives there", settled)
+            or Finding(
                 "descent arrives there",
                 judge_shares([miss <= 1e-3 for miss in arrived]),
                 f"||w|| / ||S_infinity|| - 1 at the last step {spread(arrived)}",
             )
         )
-    return Verdict(
+    return Verdict.of_all(
         "The norm of S_infinity diverges at lambda = 1/2",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         "S_infinity minimises the mean of exp(S . x); found by Newton's method for each draw, and "
         f"compared, up to lambda = 1/2 - 1/sqrt N, with where the runs ended. Grows: a rank "
         f"correlation of the median with lambda of at least {_GROWING:g}, and by a factor of at "
@@ -235,7 +240,7 @@ def _law(sweep: Sequence[Run]) -> Verdict:
     logarithm = _rms(factor * logs + offset, size)
     power = _rms(np.asarray(edge.large_n_stationary(ratios)[0]), size)
     slope, slope_error, _ = fitted_slope(logs, np.log(size))
-    outcome = Outcome.OPEN
+    outcome = Outcome.SHORT
     if power < logarithm:
         outcome = Outcome.DIFFERS
     elif logarithm < 0.5 * power:
@@ -251,6 +256,7 @@ def _law(sweep: Sequence[Run]) -> Verdict:
                 f"{offset:+.3g}, fitted: off by {100 * logarithm:.2g} % rms; the large-N theory, "
                 f"nothing fitted: off by {100 * power:.2g} % rms; exponent of 1/2 - lambda over "
                 f"the range {-slope:.3f} +- {slope_error:.3f}",
+                "neither is clearly closer",
             ),
         ),
         "For Gaussian points of large N and d, sigma ||S_infinity|| tends to "
@@ -284,18 +290,12 @@ def _times(sweep: Sequence[Run]) -> Verdict:
     ratios, values = table(groups, lambda run: run.kept_from(setting.ACCURACY))
     middle = upper_median(values)
     holds = _grows(ratios, middle, _TIMES_GROW)
-    return Verdict(
+    name = f"steps to accuracy {setting.ACCURACY}, median"
+    text = "; ".join(f"{r:g}: {number(float(t))}" for r, t in zip(ratios, middle, strict=True))
+    finding = ended_before(name, [run for runs in groups.values() for run in runs])
+    return Verdict.of_all(
         claim,
-        judge_shares([holds]),
-        (
-            Finding(
-                f"steps to accuracy {setting.ACCURACY}, median",
-                judge_shares([holds]),
-                "; ".join(
-                    f"{r:g}: {number(float(t))}" for r, t in zip(ratios, middle, strict=True)
-                ),
-            ),
-        ),
+        [finding or Finding(name, judge_shares([holds]), text)],
         f"Agrees if the median grows with lambda (rank correlation of at least {_GROWING:g}), by "
         f"a factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, accuracy a is "
         "reached after exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence "

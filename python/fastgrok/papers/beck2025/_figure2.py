@@ -14,7 +14,13 @@ from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spr
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE
-from fastgrok.papers.beck2025._reporting import as_arrays, make, record_rows, write_report
+from fastgrok.papers.beck2025._reporting import (
+    as_arrays,
+    ended_before,
+    make,
+    record_rows,
+    write_report,
+)
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 from fastgrok.theory.edge import conformal_time
@@ -111,9 +117,11 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
     for name, late in (("exponential", False), ("logistic", False), ("logistic", True)):
         runs = [(path, getattr(path, name)) for path in data.paths]
         misses = [path.deviation(run, late) for path, run in runs]
+        reading = f"{name} loss{', last record' if late else ''}"
         findings.append(
-            Finding(
-                f"{name} loss{', last record' if late else ''}",
+            ended_before(reading, [r for path, run in runs for r in (run, path.free)])
+            or Finding(
+                reading,
                 judge_shares([miss <= _FOLLOWS for miss in misses]),
                 f"largest deviation of ||w|| {spread(misses)} of its largest value",
             )
@@ -126,7 +134,8 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
             f"Follows: within {_FOLLOWS:g} of the largest ||w||. The path is that of the "
             "exponential loss. For the flow of that loss the identity is exact; descent differs "
             "by the size of its steps, and the logistic loss only approaches it, once e^b is "
-            "small: it is judged over all records and at the last one.",
+            "small: it is judged over all records and at the last one. The paper does not say of "
+            "which loss, and when, it speaks.",
         )
     ]
 

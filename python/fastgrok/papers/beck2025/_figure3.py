@@ -11,11 +11,11 @@ from fastgrok.geometry import MaxMargin, max_margin
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels
 from fastgrok.papers._files import write_item
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, number
+from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
 from fastgrok.papers.beck2025._pictures import BLUE, RED
-from fastgrok.papers.beck2025._reporting import make, write_report
+from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 from fastgrok.theory import two_point
@@ -99,23 +99,27 @@ def judge_figure3(data: Figure3) -> list[Verdict]:
     sigmas, cs, times = data.times()
     order = np.argsort(cs)
     times = times[:, order]
+    runs = np.empty(len(data.runs), dtype=object)
+    runs[:] = data.runs
+    runs = runs.reshape(times.shape)[:, order]
     middle = int(np.argmin(np.abs(np.log(sigmas / _SIGMA))))
     far = int(np.argmin(np.abs(np.log(cs[order] / _DISTANCE))))
-    steps = min(sigmas.size - 1, cs.size - 1)
     ways = {
-        f"lambda -> 1/2 at sigma = {sigmas[middle]:.3g}": times[middle, ::-1],
-        f"sigma -> {sigmas[-1]:.3g} at 1 - 2 lambda = {cs[order][far]:.3g}": times[:, far],
-        "both": np.array([times[-1 - k, k] for k in range(steps, -1, -1)]),
+        f"lambda -> 1/2 at sigma = {sigmas[middle]:.3g}": [(middle, 1), (middle, 0)],
+        f"sigma -> {sigmas[-1]:.3g} at 1 - 2 lambda = {cs[order][far]:.3g}": [(-2, far), (-1, far)],
+        "both": [(-2, 1), (-1, 0)],
     }
     findings = []
     for name, way in ways.items():
-        grows = float(way[-1] / max(way[-2], 1e-300))
+        before, end = (float(times[at]) for at in way)
+        grows = end / max(before, 1e-300) if before < np.inf else float("nan")
         holds = grows >= _GROWS if name == "both" else grows < _GROWS
         findings.append(
-            Finding(
+            ended_before(name, [runs[at] for at in way])
+            or Finding(
                 name,
-                judge_shares([holds]),
-                f"lr t = {number(float(way[-1]))} at the end, {number(grows)} times that one step "
+                Outcome.SHORT if np.isnan(grows) else judge_shares([holds]),
+                f"lr t = {number(end)} at the end, {number(grows)} times that one step "
                 "of the grid before",
             )
         )
@@ -125,26 +129,24 @@ def judge_figure3(data: Figure3) -> list[Verdict]:
         expected = lr * float(two_point.accuracy_time(setting.ACCURACY, lam, run.data.sigma, lr))
         if max(expected, time) > 1.0 and time < np.inf:
             misses.append(abs(float(np.log(max(time, 0.1) / max(expected, 0.1)))))
+    name, worst = f"{len(misses)} runs with lr t > 1", max(misses, default=float("nan"))
+    exact = ended_before(name, data.runs) or Finding(
+        name,
+        judge_shares([worst <= _LOG_TIME]) if misses else Outcome.SHORT,
+        f"log t off by at most {number(worst)}",
+    )
     return [
-        Verdict(
+        Verdict.of_all(
             "The time to accuracy 0.95 diverges only where lambda -> 1/2 and sigma -> infinity",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             f"Still grows: by a factor of at least {_GROWS:g} over the last step of the grid, a "
             f"factor of {cs[order][1] / cs[order][0]:.2g} in 1 - 2 lambda and "
             f"{sigmas[-1] / sigmas[-2]:.2g} in sigma. Once sigma is large, lr t tends to "
             "about 2 (1 - 2 lambda)^-1.645; at fixed sigma it stays finite as lambda -> 1/2.",
         ),
-        Verdict(
+        Verdict.of_all(
             "The times are those of the flow in closed form",
-            judge_shares([max(misses) <= _LOG_TIME]),
-            (
-                Finding(
-                    f"{len(misses)} runs with lr t > 1",
-                    judge_shares([max(misses) <= _LOG_TIME]),
-                    f"log t off by at most {number(max(misses))}",
-                ),
-            ),
+            [exact],
             f"Within {_LOG_TIME:g} of log t.",
         ),
     ]

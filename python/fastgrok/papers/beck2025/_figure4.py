@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from fastgrok import datasets
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, panels
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
+from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025._draws import Gaussians
 from fastgrok.papers.beck2025._figure16 import GAIN, LATE, rise
 from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
 from fastgrok.papers.beck2025._pictures import BLUE, ORANGE
-from fastgrok.papers.beck2025._reporting import make
+from fastgrok.papers.beck2025._reporting import ended_before, make
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Trainer
 
@@ -68,9 +68,11 @@ def judge_figure4(data: Groups) -> list[Verdict]:
     findings = []
     for runs in data.runs.values():
         gains = [rise(run) for run in runs]
+        name = f"sigma_A = {runs[0].data.sigma_a:g}"
         findings.append(
-            Finding(
-                f"sigma_A = {runs[0].data.sigma_a:g}",
+            ended_before(name, runs)
+            or Finding(
+                name,
                 judge_shares([gain >= GAIN and delay >= LATE for gain, delay in gains]),
                 f"accuracy gained after the training set is fitted {spread([g for g, _ in gains])}"
                 f", half of it by {spread([d for _, d in gains])} times as many steps; training "
@@ -80,10 +82,9 @@ def judge_figure4(data: Groups) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_all(
             "Two Gaussian classes show the same delay, as long as sigma_A is small",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             "Delayed: the accuracy on the population gains at least 0.1 after training accuracy 1 "
             "is reached, half of it only after twice as many "
             "steps.",

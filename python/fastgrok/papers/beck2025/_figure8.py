@@ -10,11 +10,11 @@ import numpy as np
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
 from fastgrok.papers._files import as_columns, write_item
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, number, spread
+from fastgrok.papers._report import Finding, Outcome, Verdict, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import TwoPoints
 from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, band, upper_median
-from fastgrok.papers.beck2025._reporting import make, write_report
+from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
@@ -89,7 +89,8 @@ def judge_figure8(data: Figure8) -> list[Verdict]:
         full = upper_median(values)
         apart = np.abs(np.interp(at, ratios, two) - full)
         findings.append(
-            Finding(
+            ended_before(f"step {horizon:g}", (*data.full, *data.two), horizon)
+            or Finding(
                 f"step {horizon:g}",
                 Outcome.AGREES if float(apart.max()) <= 0.1 else Outcome.DIFFERS,
                 f"accuracy differs by at most {number(float(apart.max()))} (at lambda = "
@@ -97,34 +98,31 @@ def judge_figure8(data: Figure8) -> list[Verdict]:
             )
         )
     edges = []
-    for name, pairs in (
-        (
-            "two-point model",
-            (ratios, np.array([run.at(1e10, "test_accuracy") for run in data.two])),
-        ),
-        ("full model", (at, full)),
+    # Of the last horizon.
+    for name, runs, x, y in (
+        ("two-point model", data.two, ratios, two),
+        ("full model", data.full, at, full),
     ):
-        x, y = pairs
         perfect = x[y >= 0.99]
-        edge = float(perfect.max()) if perfect.size else float("nan")
+        edge = float(perfect.max(initial=0.0))
+        upto = f"up to lambda = {number(edge)}" if perfect.size else "at no lambda"
         edges.append(
-            Finding(
+            ended_before(name, runs, HORIZONS[-1])
+            or Finding(
                 name,
                 Outcome.AGREES if abs(edge - 0.5) <= _DEEPEST else Outcome.DIFFERS,
-                f"accuracy of at least 0.99 at step 1e10 up to lambda = {number(edge)}",
+                f"accuracy of at least 0.99 at step {number(HORIZONS[-1])} {upto}",
             )
         )
     return [
-        Verdict(
+        Verdict.of_all(
             "The two-point model has the accuracies of the full model, as a function of lambda",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             "Alike: within 0.1 of the median of the full model at every lambda.",
         ),
-        Verdict(
+        Verdict.of_all(
             "Both models change over at lambda = 1/2",
-            combine(f.outcome for f in edges),
-            tuple(edges),
+            edges,
             f"Within {_DEEPEST:g}.",
         ),
     ]

@@ -14,7 +14,13 @@ from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_sh
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
 from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED
-from fastgrok.papers.beck2025._reporting import fitted_slope, make, record_rows, write_report
+from fastgrok.papers.beck2025._reporting import (
+    ended_before,
+    fitted_slope,
+    make,
+    record_rows,
+    write_report,
+)
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 from fastgrok.theory import two_point
@@ -135,7 +141,13 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
     for sigma, eps in data.readings:
         times = [t for t in data.reading(sigma, eps) if not np.isnan(t.root)]
         name = f"sigma = {sigma:g}, eps = {eps:g}"
+        early = ended_before(name, [t.run for t in data.reading(sigma, eps)])
+        if early is not None:
+            slopes.append(early)
+            exact.append(early)
+            continue
         if len(times) < 3:
+            exact.append(Finding(name, Outcome.SHORT, "too few times", "too few times"))
             slopes.append(Finding(name, Outcome.SHORT, "too few times", "too few times"))
             continue
         c = np.array([t.run.data.c for t in times])
@@ -177,10 +189,9 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
             "eps. Where t_gen comes before t_train the root does not exist, and the point is left "
             "out.",
         ),
-        Verdict(
+        Verdict.of_all(
             "The times are those of the flow in closed form",
-            combine(f.outcome for f in exact),
-            tuple(exact),
+            exact,
             f"Both times of every run within {_LOG_TIME:g} of log t; descent is the flow up to "
             "its step.",
         ),
@@ -195,16 +206,24 @@ def draw_figure9(data: Figure9) -> "Figure":
         figure, axes = panels(1, 2, height=3.4, sharex=False, sharey=False)
         left, right = axes[0]
         shown = min(
-            (t for t in data.times if np.isfinite(t.log_general)),
-            key=lambda t: (abs(np.log(t.run.data.c / SHOWN)), abs(np.log(t.eps / 1e-16))),
+            data.times,
+            key=lambda t: (
+                bool(np.isnan(t.log_general)),
+                abs(np.log(t.run.data.c / SHOWN)),
+                abs(np.log(t.eps / 1e-16)),
+            ),
         )
         run = shown.run
         left.plot(run.steps[1:], run.loss[1:], color=BLUE, label="training")
         left.plot(run.steps[1:], run.test_loss[1:], color=ORANGE, label="population")
         left.axhline(shown.eps, color="0.5", lw=0.8, ls="--")
-        for log_time, color in ((shown.log_train, BLUE), (shown.log_general, ORANGE)):
+        for log_time, color, name in (
+            (shown.log_train, BLUE, "train"),
+            (shown.log_general, ORANGE, "gen"),
+        ):
+            if np.isnan(log_time):  # the run ended before
+                continue
             left.axvline(np.exp(log_time), color=color, lw=0.8, ls=":")
-        for log_time, name in ((shown.log_train, "train"), (shown.log_general, "gen")):
             left.annotate(
                 rf"$t_{{{name}}}$",
                 (np.exp(log_time), 1.0),

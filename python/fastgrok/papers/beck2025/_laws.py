@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
+from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import LAWS, Coordinates
 from fastgrok.papers.beck2025._groups import Groups, train_groups, write_groups
 from fastgrok.papers.beck2025._pictures import curves, stacked, step_axis, upper_median
-from fastgrok.papers.beck2025._reporting import make
+from fastgrok.papers.beck2025._reporting import ended_before, make
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
@@ -85,9 +85,11 @@ def judge_laws(data: dict[float, Groups]) -> list[Verdict]:
                 holds = [_LATE * a <= b < float("inf") for a, b in zip(train, kept, strict=True)]
             else:
                 holds = [b == float("inf") for b in kept]
+            part = f"lambda = {ratio:g}, {name}"
             findings.append(
-                Finding(
-                    f"lambda = {ratio:g}, {name}",
+                ended_before(part, runs)
+                or Finding(
+                    part,
                     judge_shares(holds),
                     f"training accuracy 1 at {spread(train)}, population {setting.ACCURACY} for "
                     f"good at {spread(kept)}; last accuracy "
@@ -95,10 +97,9 @@ def judge_laws(data: dict[float, Groups]) -> list[Verdict]:
                 )
             )
     return [
-        Verdict(
+        Verdict.of_all(
             "Other distributions and the exponential loss behave alike",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             f"Below 1/2: accuracy {setting.ACCURACY} on the population for good, {_LATE:g} times "
             "later than training accuracy 1. Above: not by the last step.",
         )

@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings, Stopped
-from fastgrok.papers._report import Verdict, assemble_report, number, versions, write_csv
+from fastgrok.papers._report import (
+    Finding,
+    Outcome,
+    Verdict,
+    assemble_report,
+    number,
+    spread,
+    versions,
+    write_csv,
+)
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._pictures import stacked
 from fastgrok.papers.beck2025._setting import SIZES, Size
@@ -87,11 +96,29 @@ def write_report(
         verdicts,
         rule="by the rule that each verdict states, from the runs alone. Numbers are `median "
         "[smallest, largest]` over the draws of the data (of an even number of draws the larger of "
-        "the two in the middle); times are in steps.",
+        "the two in the middle); times are in steps. A claim in several parts agrees if all of "
+        "them do and differs if one does. Runs that ended early decide nothing about later steps.",
         sections=sections,
         choices=choices,
         made_by=f"{versions()}. {computed(runs)}",
     )
+
+
+def ended_before(reading: str, runs: Sequence[Run], step: float | None = None) -> Finding | None:
+    """
+    Make the finding that runs decide nothing, if one ended before what is to be judged.
+
+    That is a step, or, by default, the last one that was asked for.
+    """
+    ends = [
+        float(run.steps[-1])
+        for run in runs
+        if (run.stopped if step is None else run.steps[-1] < step)
+    ]
+    if not ends:
+        return None
+    text = f"{len(ends)} of {len(runs)} runs ended early, at step {spread(ends)}"
+    return Finding(reading, Outcome.SHORT, text)
 
 
 def computed(runs: Sequence[Run]) -> str:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _COLORS = {
     "train": "0.25",
-    "adversarial_exact": "#009e73",
-    "adversarial_autodiff32": "#d55e00",
-    "adversarial_autodiff64": "#0072b2",
+    "adversarial_exact": _draw.GREEN,
+    "adversarial_autodiff32": _draw.VERMILION,
+    "adversarial_autodiff64": _draw.BLUE,
 }
 _TRUE_SIGN = "adversarial_pgd"
 

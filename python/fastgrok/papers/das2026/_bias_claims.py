@@ -13,6 +13,7 @@ from fastgrok.papers._report import (
     Stated,
     Verdict,
     combine,
+    combine_all,
     judge_number,
     judge_shares,
     number,
@@ -29,7 +30,6 @@ from fastgrok.papers.das2026._claims import (
     mirrored,
     over_readings,
     peak_rule,
-    together,
 )
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 from fastgrok.papers.das2026._setting import Variant
@@ -187,7 +187,7 @@ def _relaxation(data: Ensemble) -> Verdict:
 def _phase_rule(runs: list[Run]) -> tuple[Outcome, str]:
     first = [finite(run.phases.t1) for run in runs if run.phases is not None]
     second = [finite(run.phases.t2) for run in runs if run.phases is not None]
-    outcome = together(
+    outcome = combine_all(
         [judge_number(setting.PHASE_1_END, first), judge_number(setting.PHASE_2_END, second)]
     )
     return outcome, f"ends at {spread(first)} and {spread(second)}"

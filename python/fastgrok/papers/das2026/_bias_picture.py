@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BIAS, _DISTANCE, _TRAIN, _CONCENTRATED = "#0072b2", "#009e73", "0.25", "#d55e00"
+_BIAS, _DISTANCE, _TRAIN, _CONCENTRATED = _draw.BLUE, _draw.GREEN, "0.25", _draw.VERMILION
 _PHASES = ("#dbe9f6", "#fdf3cf", "#f0e3f1")
 _ORDER = ("bias $b$", "distance $|b|/||w||$", "training set", "concentrated test set")
 

@@ -1,6 +1,6 @@
 """What the judges of all figures and tables share: rules over the readings of the paper."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import inf
 
 import numpy as np
@@ -40,12 +40,6 @@ def finding(reading: str, outcome: Outcome, numbers: str, *, decidable: bool) ->
     if decidable:
         return Finding(reading, outcome, numbers, reason=_UNSEEN)
     return Finding(reading, Outcome.SHORT, numbers)
-
-
-def together(outcomes: Iterable[Outcome]) -> Outcome:
-    """One outcome for statements that must all hold: one that differs settles it."""
-    found = set(outcomes)
-    return Outcome.DIFFERS if Outcome.DIFFERS in found else combine(found)
 
 
 def full_length(data: Ensemble) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLORS = {"train": "0.25", "standard": "#0072b2", "concentrated": "#d55e00"}
+_COLORS = {"train": "0.25", "standard": _draw.BLUE, "concentrated": _draw.VERMILION}
 _NAMES = {
     "train": "training set",
     "standard": "standard test set",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CLASSES = ((1, "#d55e00", "class +1"), (-1, "#0072b2", "class $-1$"))
+_CLASSES = ((1, _draw.VERMILION, "class +1"), (-1, _draw.BLUE, "class $-1$"))
 _PLANTED = "planted support vector"
 # Half-heights of the two close-ups, in units of gamma: beyond the concentrated set, and the margin.
 _CLOSE = (1.25, 1.5)

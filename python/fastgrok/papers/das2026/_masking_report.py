@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METHODS = ("exact", "pgd", "autodiff32", "autodiff64")
-_COLORS = {"exact": "0.1", "pgd": "#009e73", "autodiff32": "#d55e00", "autodiff64": "#0072b2"}
+_COLORS = {
+    "exact": "0.1",
+    "pgd": _draw.GREEN,
+    "autodiff32": _draw.VERMILION,
+    "autodiff64": _draw.BLUE,
+}
 _NAMES = {
     "exact": "true (exact worst case)",
     "pgd": "PGD with the true sign",

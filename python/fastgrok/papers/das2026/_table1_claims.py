@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fastgrok.papers._report import READING, Outcome, Verdict, judge_number, number, spread
+from fastgrok.papers._report import (
+    READING,
+    Outcome,
+    Verdict,
+    combine_all,
+    judge_number,
+    number,
+    spread,
+)
 from fastgrok.papers.das2026 import _setting as setting
-from fastgrok.papers.das2026._claims import Rule, finite, full_length, over_readings, together
+from fastgrok.papers.das2026._claims import Rule, finite, full_length, over_readings
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
 from fastgrok.papers.das2026._setting import TableRow
 
@@ -68,7 +76,7 @@ def _table_rule(row: TableRow, eps: float) -> Rule:
         times = [run.time(row.test, eps) for run in runs]
         train = [finite(t.t_train) for t in times]
         test = [finite(t.t_test) for t in times]
-        outcome = together([judge_number(row.t_train, train), judge_number(row.t_test, test)])
+        outcome = combine_all([judge_number(row.t_train, train), judge_number(row.t_test, test)])
         return outcome, f"T_tr {spread(train)}, T_te {spread(test)}{_unfinished(runs, test)}"
 
     return rule
@@ -87,7 +95,7 @@ def _one_run(data: Ensemble, *, decidable: bool) -> Verdict:
 
     def rule(runs: list[Run]) -> tuple[Outcome, str]:
         times = [finite(run.time("standard", 0.0).t_train) for run in runs]
-        return together(judge_number(s, times) for s in stated), f"T_tr(0) {spread(times)}"
+        return combine_all(judge_number(s, times) for s in stated), f"T_tr(0) {spread(times)}"
 
     verdict = over_readings(
         data,

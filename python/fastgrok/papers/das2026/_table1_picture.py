@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Field of a time, its mark, its offset from the middle of the line of its reading, its name.
 _TIMES = (
     ("t_train", "0.25", "o", -0.16, "$T_{tr}(\\epsilon_0)$"),
-    ("t_test", "#d55e00", "D", 0.16, "$T_{te}(\\epsilon_0)$"),
+    ("t_test", _draw.VERMILION, "D", 0.16, "$T_{te}(\\epsilon_0)$"),
 )
 
 
