@@ -1,10 +1,12 @@
 """late_time and stationary_point far from 1, against closed forms and mpmath."""
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
+from scipy.optimize import linprog, nnls
 
 import fastgrok as fg
 from fastgrok.theory.bias import late_time
@@ -86,6 +88,89 @@ def test_late_time_refuses_what_rounding_hides():
     X = np.array([[1, 3], [1, -4], [-1, 2], [-1, -3], [-1, 1]]) * 2.0**33
     with pytest.raises(fg.FastgrokError, match="dual coefficients of the 5 support vectors"):
         late_time(X, [1, 1, -1, -1, -1], 0.1)
+
+
+def small_integers(seed):
+    """Separable rows of small integers, often with support vectors whose dual must vanish."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 9))
+    across = rng.integers(-2, 3, size=(n, int(rng.integers(1, 6))))
+    y = rng.choice([-1.0, 1.0], n)
+    return np.column_stack([y, across]), y
+
+
+def assert_selected(X, y, found, rtol):
+    """The dual gives theta_hat; returns Z and theta_hat."""
+    theta = hard_margin(X, y, "penalized")
+    Z = extended(X, y, True)
+    assert np.all(found.dual >= 0.0)
+    got = np.array([sum(Fraction(a) * row[j] for a, row in zip(found.dual, Z, strict=True))
+                    for j in range(len(theta))])  # fmt: skip
+    w_error = np.linalg.norm((got - theta)[:-1].astype(float))
+    assert w_error <= rtol * np.linalg.norm(np.array(theta[:-1], dtype=float))
+    assert abs(got[-1] - theta[-1]) <= rtol * found.dual.sum()
+    return np.array(Z, dtype=float), np.array(theta, dtype=float)
+
+
+def test_duals_of_support_vectors_that_pull_in_vain():
+    """Their shares of a mean of exponentials go to zero, where Newton's method need not end."""
+    vanishing = 0
+    for seed in range(150):
+        X, y = small_integers(seed)
+        found = late_time(X, y, 0.1)
+        Z, theta = assert_selected(X, y, found, 1e-9)
+        if found.finite:
+            assert np.all(found.dual[found.support] > 0.0)
+            continue
+        vanishing += 1
+        S = Z[found.support]
+        for i in np.flatnonzero(found.dual[found.support] == 0.0):
+            most = linprog(-np.eye(len(S))[i], A_eq=S.T, b_eq=theta)
+            assert most.status == 0
+            assert -most.fun < 1e-7
+        pulling = found.dual > 0.0
+        if np.linalg.matrix_rank(Z[pulling]) == pulling.sum():
+            np.testing.assert_allclose(found.dual[pulling], nnls(Z[pulling].T, theta)[0], rtol=1e-9)
+    assert vanishing >= 10
+
+
+def test_a_dual_with_three_of_six():
+    X = [[1, -2, 1, -2, 2], [2, 0, -2, -1, -2], [2, 2, -1, 2, 1], [-1, 1, -2, 2, 1],
+         [2, 0, 1, 2, 1], [-2, -1, 1, -1, -2]]  # fmt: skip
+    found = late_time(X, [1, 1, -1, -1, 1, 1], 0.1)
+    assert not found.finite
+    np.testing.assert_allclose(found.dual, [0, 1 / 6, 9 / 28, 0, 31 / 84, 0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_one_class_around_the_origin(scale):
+    """theta_hat is the bias alone, from rows whose mean of the dual is zero."""
+    X = scale * np.array([[1, 0], [-1, 1], [0, -2], [2, 2]])
+    found = late_time(X, [-1, -1, -1, -1], 0.1)
+    assert found.finite
+    np.testing.assert_array_equal([*found.w_hat, found.b_hat], [0, 0, -1])
+    np.testing.assert_allclose(found.dual @ X / scale, 0.0, atol=1e-14)
+    assert found.dual.sum() == pytest.approx(1.0, rel=1e-14)
+    slopes = np.log(found.dual) - np.log(found.rate) - found.b_tilde
+    np.testing.assert_allclose(slopes, X @ found.w_tilde, atol=1e-11)
+
+
+@pytest.mark.parametrize("scale", [1e3, 3e7, 1e9])
+def test_duals_at_large_scales_are_right_or_refused(scale):
+    """The bias decides between duals, and what it decides is small beside them."""
+    right = 0
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(3, 9))
+        X = rng.integers(-2, 3, size=(n, int(rng.integers(1, 6)))) * scale
+        y = rng.choice([-1.0, 1.0], n)
+        try:
+            found = late_time(X, y, 0.1)
+        except fg.FastgrokError:  # also those that are not separable
+            continue
+        assert_selected(X, y, found, 1e-6)
+        right += 1
+    assert right >= 15
 
 
 @pytest.mark.parametrize("c", [0.5, 1e-10, 1e-20, 1e-30, 1e-100, 1e-300])

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svdvals
 from scipy.linalg.lapack import dgejsv
+from scipy.optimize import linprog
 
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry._hard_margin import least_with_margins
 from fastgrok.geometry._max_margin import max_margin
+from fastgrok.geometry._rows import accurate_product
 from fastgrok.theory._arguments import arguments
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
@@ -154,7 +156,8 @@ def late_time(
     NotSeparableError
         If no (w, b) separates the rows.
     FastgrokError
-        If rounding hides the maximum margin, or which dual coefficients belong to it.
+        If rounding hides the maximum margin, or which dual coefficients belong to it, or if those
+        in float64 would not give its weights to about six digits.
     ValueError, TypeError
         For bad arguments; also if X is so large or small that the dual, of the size of 1 / |X|^2,
         leaves float64.
@@ -198,20 +201,26 @@ def _expansion(
     # What the rounding of a margin does to the dual.
     moved = _EPS * float(np.linalg.norm(theta[:-1])) / float(_squares(Z / metric)[0])
     if moved * len(Z) > _ACCURACY * squared:
-        raise FastgrokError(
-            f"the dual coefficients of the {len(Z)} support vectors cannot be told in float64: but "
-            "for rounding some depend on others, perhaps because X is so large that a bias is "
-            "nothing beside it, or far from the origin"
-        )
+        raise _hidden(len(Z))
     # Without rounding these are orthogonal to theta.
     across = metric * theta * (metric / squared) - Z
     across -= np.multiply.outer(across @ theta / float(theta @ theta), theta)
-    shares = np.full(len(Z), 1.0 / len(Z))
-    if np.abs(across).max() > 1e-12:  # else all support vectors are the same
-        shares = least_exponential_mean(across).weights
-    kept = shares > _VANISHING * shares.max()
-    shares = np.where(kept, shares, 0.0)
+    shares = _shares(across)
+    kept = _pulling(across) if shares is None else shares > 0.0
+    if shares is None or not kept.all():  # those that vanish cost the others digits
+        shares = np.zeros(len(Z))
+        found = _shares(across[kept]) if kept.any() else None
+        if found is None:
+            raise _hidden(len(Z))
+        shares[kept] = found
+        kept = shares > 0.0
     alpha = squared * shares
+    # Large coefficients may cancel in what they give.
+    off = np.abs(alpha @ Z - theta * metric**2)
+    total = float(alpha.sum())
+    size = float(np.linalg.norm(theta[:-1])) or total  # weights are zero without rounding
+    if not np.all(off <= _ACCURACY * np.append(np.full(len(theta) - 1, size), total)):
+        raise _hidden(len(Z))
     dual = np.zeros(len(y))
     dual[support] = np.ldexp(alpha, -2 * exponent)
     theta_tilde = np.full(len(theta), np.nan)
@@ -219,6 +228,9 @@ def _expansion(
         # z_i . theta_tilde = log(c / alpha_i)
         logs = np.log(rate) - np.log(alpha) + 2.0 * np.log(2.0) * exponent
         theta_tilde = least_with_margins(Z, metric[-1] ** 2, logs, _DEPENDENT)
+        missed = float(np.abs(accurate_product(Z, theta_tilde) - logs).max())
+        if not missed <= _ACCURACY * (1.0 + float(np.abs(logs).max())):
+            raise _hidden(len(Z))
         theta_tilde[:-1] = np.ldexp(theta_tilde[:-1], -exponent)
     with np.errstate(over="ignore"):
         parts = np.exp(-own * (points @ theta_tilde[:-1]))
@@ -242,6 +254,49 @@ def _expansion(
         excess=float(others.min() - 1.0) if others.size else float("inf"),
         rate=rate,
     )
+
+
+def _hidden(count: int) -> FastgrokError:
+    return FastgrokError(
+        f"the dual coefficients of the {count} support vectors cannot be told in float64: but "
+        "for rounding some depend on others, perhaps because X is so large that a bias is "
+        "nothing beside it, or far from the origin"
+    )
+
+
+def _shares(across: F64) -> F64 | None:
+    """Shares of the dual, those that vanish as zeros; None if they were not found."""
+    if np.abs(across).max() <= 1e-12:  # all support vectors are the same
+        return np.full(len(across), 1.0 / len(across))
+    least = least_exponential_mean(across)
+    if not least.converged:
+        return None
+    return np.where(least.weights > _VANISHING * least.weights.max(), least.weights, 0.0)
+
+
+def _pulling(across: F64) -> NDArray[np.bool_]:
+    """
+    Rows that are part of some combination with coefficients beta >= 0 that is zero.
+
+    As beta may be scaled, max sum_i min(beta_i, 1) counts them. On the others, along some
+    direction, the exponentials fall without end while those of these rows stay as they are.
+    """
+    count = len(across)
+    sizes = np.abs(across).max(axis=0)
+    used = sizes > 1e-12 * sizes.max()  # others may be rounding alone
+    columns = across[:, used] / sizes[used]
+    # beta is the sum of a part up to 1, which counts, and of another.
+    found = linprog(
+        np.repeat([-1.0, 0.0], count),
+        A_eq=np.tile(columns.T, 2),
+        b_eq=np.zeros(columns.shape[1]),
+        bounds=[(0.0, 1.0)] * count + [(0.0, None)] * count,
+        method="highs",
+    )
+    if found.x is None:
+        return np.zeros(count, dtype=bool)
+    pulling: NDArray[np.bool_] = found.x[:count] > 0.5
+    return pulling
 
 
 def _squares(rows: F64) -> F64:

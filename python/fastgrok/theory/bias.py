@@ -143,7 +143,8 @@ def concentrated_accuracy(
     distance : array_like
         h, at least 0; NaN, the distance at w = 0 and b = 0, gives NaN.
     gamma : array_like
-        Margin, greater than 0.
+        Margin, greater than 0; with `dim`, at least 1e-9 of the cube must lie beyond it, where
+        y u >= gamma/2.
     alpha : array_like, default 10.0
         Outer end of the test set in units of gamma, greater than 1/2.
     share : array_like, default 0.5
