@@ -112,17 +112,20 @@ def test_default_options_and_lr_among_them() -> None:
     assert "Adam" in str(run)
 
 
-@pytest.mark.parametrize("shape", [(3000, 3), (700, 40)])
+@pytest.mark.parametrize("shape", [(20_000, 5), (4000, 160)])
 def test_bits_do_not_depend_on_threads_skipping_or_company(shape: tuple[int, int]) -> None:
     X, y = random_data(5, *shape)
-    problem: dict[str, Any] = {"X": X, "y": y, "steps": 60, "lr": 0.05, "optimizer": "adam"}
+    problem: dict[str, Any] = {"X": X, "y": y, "steps": 12, "lr": 0.05, "optimizer": "adam"}
     alone = fg.train(**problem, threads=1)
-    assert_same_bits(fg.train(**problem, threads=3), alone)
+    divided = fg.train(**problem, threads=3)
+    assert divided.engine.threads > 1
+    assert_same_bits(divided, alone)
     assert_same_bits(fg.train(**problem, skip_rows=True), alone)
     plain = {**problem, "optimizer": "gd"}
     together = fg.train_many([problem, plain, problem], threads=2)
     assert_same_bits(together[0], alone)
     assert_same_bits(together[2], alone)
+    assert_same_bits(together[1], fg.train(**plain, threads=1))
 
 
 def test_rows_far_from_the_hyperplane_count() -> None:
@@ -170,6 +173,28 @@ def test_divergence_is_told() -> None:
     X, y = random_data(8, 50, 3)
     with pytest.raises(fg.DivergenceError):
         fg.train(X, y, steps=10, lr=1e308, loss="exponential", optimizer="adam")
+
+
+@pytest.mark.parametrize("start", [-250.0, -350.0])
+def test_gradients_whose_squares_overflow_are_told(start: float) -> None:
+    # Their running mean would stay infinite, and every step be 0.
+    with pytest.raises(
+        fg.DivergenceError, match="a weight or a squared gradient became NaN or infinite at step 1"
+    ) as caught:
+        fg.train(
+            [[1.0], [2.0]], [1.0, 1.0], steps=100, lr=0.01, loss="exponential", w0=[start],
+            optimizer="adam",
+        )  # fmt: skip
+    assert caught.value.step == 1
+    assert caught.value.trajectory.steps.tolist() == [0]
+
+
+def test_gradients_whose_squares_are_just_finite_are_followed() -> None:
+    X, y, w0 = np.array([[1.0], [2.0]]), np.ones(2), np.array([-170.0])
+    run = fg.train(X, y, steps=20, lr=0.01, loss="exponential", w0=w0, optimizer="adam")
+    expected = plain_adam(X, y, 20, 0.01, 0.9, 0.999, 1e-8, loss="exponential", w0=w0)
+    np.testing.assert_allclose(run.w, expected[-1, :-1], rtol=1e-12)
+    assert run.w[0] > -170.0 + 0.1
 
 
 def test_no_warning_of_a_limit_that_is_not_its_own() -> None:

@@ -133,6 +133,7 @@ def test_how_many_exact_steps_are_affordable_by_default():
     assert _exact_limit("", None, np.broadcast_to(0.0, (10**4, 999))) == 1e6
     assert _exact_limit("", None, np.broadcast_to(0.0, (10**8, 999))) == 1e4
     assert _exact_limit("", 7.0, np.empty((2000, 2))) == 7.0
+    assert _exact_limit("", 1e300, np.empty((2000, 2))) == 2.0**53
 
 
 @pytest.mark.parametrize("settings", [{"steps": 2000}, {"steps": 9000, "record": 1}])

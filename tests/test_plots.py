@@ -99,6 +99,11 @@ def test_sharpness_curve(run):
     assert set(curves["limit of stability"].get_ydata()) == {2.0}
 
 
+def test_sharpness_curve_of_adam_has_no_limit_of_stability():
+    curves = lines(plots.sharpness_curve(make_run(params={"optimizer": "adam"})))
+    assert set(curves) == {"at the iterate", "at the mean of two iterates"}
+
+
 @pytest.mark.parametrize(
     "draw",
     [

@@ -1,6 +1,7 @@
 #include "engines/adam.hpp"
 
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace fastgrok {
@@ -22,7 +23,9 @@ void Adam::propose(Vector& gradient) {
         next_.first[j] = beta1 * now_.first[j] + (1.0 - beta1) * g;
         next_.second[j] = beta2 * now_.second[j] + (1.0 - beta2) * (g * g);
         const double size = std::sqrt(next_.second[j] / second_share) + eps;
-        gradient[j] = -lr_ * (next_.first[j] / first_share / size);
+        // Steps after an overflow would be 0 for ever.
+        gradient[j] = std::isfinite(size) ? -lr_ * (next_.first[j] / first_share / size)
+                                          : std::numeric_limits<double>::quiet_NaN();
     }
 }
 

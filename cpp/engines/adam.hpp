@@ -20,7 +20,8 @@ public:
     Adam(const AdamOptions& options, double lr, double scale, std::size_t parameters);
 
     // Turns minus the gradient of the summed loss into what the step adds to the parameters, entry
-    // by entry in the order of the formulas. Nothing is remembered before `accept`.
+    // by entry in the order of the formulas: NaN where the square of a gradient is too large for a
+    // double. Nothing is remembered before `accept`.
     void propose(Vector& gradient);
     void accept();
 

@@ -33,6 +33,8 @@ constexpr double kMostOverlap = 0.5;  // of rtol
 constexpr double kBetweenChecks = 10.0;
 constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
 constexpr double kMostDifference = 1e-2;
+// So many where a pass is not cheap tell rest from a slow motion.
+constexpr std::int64_t kStepsAtRest = 32;
 // Increments below this share of the parameters are rounding errors.
 constexpr double kVisible = 1e-11;
 
@@ -253,6 +255,7 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
         Attempt finer;
         set_out(starts, attempt.report.pairs, tolerance, finer);
         for (const LeapStart& exact : beside.single) compare(finer, exact.k, exact.u);
+        compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
         if (!finer.report.ended.empty()) return false;
         if (leap(finer)) return true;
         attempt = std::move(finer);
@@ -296,7 +299,7 @@ void LeapingDescent::close(Attempt& attempt) {
         report.costs.factorizations += costs.factorizations;
     }
     passes_spent_ += static_cast<double>(report.costs.evaluations + report.costs.products);
-    if (report.last > report.overlap_until) leaps_.push_back(report);
+    if (report.last > static_cast<double>(descent_.step())) leaps_.push_back(report);
 }
 
 // Brings both integrations past a step, with spot checks on the way.
@@ -316,7 +319,7 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         if (report.converged ? !stays(attempt)
                              : fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
             return false;
-        if (!pays(attempt)) return false;
+        if (!pays(attempt, fine)) return false;
     }
     bool over = false;
     while (attempt.coarse->now() < k && !over) {
@@ -327,20 +330,21 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
             return false;
         }
         over = status == Leap::Status::converged;
+        if (!pays(attempt, *attempt.coarse)) return false;
     }
     return true;
 }
 
-// Whether the leap gets on, and leaps have cost less so far than all steps of the run would.
-bool LeapingDescent::pays(Attempt& attempt) {
+// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run would.
+bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
     LeapReport& report = attempt.report;
     double passes = passes_spent_;
     for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
         const LeapCosts& costs = way->field().costs();
         passes += static_cast<double>(costs.evaluations + costs.products);
     }
-    const double now = attempt.fine->now() * attempt.stride;
-    const auto steps = static_cast<double>(attempt.fine->statistics().accepted);
+    const double now = leap.now() * attempt.stride;
+    const auto steps = static_cast<double>(leap.statistics().accepted);
     too_dear_ = !options_.must_leap && passes > horizon_;
     if (too_dear_)
         report.ended = "it took more passes over the data than all steps would";
@@ -361,7 +365,7 @@ bool LeapingDescent::is_stable(Attempt& attempt, const Vector& u, double step) {
 
 // Exact steps from where the iterates have come to rest must stay there.
 bool LeapingDescent::stays(Attempt& attempt) {
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
+    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kStepsAtRest;
     const Vector& rest = attempt.fine->parameters();
     Vector u = rest;
     descend(u, steps);

@@ -90,7 +90,7 @@ private:
     bool is_stable(Attempt& attempt, const Vector& u, double step);
     bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
-    bool pays(Attempt& attempt);
+    bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
     void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
     void descend(Vector& u, std::int64_t steps);

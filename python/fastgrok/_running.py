@@ -286,8 +286,9 @@ def divergence_of(trajectory: Trajectory) -> str:
     """Say where and with which settings a run diverged."""
     params = trajectory.params
     settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
+    what = "a weight" if params.get("optimizer", "gd") == "gd" else "a weight or a squared gradient"
     return (
-        f"a weight became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
+        f"{what} became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
         f"with {settings}"
     )
 

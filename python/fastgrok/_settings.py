@@ -134,13 +134,16 @@ class Settings:
             horizon=float(self.steps),
         )
 
-    def rest_of(self, record: NDArray[Any]) -> "Settings":
+    def rest_of(self, record: NDArray[Any], exact_steps: int) -> "Settings":
         """
         Return the settings of the same run, recorded elsewhere and left after its last record.
 
-        It leaps, and has the bits of the run wherever this leaped.
+        It leaps, with as many exact steps as are affordable or as the run took, `exact_steps`, and
+        has the bits of the run up to where a leap ended before that did. Where it ends, and so
+        where the next begins, depends on what is recorded; beyond, they agree within `rtol`.
         """
-        return dataclasses.replace(self, engine="leap", record=record, exact_limit=np.inf)
+        limit = max(self.exact_limit, float(exact_steps))
+        return dataclasses.replace(self, engine="leap", record=record, exact_limit=limit)
 
     def _evaluator(
         self, value: EvaluationSet, data: Data, sets: Sets
@@ -254,7 +257,7 @@ def _rtol(name: str, value: Any) -> float:
 
 def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
     if value is not None:
-        return _checks.real(name, value, positive=True)
+        return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
     entries: int = rows.shape[0] * (rows.shape[1] + 1)
     return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
 

@@ -227,7 +227,9 @@ def alignment_curve(
 
 
 def sharpness_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
-    """Draw lr * lambda_max of the Hessian against the steps, and 2, where stability ends.
+    """Draw lr * lambda_max of the Hessian against the steps.
+
+    And 2, where the stability of plain descent ends; of Adam's it says nothing, and is left out.
 
     Parameters
     ----------
@@ -244,7 +246,8 @@ def sharpness_curve(run: Trajectory, ax: Axes | None = None) -> Axes:
     ax = _step_axes(run, ax)
     _curve(ax, run, run.sharpness, "at the iterate")
     _curve(ax, run, run.sharpness_mean, "at the mean of two iterates", linestyle="--")
-    ax.axhline(2.0, color="0.4", linewidth=1.0, linestyle=":", label="limit of stability")
+    if run.params.get("optimizer", "gd") == "gd":
+        ax.axhline(2.0, color="0.4", linewidth=1.0, linestyle=":", label="limit of stability")
     _log_values(ax, run.sharpness, run.sharpness_mean)
     ax.set_ylabel(r"sharpness $\eta\,\lambda_{\max}$")
     ax.legend()

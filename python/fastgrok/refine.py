@@ -150,7 +150,7 @@ class _Rerun:
             "evals": self.evals,
             "keep_weights": True,
         }
-        again = follow_leaps(wanted, arguments)
+        again = follow_leaps(wanted, arguments, run.engine.exact_steps)
         same = np.searchsorted(wanted, run.steps[known])
         assert again.weights is not None
         if not _within(run.engine.rtol + self.rtol, again.weights[same], run.weights[known]):

@@ -118,6 +118,8 @@ def train(
         |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps. Exact are steps
         without rounding errors: weights also move where the increments of single steps would be
         lost beside them, as far as float64 can tell the gradient from its own rounding errors.
+        The bits at a leaped step depend, within `rtol`, on what else is recorded: a leap is judged
+        at its records, and may end earlier or later, or be made again, with others.
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the
@@ -133,7 +135,7 @@ def train(
     exact_limit : float, optional
         Where leaps are tried, how many steps may be taken one by one at most, before, between and
         after them. Default: 10^8, or as many as multiply with 10^13 entries of X (an hour or two)
-        where these are fewer, and at least 10^4.
+        where these are fewer, and at least 10^4. More than 2**53 are never taken.
     threads : int, optional
         Default: the cores this process may use, at most OMP_NUM_THREADS. Small problems use one.
         The result is the same to the last bit for any number.
@@ -164,7 +166,8 @@ def train(
     ValueError, TypeError
         For arguments that make no sense; the message names the argument and shows its value.
     DivergenceError
-        If a weight becomes NaN or infinite; it holds the trajectory up to there.
+        If a weight becomes NaN or infinite, or with Adam the square of a gradient; it holds the
+        trajectory up to there.
     LeapError
         If the motion is not one that can be leaped, or not with the error allowed, and exact steps
         are more than `exact_limit` or not wanted; it says why and holds the trajectory up to there.
@@ -209,7 +212,9 @@ DEFAULTS = {
 }
 
 
-def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any]) -> Trajectory:
+def follow_leaps(
+    record: NDArray[Any], arguments: Mapping[str, Any], exact_steps: int
+) -> Trajectory:
     """
     Run what leaped before again, or with another `rtol`, to other records.
 
@@ -219,18 +224,23 @@ def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any]) -> Trajecto
         Step numbers, increasing, the last one inside a leap. The run ends there.
     arguments : mapping
         Those of `train` that the run was made with, as far as its bits depend on them.
+    exact_steps : int
+        How many steps that run took one by one. As many are allowed, and no fewer than the default
+        of `exact_limit`.
 
     Returns
     -------
     Trajectory
-        With the bits that a whole run would have recorded at these steps.
+        With what the whole run would have recorded at these steps: the same bits with the same
+        `rtol`, up to where a leap ended before the run did, and otherwise within the errors that
+        both were allowed.
 
     Raises
     ------
     LeapError
-        If it does not leap there.
+        If it does not leap there, and exact steps are too many.
     """
     sets = Sets()
-    settings = check({**DEFAULTS, **arguments}, sets).rest_of(record)
+    settings = check({**DEFAULTS, **arguments}, sets).rest_of(record, exact_steps)
     descent = settings.descent(sets, settings.threads)
     return run(descent, settings, None, settings.leaping(descent))
