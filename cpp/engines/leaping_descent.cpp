@@ -335,7 +335,8 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
     return true;
 }
 
-// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run would.
+// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run
+// would.
 bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
     LeapReport& report = attempt.report;
     double passes = passes_spent_;
