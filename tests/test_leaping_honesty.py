@@ -171,6 +171,39 @@ def test_an_error_too_large_is_met_by_a_finer_leap_from_the_same_iterates():
     assert difference(run.weights[later], exact.weights[later]).max() <= RTOL
 
 
+def test_records_beside_the_beginning_of_a_finer_leap_are_exact():
+    record = [100, *range(200, 300), *np.geomspace(1e3, 3e6, 60).astype(int)]
+    run, exact = late_doubling(record, 0.7, 12.0), late_doubling(record, 0.7, 12.0, engine="exact")
+    coarse, fine = run.engine.leaps[:2]
+    assert fine.first == coarse.first == 128
+    for k, step in enumerate(run.steps[:101]):
+        same = np.array_equal(run.weights[k], exact.weights[k])
+        assert same == (step <= 258)
+        assert (run.engine.leap_at(step) is None) == same
+
+
+def test_a_leap_without_a_record_is_none():
+    refused = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(10, 2)) + np.array([100.0, 0.0])
+        y = np.where(rng.random(10) < 0.5, -1.0, 1.0)
+        lr = 40.0 / np.linalg.norm(np.column_stack([X, np.ones(10)]), 2) ** 2
+        options = {"steps": 2300, "lr": lr, "rtol": 3e-11, "record": [2300]}
+        run = fg.train(X, y, **options)
+        try:
+            assert fg.train(X, y, engine="leap", **options).engine.name == run.engine.name == "leap"
+        except fg.LeapError as error:
+            refused += "the error at step 2.3e+03" in str(error)  # tried again, finer
+            kept = error.trajectory
+        else:
+            continue
+        assert kept.engine.leaps == run.engine.leaps == ()
+        assert run.engine.name == "exact"
+        assert run.engine.exact_steps == 2300
+    assert refused
+
+
 def test_leaps_start_from_exact_iterates():
     # Behind a leap that ended early the records have the bits of exact steps.
     run, exact = late_instability(OFTEN, rtol=1e-4), late_instability(OFTEN, engine="exact")

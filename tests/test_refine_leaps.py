@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import _leaped_crossings
+from fastgrok import _leaped_crossings, _settings, training
 from fastgrok.grokking import POPULATION_SIZE
 from fastgrok.theory.bias import Slab
+from fastgrok.training import follow_leaps
 from leaps import cube
 from runs import train_quietly
 
@@ -154,6 +155,43 @@ def test_records_one_step_apart_are_in_doubt_too():
     low, high = times.test_bracket
     assert low < hit <= high
     assert abs(times.test - hit) <= 1
+
+
+def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypatch):
+    """Rounding errors of large offsets are more than 1e-10 from 1e5 on; they only shift scales."""
+    monkeypatch.setattr(_settings, "EXACT_STEPS", 20_000.0)
+    rng = np.random.default_rng(0)
+    cloud, y = rng.normal(size=(30, 2)), np.where(rng.random(30) < 0.5, -1.0, 1.0)
+    tried, spent = [], []
+
+    def spied(record, arguments, exact_steps):
+        try:
+            piece = follow_leaps(record, arguments, exact_steps)
+        except fg.LeapError as error:
+            tried.append((arguments["rtol"], "lost"))
+            spent.append(error.trajectory.engine.exact_steps)
+            raise
+        tried.append((arguments["rtol"], piece.engine.name))
+        return piece
+
+    monkeypatch.setattr(training, "follow_leaps", spied)
+    times = []
+    for offset in (1e3, 1e5):
+        X = cloud + np.array([offset, 0.0])
+        run = fg.train(X, y, steps=1e25, lr=1 / (1 + offset**2), rtol=1e-4, keep_weights=True)
+        tried.clear()
+        times.append(run.refine("train", X, y, None))
+        low, high = run.grokking("train").train_bracket
+        assert low < times[-1].train <= high
+        low, high = times[-1].train_bracket
+        assert low < times[-1].train <= high
+        finest = (1e-10, "leap" if offset == 1e3 else "lost")
+        assert tried[0] == finest
+        assert set(tried) <= {finest, (1e-4, "leap")}
+    assert (1e-4, "leap") in tried
+    assert max(spent) <= 20_000
+    # Across the offset the minimum is reached in a number of steps that grows as its 4th power.
+    assert times[1].train == pytest.approx(1e8 * times[0].train, rel=0.01)
 
 
 def test_after_save_and_load_and_with_few_steps_at_a_time(tmp_path, monkeypatch):

@@ -17,11 +17,12 @@ constexpr double kFewestLeaped = 2000.0;
 constexpr std::int64_t kStarts = 10, kSpacing = 4;
 constexpr double kSpacingShare = 0.0125;
 
-// Of rtol: what a step of the integrator may do wrong; the errors of all steps add up to some times
-// that. The steps of the coarse integration may do kRatio times as much, and kCounted of that is
-// counted on: errors grow a little slower than tolerances.
-// With looser tolerances the formulas are of low order, and the difference would tell less.
-constexpr double kFine = 0.04, kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
+// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap; the errors of
+// all steps add up to some times that. The steps of the coarse integration may do kRatio times as
+// much, and kCounted of that is counted on: errors grow a little slower than tolerances. With
+// looser tolerances the formulas are of low order, and the difference would tell less.
+constexpr double kFine = 0.04, kFineWide = 0.13;
+constexpr double kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again with this share of the tolerance, from the
 // same iterates, so often.
 constexpr double kFiner = 0.1, kFinest = 1e-13;
@@ -192,7 +193,8 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                   ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
-    set_out(starts, pairs, kFine * std::min(options_.rtol, kLoosest), attempt);
+    const double share = descent_.problem().packed() ? kFine : kFineWide;
+    set_out(starts, pairs, share * std::min(options_.rtol, kLoosest), attempt);
     return true;
 }
 
@@ -335,7 +337,8 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
     return true;
 }
 
-// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run would.
+// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run
+// would.
 bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
     LeapReport& report = attempt.report;
     double passes = passes_spent_;
