@@ -38,7 +38,7 @@ class _Stopped(BaseException):
 
 
 class DivergenceError(_Stopped, FastgrokError):
-    """A weight became infinite or NaN: the learning rate is too large for these data.
+    """A weight, or a square of Adam's, became infinite or NaN: lr is too large for these data.
 
     Parameters
     ----------
