@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svdvals
 from scipy.linalg.lapack import dgejsv
-from scipy.optimize import linprog
 
 from fastgrok import _checks
 from fastgrok._checks import F64
@@ -281,6 +280,8 @@ def _pulling(across: F64) -> NDArray[np.bool_]:
     As beta may be scaled, max sum_i min(beta_i, 1) counts them. On the others, along some
     direction, the exponentials fall without end while those of these rows stay as they are.
     """
+    from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
+
     count = len(across)
     sizes = np.abs(across).max(axis=0)
     used = sizes > 1e-12 * sizes.max()  # others may be rounding alone
