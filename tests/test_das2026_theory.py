@@ -1,5 +1,6 @@
 """Theorems 4.5 and 4.6 over trajectories, shrunk."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def test_kept_from() -> None:
     assert _theory.kept_from(steps, accuracy, 1.0) == 100.0
     assert np.isnan(_theory.kept_from(steps, np.ones(5), 1.0))
     assert np.isnan(_theory.kept_from(steps, accuracy[::-1].copy(), 1.0))
+
+
+def test_the_picture_has_room_for_everything(data: _theory.Theory) -> None:
+    """As many panels and names as at full size; matplotlib warns where they leave no room."""
+    supports = ((350, 350), (350, 200), (350, 100), (350, 35), (3, 2))
+    runs = tuple(
+        replace(data.runs[0], setup=replace(data.runs[0].setup, gamma=gamma, support=support))
+        for gamma in (0.001, 0.1, 4.0)
+        for support in supports
+    )
+    figure = das2026.draw_theory(replace(data, runs=runs))
+    figure.savefig(io.BytesIO())
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert 0.0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
 def test_files(data: _theory.Theory, tmp_path: Path) -> None:

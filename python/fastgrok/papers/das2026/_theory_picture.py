@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels, legend_below
-from fastgrok.papers.das2026._theory import Theory
+from fastgrok.papers.das2026._theory import Theory, TheoryRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,20 +27,19 @@ def draw_theory(data: Theory) -> "Figure":
     gammas = list(dict.fromkeys(run.setup.gamma for run in data.runs))
     with matplotlib.rc_context(STYLE):
         figure = Canvas(figsize=(PAGE_WIDTH, 5.9), layout="constrained")
-        grid = figure.add_gridspec(2, 6 * len(gammas), height_ratios=(1.0, 1.2))
+        rows = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.2))
+        upper, lower = rows[0].subgridspec(1, len(gammas)), rows[1].subgridspec(1, 2)
         above = []
         for k, gamma in enumerate(gammas):
-            ax = figure.add_subplot(grid[0, 6 * k : 6 * k + 6])
+            ax = figure.add_subplot(upper[k])
             _draw_bias(ax, data, gamma)
             above.append(ax)
         above[0].set_ylabel("b")
-        half = 3 * len(gammas)
-        times = figure.add_subplot(grid[1, :half])
-        distance = figure.add_subplot(grid[1, half:])
+        times, distance = figure.add_subplot(lower[0]), figure.add_subplot(lower[1])
         _draw_times(times, data)
         _draw_distance(distance, data, gammas[0])
         label_panels([*above, times, distance])
-        legend_below(figure, (), columns=6)
+        legend_below(figure, (), columns=4)
         used = data.settings
         figure.suptitle(
             rf"d = 2, D{used['classes']}, mean, $\eta$ = {used['lr']:g}; the first draw in a to "
@@ -53,7 +52,8 @@ def draw_theory(data: Theory) -> "Figure":
 def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
     runs = [run for run in data.runs if run.setup.gamma == gamma]
     first = [run for run in runs if run.setup.seed == runs[0].setup.seed]
-    for run, color in zip(first, _COLORS, strict=False):
+    for run in first:
+        color = _color(data, run)
         later = run.steps > 0.0
         steps = run.steps[later]
         support = run.setup.support
@@ -68,6 +68,12 @@ def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
     ax.plot([], [], ":", color="0.4", lw=0.9, label="Thm 4.5, stated")
     ax.set(xscale="log", xlabel="steps", title=rf"$\gamma$ = {gamma:g}")
     ax.minorticks_off()
+
+
+def _color(data: Theory, run: TheoryRun) -> str:
+    """Give the same support vectors the same colour in every panel."""
+    kinds = list(dict.fromkeys((r.setup.support, r.setup.planting) for r in data.runs))
+    return _COLORS[kinds.index((run.setup.support, run.setup.planting)) % len(_COLORS)]
 
 
 def _draw_times(ax: "Axes", data: Theory) -> None:
@@ -89,7 +95,8 @@ def _draw_times(ax: "Axes", data: Theory) -> None:
 def _draw_distance(ax: "Axes", data: Theory, gamma: float) -> None:
     runs = [run for run in data.runs if run.setup.gamma == gamma]
     first = [run for run in runs if run.setup.seed == runs[0].setup.seed]
-    for run, color in zip(first, _COLORS, strict=False):
+    for run in first:
+        color = _color(data, run)
         later = run.steps > 0.0
         ax.plot(run.steps[later], run.distance[later], color=color, lw=1.3)
         if run.reduced is not None:
