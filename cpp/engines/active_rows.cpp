@@ -56,9 +56,11 @@ void ActiveRows::reset() {
 }
 
 void ActiveRows::watch(const Vector& next) {
-    if (!probe_.empty()) widest_ = std::max(widest_, distance_between(next, probe_));
-    if (!probe_.empty() && ++watched_ < kFewestSteps) return;
-    if (!probe_.empty()) spread_ = widest_;
+    if (!probe_.empty()) {
+        widest_ = std::max(widest_, distance_between(next, probe_));
+        if (++watched_ < kFewestSteps) return;
+        spread_ = widest_;
+    }
     probe_ = next;
     widest_ = 0.0;
     watched_ = 0;
