@@ -45,25 +45,17 @@ Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
 
 using Shared = std::shared_ptr<BoundProblem>;
 
-Array<double> margins(const BoundProblem& self, const Array<double>& w, double b, int threads) {
+// Of a pass that returns a value for every row.
+template <const Vector& (Passes::*pass)(const Vector&)>
+Array<double> by_row(const BoundProblem& self, const Array<double>& w, double b, int threads) {
     const Vector u = self.parameters(w, b);
     const auto rows = static_cast<py::ssize_t>(self.problem.rows());
     Array<double> out(rows);
     double* to = out.mutable_data();
     py::gil_scoped_release release;
     Passes passes(self.problem, threads);
-    const Vector& m = passes.margins(u);
+    const Vector& m = (passes.*pass)(u);
     std::copy(m.begin(), m.begin() + rows, to);
-    return out;
-}
-
-Array<double> accurate_margins(const BoundProblem& self, const Array<double>& w, double b,
-                               int threads) {
-    const Vector u = self.parameters(w, b);
-    Array<double> out(static_cast<py::ssize_t>(self.problem.rows()));
-    double* to = out.mutable_data();
-    py::gil_scoped_release release;
-    Passes(self.problem, threads).accurate_margins(u, to);
     return out;
 }
 
@@ -134,9 +126,10 @@ void register_problem(py::module_& m) {
                 return std::make_shared<BoundProblem>(self, std::move(y), bias);
             },
             py::arg("y").noconvert(), py::arg("bias"))
-        .def("margins", &margins, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"))
-        .def("accurate_margins", &accurate_margins, py::arg("w").noconvert(), py::arg("b"),
+        .def("margins", &by_row<&Passes::margins>, py::arg("w").noconvert(), py::arg("b"),
              py::arg("threads"))
+        .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),
+             py::arg("b"), py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

@@ -1,7 +1,6 @@
 #include "engines/passes.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <type_traits>
 
 #include "engines/storage.hpp"
@@ -12,25 +11,6 @@ namespace {
 // Entries of the data that are worth calling threads for one pass over them: some 50 us, while the
 // call takes 10, or milliseconds when another process has the core.
 constexpr std::size_t kLeastWork = 1u << 18;
-
-// A sum that also keeps what rounding takes away.
-class Compensated {
-public:
-    explicit Compensated(double start) : sum_(start) {}
-
-    void add_product(double a, double b) {
-        const double product = a * b;
-        const double next = sum_ + product;
-        const double taken = next - sum_;
-        lost_ += ((sum_ - (next - taken)) + (product - taken)) + std::fma(a, b, -product);
-        sum_ = next;
-    }
-
-    double value() const { return sum_ + lost_; }
-
-private:
-    double sum_, lost_ = 0.0;
-};
 
 }  // namespace
 
@@ -79,21 +59,14 @@ const Vector& Passes::margins(const Vector& u) {
     return margins_;
 }
 
-void Passes::accurate_margins(const Vector& u, double* out) {
-    const double b = u[problem_.layout().intercept];
+const Vector& Passes::accurate_margins(const Vector& u) {
+    margins_.resize(whole_lanes(problem_.rows()));
     for_chunks([&](std::size_t c) {
-        const std::size_t begin = problem_.first_row(c);
-        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        problem_.visit_rows(begin, end - begin, [&](auto rows) {
-            for (std::size_t i = 0; i < rows.count; ++i) {
-                const auto* x = rows.x + i * rows.cols;
-                Compensated sum(b);
-                for (std::size_t j = 0; j < rows.cols; ++j)
-                    sum.add_product(static_cast<double>(x[j]), u[j]);
-                out[begin + i] = rows.y[i] * sum.value();
-            }
-        });
+        double* out = margins_.data() + problem_.first_row(c);
+        problem_.visit_chunk(c,
+                             [&](auto rows) { kernels_for(rows).accurate(rows, u.data(), out); });
     });
+    return margins_;
 }
 
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {

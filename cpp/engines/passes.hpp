@@ -32,7 +32,7 @@ public:
     // The same as if computed in twice the working precision (Dot2 of Ogita, Rump and Oishi 2005)
     // and then rounded: off by at most eps |m_i| + (gamma_k)^2 (|x_i| . |w| + |b|) with eps =
     // 2^-53, gamma_k = k eps / (1 - k eps) and k = cols + 2, if nothing overflows or underflows.
-    void accurate_margins(const Vector& u, double* out);
+    const Vector& accurate_margins(const Vector& u);
 
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
 

@@ -3,6 +3,7 @@
 // for AVX, to code that must run everywhere.
 #include "kernels/kernels.hpp"
 
+#include "kernels/accurate_rows.hpp"
 #include "kernels/attacked_rows.hpp"
 #include "kernels/packed_newton.hpp"
 #include "kernels/packed_rows.hpp"
@@ -93,8 +94,8 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_first<Real>, plain_second<Real>, plain_drop<Real>,
-            plain_inside<Real>};
+    return {plain_margins<Real>, plain_accurate<Real>, plain_first<Real>,
+            plain_second<Real>,  plain_drop<Real>,     plain_inside<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name
@@ -111,7 +112,7 @@ const Kernels table = {
     curvature_all,
     loss_sum,
     dot,
-    {packed_margins, packed_first, packed_newton, packed_second, packed_drop},
+    {packed_margins, packed_accurate, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),
 };

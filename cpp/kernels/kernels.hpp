@@ -23,6 +23,7 @@ struct Kernels {
 
     // Passes over rows. `u` holds (w, b) and `out` the result, both in the storage's Layout.
     //   margins  y_i (x_i . w + b)
+    //   accurate the same as if computed with twice the digits: see Passes::accurate_margins
     //   first    sum of -l'(m_i) y_i (x_i, 1), minus the gradient of the summed loss, over the rows
     //            with m_i log2(e) <= most <= kMostBits; these values to `bits` unless it is null.
     //            Of the exponential loss 2^shift times that, over the rows with m_i log2(e) <=
@@ -37,6 +38,7 @@ struct Kernels {
     // goes on to the same bits as in one call for all of them.
     struct Packed {
         void (*margins)(PackedRows rows, const double* u, double* out);  // 16 * count values
+        void (*accurate)(PackedRows rows, const double* u, double* out);
         void (*first)(PackedRows rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
         void (*newton)(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
@@ -49,6 +51,7 @@ struct Kernels {
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
+        void (*accurate)(PlainRows<Real> rows, const double* u, double* out);
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);

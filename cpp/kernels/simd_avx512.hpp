@@ -51,6 +51,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return {_mm512_fmadd_pd(a.r, b.r, c.r)};
 }
+inline Vec product_error(Vec a, Vec b, Vec p) {
+    return {_mm512_fmsub_pd(a.r, b.r, p.r)};
+}
 
 // VMAXPD and VMINPD return their second operand if either is NaN.
 inline Vec max_keep_nan(Vec a, Vec b) {

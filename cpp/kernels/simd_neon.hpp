@@ -45,6 +45,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return {vfmaq_f64(c.r, a.r, b.r)};
 }
+inline Vec product_error(Vec a, Vec b, Vec p) {
+    return {vfmaq_f64(vnegq_f64(p.r), a.r, b.r)};
+}
 
 // Selections rather than FMAX and FMIN, so that NaN and signed zero come out as on x86.
 inline Vec max_keep_nan(Vec a, Vec b) {

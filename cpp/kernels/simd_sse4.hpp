@@ -45,6 +45,14 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return a * b + c;
 }
+// By the C library, which finds the processor's FMA if there is one.
+inline Vec product_error(Vec a, Vec b, Vec p) {
+    double x[2], y[2], z[2];
+    store(x, a);
+    store(y, b);
+    store(z, p);
+    return {_mm_setr_pd(__builtin_fma(x[0], y[0], -z[0]), __builtin_fma(x[1], y[1], -z[1]))};
+}
 
 // MAXPD and MINPD return their second operand if either is NaN.
 inline Vec max_keep_nan(Vec a, Vec b) {

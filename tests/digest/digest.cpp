@@ -235,6 +235,9 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     Digest margins;
     margins.add_all(rows_of(passes.margins(u)));
     print("margins " + name, margins);
+    Digest accurate;
+    accurate.add_all(rows_of(passes.accurate_margins(u)));
+    print("accurate margins " + name, accurate);
     print("drop " + name, drops(problem, u));
     Vector out(u.size());
     for (Loss loss : kLosses) {
