@@ -1,6 +1,8 @@
 // What was built and runs, and the elementary functions for tests.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "bindings/arrays.hpp"
 #include "kernels/kernels.hpp"
 
@@ -22,6 +24,24 @@ void define_function(py::module_& m, const char* name, Elementwise Kernels::* me
             return out;
         },
         py::arg("x").noconvert());
+}
+
+// A matrix times a vector as if computed with twice the digits: see Passes::accurate_margins.
+Array<double> accurate_product(const Array<double>& matrix, const Array<double>& vector) {
+    require(matrix.ndim() == 2, "matrix must have rows and columns");
+    require(vector.ndim() == 1 && vector.shape(0) == matrix.shape(1),
+            "vector must have one entry a column of matrix");
+    const auto rows = static_cast<std::size_t>(matrix.shape(0));
+    const auto cols = static_cast<std::size_t>(matrix.shape(1));
+    Array<double> out(matrix.shape(0));
+    const double *x = matrix.data(), *w = vector.data();
+    double* to = out.mutable_data();
+    py::gil_scoped_release release;
+    Vector u(plain_layout(cols).length, 0.0);
+    std::copy(w, w + cols, u.begin());
+    const Vector ones(rows, 1.0);
+    kernels().plain64.accurate({x, ones.data(), rows, cols}, u.data(), to);
+    return out;
 }
 
 std::vector<std::string> available() {
@@ -47,6 +67,7 @@ void register_kernels(py::module_& m) {
     define_function(m, "exp", &Kernels::exp);
     define_function(m, "softplus", &Kernels::softplus);
     define_function(m, "sigmoid", &Kernels::sigmoid);
+    m.def("accurate_product", &accurate_product, py::arg("matrix"), py::arg("vector"));
 }
 
 }  // namespace fastgrok

@@ -1,46 +1,9 @@
-"""Factorisations of linearly independent rows: of a fixed set, and of a changing one."""
+"""A QR factorisation of linearly independent rows that come and go."""
 
 import numpy as np
-from scipy.linalg import LinAlgError, qr, qr_delete, solve_triangular
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg import qr, qr_delete, solve_triangular
 
 from fastgrok._checks import F64
-
-
-class FixedRows:
-    """
-    Rows A of full rank through the Cholesky factor of A A^T: quick, and less accurate than QR.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (k, D)
-        The rows; LinAlgError is raised if they are dependent as far as A A^T shows, or none.
-    """
-
-    def __init__(self, rows: F64) -> None:
-        self.rows = rows
-        if not len(rows):
-            raise LinAlgError("no rows")
-        self.factor, info = dpotrf(rows @ rows.T, lower=1, overwrite_a=1)
-        if info != 0:
-            raise LinAlgError("the rows are dependent")
-
-    def solve(self, right: F64) -> F64:
-        """Shortest v with A v = right."""
-        return np.asarray(dpotrs(self.factor, right, lower=1)[0] @ self.rows, dtype=np.float64)
-
-    def coefficients(self, vector: F64) -> F64:
-        """Coefficients a for which A^T a is closest to `vector`."""
-        solution = dpotrs(self.factor, self.rows @ vector, lower=1)[0]
-        return np.asarray(solution, dtype=np.float64)
-
-    def outside(self, vector: F64) -> F64:
-        """Part of `vector` that is orthogonal to all rows."""
-        if len(self.rows) == len(vector):
-            return np.zeros_like(vector)
-        for _ in range(3):
-            vector = vector - self.coefficients(vector) @ self.rows
-        return vector
 
 
 class IndependentRows:

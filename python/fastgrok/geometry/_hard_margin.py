@@ -23,12 +23,12 @@ The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s -
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from fastgrok._checks import F64
-from fastgrok.geometry._active_rows import FixedRows, IndependentRows
+from fastgrok._core import accurate_product
+from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
-from fastgrok.geometry._rows import accurate_product
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -54,7 +54,7 @@ def least_with_margins(Z: F64, penalty: float, margins: F64, dependent: float) -
     """
     state = HardMargin(Z, penalty, np.ones(len(Z)), 0.0, dependent)
     state.factorise(state.working)
-    return state.shortest(state.factor, margins[state.working])[0]
+    return state.shortest(margins[state.working])[0]
 
 
 class HardMargin:
@@ -74,6 +74,8 @@ class HardMargin:
     dependent : float, optional
         Share of a row's norm outside the span of others below which it depends on them. Default:
         what rounding may be expected to leave.
+    products : ndarray of shape (n, n), optional
+        Of the rows without a bias with one another, if they are known.
 
     Attributes
     ----------
@@ -86,19 +88,27 @@ class HardMargin:
     """
 
     def __init__(
-        self, Z: F64, penalty: float | None, guess: F64, tol: float, dependent: float | None = None
+        self,
+        Z: F64,
+        penalty: float | None,
+        guess: F64,
+        tol: float,
+        dependent: float | None = None,
+        products: F64 | None = None,
     ) -> None:
-        self.Z, self.penalty, self.tol = Z, penalty, tol
+        self.Z, self.penalty, self.tol, self._products = Z, penalty, tol, products
         self.bias, free = penalty is not None, penalty == 0.0
         self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
         self.theta = np.zeros(Z.shape[1])
-        self._sizes = np.linalg.norm(Z[:, :-1] if self.bias else Z, axis=1)
+        vectors = Z[:, :-1] if self.bias else Z
+        self._sizes = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
         order = np.argsort(-guess, kind="stable")[: np.count_nonzero(guess)]
         if free:  # both classes among the first, which are independent in any case
             other = np.flatnonzero(Z[order, -1] != Z[order[0], -1])[0]
             order = np.concatenate([order[[0, other]], np.delete(order, [0, other])])
         self._guess = guess
-        self.working = [int(i) for i in order]
+        self._bound: float | None = None
+        self.working = order.tolist()
         self.alpha = guess[order]
 
     def solve(self) -> None:
@@ -112,7 +122,7 @@ class HardMargin:
             self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
         for _ in range(50 * (sum(self.Z.shape) + 10)):
             self._settle()
-            margins = self._find_point(self.factor)
+            margins = self._find_point()
             margins[self.working] = 1.0
             below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
             if not below.size:
@@ -122,41 +132,81 @@ class HardMargin:
         raise NotSeparatedError("the working set does not settle")
 
     def _solved_at_once(self) -> bool:
-        """Whether the guess has just the support of the solution, which is then found."""
-        if len(self.working) > self.Z.shape[1]:
+        """Whether the guess has just the support of the solution, which is then found.
+
+        With the Cholesky factor of its rows' products: quick, and good enough where rows are not
+        nearly dependent or far from the origin. With a bias alpha and b solve
+
+            A A^T alpha + b y = 1,    y . alpha = kappa b,
+
+        and y y^T / max(kappa, 1) is added to A A^T, for D rows are dependent without their bias.
+        """
+        rows = self.working
+        if len(rows) > self.Z.shape[1]:
             return False
-        try:
-            fixed = FixedRows(self._local(self.working[self.bias :]))
-        except LinAlgError:
+        vectors = self.Z[:, :-1] if self.bias else self.Z
+        if self._products is None:
+            matrix = vectors[rows] @ vectors[rows].T
+        else:
+            matrix = self._products[np.ix_(rows, rows)]
+        if self.penalty is not None:
+            y = self.Z[rows, -1]
+            added = 1.0 / max(self.penalty, 1.0)
+            matrix += np.multiply.outer(added * y, y)
+        factor, info = dpotrf(matrix.T, lower=1, overwrite_a=1)
+        if info != 0:
             return False
-        alpha = self._target(fixed)
-        if not np.all(alpha > 0.0):
+        if self.penalty is not None:
+            pull = (1.0 - added * self.penalty) * dpotrs(factor, y, lower=1)[0]
+        alpha, b, margins = np.zeros(len(self.Z)), 0.0, np.zeros(len(self.Z))
+        self.theta = np.zeros(self.Z.shape[1])
+        for _ in range(4):
+            change = dpotrs(factor, 1.0 - margins[rows], lower=1)[0]
+            if self.penalty is not None:
+                b = float(y @ change) / (self.penalty + float(y @ pull))
+                change -= b * pull
+            step = np.zeros(len(self.Z))
+            step[rows] = change
+            alpha += step
+            step = step @ vectors
+            self.theta = self.theta + (np.append(step, b) if self.bias else step)
+            margins = accurate_product(self.Z, self.theta)
+            if self._missed(margins) <= 1.0:
+                break
+        else:
             return False
-        margins = self._find_point(fixed)
-        slack = self.slack(self._sizes)
-        missed = np.abs(margins[self.working] - 1.0) > slack[self.working]
-        if missed.any() or np.any(margins < 1.0 - slack):
+        self.alpha = alpha[rows]
+        if np.any(self.alpha <= 0.0) or np.any(margins < 1.0 - self.slack(self._sizes)):
             return False
-        self.alpha = alpha
-        # With nearly dependent rows this alpha is worse than one from QR.
-        return self.gap(float(margins.min())) <= 8.0 * self.tol
+        good = self.gap(float(margins.min())) <= 8.0 * self.tol
+        if not good:
+            self._bound = None
+        return good
+
+    def _missed(self, margins: F64) -> float:
+        """By how much the working set's margins differ from 1, in units of what rounding does."""
+        allowed = self._rounding(self._sizes[self.working])
+        return float((np.abs(margins[self.working] - 1.0) / allowed).max())
 
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         squared = float(w @ w) + (self.penalty or 0.0) * float(b * b)
-        bound = dual_bound(self.Z[self.working], self.alpha, self.penalty)
-        reached = least / np.sqrt(squared)
-        return float(max(0.0, (1.0 - reached / bound) * (1.0 + reached / bound)))
+        if self._bound is None:
+            self._bound = dual_bound(self.Z[self.working], self.alpha, self.penalty)
+        share = least / (np.sqrt(squared) * self._bound)
+        return float(max(0.0, (1.0 - share) * (1.0 + share)))
 
     def slack(self, sizes: F64) -> F64:
         """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
 
         That is the tolerance and what the rounding of theta makes.
         """
+        return np.asarray(np.minimum(self.tol + self._rounding(sizes), 0.1), dtype=np.float64)
+
+    def _rounding(self, sizes: F64) -> F64:
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        rounding = 4.0 * _EPS * (float(np.linalg.norm(w)) * sizes + abs(b))
-        return np.asarray(np.minimum(self.tol + rounding, 0.1), dtype=np.float64)
+        return np.asarray(4.0 * _EPS * (float(np.linalg.norm(w)) * sizes + abs(b)))
 
     def factorise(self, rows: list[int]) -> None:
         """Make those of these rows the working set that don't depend on earlier ones."""
@@ -174,7 +224,9 @@ class HardMargin:
         """Return what is factorised for these rows: A_i."""
         if not self.bias:
             return self.Z[rows]
-        return self.Z[rows, :-1] - np.multiply.outer(self._signs(rows), self._reference())
+        out = np.multiply.outer(self._signs(rows), self._reference())
+        np.subtract(self.Z[rows, :-1], out, out=out)
+        return out
 
     def _reference(self) -> F64:
         """y_r x_r."""
@@ -187,26 +239,26 @@ class HardMargin:
             return alpha
         return np.append(total - self._signs(self.working[1:]) @ alpha, alpha)
 
-    def _target(self, factor: FixedRows | IndependentRows) -> F64:
+    def _target(self) -> F64:
         """Solve the dual for the working set alone."""
-        point, pull = self.shortest(factor, np.ones(len(self.working)))
+        point, pull = self.shortest(np.ones(len(self.working)))
         if not self.bias:
-            return factor.coefficients(point)
-        alpha = factor.coefficients(point[:-1])
+            return self.factor.coefficients(point)
+        alpha = self.factor.coefficients(point[:-1])
         if pull:
-            alpha = alpha - pull * factor.coefficients(self._reference())
+            alpha = alpha - pull * self.factor.coefficients(self._reference())
         return self._expand(alpha, pull)
 
-    def shortest(self, factor: FixedRows | IndependentRows, margins: F64) -> tuple[F64, float]:
+    def shortest(self, margins: F64) -> tuple[F64, float]:
         """Least (w, b) with these margins on the working set, and its y_r s."""
         if not self.bias:
-            return factor.solve(margins), 0.0
+            return self.factor.solve(margins), 0.0
         y, reference = self.Z[self.working[0], -1], self._reference()
-        w = factor.solve(margins[1:] - self._signs(self.working[1:]) * margins[0])
+        w = self.factor.solve(margins[1:] - self._signs(self.working[1:]) * margins[0])
         left = float(margins[0] - reference @ w)
         if not self.penalty:
             return np.append(w, y * left), 0.0
-        outside = factor.outside(reference)
+        outside = self.factor.outside(reference)
         left /= 1.0 + self.penalty * float(outside @ outside)
         pull = self.penalty * left
         return np.append(w + pull * outside, y * left), pull
@@ -214,7 +266,7 @@ class HardMargin:
     def _settle(self) -> None:
         """Move alpha to the working set's own solution; rows whose alpha vanishes leave."""
         while True:
-            target = self._target(self.factor)
+            target = self._target()
             if np.all(target > 0.0):
                 self.alpha = target
                 return
@@ -265,7 +317,7 @@ class HardMargin:
         self.working.append(row)
         self.alpha = np.append(self.alpha, length)
 
-    def _find_point(self, factor: FixedRows | IndependentRows) -> F64:
+    def _find_point(self) -> F64:
         """Find the point with margin 1 on the working set; returns the margins of all rows.
 
         What rounding leaves of the margins is corrected with margins of twice the digits.
@@ -273,6 +325,8 @@ class HardMargin:
         self.theta = np.zeros(self.Z.shape[1])
         margins = np.zeros(len(self.Z))
         for _ in range(3):
-            self.theta = self.theta + self.shortest(factor, 1.0 - margins[self.working])[0]
+            self.theta = self.theta + self.shortest(1.0 - margins[self.working])[0]
             margins = accurate_product(self.Z, self.theta)
+            if self._missed(margins) <= 1.0:
+                break
         return margins

@@ -17,12 +17,16 @@ from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
-from fastgrok.geometry._rows import Index, Rows
+from fastgrok.geometry._rows import Index, Rows, scaled_norms
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
 
 BIASES = ("none", "penalized", "free")
-_HIGHEST_PRICE = 1e18
+_FIRST_PRICE, _HIGHEST_PRICE = 1e3, 1e18
+_FEW_ROWS_PRICE = 1e9
+"""Where there are more than twice as many columns as rows, all but a few are in the support: what
+is active at a high price is nearly it."""
+_LONG = 8
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-3
@@ -191,9 +195,7 @@ class _Solver:
         self.X, self.y, self.kind, self.tol, self.threads = X, y, kind, tol, threads
         self.rows = Rows(X, y, kind != "none", threads)
         # A bias is left out of the units: its feature stays 1, and its square counts as `penalty`.
-        self.exponent = Rows(X, y, False, threads).exponent()
-        largest = np.abs(X).max(axis=1).astype(np.float64)
-        self.sizes = np.minimum(np.ldexp(largest, -self.exponent) * np.sqrt(X.shape[1]), 1.0)
+        self.sizes, self.exponent = scaled_norms(X)
         self._power = min(max(self.exponent, -_MOST_POWER), _MOST_POWER)
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
@@ -206,8 +208,7 @@ class _Solver:
         chosen = self._first(start)
         guess: F64 | None = None
         while True:
-            Z = self._take(chosen)
-            found = self._solve_for(Z, guess)
+            found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
             margins = self.rows.margins(self._in_units_of_X(found.theta))
             outside = np.ones(self.rows.count, dtype=bool)
             outside[chosen] = False
@@ -230,23 +231,9 @@ class _Solver:
         halves = [order[positive][: size // 2], order[~positive][: size // 2]]
         return np.sort(np.concatenate(halves))
 
-    def _take(self, chosen: Index) -> F64:
-        return self._in_units(self.rows.take(chosen))
-
-    def _in_units(self, vectors: F64) -> F64:
-        """Vectors over the unit."""
-        exponents = np.full(vectors.shape[-1], -self.exponent)
-        if self.penalty is not None:
-            exponents[-1] = 0
-        if abs(self.exponent) < 1000:
-            scaled: F64 = vectors * np.ldexp(1.0, exponents)
-            return scaled
-        with np.errstate(over="ignore"):
-            scaled = np.ldexp(vectors, exponents)
-        return scaled
-
     def _in_units_of_X(self, theta: F64) -> F64:
-        out = self._in_units(theta)
+        dim = self.X.shape[1]
+        out = np.append(np.ldexp(theta[:dim], -self.exponent), theta[dim:])
         # A bias that no row needs falls with its feature, which is taken to be too large here.
         if self.penalty and self.exponent > self._power and abs(out[-1]) < 2.0**-_MOST_POWER:
             out[-1] = np.ldexp(out[-1], 2 * (self._power - self.exponent))
@@ -254,7 +241,8 @@ class _Solver:
 
     def _solve_for(self, Z: F64, guess: F64 | None) -> HardMargin:
         """Solve it for these rows, starting from a guess of the dual."""
-        alpha = self._soft(Z, guess)
+        soft = SoftMargin(_short(Z, self.kind != "none"), self.penalty, multipliers=guess)
+        alpha = self._soft(soft, guess)
         shares: list[float | None] = [None]
         if alpha is None:
             # No margin was found. Either there is none, or it is too small for soft margins.
@@ -268,7 +256,7 @@ class _Solver:
             alpha = np.ones(len(Z))
             shares.append(0.0)
         for share in shares:
-            found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, share)
+            found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, share, soft.products)
             with contextlib.suppress(NotSeparatedError):
                 found.solve()
                 return found
@@ -280,10 +268,11 @@ class _Solver:
             return ValueError("X is too small for weights in float64: multiply it by some number")
         return FastgrokError("the rows may be separable, but no margin was found")
 
-    def _soft(self, Z: F64, guess: F64 | None) -> F64 | None:
+    def _soft(self, soft: SoftMargin, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""
-        soft = SoftMargin(_short(Z, self.kind != "none"), self.penalty, multipliers=guess)
-        price = 1.0 if guess is None else 1e4 * float(guess.max())
+        price = _FEW_ROWS_PRICE if 2 * len(soft.Z) < self.rows.dim else _FIRST_PRICE
+        if guess is not None:
+            price = 1e4 * float(guess.max())
         best: F64 | None = None
         least_gap = 1.0
         while price < _HIGHEST_PRICE:
@@ -372,9 +361,11 @@ def _shape(start: Any) -> str:
 
 
 def _short(Z: F64, bias: bool) -> F64:
-    """Vectors with the same products, and no more entries than there are of them if possible."""
-    n = len(Z)
-    if n >= Z.shape[1]:
+    """Vectors with the same products; of very long ones, if possible, as short as there are many.
+
+    That is worth a factorisation only where they are long beside their number.
+    """
+    if _LONG * len(Z) >= Z.shape[1]:
         return Z
     weights = Z[:, :-1] if bias else Z
     factor, info = dpotrf(weights @ weights.T, lower=1, clean=1)

@@ -51,26 +51,29 @@ class Rows:
 
     def largest(self) -> F64:
         """Largest magnitude among the entries of every z_i."""
-        out: F64 = np.maximum(self.X.max(axis=1), -self.X.min(axis=1)).astype(np.float64)
-        return np.maximum(out, 1.0) if self.bias else out
+        return _largest(self.X, self.bias)
 
     def exponent(self) -> int:
         """Exponent of a power of two above all norms, and not far above the largest."""
-        first = int(np.frexp(self.largest().max())[1])
-        if abs(first) > 60:  # squares might overflow or underflow: bounded by the largest entry
-            return first + int(np.frexp(np.sqrt(self.dim))[1])
-        squares = np.einsum("ij,ij->i", self.X, self.X, dtype=np.float64)
-        return int(np.frexp(np.sqrt(squares.max() + self.bias))[1])
+        return scaled_norms(self.X, self.bias)[1]
 
-    def take(self, index: Index | Sequence[int]) -> F64:
-        """Return the vectors with these indices, exactly."""
+    def take(self, index: Index | Sequence[int], shift: int = 0) -> F64:
+        """
+        Return the vectors with these indices, all but a bias times 2^shift.
+
+        Exact unless an entry underflows.
+        """
         count = len(index)
         out = np.empty((count, self.dim))
         vectors = out[:, : self.X.shape[1]]
         # All rows in order are read as they lie.
-        rows = self.X if count == self.count and np.all(np.diff(index) == 1) else self.X[index]
+        whole = count == self.count and np.array_equal(index, np.arange(count))
+        rows = self.X if whole else self.X[index]
         signs = self.y[index]
-        np.multiply(rows, signs[:, None], out=vectors)
+        if abs(shift) < 1000:
+            np.multiply(rows, np.ldexp(signs, shift)[:, None], out=vectors)
+        else:
+            np.ldexp(rows * signs[:, None], shift, out=vectors)
         if self.bias:
             out[:, -1] = signs
         return out
@@ -88,7 +91,19 @@ class Rows:
         return np.ldexp(vectors, -second[:, None]), first + second
 
 
-def accurate_product(matrix: F64, vector: F64) -> F64:
-    """Matrix times vector as if computed with twice the digits."""
-    rows = np.ascontiguousarray(matrix)
-    return Problem(rows, np.ones(len(rows)), False).accurate_margins(vector, 0.0, 1)
+def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
+    """Norms of the rows (x_i, bias) over a power of two above them all, and its exponent."""
+    shift = 0
+    squares = np.einsum("ij,ij->i", X, X, dtype=np.float64) + float(bias)
+    if not 1e-200 < squares.max() < np.inf:
+        shift = int(np.frexp(_largest(X, bias).max())[1])
+        scaled = np.ldexp(X.astype(np.float64), -shift)
+        squares = np.einsum("ij,ij->i", scaled, scaled) + np.ldexp(float(bias), -2 * shift)
+    norms = np.sqrt(squares)
+    exponent = int(np.frexp(norms.max())[1])
+    return np.ldexp(norms, -exponent), exponent + shift
+
+
+def _largest(X: NDArray[Any], bias: bool) -> F64:
+    out: F64 = np.maximum(X.max(axis=1), -X.min(axis=1)).astype(np.float64)
+    return np.maximum(out, 1.0) if bias else out

@@ -32,7 +32,7 @@ _MOST_STEPS = 200
 def _solve(matrix: F64, shift: F64 | float, right: F64) -> F64:
     """Solve with a positive definite matrix, whose lower triangle counts, plus a diagonal one."""
     np.einsum("ii->i", matrix)[...] += shift
-    _, solution, info = dposv(matrix, right, lower=1, overwrite_a=1)
+    _, solution, info = dposv(matrix, right, lower=1, overwrite_a=1, overwrite_b=1)
     if info != 0:
         raise LinAlgError("the matrix is not positive definite")
     return np.asarray(solution, dtype=np.float64)
@@ -70,25 +70,27 @@ class _ByRows:
 
     def __init__(self, Z: F64, penalty: float | None) -> None:
         self.Z, self.penalty = Z, penalty
-        weights = Z if penalty is None else Z[:, :-1]
-        self.products = weights @ weights.T
+        self.weights = Z if penalty is None else Z[:, :-1]
+        self.products = self.weights @ self.weights.T
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
         rows = np.flatnonzero(members)
-        matrix = np.asfortranarray(self.products[np.ix_(rows, rows)])
+        matrix = self.products[np.ix_(rows, rows)].T  # symmetric, and what LAPACK takes as it is
+        beta = np.zeros(len(members))
         if self.penalty is None:
-            return _solve(matrix, 1.0 / c, right[rows] / c) @ self.Z[rows]
+            beta[rows] = _solve(matrix, 1.0 / c, right[rows] / c)
+            return beta @ self.Z
         # The bias is the multiplier of sum_i y_i beta_i = penalty * b.
         if not rows.size:
             if not self.penalty:
                 raise LinAlgError("nothing determines the bias")
             return np.zeros(self.Z.shape[1])
         y = self.Z[rows, -1]
-        both = _solve(matrix, 1.0 / c, np.column_stack([right[rows] / c, y]))
+        both = _solve(matrix, 1.0 / c, np.array([right[rows] / c, y]).T)
         b = (y @ both[:, 0]) / (self.penalty + y @ both[:, 1])
-        w = (both[:, 0] - b * both[:, 1]) @ self.Z[rows, :-1]
-        return np.append(w, b)
+        beta[rows] = both[:, 0] - b * both[:, 1]
+        return np.append(beta @ self.weights, b)
 
 
 class SoftMargin:
@@ -101,8 +103,8 @@ class SoftMargin:
         Vectors of norm at most about 1.
     penalty : float or None
         Entry of P for the last column, that of a bias, 0 if it is free; None without a bias.
-    theta, multipliers : ndarray, optional
-        A point to start from, and its dual.
+    multipliers : ndarray of shape (n,), optional
+        Not negative; a guess of the dual. Default: zeros.
 
     Attributes
     ----------
@@ -112,24 +114,26 @@ class SoftMargin:
         z_i . theta.
     alpha : ndarray of shape (n,)
         Dual coefficients of the last minimum, not negative.
+    products : ndarray of shape (n, n) or None
+        Of the rows without a bias with one another, where they are used.
     """
 
-    def __init__(
-        self,
-        Z: F64,
-        penalty: float | None,
-        theta: F64 | None = None,
-        multipliers: F64 | None = None,
-    ) -> None:
+    def __init__(self, Z: F64, penalty: float | None, multipliers: F64 | None = None) -> None:
         n, dim = Z.shape
         self.Z = Z
         self.penalty = np.ones(dim)
         if penalty is not None:
             self.penalty[-1] = penalty
-        self.theta = np.zeros(dim) if theta is None else theta
-        self.margins: F64 = Z @ self.theta
+        self.theta = np.zeros(dim)
+        self.margins = np.zeros(n)
         self.alpha = np.zeros(n) if multipliers is None else multipliers
-        self._system = _ByRows(Z, penalty) if n <= dim else _ByColumns(Z, self.penalty)
+        self.products: F64 | None = None
+        self._system: _ByRows | _ByColumns
+        if n <= dim:
+            self._system = rows = _ByRows(Z, penalty)
+            self.products = rows.products
+        else:
+            self._system = _ByColumns(Z, self.penalty)
 
     @property
     def separated(self) -> bool:

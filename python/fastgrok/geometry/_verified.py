@@ -16,7 +16,8 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._rows import Index, Rows, accurate_product
+from fastgrok._core import accurate_product
+from fastgrok.geometry._rows import Index, Rows
 
 _EPS = 2.0**-53
 _TINY = 2.0**-1000

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, qr, solve_triangular
 
 from fastgrok._checks import F64
-from fastgrok.geometry._rows import accurate_product
+from fastgrok._core import accurate_product
 
 _EPS = float(np.finfo(np.float64).eps)
 _RANK_RTOL = 1e-11
