@@ -3,10 +3,10 @@
 The solvers take turns, each turn in a process of its own, which solves again and again until half
 a second has passed, at least once; what is printed are the medians of the turns' medians, of the
 time and of the time of all processors. Importing, and a first small solve that loads what is loaded
-late, are not counted. A solver that needs longer than --limit
-seconds for a turn, or whose hyperplane has a margin that is more than 1e-3 short of the best, has not
-converged. SVC (libsvm, kernel="linear", C=1e10) solves the problem with a free bias only; Clarabel
-is given the primal problem, sparse as it wants it.
+late, are not counted. A solver whose turn takes longer than --limit seconds, or whose hyperplane
+has a margin that is more than 1e-3 short of the best, has not converged. SVC (libsvm,
+kernel="linear", C=1e10) solves the problem with a free bias only; Clarabel is given the primal
+problem, sparse as it wants it.
 
     pip install scikit-learn clarabel
     python bench/geometry.py [--turns 3] [--limit 120] [--sizes NAME ...]

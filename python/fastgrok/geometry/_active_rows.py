@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg import qr, qr_delete, solve_triangular
 
 from fastgrok._checks import F64
+from fastgrok.geometry._products import times
 
 
 class IndependentRows:
@@ -45,8 +46,8 @@ class IndependentRows:
         size = float(np.linalg.norm(row))
         rest, along = row, np.zeros(len(self))
         for _ in range(2):  # twice is enough (Giraud et al. 2005)
-            part = self.Q.T @ rest
-            rest = rest - self.Q @ part
+            part = times(self.Q.T, rest)
+            rest = rest - times(self.Q, part)
             along = along + part
         new = float(np.linalg.norm(rest))
         if len(self) == len(row) or not new > self.tolerance * size:
@@ -71,13 +72,13 @@ class IndependentRows:
         """Shortest v with A v = right."""
         if not len(self):
             return np.zeros(len(self.Q))
-        return self.Q @ solve_triangular(self.R, right, trans="T", check_finite=False)
+        return times(self.Q, solve_triangular(self.R, right, trans="T", check_finite=False))
 
     def coefficients(self, vector: F64) -> F64:
         """Coefficients a for which A^T a is closest to `vector`."""
         if not len(self):
             return np.zeros(0)
-        out: F64 = solve_triangular(self.R, self.Q.T @ vector, check_finite=False)
+        out: F64 = solve_triangular(self.R, times(self.Q.T, vector), check_finite=False)
         return out
 
     def outside(self, vector: F64) -> F64:
@@ -85,5 +86,5 @@ class IndependentRows:
         if len(self) == len(vector):
             return np.zeros_like(vector)
         for _ in range(2):
-            vector = vector - self.Q @ (self.Q.T @ vector)
+            vector = vector - times(self.Q, times(self.Q.T, vector))
         return vector

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
+from fastgrok.geometry._products import times
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -44,7 +45,7 @@ def dual_bound(Z: F64, alpha: F64, penalty: float | None) -> float:
         other = y < 0.0
         sums = fsum(alpha[~other]), fsum(alpha[other])
         excess = fsum(alpha * y) / sums[1]
-        total = total + excess * (alpha[other] @ rows[other])
+        total = total + excess * times(rows[other].T, alpha[other])
         norm = float(np.linalg.norm(total)) + missed
         norm += 2.0 * (len(rows) + 4.0) * _EPS * abs(excess) * size
         bounds.append(0.5 * norm / sums[0])

@@ -29,6 +29,7 @@ from fastgrok._checks import F64
 from fastgrok._core import accurate_product
 from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
+from fastgrok.geometry._products import gram, times
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -141,14 +142,13 @@ class HardMargin:
 
         and y y^T / max(kappa, 1) is added to A A^T, for D rows are dependent without their bias.
         """
-        rows = self.working
+        rows = sorted(self.working)
         if len(rows) > self.Z.shape[1]:
             return False
-        vectors = self.Z[:, :-1] if self.bias else self.Z
-        if self._products is None:
-            matrix = vectors[rows] @ vectors[rows].T
-        else:
+        if self._products is not None:
             matrix = self._products[np.ix_(rows, rows)]
+        else:
+            matrix = gram(np.ascontiguousarray(self.Z[rows, :-1]) if self.bias else self.Z[rows])
         if self.penalty is not None:
             y = self.Z[rows, -1]
             added = 1.0 / max(self.penalty, 1.0)
@@ -168,14 +168,16 @@ class HardMargin:
             step = np.zeros(len(self.Z))
             step[rows] = change
             alpha += step
-            step = step @ vectors
-            self.theta = self.theta + (np.append(step, b) if self.bias else step)
+            move = times(self.Z.T, step)
+            if self.bias:
+                move[-1] = b
+            self.theta = self.theta + move
             margins = accurate_product(self.Z, self.theta)
             if self._missed(margins) <= 1.0:
                 break
         else:
             return False
-        self.alpha = alpha[rows]
+        self.alpha = alpha[self.working]
         if np.any(self.alpha <= 0.0) or np.any(margins < 1.0 - self.slack(self._sizes)):
             return False
         good = self.gap(float(margins.min())) <= 8.0 * self.tol

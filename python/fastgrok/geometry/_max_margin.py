@@ -17,6 +17,7 @@ from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
+from fastgrok.geometry._products import gram
 from fastgrok.geometry._rows import Index, Rows, scaled_norms
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
@@ -367,8 +368,8 @@ def _short(Z: F64, bias: bool) -> F64:
     """
     if _LONG * len(Z) >= Z.shape[1]:
         return Z
-    weights = Z[:, :-1] if bias else Z
-    factor, info = dpotrf(weights @ weights.T, lower=1, clean=1)
+    weights = np.ascontiguousarray(Z[:, :-1]) if bias else Z
+    factor, info = dpotrf(gram(weights).T, lower=1, clean=1)
     if info != 0:
         return Z
     return np.column_stack([factor, Z[:, -1]]) if bias else np.ascontiguousarray(factor)

@@ -24,6 +24,7 @@ from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dposv
 
 from fastgrok._checks import F64
+from fastgrok.geometry._products import gram, times
 
 _Mask = NDArray[np.bool_]
 _MOST_STEPS = 200
@@ -62,7 +63,7 @@ class _ByColumns:
                     sign, self.Z[rows].T, beta=1.0, c=self.products, lower=1, overwrite_c=1
                 )
         self.members = members
-        return _solve(c * self.products, self.penalty, right @ self.Z)
+        return _solve(c * self.products, self.penalty, times(self.Z.T, right))
 
 
 class _ByRows:
@@ -70,17 +71,16 @@ class _ByRows:
 
     def __init__(self, Z: F64, penalty: float | None) -> None:
         self.Z, self.penalty = Z, penalty
-        self.weights = Z if penalty is None else Z[:, :-1]
-        self.products = self.weights @ self.weights.T
+        self.products = gram(Z if penalty is None else np.ascontiguousarray(Z[:, :-1]))
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
         rows = np.flatnonzero(members)
-        matrix = self.products[np.ix_(rows, rows)].T  # symmetric, and what LAPACK takes as it is
+        matrix = self.products[np.ix_(rows, rows)].T
         beta = np.zeros(len(members))
         if self.penalty is None:
             beta[rows] = _solve(matrix, 1.0 / c, right[rows] / c)
-            return beta @ self.Z
+            return times(self.Z.T, beta)
         # The bias is the multiplier of sum_i y_i beta_i = penalty * b.
         if not rows.size:
             if not self.penalty:
@@ -90,7 +90,9 @@ class _ByRows:
         both = _solve(matrix, 1.0 / c, np.array([right[rows] / c, y]).T)
         b = (y @ both[:, 0]) / (self.penalty + y @ both[:, 1])
         beta[rows] = both[:, 0] - b * both[:, 1]
-        return np.append(beta @ self.weights, b)
+        theta = times(self.Z.T, beta)
+        theta[-1] = b
+        return theta
 
 
 class SoftMargin:
@@ -174,11 +176,11 @@ class SoftMargin:
             if not np.isfinite(target).all():
                 raise LinAlgError("a step that is not finite")
             direction = target - self.theta
-            change = self.Z @ direction
+            change = times(self.Z, direction)
             whole = bool(np.array_equal(pull - c * change > 0.0, active))
             length = 1.0 if whole else self._line_search(direction, pull, c * change, c)
             self.theta = self.theta + length * direction
-            self.margins = self.Z @ self.theta
+            self.margins = times(self.Z, self.theta)
             if until_separated and self.separated:
                 return step
             if whole or length * np.linalg.norm(direction) <= 1e-15 * np.linalg.norm(self.theta):
