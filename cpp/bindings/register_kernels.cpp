@@ -26,17 +26,24 @@ void define_function(py::module_& m, const char* name, Elementwise Kernels::* me
         py::arg("x").noconvert());
 }
 
-// A matrix times a vector as if computed with twice the digits: see Passes::accurate_margins.
-Array<double> accurate_product(const Array<double>& matrix, const Array<double>& vector) {
+// A matrix, contiguous in either order, times a vector as if computed with twice the digits: see
+// Passes::accurate_margins.
+Array<double> accurate_product(const py::array_t<double>& matrix, const Array<double>& vector) {
     require(matrix.ndim() == 2, "matrix must have rows and columns");
     require(vector.ndim() == 1 && vector.shape(0) == matrix.shape(1),
             "vector must have one entry a column of matrix");
+    const bool by_rows = (matrix.flags() & py::array::c_style) != 0;
+    require(by_rows || (matrix.flags() & py::array::f_style) != 0, "matrix must be contiguous");
     const auto rows = static_cast<std::size_t>(matrix.shape(0));
     const auto cols = static_cast<std::size_t>(matrix.shape(1));
     Array<double> out(matrix.shape(0));
     const double *x = matrix.data(), *w = vector.data();
     double* to = out.mutable_data();
     py::gil_scoped_release release;
+    if (!by_rows) {
+        kernels().accurate_sums(x, cols, rows, w, to);
+        return out;
+    }
     Vector u(plain_layout(cols).length, 0.0);
     std::copy(w, w + cols, u.begin());
     const Vector ones(rows, 1.0);
@@ -67,7 +74,8 @@ void register_kernels(py::module_& m) {
     define_function(m, "exp", &Kernels::exp);
     define_function(m, "softplus", &Kernels::softplus);
     define_function(m, "sigmoid", &Kernels::sigmoid);
-    m.def("accurate_product", &accurate_product, py::arg("matrix"), py::arg("vector"));
+    m.def("accurate_product", &accurate_product, py::arg("matrix").noconvert(),
+          py::arg("vector").noconvert());
 }
 
 }  // namespace fastgrok

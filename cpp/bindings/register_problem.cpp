@@ -19,7 +19,7 @@ const double* labels_of(const py::array& x, const Array<double>& y) {
     return data_of<double>(y);
 }
 
-Problem make_problem(const py::array& x, const Array<double>& y, bool bias) {
+Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool align) {
     require(x.ndim() == 2 && x.shape(0) > 0 && x.shape(1) > 0, "X must have rows and columns");
     require((x.flags() & py::array::c_style) != 0, "X must be C-contiguous");
     const double* labels = labels_of(x, y);
@@ -34,7 +34,7 @@ Problem make_problem(const py::array& x, const Array<double>& y, bool bias) {
         throw py::type_error("X must be float64 or float32 in native byte order");
     }
     py::gil_scoped_release release;
-    return Problem(data, labels, rows, cols, bias);
+    return Problem(data, labels, rows, cols, bias, align);
 }
 
 Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
@@ -95,8 +95,8 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
 
 }  // namespace
 
-BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias)
-    : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias)) {}
+BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align)
+    : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias, align)) {}
 
 BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias)
     : x(rows.x), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
@@ -111,8 +111,8 @@ void register_problem(py::module_& m) {
     py::class_<BoundProblem, Shared>(
         m, "Problem", "Rows and labels, checked by the caller, ready for the kernels.",
         py::is_final())
-        .def(py::init<py::array, Array<double>, bool>(), py::arg("X").noconvert(),
-             py::arg("y").noconvert(), py::arg("bias"))
+        .def(py::init<py::array, Array<double>, bool, bool>(), py::arg("X").noconvert(),
+             py::arg("y").noconvert(), py::arg("bias"), py::arg("align") = true)
         .def_property_readonly("rows", [](const BoundProblem& p) { return p.problem.rows(); })
         .def_property_readonly("cols",
                                [](const BoundProblem& p) { return p.problem.layout().cols; })

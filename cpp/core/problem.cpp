@@ -50,7 +50,7 @@ template void pack_block(const double*, const double*, std::size_t, std::size_t,
 template void pack_block(const float*, const double*, std::size_t, std::size_t, double*);
 
 Problem::Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
-                 std::size_t cols, bool bias)
+                 std::size_t cols, bool bias, bool align)
     : x_(x),
       y_(y),
       rows_(rows),
@@ -58,7 +58,7 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
     pack();
-    if (!packed()) std::visit([this](auto* rows_given) { align(rows_given); }, x_);
+    if (align && !packed()) std::visit([this](auto* given) { this->align(given); }, x_);
 }
 
 template <class Real>

@@ -34,9 +34,10 @@ class Problem {
 public:
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
     // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data only
-    // where caches may hold them and their start is not aligned.
+    // where caches may hold them, their start is not aligned, and `align` says that there will be
+    // passes enough to repay it.
     Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
-            std::size_t cols, bool bias);
+            std::size_t cols, bool bias, bool align = true);
 
     // The rows of another problem, with what is known of them, under other labels (or the same).
     Problem(const Problem& rows, const double* y, bool bias);

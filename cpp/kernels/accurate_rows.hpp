@@ -64,6 +64,35 @@ void plain_accurate(PlainRows<Real> rows, const double* u, double* out) {
     }
 }
 
+// out_j = sum over rows of c_i x_ij for kRowLanes neighbouring columns, where part(p, g) loads what
+// register g gets from p.
+template <class Part>
+inline void sum_columns(const double* x, std::size_t rows, std::size_t cols, const double* c,
+                        Part part, double* out) {
+    Compensated sums[kRowGroups];
+    for (Compensated& sum : sums) sum = {set1(0.0), set1(0.0)};
+    for (std::size_t i = 0; i < rows; ++i, x += cols)
+        for (int g = 0; g < kRowGroups; ++g)
+            sums[g].add_product(part(x + g * kWidth, g), set1(c[i]));
+    for (int g = 0; g < kRowGroups; ++g) store(out + g * kWidth, sums[g].sum + sums[g].lost);
+}
+
+void accurate_sums(const double* x, std::size_t rows, std::size_t cols, const double* c,
+                   double* out) {
+    std::size_t j = 0;
+    for (; j + kRowLanes <= cols; j += kRowLanes)
+        sum_columns(x + j, rows, cols, c, [](const double* p, int) { return load(p); }, out + j);
+    if (j == cols) return;
+    const int left = static_cast<int>(cols - j);
+    const auto part = [left](const double* p, int g) {
+        const int count = left - g * kWidth;
+        return count <= 0 ? set1(0.0) : load_some(p, count);
+    };
+    double last[kRowLanes];
+    sum_columns(x + j, rows, cols, c, part, last);
+    for (int k = 0; k < left; ++k) out[j + k] = last[k];
+}
+
 void packed_accurate(PackedRows rows, const double* u, double* out) {
     const std::size_t stride = kLanes * (rows.cols + 1);
     for (std::size_t k = 0; k < rows.count; ++k, out += kLanes) {

@@ -112,6 +112,7 @@ const Kernels table = {
     curvature_all,
     loss_sum,
     dot,
+    accurate_sums,
     {packed_margins, packed_accurate, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),

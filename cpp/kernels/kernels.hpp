@@ -21,6 +21,11 @@ struct Kernels {
     // a . b in 16 lanes.
     double (*dot)(const double* a, const double* b, std::size_t n);
 
+    // out_j = sum over rows of c_i x_ij as if computed with twice the digits (see
+    // Passes::accurate_margins); rows are `cols` long and apart.
+    void (*accurate_sums)(const double* x, std::size_t rows, std::size_t cols, const double* c,
+                          double* out);
+
     // Passes over rows. `u` holds (w, b) and `out` the result, both in the storage's Layout.
     //   margins  y_i (x_i . w + b)
     //   accurate the same as if computed with twice the digits: see Passes::accurate_margins

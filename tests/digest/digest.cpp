@@ -237,7 +237,12 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     print("margins " + name, margins);
     Digest accurate;
     accurate.add_all(rows_of(passes.accurate_margins(u)));
-    print("accurate margins " + name, accurate);
+    if (!single) {
+        Vector sums(d);
+        kernels().accurate_sums(data->x64.data(), n, d, data->x64.data(), sums.data());
+        accurate.add_all(sums);
+    }
+    print("accurate " + name, accurate);
     print("drop " + name, drops(problem, u));
     Vector out(u.size());
     for (Loss loss : kLosses) {

@@ -11,7 +11,7 @@ from fastgrok.geometry._products import times
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def dual_bound(Z: F64, alpha: F64, penalty: float | None) -> float:
+def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
     """
     Bound 1 / sqrt(||w||^2 + penalty b^2) from above, for all (w, b) with margins of at least 1.
 
@@ -22,31 +22,36 @@ def dual_bound(Z: F64, alpha: F64, penalty: float | None) -> float:
 
     Parameters
     ----------
-    Z : ndarray of shape (k, D)
+    Z : ndarray of shape (n, D), C-contiguous
         Rows, with a bias y_i (x_i, 1).
-    alpha : ndarray of shape (k,)
-        Positive.
+    sizes : ndarray of shape (n,)
+        ||x_i||.
+    alpha : ndarray of shape (n,)
+        Not negative, and not all zero.
     penalty : float or None
         Of the squared bias, 0 if it is free; None without a bias.
     """
-    rows, y = (Z, None) if penalty is None else (Z[:, :-1], Z[:, -1])
-    total = accurate_product(rows.T, alpha)
-    size = float(alpha @ np.sqrt(np.einsum("ij,ij->i", rows, rows)))
-    missed = (len(rows) * _EPS) ** 2 * size
-    norm = float(np.linalg.norm(total)) + missed
+    count = int(np.count_nonzero(alpha))
+    size = float(alpha @ sizes)
+    missed = (count * _EPS) ** 2 * size
+    total = accurate_product(Z.T, alpha)
+    if penalty is None:
+        bound = (float(np.linalg.norm(total)) + missed) / fsum(alpha)
+        return bound * (1.0 + 8.0 * _EPS)
+    y, total = Z[:, -1], total[:-1]
     bounds = []
-    if y is None:
-        bounds.append(norm / fsum(alpha))
-    elif penalty:
-        bounds.append(float(np.hypot(norm, fsum(alpha * y) / np.sqrt(penalty))) / fsum(alpha))
-    if y is not None and np.any(y != y[0]):
+    if penalty:
+        bias = fsum(alpha * y) / np.sqrt(penalty)
+        norm = float(np.linalg.norm(total)) + missed
+        bounds.append(float(np.hypot(norm, bias)) / fsum(alpha))
+    other = np.where(y < 0.0, alpha, 0.0)
+    sums = fsum(alpha - other), fsum(other)
+    if min(sums) > 0.0:
         # Weights of equal sums: those of class -1 are scaled by 1 + excess. Where rounding alone
         # makes the sums differ, so little is added that its own rounding is nothing.
-        other = y < 0.0
-        sums = fsum(alpha[~other]), fsum(alpha[other])
         excess = fsum(alpha * y) / sums[1]
-        total = total + excess * times(rows[other].T, alpha[other])
+        total = total + excess * times(Z.T, other)[:-1]
         norm = float(np.linalg.norm(total)) + missed
-        norm += 2.0 * (len(rows) + 4.0) * _EPS * abs(excess) * size
+        norm += 2.0 * (count + 4.0) * _EPS * abs(excess) * size
         bounds.append(0.5 * norm / sums[0])
     return min(bounds) * (1.0 + 8.0 * _EPS)

@@ -23,13 +23,14 @@ The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s -
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
 from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
-from fastgrok.geometry._products import gram, times
+from fastgrok.geometry._fixed_support import FixedSupport
+from fastgrok.geometry._rows import Index
 
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -76,7 +77,7 @@ class HardMargin:
         Share of a row's norm outside the span of others below which it depends on them. Default:
         what rounding may be expected to leave.
     products : ndarray of shape (n, n), optional
-        Of the rows without a bias with one another, if they are known.
+        What `gram` returns for the rows without a bias, if it is known.
 
     Attributes
     ----------
@@ -98,25 +99,25 @@ class HardMargin:
         products: F64 | None = None,
     ) -> None:
         self.Z, self.penalty, self.tol, self._products = Z, penalty, tol, products
-        self.bias, free = penalty is not None, penalty == 0.0
+        self.bias = penalty is not None
         self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
         self.theta = np.zeros(Z.shape[1])
         vectors = Z[:, :-1] if self.bias else Z
         self._sizes = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-        order = np.argsort(-guess, kind="stable")[: np.count_nonzero(guess)]
-        if free:  # both classes among the first, which are independent in any case
-            other = np.flatnonzero(Z[order, -1] != Z[order[0], -1])[0]
-            order = np.concatenate([order[[0, other]], np.delete(order, [0, other])])
         self._guess = guess
         self._bound: float | None = None
-        self.working = order.tolist()
-        self.alpha = guess[order]
+        self.working = np.flatnonzero(guess).tolist()
+        self.alpha = guess[self.working]
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError."""
         if self._solved_at_once():
             return
-        self.factorise(self.working)
+        order = np.argsort(-self._guess, kind="stable")[: np.count_nonzero(self._guess)]
+        if self.penalty == 0.0:  # both classes among the first, which are independent in any case
+            other = np.flatnonzero(self.Z[order, -1] != self.Z[order[0], -1])[0]
+            order = np.concatenate([order[[0, other]], np.delete(order, [0, other])])
+        self.factorise(order.tolist())
         self.alpha = self._guess[self.working]
         if self.penalty == 0.0:  # the part of the guess that was independent need not be balanced
             same = self._signs(self.working) > 0.0
@@ -133,69 +134,44 @@ class HardMargin:
         raise NotSeparatedError("the working set does not settle")
 
     def _solved_at_once(self) -> bool:
-        """Whether the guess has just the support of the solution, which is then found.
-
-        With the Cholesky factor of its rows' products: quick, and good enough where rows are not
-        nearly dependent or far from the origin. With a bias alpha and b solve
-
-            A A^T alpha + b y = 1,    y . alpha = kappa b,
-
-        and y y^T / max(kappa, 1) is added to A A^T, for D rows are dependent without their bias.
-        """
-        rows = sorted(self.working)
-        if len(rows) > self.Z.shape[1]:
+        """Whether the guess has just the support of the solution, which is then found."""
+        rows = np.flatnonzero(self._guess)
+        try:
+            support = FixedSupport(self.Z, rows, self.penalty, self._products)
+        except LinAlgError:
             return False
-        if self._products is not None:
-            matrix = self._products[np.ix_(rows, rows)]
-        else:
-            matrix = gram(np.ascontiguousarray(self.Z[rows, :-1]) if self.bias else self.Z[rows])
-        if self.penalty is not None:
-            y = self.Z[rows, -1]
-            added = 1.0 / max(self.penalty, 1.0)
-            matrix += np.multiply.outer(added * y, y)
-        factor, info = dpotrf(matrix.T, lower=1, overwrite_a=1)
-        if info != 0:
-            return False
-        if self.penalty is not None:
-            pull = (1.0 - added * self.penalty) * dpotrs(factor, y, lower=1)[0]
-        alpha, b, margins = np.zeros(len(self.Z)), 0.0, np.zeros(len(self.Z))
         self.theta = np.zeros(self.Z.shape[1])
+        alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
         for _ in range(4):
-            change = dpotrs(factor, 1.0 - margins[rows], lower=1)[0]
-            if self.penalty is not None:
-                b = float(y @ change) / (self.penalty + float(y @ pull))
-                change -= b * pull
-            step = np.zeros(len(self.Z))
-            step[rows] = change
-            alpha += step
-            move = times(self.Z.T, step)
-            if self.bias:
-                move[-1] = b
-            self.theta = self.theta + move
+            theta, more = support.solve(1.0 - margins)
+            self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
-            if self._missed(margins) <= 1.0:
+            if self._settled(margins, rows):
                 break
         else:
             return False
-        self.alpha = alpha[self.working]
+        self.alpha = alpha[rows]
         if np.any(self.alpha <= 0.0) or np.any(margins < 1.0 - self.slack(self._sizes)):
             return False
+        # With nearly dependent rows this alpha is worse than one from QR.
         good = self.gap(float(margins.min())) <= 8.0 * self.tol
         if not good:
             self._bound = None
         return good
 
-    def _missed(self, margins: F64) -> float:
-        """By how much the working set's margins differ from 1, in units of what rounding does."""
-        allowed = self._rounding(self._sizes[self.working])
-        return float((np.abs(margins[self.working] - 1.0) / allowed).max())
+    def _settled(self, margins: F64, rows: Index) -> bool:
+        """Whether margins that should be 1 differ from it by no more than rounding makes them."""
+        missed = np.abs(margins[rows] - 1.0)
+        return bool(np.all(missed <= self._rounding(self._sizes[rows])))
 
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         squared = float(w @ w) + (self.penalty or 0.0) * float(b * b)
         if self._bound is None:
-            self._bound = dual_bound(self.Z[self.working], self.alpha, self.penalty)
+            alpha = np.zeros(len(self.Z))
+            alpha[self.working] = self.alpha
+            self._bound = dual_bound(self.Z, self._sizes, alpha, self.penalty)
         share = least / (np.sqrt(squared) * self._bound)
         return float(max(0.0, (1.0 - share) * (1.0 + share)))
 
@@ -329,6 +305,6 @@ class HardMargin:
         for _ in range(3):
             self.theta = self.theta + self.shortest(1.0 - margins[self.working])[0]
             margins = accurate_product(self.Z, self.theta)
-            if self._missed(margins) <= 1.0:
+            if self._settled(margins, np.array(self.working)):
                 break
         return margins

@@ -368,8 +368,7 @@ def _short(Z: F64, bias: bool) -> F64:
     """
     if _LONG * len(Z) >= Z.shape[1]:
         return Z
-    weights = np.ascontiguousarray(Z[:, :-1]) if bias else Z
-    factor, info = dpotrf(gram(weights).T, lower=1, clean=1)
+    factor, info = dpotrf(gram(Z, bias).T, lower=1, clean=1)
     if info != 0:
         return Z
     return np.column_stack([factor, Z[:, -1]]) if bias else np.ascontiguousarray(factor)

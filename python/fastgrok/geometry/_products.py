@@ -13,7 +13,7 @@ from fastgrok._checks import F64
 
 
 def times(A: F64, vector: F64) -> F64:
-    """A times a vector, for A contiguous in either order (else it is copied)."""
+    """Multiply A, contiguous in either order (else it is copied), by a vector."""
     if not A.size:
         return np.zeros(len(A))
     by_rows = A.flags.c_contiguous
@@ -21,10 +21,17 @@ def times(A: F64, vector: F64) -> F64:
     return out
 
 
-def gram(rows: F64) -> F64:
-    """Products of rows, C-contiguous, with one another: the upper triangle; what is below, is not.
-
-    Of a part for increasing indices, in C order, the transpose is what LAPACK takes for `lower`.
+def gram(rows: F64, bias: bool = False) -> F64:
     """
+    Products of rows, C-contiguous, with one another; with `bias` their last entries don't count.
+
+    Only the upper triangle is filled. Of a part for increasing indices, in C order, the transpose
+    is what LAPACK takes for `lower`. The rows are as they were afterwards.
+    """
+    if bias:  # not a copy without them, which may be large
+        last = rows[:, -1].copy()
+        rows[:, -1] = 0.0
     out: F64 = dsyrk(1.0, rows.T, trans=1)
+    if bias:
+        rows[:, -1] = last
     return out

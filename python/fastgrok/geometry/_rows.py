@@ -32,7 +32,7 @@ class Rows:
         self.X, self.y, self.bias, self.threads = X, y, bias, threads
         self.count = len(X)
         self.dim = X.shape[1] + bias
-        self._problem = Problem(X, y, bias)
+        self._problem = Problem(X, y, bias, align=False)
 
     def split(self, theta: F64) -> tuple[F64, float]:
         """(w, b) of a vector of the extended space."""

@@ -71,7 +71,7 @@ class _ByRows:
 
     def __init__(self, Z: F64, penalty: float | None) -> None:
         self.Z, self.penalty = Z, penalty
-        self.products = gram(Z if penalty is None else np.ascontiguousarray(Z[:, :-1]))
+        self.products = gram(Z, bias=penalty is not None)
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
@@ -117,7 +117,7 @@ class SoftMargin:
     alpha : ndarray of shape (n,)
         Dual coefficients of the last minimum, not negative.
     products : ndarray of shape (n, n) or None
-        Of the rows without a bias with one another, where they are used.
+        What `gram` returns for the rows without a bias, where it is used.
     """
 
     def __init__(self, Z: F64, penalty: float | None, multipliers: F64 | None = None) -> None:

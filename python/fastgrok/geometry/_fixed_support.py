@@ -1,0 +1,64 @@
+"""Maximum margins of rows that are all known to be on the margin, by a Cholesky factorisation."""
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from fastgrok._checks import F64
+from fastgrok.geometry._products import gram, times
+from fastgrok.geometry._rows import Index
+
+
+class FixedSupport:
+    """
+    Weights (w, b) with given margins on some rows, and their dual.
+
+    It is quick, and good enough, with a correction or two, where rows are not nearly dependent or
+    very far from the origin. The coefficients alpha of the rows A = (y_i x_i) and the bias solve
+
+        A A^T alpha + b y = margins,    y . alpha = penalty b;
+
+    y y^T / max(penalty, 1) is added to A A^T, for D rows are dependent without their bias.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, D), C-contiguous
+        Vectors y_i (x_i, 1), or y_i x_i without a bias.
+    rows : ndarray of int
+        The rows, increasing. LinAlgError is raised if they are dependent as far as products show.
+    penalty : float or None
+        Of the squared bias, None without one.
+    products : ndarray of shape (n, n), optional
+        What `gram` returns for all rows of Z without the bias, if it is known.
+    """
+
+    def __init__(self, Z: F64, rows: Index, penalty: float | None, products: F64 | None) -> None:
+        self.Z, self.rows, self.penalty = Z, rows, penalty
+        if len(rows) > Z.shape[1]:
+            raise LinAlgError("more rows than dimensions")
+        if products is not None:
+            matrix = products[np.ix_(rows, rows)]
+        else:
+            matrix = gram(Z[rows], bias=penalty is not None)
+        if penalty is not None:
+            self.y = Z[rows, -1]
+            added = 1.0 / max(penalty, 1.0)
+            matrix += np.multiply.outer(added * self.y, self.y)
+        self.factor, info = dpotrf(matrix.T, lower=1, overwrite_a=1)
+        if info != 0:
+            raise LinAlgError("the rows are dependent")
+        if penalty is not None:
+            self.pull = (1.0 - added * penalty) * dpotrs(self.factor, self.y, lower=1)[0]
+
+    def solve(self, margins: F64) -> tuple[F64, F64]:
+        """Return (w, b) and alpha, n coefficients, for these margins, of which the rows' count."""
+        own, b = dpotrs(self.factor, margins[self.rows], lower=1)[0], 0.0
+        if self.penalty is not None:
+            b = float(self.y @ own) / (self.penalty + float(self.y @ self.pull))
+            own -= b * self.pull
+        alpha = np.zeros(len(self.Z))
+        alpha[self.rows] = own
+        theta = times(self.Z.T, alpha)
+        if self.penalty is not None:
+            theta[-1] = b
+        return theta, alpha
