@@ -66,6 +66,8 @@ def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
             core = _core.Problem(X, y, bias)
             at = f"{n} x {d} {loss}"
             out[f"{at} margins"] = core.margins(w, b, threads)
+            out[f"{at} accurate"] = core.accurate_margins(w, b, threads)
+            out[f"{at} columns accurate"] = _core.accurate_product(rows.T, y)
             total, correct = core.evaluate(w, b, loss, False, threads)
             out[f"{at} loss"], out[f"{at} correct"] = np.array(total), np.array(correct)
             g, g_b = core.gradient(w, b, loss, threads)

@@ -229,6 +229,29 @@ def test_accurate_margins_have_twice_the_digits(n, d, dtype):
         assert abs(Fraction(got[i]) - exact) <= 2.0**-53 * abs(exact) + gamma**2 * float(size)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (3, 17), (8, 8), (13, 5), (40, 33)])
+def test_accurate_products_of_either_order(n, d, order):
+    """Against fractions, with sums that cancel to nearly nothing."""
+    rng = np.random.default_rng([n, d])
+    A = np.asarray(rng.normal(size=(n, d)), order=order)
+    v = rng.normal(size=d)
+    v[-1] = -(A[0, :-1] @ v[:-1]) / A[0, -1]
+    gamma = (d + 2) * 2.0**-53 / (1 - (d + 2) * 2.0**-53)
+    for row, got in zip(A, _core.accurate_product(A, v), strict=True):
+        terms = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(row, v, strict=True)]
+        exact = sum(terms, Fraction(0))
+        error = 2.0**-53 * abs(exact) + gamma**2 * float(sum(map(abs, terms)))
+        assert abs(Fraction(float(got)) - exact) <= error
+
+
+def test_accurate_products_of_other_arrays_are_refused():
+    with pytest.raises(ValueError, match="contiguous"):
+        _core.accurate_product(np.ones((4, 6))[:, ::2], np.ones(3))
+    with pytest.raises(ValueError, match="one entry a column"):
+        _core.accurate_product(np.ones((4, 6)), np.ones(3))
+
+
 def test_accurate_margins_do_not_depend_on_threads():
     X, y = problem(20_000, 17)
     w, b = point(17)

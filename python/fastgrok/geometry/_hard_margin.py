@@ -30,9 +30,10 @@ from fastgrok._core import accurate_product
 from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._fixed_support import FixedSupport
-from fastgrok.geometry._rows import Index
 
 _EPS = float(np.finfo(np.float64).eps)
+_ROUNDS = 3
+"""A solution and two corrections, after which little more than its own rounding is left of it."""
 
 
 class NotSeparatedError(Exception):
@@ -142,27 +143,21 @@ class HardMargin:
             return False
         self.theta = np.zeros(self.Z.shape[1])
         alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
-        for _ in range(4):
+        for _ in range(_ROUNDS):
             theta, more = support.solve(1.0 - margins)
             self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
-            if self._settled(margins, rows):
-                break
-        else:
-            return False
         self.alpha = alpha[rows]
-        if np.any(self.alpha <= 0.0) or np.any(margins < 1.0 - self.slack(self._sizes)):
+        missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
+        if np.any(missed) or np.any(self.alpha <= 0.0):
+            return False
+        if np.any(margins < 1.0 - self.slack(self._sizes)):
             return False
         # With nearly dependent rows this alpha is worse than one from QR.
         good = self.gap(float(margins.min())) <= 8.0 * self.tol
         if not good:
             self._bound = None
         return good
-
-    def _settled(self, margins: F64, rows: Index) -> bool:
-        """Whether margins that should be 1 differ from it by no more than rounding makes them."""
-        missed = np.abs(margins[rows] - 1.0)
-        return bool(np.all(missed <= self._rounding(self._sizes[rows])))
 
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin."""
@@ -302,9 +297,7 @@ class HardMargin:
         """
         self.theta = np.zeros(self.Z.shape[1])
         margins = np.zeros(len(self.Z))
-        for _ in range(3):
+        for _ in range(_ROUNDS):
             self.theta = self.theta + self.shortest(1.0 - margins[self.working])[0]
             margins = accurate_product(self.Z, self.theta)
-            if self._settled(margins, np.array(self.working)):
-                break
         return margins
