@@ -4,6 +4,7 @@ import contextlib
 import math
 import pickle
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from scipy.optimize import LinearConstraint, minimize
 
 import fastgrok as fg
 from cases import layouts
+from fastgrok.geometry._dual_bound import dual_bound
 from geometry_cases import assert_certificate, hard_margin
 
 BIASES = ("none", "penalized", "free")
@@ -363,3 +365,23 @@ def test_columns_of_very_different_units_with_a_free_bias():
             found = fg.max_margin(X, y, bias="free")
             solved += (y * (X @ found.w + found.b)).min() > 0.99
     assert solved > 110
+
+
+@pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("seed", range(6))
+def test_equal_rows_of_both_classes_are_not_separable(bias, seed):
+    """Rounding of their products may show a margin at first."""
+    X = np.tile(np.random.default_rng(seed).normal(size=60), (2, 1))
+    with pytest.raises(fg.NotSeparableError) as caught:
+        fg.max_margin(X, [1, -1], bias=bias)
+    assert caught.value.certificate.separable is False
+
+
+def test_the_bound_on_margins_of_very_wide_rows():
+    """The squares of many equal entries all round the same way."""
+    wide, one = 100_000, np.ones(1)
+    for c in np.linspace(0.1, 1.0, 10):
+        X = np.full((1, wide), c / np.sqrt(wide))
+        bound = dual_bound(X, one, one, None)
+        squared = Fraction(float(X[0, 0])) ** 2 * wide
+        assert 0 <= Fraction(bound) ** 2 / squared - 1 < 1e-14

@@ -1,6 +1,6 @@
 """The bound on margins that dual coefficients prove, none of whose rounding makes it too small."""
 
-from math import fsum
+from math import fsum, hypot, sqrt
 
 import numpy as np
 
@@ -36,14 +36,13 @@ def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
     missed = (count * _EPS) ** 2 * size
     total = accurate_product(Z.T, alpha)
     if penalty is None:
-        bound = (float(np.linalg.norm(total)) + missed) / fsum(alpha)
+        bound = (hypot(*total.tolist()) + missed) / fsum(alpha)
         return bound * (1.0 + 8.0 * _EPS)
     y, total = Z[:, -1], total[:-1]
     bounds = []
     if penalty:
-        bias = fsum(alpha * y) / np.sqrt(penalty)
-        norm = float(np.linalg.norm(total)) + missed
-        bounds.append(float(np.hypot(norm, bias)) / fsum(alpha))
+        norm = hypot(*total.tolist()) + missed
+        bounds.append(hypot(norm, fsum(alpha * y) / sqrt(penalty)) / fsum(alpha))
     other = np.where(y < 0.0, alpha, 0.0)
     sums = fsum(alpha - other), fsum(other)
     if min(sums) > 0.0:
@@ -51,7 +50,7 @@ def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
         # makes the sums differ, so little is added that its own rounding is nothing.
         excess = fsum(alpha * y) / sums[1]
         total = total + excess * times(Z.T, other)[:-1]
-        norm = float(np.linalg.norm(total)) + missed
+        norm = hypot(*total.tolist()) + missed  # not a sum of squares, whose rounding adds up
         norm += 2.0 * (count + 4.0) * _EPS * abs(excess) * size
         bounds.append(0.5 * norm / sums[0])
     return min(bounds) * (1.0 + 8.0 * _EPS)

@@ -13,13 +13,16 @@ they are not separable. The dual objective rises with every change of W, so ther
 A bias b adds 1/2 kappa b^2 to what is minimised, with kappa = 0 if it is free. It is taken out by
 the first row r of W: y_r (x_r . w + b) = 1 gives b and leaves A_i . w = h_i with
 A_i = y_i (x_i - x_r) and h_i = 1 - y_i y_r for the other rows of W. So nothing is lost where the
-rows are far from the origin, or so small that the bias outweighs them. With w_0 the shortest such
-w, b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
+rows are far from the origin, or so small that the bias outweighs them, other than in the quicker
+way of `FixedSupport`, which is tried first and fails on such rows. With w_0 the shortest such w,
+b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
 
     w = w_0 + s n,    b = b_0 / (1 + kappa ||n||^2),    s = kappa b = sum_i alpha_i y_i.
 
 The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
 """
+
+from math import hypot, isnan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,8 +119,11 @@ class HardMargin:
             return
         order = np.argsort(-self._guess, kind="stable")[: np.count_nonzero(self._guess)]
         if self.penalty == 0.0:  # both classes among the first, which are independent in any case
-            other = np.flatnonzero(self.Z[order, -1] != self.Z[order[0], -1])[0]
-            order = np.concatenate([order[[0, other]], np.delete(order, [0, other])])
+            others = np.flatnonzero(self.Z[order, -1] != self.Z[order[0], -1])
+            if not others.size:
+                raise NotSeparatedError("the guess has one class")
+            first = [0, others[0]]
+            order = np.concatenate([order[first], np.delete(order, first)])
         self.factorise(order.tolist())
         self.alpha = self._guess[self.working]
         if self.penalty == 0.0:  # the part of the guess that was independent need not be balanced
@@ -162,13 +168,14 @@ class HardMargin:
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        squared = float(w @ w) + (self.penalty or 0.0) * float(b * b)
+        norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
         if self._bound is None:
             alpha = np.zeros(len(self.Z))
             alpha[self.working] = self.alpha
             self._bound = dual_bound(self.Z, self._sizes, alpha, self.penalty)
-        share = least / (np.sqrt(squared) * self._bound)
-        return float(max(0.0, (1.0 - share) * (1.0 + share)))
+        share = least / (norm * self._bound)
+        gap = (1.0 - share) * (1.0 + share)
+        return 1.0 if isnan(gap) else max(gap, 0.0)
 
     def slack(self, sizes: F64) -> F64:
         """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
@@ -260,6 +267,8 @@ class HardMargin:
         """Drop the rows at these positions of the working set."""
         gone = set(positions.tolist())
         rows = [i for k, i in enumerate(self.working) if k not in gone]
+        if not rows:
+            raise NotSeparatedError("no row is left")
         self.alpha = np.delete(self.alpha, positions)
         if (self.bias and 0 in positions) or len(positions) > 10:
             alpha = dict(zip(rows, self.alpha, strict=True))

@@ -25,9 +25,10 @@ from fastgrok.geometry._soft_margin import SoftMargin
 BIASES = ("none", "penalized", "free")
 _FIRST_PRICE, _HIGHEST_PRICE = 1e3, 1e18
 _FEW_ROWS_PRICE = 1e9
-"""Where there are more than twice as many columns as rows, all but a few are in the support: what
-is active at a high price is nearly it."""
+"""For less than half as many rows as columns, of which often most are in the support: what is
+active at a high price is nearly it."""
 _LONG = 8
+"""So many times as many columns as rows repay a factorisation that shortens the rows."""
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-3
@@ -244,24 +245,34 @@ class _Solver:
         """Solve it for these rows, starting from a guess of the dual."""
         soft = SoftMargin(_short(Z, self.kind != "none"), self.penalty, multipliers=guess)
         alpha = self._soft(soft, guess)
-        shares: list[float | None] = [None]
-        if alpha is None:
-            # No margin was found. Either there is none, or it is too small for soft margins.
-            certificate = decide(self.X, self.y, self.kind != "none", self.threads)
-            if certificate.verdict in ("boundary", "interior"):
-                raise NotSeparableError(
-                    f"the rows are not separable: the origin is in the {certificate.verdict} of "
-                    f"the convex hull of {'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
-                    certificate,
-                )
+        found = None if alpha is None else self._hard(soft, Z, alpha)
+        if found is None:
+            self._refuse_if_not_separable()
             alpha = np.ones(len(Z))
-            shares.append(0.0)
-        for share in shares:
-            found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, share, soft.products)
-            with contextlib.suppress(NotSeparatedError):
-                found.solve()
-                return found
-        raise self._none_found()
+            found = self._hard(soft, Z, alpha) or self._hard(soft, Z, alpha, 0.0)
+        if found is None:
+            raise self._none_found()
+        return found
+
+    def _hard(
+        self, soft: SoftMargin, Z: F64, alpha: F64, dependent: float | None = None
+    ) -> HardMargin | None:
+        found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, dependent, soft.products)
+        try:
+            found.solve()
+        except NotSeparatedError:
+            return None
+        return found
+
+    def _refuse_if_not_separable(self) -> None:
+        """No margin was found: either there is none, or it is too small for soft margins."""
+        certificate = decide(self.X, self.y, self.kind != "none", self.threads)
+        if certificate.verdict in ("boundary", "interior"):
+            raise NotSeparableError(
+                f"the rows are not separable: the origin is in the {certificate.verdict} of "
+                f"the convex hull of {'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
+                certificate,
+            )
 
     def _none_found(self) -> Exception:
         """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
@@ -371,4 +382,4 @@ def _short(Z: F64, bias: bool) -> F64:
     factor, info = dpotrf(gram(Z, bias).T, lower=1, clean=1)
     if info != 0:
         return Z
-    return np.column_stack([factor, Z[:, -1]]) if bias else np.ascontiguousarray(factor)
+    return np.ascontiguousarray(np.column_stack([factor, Z[:, -1]]) if bias else factor)

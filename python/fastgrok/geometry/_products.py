@@ -1,5 +1,5 @@
 """
-Products of matrices and vectors, all by the BLAS of SciPy.
+Products of matrices and vectors of the margin solvers, all by the BLAS of SciPy.
 
 NumPy has another one, with threads of its own, and those of either wait for work in loops. Where
 the calls of both alternate, they take the processors from each other: solvers that factorise with
@@ -26,12 +26,14 @@ def gram(rows: F64, bias: bool = False) -> F64:
     Products of rows, C-contiguous, with one another; with `bias` their last entries don't count.
 
     Only the upper triangle is filled. Of a part for increasing indices, in C order, the transpose
-    is what LAPACK takes for `lower`. The rows are as they were afterwards.
+    is what LAPACK takes for `lower`. The rows must be the caller's own: their last entries are put
+    aside meanwhile, for a copy without them may be large.
     """
-    if bias:  # not a copy without them, which may be large
-        last = rows[:, -1].copy()
-        rows[:, -1] = 0.0
-    out: F64 = dsyrk(1.0, rows.T, trans=1)
+    last = rows[:, -1].copy()
     if bias:
+        rows[:, -1] = 0.0
+    try:
+        out: F64 = dsyrk(1.0, rows.T, trans=1)
+    finally:
         rows[:, -1] = last
     return out
