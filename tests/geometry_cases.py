@@ -51,12 +51,13 @@ def rank(rows):
 
 def assert_balanced(rows, weights):
     """Some exact positive weights near the given ones make the sum of the rows zero."""
-    # The largest first: those are the unknowns that are corrected, where there is a choice.
-    support = [int(i) for i in np.argsort(-weights)[: np.count_nonzero(weights)]]
+    support = [int(i) for i in np.flatnonzero(weights)]
     near = [Fraction(float(weights[i])) for i in support]
     columns = [list(column) for column in zip(*(rows[i] for i in support), strict=True)]
-    correction, _ = solve(columns, [-dot(column, near) for column in columns])
-    exact = [p + change for p, change in zip(near, correction, strict=True)]
+    # The correction that is least beside the weights.
+    units = [[p * v for p, v in zip(near, column, strict=True)] for column in columns]
+    point, _ = solve([[dot(u, v) for v in units] for u in units], [-sum(u) for u in units])
+    exact = [p * (1 + dot(point, v)) for p, v in zip(near, zip(*units, strict=True), strict=True)]
     assert all(dot(column, exact) == 0 for column in columns)
     assert all(value > 0 for value in exact)
     return support

@@ -37,6 +37,15 @@ def test_weights(page):
     assert not page["balances"](X, y, False, wrong)
 
 
+def test_more_weights_than_their_rows_need(page):
+    """Rows that are nearly opposite: not every correction keeps the weights positive."""
+    X = np.array([[999998, 999998], [1000000, 999998], [999999, 999998], [1000002, 1000001]])
+    y = np.array([1, 1, 1, -1])
+    found = fg.separability(X, y)
+    assert found.verdict == "interior"
+    assert page["balances"](X, y, False, found)
+
+
 def test_the_boundary(page):
     X, y = np.array([[1.0, 0.0], [-3.0, 0.0], [1.0, 2.0]]), np.ones(3)
     found = fg.separability(X)
@@ -59,3 +68,10 @@ def test_bounds_on_the_margin(page, bias):
     low, high = page["squared_bounds"](X, y, worse)
     assert low <= high
     assert bias == "none" or low < high * (1 - 1e-6)
+
+
+def test_bounds_on_the_margin_with_one_class_in_the_dual(page):
+    X, y = np.array([[0.5], [-100.0]]), np.array([1, -1])
+    found = fg.max_margin(X, y, bias="penalized")
+    low, high = page["squared_bounds"](X, y, found)
+    assert 0 <= float(1 - low / high) <= found.gap + 1e-16

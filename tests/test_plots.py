@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+import fastgrok as fg
 from fastgrok import plots
 from fastgrok.phases import Phases
 from synthetic_runs import make_run
@@ -144,3 +145,13 @@ def test_phase_shading_without_some_phases(run):
     ax = plots.phase_shading(run.plot(), Phases(t1=None, t2=None, t3=7, peak=3))
     assert spans(ax) == {}
     assert set(lines(ax)["best test accuracy"].get_xdata()) == {7}
+
+
+@pytest.mark.parametrize("steps", [1e280, 1e305])
+@pytest.mark.filterwarnings("error")
+def test_steps_up_to_the_end_of_float64(steps, tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    run = fg.train(X, np.where(X[:, 0] > 0.1, 1, -1), steps=steps, lr=0.1)
+    for axes in (run.plot(), plots.distance_curve(run), plots.bias_curve(run)):
+        axes.figure.savefig(tmp_path / "run.png")
+        assert axes.get_xlim()[1] == steps

@@ -217,7 +217,7 @@ def test_grokking_time_is_the_integral(few, ratio, eps):
     expected = 2 / (mp.mpf(gamma) ** 2 * many) * area / lr
     assert abs(got / expected - 1) < 1e-12
     if eps == 0.0:
-        m = 0.5 * math.log1p(2.0 * (ratio - 1.0))
+        m = mp.log1p(2 * (mp.mpf(many) / few - 1)) / 2
         assert abs(end - m) < 1e-9 * m
 
 

@@ -300,6 +300,9 @@ def _step_axes(run: Trajectory, ax: Axes | None) -> Axes:
     last = float(run.steps[-1]) if run.steps.size else 1.0
     ax.set_xscale("log")
     ax.set_xlim(1.0, max(last, drawn))
+    if max(last, drawn) > 1e250:  # matplotlib looks for ticks beyond the end, where floats end
+        ax.set_xticks(10.0 ** np.arange(0, 301, 50), minor=False)
+        ax.set_xticks([], minor=True)
     ax.set_xlabel("step")
     return ax
 

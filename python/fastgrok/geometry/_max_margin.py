@@ -15,6 +15,7 @@ from scipy.linalg.lapack import dpotrf
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
+from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
 from fastgrok.geometry._products import gram
@@ -29,6 +30,7 @@ _FEW_ROWS_PRICE = 1e9
 active at a high price is nearly it."""
 _LONG = 8
 """So many times as many columns as rows repay a factorisation that shortens the rows."""
+_NO_GAP = 1e-12
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-3
@@ -128,7 +130,7 @@ def max_margin(
         first. It does not change the solution beyond rounding.
     threads : int, optional
         For the passes over all rows. Default: the cores this process may use, at most
-        OMP_NUM_THREADS.
+        OMP_NUM_THREADS. The BLAS has one thread meanwhile where X has less than 4 million entries.
 
     Returns
     -------
@@ -177,13 +179,19 @@ def max_margin(
         w = _checks.vector("start[0]", start[0], rows.shape[1])
         b = _checks.real("start[1]", start[1])
         point = w if kind == "none" else np.append(w, b)
-    with np.errstate(all="ignore"):  # what overflows is not a solution, which is said
+    # What overflows is not a solution, which is said.
+    with np.errstate(all="ignore"), blas_threads(rows.size):
         found = _Solver(rows, signs, kind, tolerance, count).solve(point)
     if found.gap > tolerance:
+        reason = (
+            "which is as small as float64 makes it"
+            if found.gap < _NO_GAP
+            else "for the rows are too long for their margin, or the units of the columns too "
+            "different"
+        )
         warnings.warn(
             f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: float64 "
-            "does no better, for the rows are too long for their margin, or the units of the "
-            "columns too different",
+            f"does no better, {reason}",
             UserWarning,
             stacklevel=2,
         )
@@ -201,6 +209,7 @@ class _Solver:
         self._power = min(max(self.exponent, -_MOST_POWER), _MOST_POWER)
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
+        self._separable: bool | None = None  # not asked yet
         self._one_class = kind == "penalized" and bool(np.all(y == y[0]))
 
     def solve(self, start: F64 | None) -> MaxMargin:
@@ -267,10 +276,12 @@ class _Solver:
     def _refuse_if_not_separable(self) -> None:
         """No margin was found: either there is none, or it is too small for soft margins."""
         certificate = decide(self.X, self.y, self.kind != "none", self.threads)
+        self._separable = certificate.separable
         if certificate.verdict in ("boundary", "interior"):
+            where = "in the interior" if certificate.verdict == "interior" else "on the boundary"
             raise NotSeparableError(
-                f"the rows are not separable: the origin is in the {certificate.verdict} of "
-                f"the convex hull of {'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
+                f"the rows are not separable: the origin is {where} of the convex hull of "
+                f"{'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
                 certificate,
             )
 
@@ -278,7 +289,11 @@ class _Solver:
         """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
         if np.frexp(np.abs(self.X).max())[1] < _SMALLEST:
             return ValueError("X is too small for weights in float64: multiply it by some number")
-        return FastgrokError("the rows may be separable, but no margin was found")
+        return FastgrokError(
+            f"the rows {'are' if self._separable else 'may be'} separable, but no margin was "
+            "found in float64, for the rows are too long for it, or the units of the columns too "
+            "different"
+        )
 
     def _soft(self, soft: SoftMargin, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
 
@@ -133,7 +134,9 @@ def separability(
         signs = np.ones(len(rows))
     else:
         rows, signs = _checks.data(X, y)
-    return decide(rows, signs, _checks.flag("bias", bias), _checks.threads(threads))
+    extended, count = _checks.flag("bias", bias), _checks.threads(threads)
+    with blas_threads(rows.size):
+        return decide(rows, signs, extended, count)
 
 
 def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:

@@ -205,14 +205,11 @@ def _expansion(
     across = metric * theta * (metric / squared) - Z
     across -= np.multiply.outer(across @ theta / float(theta @ theta), theta)
     shares = _shares(across)
-    kept = _pulling(across) if shares is None else shares > 0.0
-    if shares is None or not kept.all():  # those that vanish cost the others digits
-        shares = np.zeros(len(Z))
-        found = _shares(across[kept]) if kept.any() else None
-        if found is None:
+    if shares is None or not np.all(shares > 0.0):
+        shares = _shares_of_some(across, shares)
+        if shares is None:
             raise _hidden(len(Z))
-        shares[kept] = found
-        kept = shares > 0.0
+    kept = shares > 0.0
     alpha = squared * shares
     # Large coefficients may cancel in what they give.
     off = np.abs(alpha @ Z - theta * metric**2)
@@ -273,6 +270,22 @@ def _shares(across: F64) -> F64 | None:
     return np.where(least.weights > _VANISHING * least.weights.max(), least.weights, 0.0)
 
 
+def _shares_of_some(across: F64, first: F64 | None) -> F64 | None:
+    """
+    Shares where some vanish, found without these, which cost the others digits; None if not found.
+
+    Those of `first` that are positive may be too few: where many vanish, what rounding leaves of
+    the others' balance can let some of them vanish, too.
+    """
+    for kept in (_pulling(across), np.zeros(len(across), bool) if first is None else first > 0.0):
+        found = _shares(across[kept]) if kept.any() else None
+        if found is not None:
+            shares = np.zeros(len(across))
+            shares[kept] = found
+            return shares
+    return None
+
+
 def _pulling(across: F64) -> NDArray[np.bool_]:
     """
     Rows that are part of some combination with coefficients beta >= 0 that is zero.
@@ -306,8 +319,6 @@ def _squares(rows: F64) -> F64:
 
     Where columns are of very different sizes that takes Jacobi's method.
     """
-    if len(rows) < rows.shape[1]:
-        rows = np.concatenate([rows, np.zeros((rows.shape[1] - len(rows), rows.shape[1]))])
     sizes = np.linalg.norm(rows, axis=0)
     scaled = rows / np.where(sizes > 0.0, sizes, 1.0)
     pivots = np.abs(np.diag(qr(scaled, mode="r", pivoting=True, check_finite=False)[0]))
@@ -315,6 +326,8 @@ def _squares(rows: F64) -> F64:
     if sizes.max() < 1e5 * sizes[sizes > 0.0].min():
         values = svdvals(rows, check_finite=False)
     else:
+        missing = max(rows.shape[1] - len(rows), 0)  # it wants no more columns than rows
+        rows = np.concatenate([rows, np.zeros((missing, rows.shape[1]))])
         values, _, _, work, _, _ = dgejsv(rows, joba=0, jobu=3, jobv=3)
         values = values * (work[0] / work[1])
     out: F64 = np.sort(values)[len(values) - rank :] ** 2
