@@ -299,9 +299,11 @@ def _step_axes(run: Trajectory, ax: Axes | None) -> Axes:
     drawn = ax.get_xlim()[1] if ax.has_data() else 10.0
     last = float(run.steps[-1]) if run.steps.size else 1.0
     ax.set_xscale("log")
-    ax.set_xlim(1.0, max(last, drawn))
-    if max(last, drawn) > 1e250:  # matplotlib looks for ticks beyond the end, where floats end
-        ax.set_xticks(10.0 ** np.arange(0, 301, 50), minor=False)
+    end = max(last, drawn)
+    ax.set_xlim(1.0, end)
+    if end > 1e250:  # matplotlib looks for ticks beyond the end, where floats end
+        ticks = 10.0 ** np.arange(0, 301, 50)
+        ax.set_xticks(ticks[ticks <= end])
         ax.set_xticks([], minor=True)
     ax.set_xlabel("step")
     return ax
