@@ -117,6 +117,7 @@ class HardMargin:
         """Find the solution; raises NotSeparatedError."""
         if self._solved_at_once():
             return
+        self._bound = None  # that of another dual
         order = np.argsort(-self._guess, kind="stable")[: np.count_nonzero(self._guess)]
         if self.penalty == 0.0:  # both classes among the first, which are independent in any case
             others = np.flatnonzero(self.Z[order, -1] != self.Z[order[0], -1])
@@ -160,10 +161,7 @@ class HardMargin:
         if np.any(margins < 1.0 - self.slack(self._sizes)):
             return False
         # With nearly dependent rows this alpha is worse than one from QR.
-        good = self.gap(float(margins.min())) <= 8.0 * self.tol
-        if not good:
-            self._bound = None
-        return good
+        return self.gap(float(margins.min())) <= 8.0 * self.tol
 
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin."""

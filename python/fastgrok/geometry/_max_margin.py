@@ -30,7 +30,7 @@ _FEW_ROWS_PRICE = 1e9
 active at a high price is nearly it."""
 _LONG = 8
 """So many times as many columns as rows repay a factorisation that shortens the rows."""
-_NO_GAP = 1e-12
+_NO_GAP = 1e-12  # less than this is the rounding of any solution, not of a hard one
 _SMALLEST = -500
 """Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-3
