@@ -14,6 +14,8 @@ constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
 constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
 constexpr double kLongestStill = 0.5;   // step where no step size would show an error
 constexpr double kRestShare = 0.01;     // of the tolerance, for what is left to move at rest
+// Of a smooth motion the estimate from slopes is about twice that from differences.
+constexpr double kOfSlopes = 0.5;
 constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
 
 void add_multiple(Vector& a, double factor, const Vector& b) {
@@ -110,6 +112,29 @@ double Leap::error_of_order(std::size_t order, double s, const Vector* newest,
     return scale.norm(sum_);
 }
 
+// By how much the step differs from what the slopes at its end and before, a polynomial, add up to.
+double Leap::error_of_slopes(double s, const LeapScale& scale) {
+    constexpr std::array<double, 4> kGauss{-0.8611363115940526, -0.3399810435848563,
+                                           0.3399810435848563, 0.8611363115940526};
+    constexpr std::array<double, 4> kWeights{0.3478548451374538, 0.6521451548625461,
+                                             0.6521451548625461, 0.3478548451374538};
+    const std::size_t n = order_ + 1;
+    std::array<double, kMemory> nodes;
+    nodes[0] = s;
+    for (std::size_t i = 1; i < n; ++i) nodes[i] = past_[i - 1].s;
+    const double half = 0.5 * (s - past_[0].s), middle = s - half;
+    std::array<double, kMemory> weight{};
+    for (std::size_t g = 0; g < kGauss.size(); ++g) {
+        const DifferenceWeights<kMemory, 0> at(middle + half * kGauss[g], nodes.data(), n, 0);
+        for (std::size_t i = 0; i < n; ++i) weight[i] += half * kWeights[g] * at.weight[0][i];
+    }
+    sum_ = past_[0].y;
+    for (std::size_t i = 0; i < n; ++i)
+        add_multiple(sum_, weight[i], i == 0 ? next_.g : past_[i - 1].g);
+    for (std::size_t j = 0; j < sum_.size(); ++j) sum_[j] -= next_.y[j];
+    return scale.norm(sum_);
+}
+
 // The order that allows the longest first step, and how long.
 void Leap::choose_start() {
     const LeapScale scale(past_[0].u, field_->layout());
@@ -173,7 +198,8 @@ bool Leap::try_step(double k, double s) {
         h_ = 0.4 * h;
         return false;
     }
-    const double error = error_of_order(q, s, &next_.y, scale);
+    const double error = std::max(error_of_order(q, s, &next_.y, scale),
+                                  kOfSlopes * error_of_slopes(s, scale));
     if (!(error <= options_.tolerance)) {
         const double shorter =
             0.9 * std::pow(options_.tolerance / error, 1.0 / static_cast<double>(q + 1));

@@ -90,6 +90,7 @@ private:
     bool is_at_rest(const Vector& u, double horizon);
     double error_of_order(std::size_t order, double s, const Vector* newest,
                           const LeapScale& scale);
+    double error_of_slopes(double s, const LeapScale& scale);
     void choose_start();
     void choose_order(double s, const LeapScale& scale);
     void accept();
