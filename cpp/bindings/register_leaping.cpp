@@ -27,6 +27,15 @@ std::string run(LeapingDescent& self, const py::function& poll, double poll_seco
     }
 }
 
+// `ask` takes indices of rows and the number of directions, and returns these row by row.
+ExactNull asking(const py::function& ask) {
+    return [ask = ask.ptr()](const std::vector<std::size_t>& rows, std::size_t count) {
+        py::gil_scoped_acquire acquire;
+        const py::object answer = py::reinterpret_borrow<py::function>(ask)(rows, count);
+        return answer.cast<std::vector<Vector>>();
+    };
+}
+
 py::dict report_of(const LeapReport& leap) {
     py::dict out;
     out["first"] = leap.first;
@@ -42,6 +51,7 @@ py::dict report_of(const LeapReport& leap) {
     out["overlap_until"] = leap.overlap_until;
     out["overlap_difference"] = leap.overlap_difference;
     out["error"] = leap.error;
+    out["rounding"] = leap.rounding;
     py::list checks;
     for (const LeapReport::Check& check : leap.checks)
         checks.append(py::make_tuple(check.step, check.steps, check.difference));
@@ -56,15 +66,18 @@ void register_leaping(py::module_& m) {
     py::class_<LeapingDescent>(m, "LeapingDescent", "A run that leaps where it can.",
                                py::is_final())
         .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap,
-                         double horizon) {
+                         double horizon, const py::function& exact_null) {
                  return std::make_unique<LeapingDescent>(
-                     descent, LeapingOptions{rtol, exact_limit, must_leap, horizon});
+                     descent, LeapingOptions{rtol, exact_limit, must_leap, horizon,
+                                             asking(exact_null)});
              }),
              py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
-             py::arg("must_leap"), py::arg("horizon"), py::keep_alive<1, 2>())
+             py::arg("must_leap"), py::arg("horizon"), py::arg("exact_null"),
+             py::keep_alive<1, 2>(), py::keep_alive<1, 7>())
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("reached", &LeapingDescent::reached)
         .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
+        .def_property_readonly("exact_ahead", &LeapingDescent::exact_ahead)
         .def_property_readonly("reason", &LeapingDescent::reason)
         .def_property_readonly("leaps", [](const LeapingDescent& self) {
             py::list out;

@@ -80,6 +80,10 @@ Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows
     if (y != rows.y_) pack();
 }
 
+Problem::Problem(const Problem& rows, std::shared_ptr<const Vector> packed) : Problem(rows) {
+    packed_ = std::move(packed);
+}
+
 void Problem::pack() {
     const std::size_t cols = layout_.cols, size = kLanes * (cols + 1);
     if (!is_packed(cols)) return;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "engines/norms.hpp"
 #include "engines/storage.hpp"
 
 namespace fastgrok {
@@ -20,18 +21,6 @@ constexpr int kFewestSteps = 8;
 constexpr std::uint32_t kLongestWait = 4096;
 // Rows whose reach is looked at to choose a radius.
 constexpr std::size_t kSample = 4096;
-
-double distance_between(const Vector& a, const Vector& b) {
-    double sum = 0.0;
-    for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
-    return std::sqrt(sum);
-}
-
-double norm_of(const Vector& a) {
-    double sum = 0.0;
-    for (double x : a) sum += x * x;
-    return std::sqrt(sum);
-}
 
 }  // namespace
 
@@ -57,7 +46,7 @@ void ActiveRows::reset() {
 
 void ActiveRows::watch(const Vector& next) {
     if (!probe_.empty()) {
-        widest_ = std::max(widest_, distance_between(next, probe_));
+        widest_ = std::max(widest_, fastgrok::distance(next, probe_));
         if (++watched_ < kFewestSteps) return;
         spread_ = widest_;
     }
@@ -118,7 +107,7 @@ bool ActiveRows::holds(Level& level, const Vector& next, double distance, double
     // Rounded down, so that many short steps count as well.
     level.left = (level.left - distance * (1.0 + error_)) * (1.0 - error_);
     if (!(level.left > 0.0))
-        level.left = level.radius - distance_between(next, level.u) * (1.0 + error_);
+        level.left = level.radius - fastgrok::distance(next, level.u) * (1.0 + error_);
     return level.left >= 0.0;
 }
 
@@ -207,7 +196,7 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
         before += count;
     }
     // What rounding may take from a margin here and later, in terms of distance.
-    const double blur = 2.0 * error_ * norm_of(level.u);
+    const double blur = 2.0 * error_ * norm(level.u.data(), level.u.size());
     const double least = std::min(kFewestSteps * distance, spread_);
     for (std::size_t sixteenths = 4; sixteenths < 13; ++sixteenths) {
         const auto at =

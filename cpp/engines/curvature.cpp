@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engines/norms.hpp"
+
 namespace fastgrok {
 namespace {
 
@@ -17,9 +19,9 @@ void add_multiple(Vector& a, double factor, const Vector& b) {
 
 // Makes v a unit vector; false if it is zero or not finite.
 bool normalize(Vector& v) {
-    const double norm = std::sqrt(dot(v, v));
-    if (!(norm > 0.0) || !std::isfinite(norm)) return false;
-    for (double& x : v) x /= norm;
+    const double size = norm(v.data(), v.size(), dot(v, v));
+    if (!(size > 0.0) || !std::isfinite(size)) return false;
+    for (double& x : v) x /= size;
     return true;
 }
 
@@ -112,7 +114,7 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tole
         // Orthogonal to the whole basis, twice, so that no eigenvalue is found again.
         for (int pass = 0; pass < 2; ++pass)
             for (const Vector& q : basis) add_multiple(next, -dot(q, next), q);
-        const double beta = std::sqrt(dot(next, next));
+        const double beta = norm(next.data(), next.size(), dot(next, next));
         if (!std::isfinite(alpha) || !std::isfinite(beta))
             return std::numeric_limits<double>::quiet_NaN();
         t.a.push_back(alpha);

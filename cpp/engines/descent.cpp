@@ -9,26 +9,13 @@
 
 #include "engines/curvature.hpp"
 #include "engines/lockstep.hpp"
+#include "engines/norms.hpp"
 
 namespace fastgrok {
 namespace {
 
 // The next gradient may be this much smaller before a step must be taken again.
 constexpr double kSpareBits = 4.0;
-
-// The norm without overflow or underflow of the squares.
-double norm(const double* w, std::size_t n) {
-    double largest = 0.0;
-    for (std::size_t j = 0; j < n; ++j) largest = std::max(largest, std::fabs(w[j]));
-    if (largest == 0.0 || !std::isfinite(largest)) return largest;
-    const int exponent = std::ilogb(largest);
-    double sum = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-        const double scaled = std::scalbn(w[j], -exponent);
-        sum += scaled * scaled;
-    }
-    return std::scalbn(std::sqrt(sum), exponent);
-}
 
 // Of a number that is not negative: that of infinity is beyond all others, that of 0 below.
 int exponent(double x) {
@@ -151,7 +138,9 @@ void Descent::finish_step() {
         diverged_ = true;
         return;
     }
-    const double needed = bits_needed(gradient_), distance = std::sqrt(moved);
+    const double needed = bits_needed(gradient_);
+    const double distance =
+        in_range_of_squares(moved) ? std::sqrt(moved) : fastgrok::distance(next_u_, u_);
     if (options_.check_skipped) check_skipped();
     const bool enough = needed <= most_bits_;
     most_bits_ = std::min(kMostBits, needed + kSpareBits);
@@ -161,11 +150,24 @@ void Descent::finish_step() {
     }
     active_.advance(u_, next_u_, distance, most_bits_);
     if (adam_) adam_->accept();
-    if (step_ > 0) turns_.add(dot, square, update_square_);
+    if (step_ > 0) add_turn(dot, square);
     std::swap(update_, gradient_);
     std::swap(u_, next_u_);
     update_square_ = square;
     ++step_;
+}
+
+// Of unit vectors where the squares are out of range.
+void Descent::add_turn(double dot, double square) {
+    if (in_range_of_squares(square) && in_range_of_squares(update_square_))
+        return turns_.add(dot, square, update_square_);
+    const double size = norm(gradient_.data(), gradient_.size());
+    const double last_size = norm(update_.data(), update_.size());
+    dot = 0.0;
+    if (size > 0.0 && last_size > 0.0)
+        for (std::size_t j = 0; j < u_.size(); ++j)
+            dot += gradient_[j] / size * (update_[j] / last_size);
+    turns_.add(dot, 1.0, 1.0);
 }
 
 void Descent::check_skipped() {

@@ -125,6 +125,7 @@ private:
     bool recover(const std::exception_ptr& failure);
 
     void make_update();
+    void add_turn(double dot, double square);
     double bits_needed(const Vector& update) const;
     void check_skipped();
     void recall_rows();

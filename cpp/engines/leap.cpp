@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "engines/finite_differences.hpp"
+#include "engines/norms.hpp"
 
 namespace fastgrok {
 namespace {
@@ -85,6 +86,30 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
     choose_start();
 }
 
+Vector Leap::given(const Vector& u) const {
+    return field_->coordinates() != nullptr ? field_->coordinates()->from(u) : u;
+}
+
+Vector Leap::turned(const Vector& u) const {
+    return field_->coordinates() != nullptr ? field_->coordinates()->to(u) : u;
+}
+
+void Leap::keep_bias(Vector& u) const {
+    const std::size_t intercept = field_->layout().intercept;
+    if (!field_->bias()) u[intercept] = past_[0].u[intercept];
+}
+
+double Leap::rounding_effect(const Vector& u, double k, double enough) {
+    const Vector at = turned(u);
+    return field_->rounding_effect(at, std::log(k), field_->scale(at), enough);
+}
+
+void Leap::turn(const std::shared_ptr<const Coordinates>& coordinates) {
+    for (Point& point : past_)
+        for (Vector* x : {&point.y, &point.g, &point.u}) *x = coordinates->to(given(*x));
+    field_->turn(coordinates);
+}
+
 // The error that a step of this order to s would make, from divided differences of the newest y and
 // past ones, or of past ones alone.
 double Leap::error_of_order(std::size_t order, double s, const Vector* newest,
@@ -137,7 +162,7 @@ double Leap::error_of_slopes(double s, const LeapScale& scale) {
 
 // The order that allows the longest first step, and how long.
 void Leap::choose_start() {
-    const LeapScale scale(past_[0].u, field_->layout());
+    const LeapScale scale = field_->scale(past_[0].u);
     const double longest =
         std::max(1.5 * (past_[0].s - past_[1].s), 2.0 * kFewestIterations / past_[0].k);
     for (int p = options_.most_order; p >= 1; --p) {
@@ -174,7 +199,7 @@ Leap::Status Leap::step(double horizon) {
 
 bool Leap::try_step(double k, double s) {
     const std::size_t q = order_;
-    const LeapScale scale(past_[0].u, field_->layout());
+    const LeapScale scale = field_->scale(past_[0].u);
     std::array<double, kMemory + 1> nodes;
     nodes[0] = next_.s = s;
     next_.k = k;
@@ -232,6 +257,7 @@ bool Leap::correct(const Formula& formula, const LeapScale& scale) {
             next_.g[j] = formula.slope * next_.y[j] + known_slope_[j];
             next_.u[j] = next_.y[j] - formula.shift * next_.g[j] - known_shift_[j];
         }
+        keep_bias(next_.u);
     };
     set_point();
     for (int i = 0; i < kMostCorrections; ++i) {
@@ -247,9 +273,7 @@ bool Leap::correct(const Formula& formula, const LeapScale& scale) {
         // l'' changes by at most a factor e^moved on the way, so that what Newton's step leaves is
         // about `moved` times its length.
         const double size = scale.norm(correction_);
-        double square = 0.0;
-        for (double x : correction_) square += x * x;
-        const double moved = field_->largest_row() * std::sqrt(square);
+        const double moved = field_->largest_row() * norm(correction_.data(), length);
         if (size * moved <= kNewtonShare * options_.tolerance) return true;
         if (!(moved <= 3.0)) return false;
     }
@@ -290,7 +314,7 @@ void Leap::accept() {
 bool Leap::is_over(double horizon) {
     constexpr double kFarthest = 1e6;
     const Point& point = past_[0];
-    const LeapScale scale(point.u, field_->layout());
+    const LeapScale scale = field_->scale(point.u);
     // Not worth solving for before the next e-fold of steps would change as little as an error may.
     if (scale.norm(point.g) > options_.tolerance) return false;
     const double c = std::min(horizon / point.k - 1.0, kFarthest);
@@ -307,7 +331,7 @@ bool Leap::is_over(double horizon) {
 // horizon. Coherent gradients of points with large margins are small too, but not rounding errors.
 bool Leap::is_at_rest(const Vector& u, double horizon) {
     const Point& point = past_[0];
-    const LeapScale scale(point.u, field_->layout());
+    const LeapScale scale = field_->scale(point.u);
     const auto finite = [](const Vector& v) {
         return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
     };
@@ -327,14 +351,17 @@ bool Leap::is_at_rest(const Vector& u, double horizon) {
 
 void Leap::at(double k, Vector& u) const {
     u = past_[0].u;
-    if (k >= past_[0].k) return;
-    std::array<double, kMemory> nodes;
-    for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
-    const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(), last_order_ + 1,
-                                                       0);
-    std::fill(u.begin(), u.end(), 0.0);
-    for (std::size_t i = 0; i <= last_order_; ++i)
-        add_multiple(u, weights.weight[0][i], past_[i].u);
+    if (k < past_[0].k) {
+        std::array<double, kMemory> nodes;
+        for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
+        const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(),
+                                                           last_order_ + 1, 0);
+        std::fill(u.begin(), u.end(), 0.0);
+        for (std::size_t i = 0; i <= last_order_; ++i)
+            add_multiple(u, weights.weight[0][i], past_[i].u);
+        keep_bias(u);
+    }
+    if (field_->coordinates() != nullptr) u = given(u);
 }
 
 }  // namespace fastgrok

@@ -57,15 +57,23 @@ public:
     // One accepted step, not beyond `horizon`, which has to lie kFewestIterations beyond now().
     Status step(double horizon);
 
+    // What rounding errors so far may have done to u, which is where it was at k, in the norm of
+    // LeapScale; see LeapField::rounding_effect.
+    double rounding_effect(const Vector& u, double k, double enough);
+
+    // Goes on in these coordinates. Parameters on this side stay in those of the problem.
+    void turn(const std::shared_ptr<const Coordinates>& coordinates);
+    LeapField& field() { return *field_; }
+
     // The last step went from before() to now().
     double before() const { return past_[1].k; }
     double now() const { return past_[0].k; }
-    const Vector& parameters() const { return past_[0].u; }  // at now()
-    double step_error() const { return last_error_; }        // of the last step
+    Vector parameters() const { return given(past_[0].u); }  // at now()
+    double step_error() const { return last_error_; }         // of the last step
 
     // Whether exact steps from u, about where it is now, can make errors larger, which the
     // integrator damps.
-    bool amplifies(const Vector& u) { return field_->amplifies(u, past_[0].k); }
+    bool amplifies(const Vector& u) { return field_->amplifies(turned(u), past_[0].k); }
 
     // u at a k of the last step, by interpolation; once converged, at any later k as well.
     void at(double k, Vector& u) const;
@@ -84,6 +92,11 @@ private:
     };
     struct Formula;
 
+    // From the coordinates of the field to those of the problem, and back.
+    Vector given(const Vector& u) const;
+    Vector turned(const Vector& u) const;
+    // Without a bias b stays where it is.
+    void keep_bias(Vector& u) const;
     bool correct(const Formula& formula, const LeapScale& scale);
     bool try_step(double k, double s);
     bool is_over(double horizon);

@@ -1,6 +1,7 @@
 // The leaping integrator's field where the Hessian is known by its products with vectors.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "engines/curvature.hpp"
@@ -8,6 +9,8 @@
 
 namespace fastgrok {
 namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
 double dot(const Vector& a, const Vector& b) {
     return kernels().dot(a.data(), b.data(), a.size());
@@ -26,7 +29,7 @@ public:
 
     void evaluate(const Vector& u, double s, Vector& g) override {
         factor_ = shifted(
-            s, g, [&](Loss loss, double shift) { passes_.first(u, loss, g, shift, &bits_); });
+            s, g, [&](Loss loss, double shift) { given_.first(u, loss, g, shift, &bits_); });
         for (double& x : g) x *= factor_;
         weigh_rows(u);
     }
@@ -42,11 +45,15 @@ public:
         precondition(residual_, z_);
         p_ = z_;
         double rz = dot(residual_, z_);
-        // Of a large r nothing may be left of z but what rounding errors leave.
-        if (scale.norm(residual_) <= accuracy) return true;
+        // Of a large r nothing may be left of z but what rounding errors leave. Of a small one what
+        // the preconditioner gives is better than nothing, which would add up from step to step.
+        if (scale.norm(residual_) <= accuracy) {
+            x = z_;
+            return true;
+        }
         if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
-            passes_.second(weights_, p_, product_);
+            given_.second(weights_, p_, product_);
             ++costs_.products;
             after_pass();
             for (std::size_t j = 0; j < r.size(); ++j) product_[j] = p_[j] + factor * product_[j];
@@ -66,18 +73,54 @@ public:
         return false;
     }
 
+    // Estimated: what two patterns of signs of the largest rounding errors move u by.
+    double rounding_effect(const Vector& u, double s, const LeapScale& scale,
+                           double enough) override {
+        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
+        constexpr double kOthers = 2.0;  // other patterns may do more
+        Vector size(u.size(), 0.0), error(u.size()), effect;
+        evaluate(u, s, error);
+        const Problem& problem = given_.problem();
+        const std::size_t cols = layout().cols, intercept = layout().intercept;
+        const double norm = LeapScale(u, layout()).w;
+        for (std::size_t i = 0; i < problem.rows(); ++i) {
+            // By Cauchy and Schwarz.
+            const double terms = std::sqrt(squares_[i]) * norm + std::fabs(u[intercept]);
+            const Coefficient c = coefficient(i, terms);
+            const double unit = c.error + kOfSums * c.value;
+            problem.visit_row(i, [&](const auto* x) {
+                for (std::size_t j = 0; j < cols; ++j)
+                    size[j] += unit * std::fabs(static_cast<double>(x[j]));
+            });
+            if (problem.bias()) size[intercept] += unit;
+        }
+        const double most = scale.norm(size);
+        if (most <= enough) return most;
+        double largest = 0.0, turn = 0.0;
+        for (const double step : {0.6180339887498949, 0.41421356237309515}) {
+            for (std::size_t j = 0; j < size.size(); ++j) {
+                turn += step;
+                turn -= std::floor(turn);
+                error[j] = turn < 0.5 ? -size[j] : size[j];
+            }
+            if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
+            largest = std::max(largest, scale.norm(effect));
+        }
+        return std::min(most, kOthers * largest + enough);
+    }
+
     // At most by the trace, which costs less than Lanczos' method.
     bool amplifies_at(const Vector& u, double) override {
         constexpr double kTolerance = 1e-3;
         constexpr int kMostPasses = 40;
         evaluate(u, 0.0, product_);
         double trace = 0.0;
-        const double one = passes_.problem().bias() ? 1.0 : 0.0;
+        const double one = given_.problem().bias() ? 1.0 : 0.0;
         for (std::size_t i = 0; i < squares_.size(); ++i)
             trace += weights_[i] * (squares_[i] + one);
         if (rate_ * trace <= 2.0) return false;
         const double largest =
-            largest_curvature(passes_, u, loss_, kTolerance, kMostPasses, top_, [this] {
+            largest_curvature(given_, u, loss_, kTolerance, kMostPasses, top_, [this] {
                 ++costs_.products;
                 after_pass();
             });
@@ -97,7 +140,7 @@ private:
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
         for (std::size_t j = 0; j < cols; ++j) direction_[j] = u[j] / norm;
         along_ = mixed_ = bias_ = across_ = 0.0;
-        const double* y = passes_.problem().labels();
+        const double* y = given_.problem().labels();
         for (std::size_t i = 0; i < n; ++i) {
             const double q = weights_[i], t = (bits_[i] * kLogOf2 * y[i] - b) / norm;
             along_ += q * t * t;
@@ -106,7 +149,7 @@ private:
             across_ += q * std::max(squares_[i] - t * t, 0.0);
         }
         across_ /= static_cast<double>(std::max<std::size_t>(cols - 1, 1));
-        if (!passes_.problem().bias()) mixed_ = bias_ = 0.0;
+        if (!given_.problem().bias()) mixed_ = bias_ = 0.0;
     }
 
     // (I + factor H)^-1 for the H of weigh_rows().

@@ -1,27 +1,18 @@
 // The leaping integrator's fields where the Hessian is a small dense matrix.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "engines/dense.hpp"
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {
 namespace {
 
-// Row-major n x n.
-class Matrix {
-public:
-    explicit Matrix(std::size_t n) : n_(n), entries_(n * n, 0.0) {}
-    double& operator()(std::size_t i, std::size_t j) { return entries_[i * n_ + j]; }
-    double operator()(std::size_t i, std::size_t j) const { return entries_[i * n_ + j]; }
-    std::size_t size() const { return n_; }
-
-private:
-    std::size_t n_;
-    std::vector<double> entries_;
-};
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
 void fill(const Vector& triangle, double factor, Matrix& out) {
     std::size_t at = 0;
@@ -30,69 +21,52 @@ void fill(const Vector& triangle, double factor, Matrix& out) {
             out(i, j) = out(j, i) = factor * triangle[at++];
 }
 
-// Solves a x = x for a symmetric positive definite a, whose lower triangle becomes its Cholesky
-// factor; false if it is not positive definite to working precision.
-bool solve_cholesky(Matrix& a, Vector& x) {
-    const std::size_t n = a.size();
-    for (std::size_t j = 0; j < n; ++j) {
-        double pivot = a(j, j);
-        for (std::size_t k = 0; k < j; ++k) pivot -= a(j, k) * a(j, k);
-        if (!(pivot > 0.0) || !std::isfinite(pivot)) return false;
-        const double root = std::sqrt(pivot);
-        a(j, j) = root;
-        for (std::size_t i = j + 1; i < n; ++i) {
-            double sum = a(i, j);
-            for (std::size_t k = 0; k < j; ++k) sum -= a(i, k) * a(j, k);
-            a(i, j) = sum / root;
-        }
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t k = 0; k < i; ++k) x[i] -= a(i, k) * x[k];
-        x[i] /= a(i, i);
-    }
-    for (std::size_t i = n; i-- > 0;) {
-        for (std::size_t k = i + 1; k < n; ++k) x[i] -= a(k, i) * x[k];
-        x[i] /= a(i, i);
-    }
-    return true;
-}
+// Packed rows, whose Hessian comes with the gradient.
+class PackedField : public LeapField {
+protected:
+    using LeapField::LeapField;
 
-// Gaussian elimination with row pivots; false if a is singular.
-bool solve_gauss(Matrix& a, Vector& x) {
-    const std::size_t n = a.size();
-    for (std::size_t j = 0; j < n; ++j) {
-        std::size_t best = j;
-        for (std::size_t i = j + 1; i < n; ++i)
-            if (std::fabs(a(i, j)) > std::fabs(a(best, j))) best = i;
-        if (!(std::fabs(a(best, j)) > 0.0) || !std::isfinite(a(best, j))) return false;
-        if (best != j) {
-            for (std::size_t k = j; k < n; ++k) std::swap(a(j, k), a(best, k));
-            std::swap(x[j], x[best]);
+    // In the inverse of Newton's matrix, what rounding errors of the coefficients and of the sums
+    // over the rows turn into, entry by entry.
+    Vector bounds_by(const Matrix& inverse, const Vector& u) const {
+        // What a sum in lanes and chunks loses, as a share of the sum of its terms' sizes.
+        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
+        const Problem& problem = passes().problem();
+        const std::size_t n = u.size(), moving = problem.bias() ? n : n - 1;
+        Vector out(n, 0.0), sizes(n, 0.0), z(n);
+        for (std::size_t i = 0; i < problem.rows(); ++i) {
+            const double* row = problem.block(i / kLanes) + i % kLanes;
+            double terms = 0.0;
+            for (std::size_t j = 0; j < n; ++j) {
+                z[j] = row[j * kLanes];
+                terms += std::fabs(z[j] * u[j]);
+            }
+            const Coefficient c = coefficient(i, terms);
+            for (std::size_t j = 0; j < moving; ++j) {
+                double along = 0.0;
+                for (std::size_t k = 0; k < moving; ++k) along += inverse(j, k) * z[k];
+                out[j] += c.error * std::fabs(along);
+                sizes[j] += c.value * std::fabs(z[j]);
+            }
         }
-        for (std::size_t i = j + 1; i < n; ++i) {
-            const double factor = a(i, j) / a(j, j);
-            for (std::size_t k = j + 1; k < n; ++k) a(i, k) -= factor * a(j, k);
-            x[i] -= factor * x[j];
-        }
+        for (std::size_t j = 0; j < moving; ++j)
+            for (std::size_t k = 0; k < moving; ++k)
+                out[j] += kOfSums * std::fabs(inverse(j, k)) * sizes[k];
+        return out;
     }
-    for (std::size_t i = n; i-- > 0;) {
-        for (std::size_t k = i + 1; k < n; ++k) x[i] -= a(i, k) * x[k];
-        x[i] /= a(i, i);
-    }
-    return true;
-}
+};
 
-class DenseField : public LeapField {
+class DenseField : public PackedField {
 public:
     DenseField(const Problem& problem, Loss loss, double rate, int threads,
                std::function<void()> between_passes)
-        : LeapField(problem, loss, rate, threads, std::move(between_passes)),
+        : PackedField(problem, loss, rate, threads, std::move(between_passes)),
           hessian_(layout().length),
           matrix_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
         const double factor = shifted(s, g, [&](Loss loss, double shift) {
-            passes_.newton(u, loss, shift, bits_, g, triangle_);
+            passes().newton(u, loss, shift, bits_, g, triangle_);
         });
         for (double& x : g) x *= factor;
         fill(triangle_, factor, hessian_);
@@ -108,6 +82,37 @@ public:
         return solve_cholesky(matrix_, x);
     }
 
+    double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
+        evaluate(u, s, g_);
+        const std::size_t n = matrix_.size();
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j <= i; ++j)
+                matrix_(i, j) = (i == j ? 1.0 : 0.0) + hessian_(i, j);
+        if (!factorize(matrix_)) return kUnknown;
+        Matrix inverse(n);
+        for (std::size_t k = 0; k < n; ++k) {
+            column_.assign(n, 0.0);
+            column_[k] = 1.0;
+            solve_factorized(matrix_, column_);
+            for (std::size_t j = 0; j < n; ++j) inverse(j, k) = column_[j];
+        }
+        return scale.norm_of_bounds(bounds_by(inverse, u));
+    }
+
+    std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
+                                                          const ExactNull& exact_null) override {
+        const Problem& problem = given_.problem();
+        given_.newton(u, loss_, 0.0, bits_, g_, triangle_);
+        ++costs_.evaluations;
+        after_pass();
+        Matrix all(matrix_.size());
+        fill(triangle_, 1.0, all);
+        Matrix moving(problem.bias() ? all.size() : all.size() - 1);
+        for (std::size_t i = 0; i < moving.size(); ++i)
+            for (std::size_t j = 0; j < moving.size(); ++j) moving(i, j) = all(i, j);
+        return turned_along(problem, moving, exact_null);
+    }
+
     bool amplifies_at(const Vector& u, double) override {
         evaluate(u, 0.0, g_);
         for (std::size_t i = 0; i < matrix_.size(); ++i)
@@ -117,17 +122,17 @@ public:
     }
 
 private:
-    Vector triangle_, g_;
+    Vector triangle_, g_, column_;
     Matrix hessian_;  // of e^s rate L, minus the Jacobian
     Matrix matrix_;
 };
 
 // F2(u) = F(u) + F(u + F(u)), whose derivative is (I - rate H(u + F)) (I - rate H(u)) - I.
-class TwoStepField : public LeapField {
+class TwoStepField : public PackedField {
 public:
     TwoStepField(const Problem& problem, Loss loss, double rate, int threads,
                  std::function<void()> between_passes)
-        : LeapField(problem, loss, rate, threads, std::move(between_passes)),
+        : PackedField(problem, loss, rate, threads, std::move(between_passes)),
           first_(layout().length),
           second_(layout().length),
           matrix_(layout().length) {}
@@ -146,6 +151,22 @@ public:
         subtract_jacobian(c * k_);
         x = r;
         return solve_gauss(matrix_, x);
+    }
+
+    double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
+        evaluate(u, s, update_);
+        last_s_ = s;
+        const std::size_t n = matrix_.size();
+        Matrix inverse(n);
+        for (std::size_t k = 0; k < n; ++k) {
+            subtract_jacobian(k_);
+            column_.assign(n, 0.0);
+            column_[k] = 1.0;
+            if (!solve_gauss(matrix_, column_)) return kUnknown;
+            for (std::size_t j = 0; j < n; ++j) inverse(j, k) = column_[j];
+        }
+        // Both steps of a pair, as if the first were like the second.
+        return 2.0 * scale.norm_of_bounds(bounds_by(inverse, u));
     }
 
     // As powers of the pair's derivative show: those of a stable orbit stay about as large as they
@@ -184,14 +205,14 @@ private:
     }
 
     void half_step(const Vector& u, Vector& update, Matrix& hessian) {
-        passes_.newton(u, loss_, 0.0, bits_, update, triangle_);
+        passes().newton(u, loss_, 0.0, bits_, update, triangle_);
         ++costs_.evaluations;
         after_pass();
         for (double& x : update) x *= rate_;
         fill(triangle_, rate_, hessian);
     }
 
-    Vector triangle_, middle_, update_;
+    Vector triangle_, middle_, update_, column_;
     Matrix first_, second_, matrix_;  // the Hessians times the rate
     double k_ = 1.0;
 };

@@ -10,7 +10,7 @@ namespace fastgrok {
 
 LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads,
                      std::function<void()> between_passes)
-    : passes_(problem, threads),
+    : given_(problem, threads),
       loss_(loss),
       rate_(rate),
       last_loss_(loss),
@@ -38,28 +38,49 @@ double squared_row(const Problem& problem, std::size_t row) {
     });
 }
 
-void LeapField::rounding(const Vector& u, Vector& out) const {
+void LeapField::turn(std::shared_ptr<const Coordinates> coordinates) {
+    coordinates_ = std::move(coordinates);
+    turned_ = std::make_unique<Passes>(coordinates_->problem(), given_.threads());
+}
+
+LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) const {
+    constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
+    // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
+    constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
     constexpr double kLogOf2 = 0.6931471805599453;
+    const double m = bits_[row] * kLogOf2, log_factor = last_s_ + std::log(rate_);
+    if (loss_ == Loss::exponential) {
+        const double value = std::exp(log_factor - m);
+        return {value, kUnit * value * (kOfSlope + kOfTerms * terms)};
+    }
+    const double small = std::exp(-std::fabs(m));
+    const double value = std::exp(log_factor - std::max(m, 0.0) - std::log1p(small));
+    const double steep = m > 0.0 ? 1.0 / (1.0 + small) : small / (1.0 + small);
+    return {value, kUnit * value * (kOfSlope + kOfTerms * steep * terms)};
+}
+
+void LeapField::rounding(const Vector& u, Vector& out) const {
     constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
-    const Problem& problem = passes_.problem();
+    const Problem& problem = passes().problem();
     const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
-    const double log_rate = last_s_ + std::log(rate_);
     out.assign(u.size(), 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
-        const double m = bits_[i] * kLogOf2;
-        const double log_slope = loss_ == Loss::exponential
-                                     ? -m
-                                     : -std::max(m, 0.0) - std::log1p(std::exp(-std::fabs(m)));
-        problem.visit_row(i, [&](const auto* x) {
+        const auto add = [&](auto entry, double last) {
             // The margin is off by rounding errors of its terms, the slope by a share like that.
-            double terms = 1.0 + std::fabs(u[intercept]);
-            for (std::size_t j = 0; j < cols; ++j)
-                terms += std::fabs(static_cast<double>(x[j]) * u[j]);
-            const double unit = kUnits * terms * std::exp(log_rate + log_slope);
-            for (std::size_t j = 0; j < cols; ++j)
-                out[j] += unit * std::fabs(static_cast<double>(x[j]));
-            if (problem.bias()) out[intercept] += unit;
-        });
+            double terms = 1.0 + std::fabs(last * u[intercept]);
+            for (std::size_t j = 0; j < cols; ++j) terms += std::fabs(entry(j) * u[j]);
+            const double unit = kUnits * terms * coefficient(i, 0.0).value;
+            for (std::size_t j = 0; j < cols; ++j) out[j] += unit * std::fabs(entry(j));
+            if (problem.bias()) out[intercept] += unit * std::fabs(last);
+        };
+        if (problem.packed()) {
+            const double* z = problem.block(i / kLanes) + i % kLanes;
+            add([z](std::size_t j) { return z[j * kLanes]; }, z[cols * kLanes]);
+        } else {
+            problem.visit_row(i, [&](const auto* x) {
+                add([x](std::size_t j) { return static_cast<double>(x[j]); }, 1.0);
+            });
+        }
     }
 }
 
@@ -75,7 +96,7 @@ bool LeapField::may_amplify() {
     bool may = loss_ != Loss::logistic || rate_ * kMostCurvature * squares_sum_ > 2.0;
     if (may && loss_ == Loss::logistic) {
         Vector direction;
-        const double largest = largest_curvature(passes_, Vector(layout().length, 0.0), loss_,
+        const double largest = largest_curvature(given_, Vector(layout().length, 0.0), loss_,
                                                  kTolerance, kMostPasses, direction, [this] {
                                                      ++costs_.products;
                                                      after_pass();
@@ -91,7 +112,7 @@ bool LeapField::may_amplify() {
 bool LeapField::in_range(const Vector& out) const {
     constexpr double kFewestBits = 58.0;
     if (loss_ == Loss::logistic)
-        for (std::size_t i = 0; i < passes_.problem().rows(); ++i)
+        for (std::size_t i = 0; i < given_.problem().rows(); ++i)
             if (!(bits_[i] >= kFewestBits)) return false;
     return std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
 }

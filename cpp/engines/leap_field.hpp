@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "engines/coordinates.hpp"
 #include "engines/leap_scale.hpp"
 #include "engines/passes.hpp"
 
@@ -34,6 +35,24 @@ public:
     // What rounding alone may put into each component of g where it was last evaluated, at u.
     void rounding(const Vector& u, Vector& out) const;
 
+    // What the rounding errors of F move u by, at step e^s, in the norm of `scale`: they add up over
+    // the steps in directions in which nothing draws the iterates together. At most `enough` may be
+    // answered without looking closer. Infinite where that cannot be said.
+    virtual double rounding_effect(const Vector& u, double s, const LeapScale& scale,
+                                   double enough) = 0;
+
+    // Coordinates in which rounding does less harm at u, which is in those of the problem as given;
+    // null if there are none.
+    virtual std::shared_ptr<const Coordinates> better_coordinates(const Vector&, const ExactNull&) {
+        return nullptr;
+    }
+    // All parameters are in these from now on.
+    void turn(std::shared_ptr<const Coordinates> coordinates);
+    const Coordinates* coordinates() const { return coordinates_.get(); }
+
+    LeapScale scale(const Vector& u) const { return {u, layout(), coordinates()}; }
+    bool bias() const { return given_.problem().bias(); }
+
     // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2. Of an orbit
     // of period 2 whether k pairs of steps like those where it was last evaluated can: a single
     // step makes errors larger there that the next one makes smaller.
@@ -42,7 +61,7 @@ public:
     // No margin changes faster than this times the norm of the parameters' change.
     double largest_row() const { return largest_row_; }
 
-    const Layout& layout() const { return passes_.problem().layout(); }
+    const Layout& layout() const { return given_.problem().layout(); }
     const LeapCosts& costs() const { return costs_; }
 
 protected:
@@ -61,7 +80,17 @@ protected:
         if (between_passes_) between_passes_();
     }
 
-    Passes passes_;
+    // The coefficient of a row where it was last evaluated, times e^s rate, and its rounding error;
+    // `terms` is the sum of the sizes of its margin's terms.
+    struct Coefficient {
+        double value, error;
+    };
+    Coefficient coefficient(std::size_t row, double terms) const;
+
+    Passes& passes() { return turned_ ? *turned_ : given_; }
+    const Passes& passes() const { return turned_ ? *turned_ : given_; }
+
+    Passes given_;
     Loss loss_;
     double rate_;
     LeapCosts costs_;
@@ -74,6 +103,8 @@ private:
     bool may_amplify();
 
     std::function<void()> between_passes_;
+    std::shared_ptr<const Coordinates> coordinates_;
+    std::unique_ptr<Passes> turned_;
     double largest_row_, squares_sum_;  // of the rows (x_i, 1)
     int may_amplify_ = -1;              // not known yet
 };

@@ -3,19 +3,38 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engines/coordinates.hpp"
+#include "engines/norms.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
+namespace {
 
-LeapScale::LeapScale(const Vector& u, const Layout& layout_)
-    : layout(layout_),
-      w(std::sqrt(kernels().dot(u.data(), u.data(), layout_.cols))),
-      b(std::max(std::fabs(u[layout_.intercept]), 1.0)) {
+double norm_of_weights(const Vector& u, std::size_t cols) {
+    return norm(u.data(), cols, kernels().dot(u.data(), u.data(), cols));
+}
+
+}  // namespace
+
+LeapScale::LeapScale(const Vector& u, const Layout& layout_, const Coordinates* coordinates_)
+    : layout(layout_), coordinates(coordinates_) {
+    const Vector turned = coordinates != nullptr ? coordinates->from(u) : Vector();
+    const Vector& given = coordinates != nullptr ? turned : u;
+    w = norm_of_weights(given, layout.cols);
+    b = std::max(std::fabs(given[layout.intercept]), 1.0);
     if (w == 0.0) w = 1.0;
 }
 
 double LeapScale::norm(const Vector& e) const {
-    const double of_w = std::sqrt(kernels().dot(e.data(), e.data(), layout.cols)) / w;
+    return coordinates != nullptr ? given(coordinates->from(e)) : given(e);
+}
+
+double LeapScale::norm_of_bounds(const Vector& bounds) const {
+    return coordinates != nullptr ? given(coordinates->bounds_from(bounds)) : given(bounds);
+}
+
+double LeapScale::given(const Vector& e) const {
+    const double of_w = norm_of_weights(e, layout.cols) / w;
     const double of_b = std::fabs(e[layout.intercept]) / b;
     return of_w >= of_b ? of_w : of_b == of_b ? std::max(of_w, of_b) : of_b;
 }

@@ -5,6 +5,8 @@
 #include <limits>
 #include <sstream>
 
+#include "engines/norms.hpp"
+
 namespace fastgrok {
 namespace {
 
@@ -21,13 +23,18 @@ constexpr double kSpacingShare = 0.0125;
 // all steps add up to some times that. The steps of the coarse integration may do kRatio times as
 // much, and kCounted of that is counted on: errors grow a little slower than tolerances. With
 // looser tolerances the formulas are of low order, and the difference would tell less.
-constexpr double kFine = 0.04, kFineWide = 0.13;
+constexpr double kFine = 0.04, kFineWide = 0.1;
 constexpr double kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again with this share of the tolerance, from the
 // same iterates, so often.
-constexpr double kFiner = 0.1, kFinest = 1e-13;
-constexpr int kMostFiner = 2;
+// The error goes about with the tolerance; it is to come out at kPlanned of rtol.
+constexpr double kPlanned = 0.3, kFinest = 1e-14;
+constexpr int kMostFiner = 4;
 constexpr double kMostOverlap = 0.5;  // of rtol
+
+// Rounding errors that may do no more than this share of rtol are not looked at more closely; where
+// they may do more, other coordinates are tried, again when the step number has grown by so much.
+constexpr double kRoundingShare = 0.01, kBetweenRounding = 10.0, kBetweenTurns = 100.0;
 
 // Spot checks: from one to the next the step number grows by this; they have so many steps where a
 // pass is cheap and where it is not; what they must show.
@@ -44,12 +51,6 @@ constexpr double kVisible = 1e-11;
 constexpr double kMostSteps = 1000.0, kMostStepsByE = 300.0;
 
 constexpr double kMostExact = 9007199254740992.0;  // 2^53
-
-double distance(const Vector& a, const Vector& b) {
-    double sum = 0.0;
-    for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
-    return std::sqrt(sum);
-}
 
 double error_between(const Vector& a, const Vector& b, const Layout& layout) {
     Vector difference(a.size());
@@ -96,6 +97,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             reason_ = attempt.report.ended;
             if (reached_ >= options_.exact_limit) break;
             from = static_cast<std::int64_t>(reached_) / 8 * 16 + 16;
+            announce_exact(std::min(static_cast<double>(from), descent_.last_record()));
             continue;
         }
         if (begun) reason_ = attempt.report.ended;
@@ -118,7 +120,15 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
     const bool whole = last == horizon_;
     if (options_.must_leap && leaps_.empty() && whole && worth_leaping(kFirstTry))
         return Status::lost;
+    if (!reason_.empty()) announce_exact(last);
     return exact_to(static_cast<std::int64_t>(last)) ? Status::done : Status::diverged;
+}
+
+void LeapingDescent::announce_exact(double until) {
+    exact_ahead_ = until - static_cast<double>(descent_.step());
+    last_poll_ = std::chrono::steady_clock::now();
+    poll_(reached_);
+    exact_ahead_ = 0.0;
 }
 
 void LeapingDescent::polled() {
@@ -252,7 +262,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
 // that are still there.
 bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Attempt& attempt) {
     for (int n = 0; n < kMostFiner && attempt.inaccurate && !too_dear_; ++n) {
-        const double tolerance = kFiner * attempt.report.tolerance;
+        const double tolerance = kPlanned / attempt.excess * attempt.report.tolerance;
         if (tolerance < kFinest) return false;
         Attempt finer;
         set_out(starts, attempt.report.pairs, tolerance, finer);
@@ -275,11 +285,19 @@ void LeapingDescent::make_records(Attempt& attempt) {
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.coarse, step, coarse, middle);
         iterate(attempt, *attempt.fine, step, u, middle);
-        const double error = error_between(u, coarse, descent_.problem().layout()) / kCounted +
-                             attempt.fine->statistics().model_error;
+        const double of_steps = error_between(u, coarse, descent_.problem().layout()) / kCounted +
+                                attempt.fine->statistics().model_error;
+        const double rounding = rounding_at(attempt, step, u);
+        const double error = of_steps + rounding;
         if (!(error <= options_.rtol)) {
-            attempt.inaccurate = true;
-            report.ended = "the error at step " + text(step) + " is estimated at " + text(error);
+            const double allowed = options_.rtol - rounding;
+            attempt.inaccurate = std::isfinite(of_steps) && allowed >= 0.5 * options_.rtol;
+            attempt.excess = of_steps / allowed;
+            report.ended = attempt.inaccurate ? "the error at step " + text(step) +
+                                                    " is estimated at " + text(error)
+                                              : "at step " + text(step) +
+                                                    " rounding errors may amount to " +
+                                                    text(rounding);
             break;
         }
         if (!is_stable(attempt, u, step)) break;
@@ -287,6 +305,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
                            report.pairs ? Regime::period_two : Regime::smooth,
                            [this] { polled(); });
         report.error = std::max(report.error, error);
+        report.rounding = std::max(report.rounding, rounding);
         report.last = reached_ = step;
     }
 }
@@ -318,6 +337,7 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         }
         report.converged = status == Leap::Status::converged;
         if (!is_stable(attempt, fine.parameters(), fine.now() * attempt.stride)) return false;
+        watch_rounding(attempt);
         if (report.converged ? !stays(attempt)
                              : fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
             return false;
@@ -335,6 +355,35 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
         if (!pays(attempt, *attempt.coarse)) return false;
     }
     return true;
+}
+
+// Changes to other coordinates where rounding errors begin to matter.
+void LeapingDescent::watch_rounding(Attempt& attempt) {
+    Leap& fine = *attempt.fine;
+    const double k = fine.now(), enough = kRoundingShare * options_.rtol;
+    if (k < attempt.next_rounding) return;
+    attempt.next_rounding = kBetweenRounding * k;
+    attempt.rounding_step = k;
+    const Vector u = fine.parameters();
+    attempt.rounding = fine.rounding_effect(u, k, enough);
+    if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
+    const auto coordinates = fine.field().better_coordinates(u, options_.exact_null);
+    if (coordinates == nullptr) return;
+    attempt.turned = k;
+    fine.turn(coordinates);
+    attempt.coarse->turn(coordinates);
+    attempt.rounding = fine.rounding_effect(u, k, enough);
+}
+
+// What rounding may have done to u, the iterate of a step.
+double LeapingDescent::rounding_at(Attempt& attempt, double step, const Vector& u) {
+    const double k = std::floor(step / attempt.stride), enough = kRoundingShare * options_.rtol;
+    // It grows with the number of steps, at the most.
+    const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
+    if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;
+    attempt.rounding_step = k;
+    attempt.rounding = attempt.fine->rounding_effect(u, k, enough);
+    return attempt.rounding;
 }
 
 // Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run
@@ -396,7 +445,7 @@ bool LeapingDescent::spot_check(Attempt& attempt) {
     u = first;
     descend(u, steps);
     const double moved = distance(u, first);
-    if (!(moved > kVisible * distance(first, Vector(first.size(), 0.0)))) return true;
+    if (!(moved > kVisible * norm(first.data(), first.size()))) return true;
     const double difference = distance(u, last) / moved;
     attempt.report.checks.push_back({to * attempt.stride, difference, steps});
     if (difference <= kMostDifference) return true;

@@ -20,6 +20,7 @@ struct LeapingOptions {
     // The end of the run that is followed, if its records are to end before: these then are the
     // records of that run to the last bit. 0: the last record.
     double horizon = 0.0;
+    ExactNull exact_null;  // see turned_along(); may be empty
 };
 
 // A stretch of the run that was leaped, and what speaks for it.
@@ -33,7 +34,8 @@ struct LeapReport {
     // Against exact steps, which go on beside the beginning of the leap up to this step; records up
     // to here are theirs.
     double overlap_until = 0.0, overlap_difference = 0.0;
-    double error = 0.0;  // largest estimate of the error at a record
+    double error = 0.0;     // largest estimate of the error at a record
+    double rounding = 0.0;  // what rounding may have to do with it, at the most
     // Exact steps from a leaped iterate: relative difference of the increments.
     struct Check {
         double step, difference;
@@ -62,6 +64,9 @@ public:
     Descent& descent() const { return descent_; }
     double reached() const { return reached_; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step(); }
+    // How many exact steps are about to be taken at the least because a leap was lost; the poll is
+    // asked when they begin. 0 otherwise.
+    double exact_ahead() const { return exact_ahead_; }
 
 private:
     // The same way at two tolerances: what is recorded, and what shows its error.
@@ -70,6 +75,10 @@ private:
         LeapReport report;
         double stride = 1.0;      // steps of descent in one of the map that is integrated
         bool inaccurate = false;  // it ended because of its estimated error
+        double excess = 0.0;      // that error as a multiple of what was allowed
+        // The last bound on what rounding does, its step of the map, and the step of the next.
+        double rounding = 0.0, rounding_step = 0.0, next_rounding = 0.0;
+        double turned = 0.0;  // the step of the map of the last change of coordinates
     };
     struct Starts {
         std::int64_t last = 0;
@@ -90,6 +99,9 @@ private:
     bool is_stable(Attempt& attempt, const Vector& u, double step);
     bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
+    void watch_rounding(Attempt& attempt);
+    double rounding_at(Attempt& attempt, double step, const Vector& u);
+    void announce_exact(double until);
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
     void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
@@ -102,6 +114,7 @@ private:
     Poll poll_;
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
+    double exact_ahead_ = 0.0;
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
     Vector gradient_;

@@ -39,13 +39,16 @@ class LeapReport:
         of ||w|| and of max(|b|, 1). Records up to there are exact.
     error : float
         Largest error at a record, estimated from a second integration whose steps may be wrong by
-        100 times as much: a 30th of the difference, and the first term that the Euler-Maclaurin
-        series leaves out.
+        100 times as much: a 30th of the difference, the first term that the Euler-Maclaurin
+        series leaves out, and `rounding`.
     checks : tuple of (float, int, float)
         Spot checks: at this step so many exact steps, taken from the leaped iterate, moved it by
         what the leap says but for this relative difference.
     ended : str
         Why the leap ended before the run did; empty if it did not.
+    rounding : float
+        What rounding errors of the gradient, added up over the steps, may have to do with `error`:
+        a bound up to 16 columns, else an estimate.
     """
 
     first: float
@@ -63,6 +66,7 @@ class LeapReport:
     error: float
     checks: tuple[tuple[float, int, float], ...]
     ended: str
+    rounding: float = 0.0
 
     def __post_init__(self) -> None:
         """Make tuples of lists."""

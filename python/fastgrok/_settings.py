@@ -132,7 +132,17 @@ class Settings:
             exact_limit=self.exact_limit,
             must_leap=self.engine == "leap",
             horizon=float(self.steps),
+            exact_null=self._exact_null,
         )
+
+    def _exact_null(self, rows: list[int], count: int) -> list[F64]:
+        # What is orthogonal to rows of the training set is where a leap loses no digits.
+        from fastgrok.geometry._null_space import exact_null_space  # noqa: PLC0415
+
+        X = self.train[0][rows].astype(np.float64)
+        if self.bias:
+            X = np.column_stack([X, np.ones(len(X))])
+        return list(exact_null_space(X, count))
 
     def rest_of(self, record: NDArray[Any], exact_steps: int) -> "Settings":
         """

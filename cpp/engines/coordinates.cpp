@@ -1,0 +1,212 @@
+#include "engines/coordinates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engines/norms.hpp"
+
+namespace fastgrok {
+namespace {
+
+// A sum of products with twice the digits (Dot2 of Ogita, Rump and Oishi 2005).
+struct Dot {
+    double sum = 0.0, lost = 0.0;
+
+    void add(double x) {
+        const double next = sum + x, taken = next - sum;
+        lost += (sum - (next - taken)) + (x - taken);
+        sum = next;
+    }
+    void add_product(double a, double b) {
+        const double product = a * b;
+        lost += std::fma(a, b, -product);
+        add(product);
+    }
+    double value() const { return sum + lost; }
+};
+
+double signed_entry(const Problem& problem, std::size_t row, std::size_t column) {
+    return problem.block(row / kLanes)[column * kLanes + row % kLanes];
+}
+
+// Orthonormal columns that begin with these, which are orthonormal.
+Matrix completed(const std::vector<Vector>& first, std::size_t n) {
+    std::vector<Vector> all = first;
+    for (std::size_t e = 0; e < n && all.size() < n; ++e) {
+        Vector next(n, 0.0);
+        next[e] = 1.0;
+        for (int pass = 0; pass < 2; ++pass)
+            for (const Vector& q : all) {
+                double along = 0.0;
+                for (std::size_t i = 0; i < n; ++i) along += q[i] * next[i];
+                for (std::size_t i = 0; i < n; ++i) next[i] -= along * q[i];
+            }
+        const double size = norm(next.data(), n);
+        // Of the unit vectors that are left one has at least this share.
+        if (size * size < 0.5 / static_cast<double>(n)) continue;
+        for (double& x : next) x /= size;
+        all.push_back(std::move(next));
+    }
+    Matrix out(n);
+    for (std::size_t j = 0; j < all.size(); ++j)
+        for (std::size_t i = 0; i < n; ++i) out(i, j) = all[j][i];
+    return out;
+}
+
+// columns [begin, end) of `basis` <- the eigenvectors of the matrix within their span.
+void turn_within(const Matrix& hessian, std::size_t begin, std::size_t end, Matrix& basis) {
+    const std::size_t n = basis.size(), m = end - begin;
+    Matrix product(n), small(m), vectors(m);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < m; ++j)
+            for (std::size_t k = 0; k < n; ++k)
+                product(i, j) += hessian(i, k) * basis(k, begin + j);
+    for (std::size_t i = 0; i < m; ++i)
+        for (std::size_t j = i; j < m; ++j) {
+            double sum = 0.0;
+            for (std::size_t k = 0; k < n; ++k) sum += basis(k, begin + i) * product(k, j);
+            small(i, j) = small(j, i) = sum;
+        }
+    Vector values;
+    diagonalize(small, values, vectors);
+    for (std::size_t i = 0; i < n; ++i) {
+        Vector row(m, 0.0);
+        for (std::size_t j = 0; j < m; ++j)
+            for (std::size_t k = 0; k < m; ++k) row[j] += basis(i, begin + k) * vectors(k, j);
+        for (std::size_t j = 0; j < m; ++j) basis(i, begin + j) = row[j];
+    }
+}
+
+}  // namespace
+
+Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
+                         const std::vector<std::size_t>& exact, std::size_t null)
+    : size_(basis.size()), basis_(basis), rest_(basis.size()) {
+    refine();
+    const std::size_t cols = problem.layout().cols, block = kLanes * (cols + 1);
+    auto packed = std::make_shared<Vector>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
+    for (std::size_t i = 0; i < problem.rows(); ++i) {
+        double* to = packed->data() + i / kLanes * block + i % kLanes;
+        for (std::size_t j = 0; j < size_; ++j) {
+            Dot dot;
+            for (std::size_t k = 0; k < size_; ++k) {
+                const double z = signed_entry(problem, i, k);
+                dot.add_product(z, basis_(k, j));
+                dot.lost += z * rest_(k, j);
+            }
+            to[j * kLanes] = dot.value();
+        }
+        for (std::size_t j = size_; j <= cols; ++j) to[j * kLanes] = signed_entry(problem, i, j);
+    }
+    for (const std::size_t i : exact)
+        for (std::size_t j = size_ - null; j < size_; ++j)
+            (*packed)[i / kLanes * block + j * kLanes + i % kLanes] = 0.0;
+    problem_.emplace(problem, std::move(packed));
+}
+
+// A step of Newton and Schulz.
+void Coordinates::refine() {
+    Matrix error(size_);
+    for (std::size_t i = 0; i < size_; ++i)
+        for (std::size_t j = i; j < size_; ++j) {
+            Dot dot;
+            dot.add(i == j ? -1.0 : 0.0);
+            for (std::size_t k = 0; k < size_; ++k) dot.add_product(basis_(k, i), basis_(k, j));
+            error(i, j) = error(j, i) = dot.value();
+        }
+    for (std::size_t i = 0; i < size_; ++i)
+        for (std::size_t j = 0; j < size_; ++j) {
+            double sum = 0.0;
+            for (std::size_t k = 0; k < size_; ++k) sum -= 0.5 * basis_(i, k) * error(k, j);
+            rest_(i, j) = sum;
+        }
+}
+
+Vector Coordinates::to(const Vector& u) const {
+    Vector v = u;
+    for (std::size_t j = 0; j < size_; ++j) {
+        Dot dot;
+        for (std::size_t k = 0; k < size_; ++k) {
+            dot.add_product(basis_(k, j), u[k]);
+            dot.lost += rest_(k, j) * u[k];
+        }
+        v[j] = dot.value();
+    }
+    return v;
+}
+
+Vector Coordinates::from(const Vector& v) const {
+    Vector u = v;
+    for (std::size_t i = 0; i < size_; ++i) {
+        Dot dot;
+        for (std::size_t k = 0; k < size_; ++k) {
+            dot.add_product(basis_(i, k), v[k]);
+            dot.lost += rest_(i, k) * v[k];
+        }
+        u[i] = dot.value();
+    }
+    return u;
+}
+
+Vector Coordinates::bounds_from(const Vector& v) const {
+    Vector u = v;
+    for (std::size_t i = 0; i < size_; ++i) {
+        u[i] = 0.0;
+        for (std::size_t k = 0; k < size_; ++k) u[i] += std::fabs(basis_(i, k)) * v[k];
+    }
+    return u;
+}
+
+std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Matrix& hessian,
+                                                const ExactNull& exact_null) {
+    constexpr double kLeastGap = 1e4, kTilt = 100.0, kSmallestTilt = 1e-13;
+    const std::size_t n = hessian.size();
+    Vector values;
+    Matrix vectors(n);
+    diagonalize(hessian, values, vectors);
+
+    // Where rows that hardly matter any more separate, the eigenvalues do as well.
+    std::size_t first = n;
+    double gap = kLeastGap;
+    for (std::size_t j = 1; j < n; ++j) {
+        const double ratio = values[j] > 0.0 ? values[j - 1] / values[j] : 1e300;
+        if (values[j - 1] > 0.0 && ratio > gap) {
+            gap = ratio;
+            first = j;
+        }
+    }
+    std::vector<std::size_t> orthogonal;
+    std::vector<Vector> null;
+    if (exact_null && first < n) {
+        const double tilt = std::max(kTilt / gap, kSmallestTilt);
+        for (std::size_t i = 0; i < problem.rows(); ++i) {
+            double along = 0.0, size = 0.0;
+            for (std::size_t k = 0; k < n; ++k) {
+                const double z = signed_entry(problem, i, k);
+                size = std::max(size, std::fabs(z));
+            }
+            for (std::size_t j = first; j < n; ++j) {
+                double sum = 0.0;
+                for (std::size_t k = 0; k < n; ++k)
+                    sum += signed_entry(problem, i, k) * vectors(k, j);
+                along = std::max(along, std::fabs(sum));
+            }
+            if (along <= tilt * size) orthogonal.push_back(i);
+        }
+        null = exact_null(orthogonal, n - first);
+    }
+    if (null.empty()) return std::make_shared<Coordinates>(problem, vectors, orthogonal, 0);
+
+    // Those come last; the others within their complement, each by eigenvectors.
+    const Matrix all = completed(null, n);
+    Matrix basis(n);
+    const std::size_t p = null.size();
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j) basis(i, (j + n - p) % n) = all(i, j);
+    turn_within(hessian, 0, n - p, basis);
+    turn_within(hessian, n - p, n, basis);
+    return std::make_shared<Coordinates>(problem, basis, orthogonal, p);
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,52 @@
+// Orthogonal coordinates in which sums over rows lose nothing.
+//
+// Where part of the rows can't be separated, the gradient's terms along them are of order 1 and
+// cancel, while what moves the parameters, along directions orthogonal to these rows, becomes ever
+// smaller. In coordinates that hold the two apart the rounding errors of the one don't reach the
+// other.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engines/dense.hpp"
+
+namespace fastgrok {
+
+// Asked for the directions that are exactly orthogonal to these rows (x_i, 1), or x_i without bias:
+// orthonormal up to rounding, one after the other. Empty if there are not so many as asked for.
+using ExactNull =
+    std::function<std::vector<Vector>(const std::vector<std::size_t>& rows, std::size_t count)>;
+
+class Coordinates {
+public:
+    // Of packed rows, along the columns of `basis`, orthonormal up to rounding: of the weights and
+    // the bias if there is one, else of the weights alone. Of the rows that `exact` names nothing
+    // is left along the last `null` columns.
+    Coordinates(const Problem& problem, const Matrix& basis, const std::vector<std::size_t>& exact,
+                std::size_t null);
+
+    // The rows in these coordinates.
+    const Problem& problem() const { return *problem_; }
+
+    Vector to(const Vector& u) const;
+    Vector from(const Vector& v) const;
+    // What numbers that bound the entries of some v bound in from(v).
+    Vector bounds_from(const Vector& v) const;
+
+private:
+    void refine();
+
+    std::size_t size_;  // of what is turned
+    Matrix basis_, rest_;  // their sum is orthogonal to twice the digits
+    std::optional<Problem> problem_;
+};
+
+// Along the eigenvectors of the Hessian at a point, whose upper triangle has a common factor, and
+// of its null space where that is found to be exact.
+std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Matrix& hessian,
+                                                const ExactNull& exact_null);
+
+}  // namespace fastgrok

@@ -1,0 +1,49 @@
+// Euclidean norms that neither overflow nor underflow where the squares would.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "core/problem.hpp"
+
+namespace fastgrok {
+
+// Whether a sum of squares has all its digits.
+inline bool in_range_of_squares(double square) {
+    return square > 1e-280 && square < 1e280;
+}
+
+// Of n values value(j), by their largest.
+template <class Value>
+double scaled_norm(std::size_t n, Value value) {
+    double largest = 0.0;
+    for (std::size_t j = 0; j < n; ++j) largest = std::max(largest, std::fabs(value(j)));
+    if (largest == 0.0 || !std::isfinite(largest)) return largest;
+    const int exponent = std::ilogb(largest);
+    double sum = 0.0;
+    for (std::size_t j = 0; j < n; ++j) {
+        const double scaled = std::scalbn(value(j), -exponent);
+        sum += scaled * scaled;
+    }
+    return std::scalbn(std::sqrt(sum), exponent);
+}
+
+inline double norm(const double* a, std::size_t n) {
+    return scaled_norm(n, [a](std::size_t j) { return a[j]; });
+}
+
+// The same from the sum of the squares where that serves. NaN stays NaN.
+inline double norm(const double* a, std::size_t n, double square) {
+    return in_range_of_squares(square) || square != square ? std::sqrt(square) : norm(a, n);
+}
+
+// ||a - b||.
+inline double distance(const Vector& a, const Vector& b) {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < a.size(); ++j) sum += (a[j] - b[j]) * (a[j] - b[j]);
+    if (in_range_of_squares(sum)) return std::sqrt(sum);
+    return scaled_norm(a.size(), [&](std::size_t j) { return a[j] - b[j]; });
+}
+
+}  // namespace fastgrok
