@@ -17,6 +17,8 @@ constexpr double kLongestStill = 0.5;   // step where no step size would show an
 constexpr double kRestShare = 0.01;     // of the tolerance, for what is left to move at rest
 // Of a smooth motion the estimate from slopes is about twice that from differences.
 constexpr double kOfSlopes = 0.5;
+// Where it is so many times the other, the motion turns within a step.
+constexpr double kSudden = 3.0;
 constexpr double kOtherOrder = 0.95;    // another order must allow a step longer than by 1/this
 
 void add_multiple(Vector& a, double factor, const Vector& b) {
@@ -108,6 +110,10 @@ void Leap::turn(const std::shared_ptr<const Coordinates>& coordinates) {
     for (Point& point : past_)
         for (Vector* x : {&point.y, &point.g, &point.u}) *x = coordinates->to(given(*x));
     field_->turn(coordinates);
+}
+
+double Leap::sudden_error(const LeapScale& scale) const {
+    return std::max(sudden_w_ / scale.w, sudden_b_ / scale.b);
 }
 
 // The error that a step of this order to s would make, from divided differences of the newest y and
@@ -223,8 +229,9 @@ bool Leap::try_step(double k, double s) {
         h_ = 0.4 * h;
         return false;
     }
-    const double error = std::max(error_of_order(q, s, &next_.y, scale),
-                                  kOfSlopes * error_of_slopes(s, scale));
+    const double of_differences = error_of_order(q, s, &next_.y, scale);
+    const double of_slopes = kOfSlopes * error_of_slopes(s, scale);
+    const double error = std::max(of_differences, of_slopes);
     if (!(error <= options_.tolerance)) {
         const double shorter =
             0.9 * std::pow(options_.tolerance / error, 1.0 / static_cast<double>(q + 1));
@@ -233,6 +240,10 @@ bool Leap::try_step(double k, double s) {
     }
     last_error_ = error;
     statistics_.step_error += error;
+    if (of_slopes > kSudden * of_differences) {
+        sudden_w_ += error * scale.w;
+        sudden_b_ += error * scale.b;
+    }
     sum_.assign(length, 0.0);
     for (std::size_t i = 0; i <= q; ++i)
         add_multiple(sum_, left_out_weight(model, i, s), i == 0 ? next_.g : past_[i - 1].g);

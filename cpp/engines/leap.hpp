@@ -71,6 +71,10 @@ public:
     Vector parameters() const { return given(past_[0].u); }  // at now()
     double step_error() const { return last_error_; }         // of the last step
 
+    // The errors of all steps in which the motion turned suddenly. Elsewhere a coarser integration
+    // tells more; there it turns no less suddenly.
+    double sudden_error(const LeapScale& scale) const;
+
     // Whether exact steps from u, about where it is now, can make errors larger, which the
     // integrator damps.
     bool amplifies(const Vector& u) { return field_->amplifies(turned(u), past_[0].k); }
@@ -115,6 +119,7 @@ private:
     std::size_t order_, last_order_;
     double h_ = 0.0;  // of the coming step, in s
     double last_error_ = 0.0;
+    double sudden_w_ = 0.0, sudden_b_ = 0.0;
     bool converged_ = false;
     Vector residual_, correction_, sum_, known_slope_, known_shift_;
     LeapStatistics statistics_;

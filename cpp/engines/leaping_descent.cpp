@@ -31,6 +31,9 @@ constexpr double kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
 constexpr int kMostFiner = 4;
 constexpr double kMostOverlap = 0.5;  // of rtol
+// Differences of the two are remembered until the step number is so many times as large.
+constexpr double kMemory = 3.0;
+constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
@@ -235,6 +238,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     }
     Vector u;
     attempt.fine->at(k, u);
+    note_difference(attempt, k);
     const double difference = error_between(exact, u, descent_.problem().layout());
     report.overlap_until = step;
     report.overlap_difference = std::max(report.overlap_difference, difference);
@@ -279,14 +283,12 @@ void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
-    Vector u, coarse, middle;
+    Vector u, middle;
     while (std::isfinite(descent_.next_record())) {
         const double step = descent_.next_record();
         if (!leap_to(attempt, step)) break;
-        iterate(attempt, *attempt.coarse, step, coarse, middle);
         iterate(attempt, *attempt.fine, step, u, middle);
-        const double of_steps = error_between(u, coarse, descent_.problem().layout()) / kCounted +
-                                attempt.fine->statistics().model_error;
+        const double of_steps = error_of_steps(attempt, step, u);
         const double rounding = rounding_at(attempt, step, u);
         const double error = of_steps + rounding;
         if (!(error <= options_.rtol)) {
@@ -323,38 +325,71 @@ void LeapingDescent::close(Attempt& attempt) {
     if (report.last > static_cast<double>(descent_.step())) leaps_.push_back(report);
 }
 
-// Brings both integrations past a step, with spot checks on the way.
+// Brings both integrations past a step, the one that is behind first.
 bool LeapingDescent::leap_to(Attempt& attempt, double step) {
-    LeapReport& report = attempt.report;
     const double k = std::floor(step / attempt.stride);
-    const double end = std::floor(horizon_ / attempt.stride);
+    while (true) {
+        const double fine = attempt.report.converged ? kNever : attempt.fine->now();
+        const double coarse = attempt.coarse_converged ? kNever : attempt.coarse->now();
+        if (fine >= k && coarse >= k) return true;
+        if (!(fine <= coarse ? step_fine(attempt) : step_coarse(attempt))) return false;
+        note_difference(attempt, std::min(attempt.fine->now(), attempt.coarse->now()));
+    }
+}
+
+bool LeapingDescent::step_fine(Attempt& attempt) {
+    LeapReport& report = attempt.report;
     Leap& fine = *attempt.fine;
-    while (fine.now() < k && !report.converged) {
-        const Leap::Status status = fine.step(end);
-        if (status == Leap::Status::failed) {
-            report.ended = "the motion was not smooth at step " + text(fine.now() * attempt.stride);
-            return false;
-        }
-        report.converged = status == Leap::Status::converged;
-        if (!is_stable(attempt, fine.parameters(), fine.now() * attempt.stride)) return false;
-        watch_rounding(attempt);
-        if (report.converged ? !stays(attempt)
-                             : fine.now() * attempt.stride >= next_check_ && !spot_check(attempt))
-            return false;
-        if (!pays(attempt, fine)) return false;
+    const Leap::Status status = fine.step(std::floor(horizon_ / attempt.stride));
+    const double step = fine.now() * attempt.stride;
+    if (status == Leap::Status::failed) {
+        report.ended = "the motion was not smooth at step " + text(step);
+        return false;
     }
-    bool over = false;
-    while (attempt.coarse->now() < k && !over) {
-        const Leap::Status status = attempt.coarse->step(end);
-        if (status == Leap::Status::failed) {
-            report.ended = "the error could not be estimated beyond step " +
-                           text(attempt.coarse->now() * attempt.stride);
-            return false;
-        }
-        over = status == Leap::Status::converged;
-        if (!pays(attempt, *attempt.coarse)) return false;
+    report.converged = status == Leap::Status::converged;
+    if (!is_stable(attempt, fine.parameters(), step)) return false;
+    watch_rounding(attempt);
+    if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
+        return false;
+    return pays(attempt, fine);
+}
+
+bool LeapingDescent::step_coarse(Attempt& attempt) {
+    Leap& coarse = *attempt.coarse;
+    const Leap::Status status = coarse.step(std::floor(horizon_ / attempt.stride));
+    if (status == Leap::Status::failed) {
+        attempt.report.ended = "the error could not be estimated beyond step " +
+                               text(coarse.now() * attempt.stride);
+        return false;
     }
-    return true;
+    attempt.coarse_converged = status == Leap::Status::converged;
+    return pays(attempt, coarse);
+}
+
+// How far the two integrations are apart, at a step of the map that both can tell.
+void LeapingDescent::note_difference(Attempt& attempt, double k) {
+    attempt.fine->at(k, first_);
+    attempt.coarse->at(k, second_);
+    for (std::size_t j = 0; j < first_.size(); ++j) first_[j] -= second_[j];
+    const Layout& layout = descent_.problem().layout();
+    auto& differences = attempt.differences;
+    differences.push_back({k, norm(first_.data(), layout.cols), std::fabs(first_[layout.intercept])});
+    while (differences.front().k * kMemory < k) differences.pop_front();
+}
+
+// What the error of u is estimated at, which is the iterate of a step. The two integrations meet by
+// chance when the error of one of them changes its sign, so that where they were before counts.
+double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vector& u) {
+    note_difference(attempt, std::floor(step / attempt.stride));
+    double w = 0.0, b = 0.0;
+    for (const Difference& difference : attempt.differences) {
+        w = std::max(w, difference.w);
+        b = std::max(b, difference.b);
+    }
+    const LeapScale scale(u, descent_.problem().layout());
+    return std::max(std::max(w / scale.w, b / scale.b) / kCounted,
+                    attempt.fine->sudden_error(scale)) +
+           attempt.fine->statistics().model_error;
 }
 
 // Changes to other coordinates where rounding errors begin to matter.
@@ -377,7 +412,9 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
 
 // What rounding may have done to u, the iterate of a step.
 double LeapingDescent::rounding_at(Attempt& attempt, double step, const Vector& u) {
-    const double k = std::floor(step / attempt.stride), enough = kRoundingShare * options_.rtol;
+    const double enough = kRoundingShare * options_.rtol;
+    double k = std::floor(step / attempt.stride);
+    if (attempt.report.converged) k = std::min(k, attempt.fine->now());
     // It grows with the number of steps, at the most.
     const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
     if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -70,9 +71,14 @@ public:
 
 private:
     // The same way at two tolerances: what is recorded, and what shows its error.
+    struct Difference {
+        double k, w, b;  // a step of the map, ||w - w'||, |b - b'|
+    };
     struct Attempt {
         std::unique_ptr<Leap> fine, coarse;
         LeapReport report;
+        bool coarse_converged = false;
+        std::deque<Difference> differences;  // of the two, the latest last
         double stride = 1.0;      // steps of descent in one of the map that is integrated
         bool inaccurate = false;  // it ended because of its estimated error
         double excess = 0.0;      // that error as a multiple of what was allowed
@@ -99,6 +105,10 @@ private:
     bool is_stable(Attempt& attempt, const Vector& u, double step);
     bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
+    bool step_fine(Attempt& attempt);
+    bool step_coarse(Attempt& attempt);
+    void note_difference(Attempt& attempt, double k);
+    double error_of_steps(Attempt& attempt, double step, const Vector& u);
     void watch_rounding(Attempt& attempt);
     double rounding_at(Attempt& attempt, double step, const Vector& u);
     void announce_exact(double until);
@@ -117,7 +127,7 @@ private:
     double exact_ahead_ = 0.0;
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
-    Vector gradient_;
+    Vector gradient_, first_, second_;
     std::vector<LeapReport> leaps_;
     std::string reason_;
 };
