@@ -1,4 +1,4 @@
-"""Problems of many kinds for honesty.py, each drawn from one seed, with coordinates for its reference."""
+"""Problems of many kinds for honesty.py, with coordinates for their references."""
 
 import zlib
 from collections.abc import Callable

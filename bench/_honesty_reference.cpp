@@ -39,8 +39,7 @@ struct Descent {
         for (std::int64_t j = 0; j < d; ++j) F[j] *= rate;
         if (!J) return;
         for (std::int64_t j = 0; j < d; ++j)
-            for (std::int64_t l = 0; l <= j; ++l)
-                J[l * d + j] = J[j * d + l] = J[j * d + l] * rate;
+            for (std::int64_t l = 0; l <= j; ++l) J[l * d + j] = J[j * d + l] = J[j * d + l] * rate;
     }
 };
 
@@ -172,8 +171,8 @@ void every_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* of
     }
 }
 
-// The same from the iterates k0 - 1, k0, k0 + 1 on (3, d), with the share `tolerance` of max(||u||, floor)
-// as the error of an integrator's step. Returns how many records were reached.
+// The same from the iterates k0 - 1, k0, k0 + 1 on (3, d), with the share `tolerance` of
+// max(||u||, floor) as the error of an integrator's step. Returns how many records were reached.
 std::int64_t far_steps(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
                        Real rate, int exponential, Real k0, const Real* start, std::int64_t records,
                        const Real* record, Real floor, Real tolerance, const Real* nodes,

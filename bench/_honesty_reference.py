@@ -1,8 +1,8 @@
 """Gradient descent in long double: every step of it, and far beyond by collocation in log(steps).
 
-References for honesty.py. They share nothing with fastgrok: `_honesty_reference.cpp` is compiled by the
-C++ compiler that the installation needs (`CXX`, or c++), and the coefficients of the collocation come
-from mpmath.
+References for honesty.py. They share nothing with fastgrok: `_honesty_reference.cpp` is compiled by
+the C++ compiler that the installation needs (`CXX`, or c++), and the coefficients of the
+collocation come from mpmath.
 """
 
 import ctypes

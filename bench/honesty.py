@@ -1,22 +1,27 @@
 """How far leaps can be trusted: problems of many kinds against references in long double.
 
-Every problem is drawn from its kind and a seed, trained with engine="auto" on one thread, and compared at its
-leaped records with a reference that shares nothing with fastgrok (_honesty_reference.py): every step in
-long double, and from a few thousand steps on, where that agrees with it, an integration of order 9 in
-log(steps) in coordinates in which nothing cancels (_honesty_kinds.py). By kind:
+Every problem is drawn from its kind and a seed, trained with engine="auto" on one thread, and
+compared at its leaped records with a reference that shares nothing with fastgrok: every step in long
+double, and from a few thousand steps on, where that agrees with it, an integration of order 9 in
+log(steps), in coordinates in which nothing cancels (_honesty_reference.py, _honesty_kinds.py).
+By kind:
 
-- refused: ended in a LeapError, since `exact_limit` (5e4 here, where more than 1e5 steps are asked for) was reached;
-- slow: took more than 20,000 exact steps though all records are smooth;
+- leaped: leaped over something;
+- refused: ended in a LeapError, because `exact_limit` (here 5e4, where more than 1e5 steps are asked
+  for) was reached;
+- slow: took more than 20,000 exact steps (refused or not) though all records are smooth or, by the
+  reference, the motion is at rest;
 - irregular: exact records are beyond 1e-11 of the reference, since rounding errors grow: not judged;
-- unjudged: no reference, or none with errors below 2 % of rtol at any leaped record;
+- unjudged: leaped, but there is no reference, or none within 2 % of rtol at any leaped record;
 - error / rtol: the largest at a record, in w against ||w|| and in b against max(|b|, 1);
-- error / reported: the same over the largest of `leap.error` and `leap.overlap_difference`, where the error
-  exceeds 1e-12.
+- error / reported: the same over the larger of `leap.error` and `leap.overlap_difference`, where the
+  error exceeds 1e-12.
 
-    python bench/honesty.py [--problems 5000] [--seed 0] [--kind NAME ...] [--jobs 2] [--write] [--json FILE]
+    python bench/honesty.py [--problems 5000] [--seed 0] [--kind NAME ...] [--jobs 2] [--write]
 
 --write puts the table into docs/leaps.md. A bad problem is printed as its kind and seed:
-`--kind "few rows" --seed 17 --problems 1` runs it again.
+`--kind "few rows" --seed 17 --problems 1` runs it again and prints all about it; --json FILE keeps
+that of all, one JSON object a line. Needs a C++ compiler (`CXX`, or c++) and mpmath.
 """
 
 import os
@@ -79,6 +84,12 @@ def trained(problem: Problem, record: Any, rtol: float) -> tuple[fg.Trajectory, 
     return run, ended, time.perf_counter() - began
 
 
+def at_rest(problem: Problem) -> bool:
+    """Whether nothing moves any more after 4096 steps."""
+    u = every_step(problem.where, problem.rate, problem.loss, [4096, 8192])
+    return bool(size(u[1] - u[0]) <= 1e-14 * size(u[1]))
+
+
 def judge(kind: str, seed: int) -> dict[str, Any]:
     """All about one problem."""
     problem, record, rtol = draw(kind, seed)
@@ -91,6 +102,8 @@ def judge(kind: str, seed: int) -> dict[str, Any]:
         "reported": max((max(each.error, each.overlap_difference) for each in leaps), default=0.0),
         "error": None, "at": None, "irregular": False, "no_reference": "",
     }  # fmt: skip
+    if not row["smooth"] and run.engine.exact_steps > SMOOTH_STEPS:
+        row["smooth"] = at_rest(problem)
     began = time.perf_counter()
     known = run.steps <= problem.until
     leaped = np.array([run.engine.leap_at(float(step)) is not None for step in run.steps])
@@ -171,8 +184,8 @@ def bad(row: dict[str, Any]) -> str:
             found.append(f"error {row['error']:.2g} where {row['reported']:.2g} was reported")
     if slow(row):
         found.append(f"{row['exact_steps']} exact steps ({row['reason']})")
-    if row["ended"] == "LeapError" and row["smooth"]:
-        found.append("refused")
+    if row["ended"]:
+        found.append(f"{row['ended']} ({row['reason']})")
     return ", ".join(found)
 
 
@@ -200,9 +213,8 @@ def main() -> None:
     kinds = args.kind
     jobs = [(kinds[i % len(kinds)], args.seed + i // len(kinds)) for i in range(args.problems)]
     began, rows = time.perf_counter(), []
-    with multiprocessing.get_context("spawn").Pool(
-        args.jobs, signal.signal, (signal.SIGINT, signal.SIG_DFL)
-    ) as pool:
+    context = multiprocessing.get_context("spawn")  # each compiles once
+    with context.Pool(args.jobs, signal.signal, (signal.SIGINT, signal.SIG_DFL)) as pool:
         for row in pool.imap_unordered(_one, jobs, chunksize=1):
             rows.append(row)
             if args.json:
