@@ -217,11 +217,13 @@ def duplicates(r: Rng) -> Problem:
     A = coarse(r.normal(size=(n, 4)) * 2.0 ** r.integers(-3, 4))
     A[:, 3] = 0.0
     A[r.random(n) < r.choice([0.0, 0.3])] = 0.0
-    A[r.random(n) < r.choice([0.0, 0.5])] = A[0]
     if not A.any():
         A[0, 0] = 1.0
+    y = labels(r, n) if r.random() < 0.5 else np.ones(n)
+    again = r.random(n) < r.choice([0.0, 0.5])
+    A[again], y[again] = A[0], y[0]
     v0 = coarse(r.normal(size=4)) * r.choice([0.0, 1.0])
-    return in_turn(r, A, labels(r, n) if r.random() < 0.5 else np.ones(n), v0)
+    return in_turn(r, A, y, v0)
 
 
 def few_rows(r: Rng) -> Problem:

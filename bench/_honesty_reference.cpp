@@ -11,6 +11,7 @@ using Real = long double;
 using Vector = std::vector<Real>;
 
 constexpr int stages = 5;  // Radau IIA, order 9
+constexpr int most_tries = 1000;
 
 struct Descent {
     std::int64_t n, d;
@@ -104,7 +105,7 @@ struct Integrator {
         }
         const Real scale = std::max(norm(from.u.data(), descent.d), floor);
         Real before = HUGE_VALL;
-        for (int turn = 0; turn < 30; ++turn) {
+        for (int turn = 0; turn < 15; ++turn) {
             for (int i = 0; i < stages; ++i) {
                 descent.update(&U[i * d], &F[i * d], &J[i * d * d]);
             }
@@ -191,6 +192,7 @@ std::int64_t far_steps(std::int64_t n, std::int64_t d, const Real* rows, const R
     for (std::size_t a = 0; a < size; ++a)
         now.y[a] = now.u[a] + now.F[a] / 2 - (after[a] - before[a]) / 24;
     Real s = std::log(k0), h = 0.05L;
+    int tries = 0;
     for (std::int64_t r = 0; r < records; ++r) {
         const Real end = std::log(record[r]);
         while (end - s > 1e-15L) {
@@ -215,7 +217,7 @@ std::int64_t far_steps(std::int64_t n, std::int64_t d, const Real* rows, const R
             const Real next = used * std::clamp(factor, 0.1L, 2.0L);
             h = good && last ? std::max(h, next) : next;
             h = std::min(h, 2.0L);
-            if (!(h > 1e-7L)) return r;
+            if (!(h > 1e-7L) || ++tries > most_tries) return r;
         }
         std::copy(now.u.begin(), now.u.end(), out + r * d);
     }

@@ -1,21 +1,21 @@
 """How far leaps can be trusted: problems of many kinds against references in long double.
 
 Every problem is drawn from its kind and a seed, trained with engine="auto" on one thread, and
-compared at its leaped records with a reference that shares nothing with fastgrok: every step in long
-double, and from a few thousand steps on, where that agrees with it, an integration of order 9 in
-log(steps), in coordinates in which nothing cancels (_honesty_reference.py, _honesty_kinds.py).
+compared at its leaped records with a reference that shares nothing with fastgrok: every step in
+long double, and from a few thousand steps on, where that agrees with it, an integration of order 9
+in log(steps), in coordinates in which nothing cancels (_honesty_reference.py, _honesty_kinds.py).
 By kind:
 
 - leaped: leaped over something;
-- refused: ended in a LeapError, because `exact_limit` (here 5e4, where more than 1e5 steps are asked
-  for) was reached;
+- refused: ended in a LeapError, because `exact_limit` was reached (here 5e4, where more than 1e5
+  steps are asked for);
 - slow: took more than 20,000 exact steps (refused or not) though all records are smooth or, by the
   reference, the motion is at rest;
-- irregular: exact records are beyond 1e-11 of the reference, since rounding errors grow: not judged;
+- irregular: exact records are beyond 1e-11 of the reference, rounding errors grow; not judged;
 - unjudged: leaped, but there is no reference, or none within 2 % of rtol at any leaped record;
 - error / rtol: the largest at a record, in w against ||w|| and in b against max(|b|, 1);
-- error / reported: the same over the larger of `leap.error` and `leap.overlap_difference`, where the
-  error exceeds 1e-12.
+- error / reported: the same over the larger of `leap.error` and `leap.overlap_difference`, where
+  the error exceeds 1e-12.
 
     python bench/honesty.py [--problems 5000] [--seed 0] [--kind NAME ...] [--jobs 2] [--write]
 
