@@ -300,18 +300,22 @@ def axes(r: Rng) -> Problem:
 
 
 def scales(r: Rng) -> Problem:
-    """Weights or rows near the ends of float64."""
+    """Weights and rows near the ends of float64."""
     n, d = int(r.integers(1, 12)), int(r.integers(1, 4))
-    X = r.normal(size=(n, d)) * 10.0 ** float(r.choice([-160, -155, -150, 150]))
-    problem = common(r, X, labels(r, n), far=bool(r.random() < 0.6), bias=False)
-    if r.random() < 0.3:  # tiny weights beside a large constant margin
-        problem.X = X / np.abs(X).max()
-        b0 = float(r.uniform(340.0, 400.0))
-        problem.y = np.ones(n)
-        problem.where = plain(problem.X, problem.y, False, None, b0)
-        problem.settings |= {"b0": b0}
-        problem.lr = draw_rate(r, problem.where.rows, "logistic", problem.reduction)
-    return problem
+    X, y = r.normal(size=(n, d)), labels(r, n)
+    which = str(r.choice(["small or large", "huge weights", "tiny weights"]))
+    if which == "small or large":
+        X = X * 10.0 ** float(r.choice([-150, 150]))
+        return common(r, X, y, far=bool(r.random() < 0.6), bias=False)
+    if which == "huge weights":  # of which margins of a few units are made
+        w0 = r.normal(size=d) * 1e160
+        problem = common(r, X * 1e-150, y, far=True, bias=False)
+        problem.X, problem.lr = X * 1e-160, 1e305
+        problem.where = plain(problem.X, y, False, w0)
+        problem.settings["w0"] = w0
+        return problem
+    # Beside a large constant margin.
+    return common(r, X, np.ones(n), far=bool(r.random() < 0.6), bias=False, b0=r.uniform(340, 400))
 
 
 def fixed_bias(r: Rng) -> Problem:
