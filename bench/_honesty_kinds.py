@@ -11,7 +11,7 @@ import fastgrok as fg
 from _honesty_reference import Coordinates, Long
 
 Rng = np.random.Generator
-BUDGET = 4e8  # multiplications and exponentials (60 of them) of a reference that takes every step
+BUDGET = 2e8  # multiplications and exponentials (60 of them) of a reference that takes every step
 
 
 @dataclass
@@ -153,7 +153,7 @@ def cube(r: Rng) -> Problem:
 
 
 def planted(r: Rng) -> Problem:
-    n, few = int(r.integers(60, 200)), r.integers(2, 20, size=2)
+    n, few = int(r.integers(30, 100)), r.integers(2, 20, size=2)
     data = fg.datasets.margin_cube(
         (n, n), 2, gamma=1e-3, support=tuple(int(k) for k in few), seed=int(r.integers(2**31))
     )
@@ -187,7 +187,7 @@ def wide(r: Rng) -> Problem:
 
 
 def wide_far(r: Rng) -> Problem:
-    n, d = int(r.integers(4, 40)), int(r.integers(17, 20))
+    n, d = int(r.integers(4, 22)), int(r.integers(17, 20))
     return common(r, r.normal(size=(n, d)), labels(r, n), far=True)
 
 

@@ -80,8 +80,12 @@ def _radau() -> tuple[Any, Any, Any]:
 
         last = legendre(STAGES)
         poly = [a - b for a, b in zip(last, [*legendre(STAGES - 1), x(0)], strict=True)]
-        nodes = sorted(mpmath.polyroots(poly[::-1], maxsteps=200, extraprec=200), key=mpmath.re)
-        nodes = [mpmath.re(c) for c in nodes]
+        near = np.sort(np.polynomial.Polynomial([float(a) for a in poly]).roots().real)
+
+        def value(c: Any) -> Any:
+            return sum(a * c**k for k, a in enumerate(poly))
+
+        nodes = [mpmath.findroot(value, x(float(c))) for c in near]
         powers = mpmath.matrix([[c**k for k in range(STAGES)] for c in nodes])
         sums = mpmath.matrix([[c ** (k + 1) / (k + 1) for k in range(STAGES)] for c in nodes])
         weights = sums * powers**-1
@@ -152,7 +156,7 @@ def size(v: Any) -> Any:
 
 
 def reference(
-    where: Coordinates, rate: Any, loss: str, record: Any, tolerance: float = 1e-14
+    where: Coordinates, rate: Any, loss: str, record: Any, tolerance: float = 1e-13
 ) -> Any:
     """
     (w, b) at these steps, (records, d + 1) in long double.
