@@ -53,7 +53,9 @@ def test_one_row_to_any_horizon():
         rate, start = 4 * mpmath.mpf(c), 2 * mpmath.mpf(str(begin))
         for k, u in zip(record, found, strict=True):
             right = steps_to(start, rate) + (mpmath.mpf(k) - 20_000)
-            m = mpmath.findroot(lambda m, r=right: steps_to(m, rate) - r, 2 * mpmath.mpf(str(u)))
+            m = mpmath.findroot(
+                lambda m, r=right: mpmath.log(steps_to(m, rate) / r), 2 * mpmath.mpf(str(u))
+            )
             assert abs(2 * mpmath.mpf(str(u)) / m - 1) <= 1e-15
 
 
