@@ -361,7 +361,10 @@ def draw(kind: str, seed: int) -> tuple[Problem, Any, float]:
     exponents = r.uniform(0.0, np.log10(problem.steps), size=int(r.integers(2, 14)))
     # Many records shortly before the end meet what is interpolated.
     near = problem.steps * 10.0 ** -r.uniform(0.0, 1.0, size=int(r.choice([0, 5])))
-    drawn = np.floor(np.concatenate([10.0**exponents, near, [64.0, 256.0, problem.steps]]))
+    drawn = np.concatenate([10.0**exponents, near, [64.0, 256.0, problem.steps]])
+    if problem.until < problem.steps:
+        drawn = np.append(drawn, np.geomspace(0.1, 1.0, 4) * problem.until)
+    drawn = np.floor(drawn)
     record = np.unique(drawn[(drawn >= 1) & (drawn <= problem.steps)])
     rtol = float(r.choice([1e-6, 1e-8, 1e-8, 1e-8, 1e-8, 1e-10]))
     return problem, record, rtol

@@ -22,6 +22,7 @@ Long = np.longdouble
 SOURCE = Path(__file__).with_name("_honesty_reference.cpp")
 STAGES = 5
 FIRST, MOST = 4096, 65536  # exact steps before the integration
+AFFORDABLE = 1e9  # multiplications, and exponentials as 60 of them
 
 
 class NoReferenceError(Exception):
@@ -161,18 +162,18 @@ def reference(
     """
     (w, b) at these steps, (records, d + 1) in long double.
 
-    Every step is taken up to the last one if it is at most 2 k0, or up to 2 k0, and an integration
-    from k0 on must agree there; otherwise k0 is doubled.
+    Where it takes about a second, by taking every step. Otherwise so up to 2 k0, where an
+    integration from k0 on must agree, or else k0 is doubled; the rest is integrated from there.
     """
     record = np.asarray(record, dtype=np.float64)
+    rows, columns = where.rows.shape
+    if rows * (60 + 4 * columns) * record[-1] <= AFFORDABLE or record[-1] <= FIRST:
+        return _turned(where, every_step(where, rate, loss, record))
     k0 = FIRST
     while True:
         near = [int(k) for k in record if k <= 2 * k0]
         steps = sorted({*near, k0 - 1, k0, k0 + 1, 2 * k0 - 1, 2 * k0, 2 * k0 + 1})
         v = dict(zip(steps, every_step(where, rate, loss, steps), strict=True))
-        found = [v[k] for k in near]
-        if len(near) == len(record):
-            break
         start = np.array([v[k] for k in (k0 - 1, k0, k0 + 1)])
         again = np.array([v[k] for k in (2 * k0 - 1, 2 * k0, 2 * k0 + 1)])
         try:
@@ -180,10 +181,13 @@ def reference(
             off = size(there - again[1]) / size(again[1])
             if not off <= 1e-13:
                 raise NoReferenceError(f"the integration is off by {off:.1g} at step {2 * k0}")
-            found.extend(_far(where, rate, loss, 2 * k0, again, record[len(near) :], tolerance))
-            break
+            rest = _far(where, rate, loss, 2 * k0, again, record[len(near) :], tolerance)
+            return _turned(where, [*(v[k] for k in near), *rest])
         except NoReferenceError:
             if 2 * k0 > MOST:
                 raise
             k0 *= 2
-    return np.array(found) @ _long(where.turn).T + _long(where.shift)
+
+
+def _turned(where: Coordinates, v: Any) -> Any:
+    return np.array(v) @ _long(where.turn).T + _long(where.shift)
