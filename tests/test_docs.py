@@ -15,11 +15,11 @@ class _Blocks(doctest.DocTestParser):
         return super().get_examples(string.replace("```", "\n"), name)
 
 
-@pytest.mark.parametrize("page", ["findings.md"])
-def test_examples_print_what_they_say(page: str) -> None:
+@pytest.mark.parametrize(("page", "at_least"), [("findings.md", 10), ("leaps.md", 8)])
+def test_examples_print_what_they_say(page: str, at_least: int) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     examples = _Blocks().get_examples(text, page)
-    assert len(examples) > 10
+    assert len(examples) > at_least
     test = doctest.DocTest(examples, {}, page, str(DOCS / page), 0, text)
     failed: list[str] = []
     result = doctest.DocTestRunner(verbose=False).run(test, out=failed.append)
