@@ -3,6 +3,7 @@
 import sys
 import warnings
 from itertools import pairwise
+from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -33,7 +34,7 @@ class LostLeaps:
         self._wanted = sys.stderr.isatty() if bar is None else bar
         self._stacklevel = stacklevel
         self._warned = False
-        self._bar: tqdm[object] | None = None
+        self._bar: tqdm[Any] | None = None
         self._from = 0
 
     def look(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
 # by this share of rtol, and those of a spot check by this share of their own increment.
@@ -180,3 +180,13 @@ class EngineReport:
     def leap_at(self, step: float) -> LeapReport | None:
         """Return the leap that the record of a step comes from; None if it is exact."""
         return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)
+
+    def retraced(self) -> EngineReport:
+        """Return the report of the run with exact records as far as exact steps were taken."""
+        until = float(self.exact_steps)
+        leaps = (
+            replace(leap, overlap_until=max(leap.overlap_until, until))
+            for leap in self.leaps
+            if leap.last > until
+        )
+        return replace(self, leaps=tuple(leaps))

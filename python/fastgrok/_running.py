@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastgrok import _core
-from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
+from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, EvaluationSet
 from fastgrok._lost_leaps import LostLeaps, why_exact
 from fastgrok._populations import Population, points
 from fastgrok._reports import EngineReport, LeapReport
@@ -128,7 +128,8 @@ def in_any_case(
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),
         )
-        return _trajectory(descent.recorded(), data, params, used)
+        kept = descent.recorded()
+        return _trajectory(kept, data, settings.evals_among(data), params, used)
 
     try:
         return of(settings.data), None
@@ -219,6 +220,7 @@ def _polled(
 def _trajectory(
     kept: dict[str, NDArray[Any]],
     data: dict[str, Data | Population],
+    evals: dict[str, EvaluationSet],
     params: dict[str, Any],
     engine: EngineReport,
 ) -> Trajectory:
@@ -261,6 +263,7 @@ def _trajectory(
         params=params,
         data=points(data)["train"],
         probabilities=probabilities,
+        evals=evals,
     )
 
 
