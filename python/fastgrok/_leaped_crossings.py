@@ -216,12 +216,30 @@ class Inside:
     several: set[tuple[str, str]] = field(default_factory=set)
 
 
-def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Inside:
-    """Locate those crossings that lie inside leaps."""
+def cross_inside_leaps(
+    again: Again,
+    crossings: Mapping[str, Crossing],
+    firsts: Mapping[str, int],
+    sustained: Mapping[str, int],
+) -> Inside:
+    """
+    Locate those crossings that lie inside leaps.
+
+    Parameters
+    ----------
+    again : Again
+        The run.
+    crossings : mapping
+        Those in question, by name.
+    firsts, sustained : mapping
+        First hits, and steps after last misses, that exact steps before a leap have shown: the
+        latter hold unless a miss follows in the leap.
+    """
     run = again.run
     searches: dict[tuple[str, str], Search] = {}
     ends: set[int] = set()
     late: dict[str, int] = {}
+    starts: dict[str, float] = {}
 
     def seek(
         what: str,
@@ -230,7 +248,7 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
         reached: Callable[..., Any],
         crossings: Callable[..., int] | None = None,
     ) -> None:
-        low, high = float(run.steps[record - 1]), float(run.steps[record])
+        low, high = _start(run, record), float(run.steps[record])
         searches[what, name] = Search(reached, low, high, what == "sustained", crossings)
         ends.add(record)
 
@@ -238,7 +256,8 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
         hits = _Hits(again, again.doubt(name), name, crossing.need)
         if crossing.sustained is not None and _leaped(run, crossing.sustained):
             seek("sustained", name, crossing.sustained, hits.by_count, hits.crossings)
-        if crossing.first is None or not _leaped(run, crossing.first):
+            starts[name] = searches["sustained", name].low
+        if name in firsts or crossing.first is None or not _leaped(run, crossing.first):
             continue
         seek("first", name, crossing.first, hits.by_count, hits.crossings)
         record = crossing.first
@@ -246,12 +265,13 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
             record -= 1
         seek("possible", name, record, hits.possible)
         record = crossing.first
-        while record < run.steps.size and _leaped(run, record) and not hits.sure(run, record):
+        end = run.steps.size - 1
+        while record < end and _leaped(run, record) and not hits.sure(run, record):
             record += 1
-        if record < run.steps.size and _leaped(run, record):
+        if _leaped(run, record) and hits.sure(run, record):
             seek("sure", name, record, hits.sure)
         else:
-            late[name] = int(run.steps[min(record, run.steps.size - 1)])
+            late[name] = int(run.steps[record])
 
     again.meter.more(_width(searches.values()))
     while (steps := np.unique(np.concatenate([s.steps() for s in searches.values()]))).size:
@@ -265,7 +285,10 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
     for name in crossings:
         at = {what: int(s.high) for (what, of), s in searches.items() if of == name}
         if "sustained" in at:
-            found.sustained[name] = at["sustained"]
+            held = searches["sustained", name].low == starts[name]  # no miss was seen in the leap
+            found.sustained[name] = (
+                sustained.get(name, at["sustained"]) if held else at["sustained"]
+            )
         if "first" in at:
             first = found.firsts[name] = at["first"]
             latest = late[name] if name in late else at["sure"]
@@ -275,6 +298,13 @@ def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Insid
 
 def _width(searches: Iterable[Search]) -> float:
     return sum(search.high - search.low for search in searches)
+
+
+def _start(run: Trajectory, record: int) -> float:
+    """Return the record before one inside a leap, or where exact steps ended if that is later."""
+    leap = run.engine.leap_at(float(run.steps[record]))
+    assert leap is not None
+    return max(float(run.steps[record - 1]), leap.overlap_until)
 
 
 def _leaped(run: Trajectory, record: int) -> bool:

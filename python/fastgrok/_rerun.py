@@ -127,12 +127,17 @@ class Rerun:
                 if not _agree(self.run, record, again, name):
                     raise self.mismatch(name)
 
+    def exact_until(self, record: int) -> int:
+        """Return the last step that exact steps led to, of those from the record before on."""
+        leap = self.run.engine.leap_at(float(self.run.steps[record]))
+        return int(self.run.steps[record] if leap is None else leap.overlap_until)
+
     def walk(self, record: int, *, with_evals: bool) -> Iterator[Trajectory]:
-        """Run from the record before `record` up to it and yield slices with every step.
+        """Run from the record before `record` up to it, or to a leap, and yield every step.
 
         The steps of a slice count from its own start, which is the end of the slice before.
         """
-        at, end = int(self.run.steps[record - 1]), int(self.run.steps[record])
+        at, end = int(self.run.steps[record - 1]), self.exact_until(record)
         w, b = self._weights(record - 1)
         while at < end:
             piece = self.train(w, b, min(SLICE, end - at), with_evals=with_evals)
@@ -140,7 +145,8 @@ class Rerun:
             w, b = piece.w, piece.bias_final
             at += int(piece.steps[-1])
             self.meter.add(piece.steps[-1])
-        self._check_weights(record, np.append(w, b))
+        if end == self.run.steps[record]:
+            self._check_weights(record, np.append(w, b))
 
     def _check_weights(self, record: int, again: F64) -> None:
         assert self.run.weights is not None

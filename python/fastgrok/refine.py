@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -82,39 +83,61 @@ def _bracket_ends(crossings: Mapping[str, Crossing]) -> set[int]:
     return {end for hit in hits if hit is not None for end in (hit, max(hit - 1, 0))}
 
 
+@dataclass
+class _Steps:
+    """Steps of first hits and those after last misses, by name."""
+
+    firsts: dict[str, int] = field(default_factory=dict)
+    sustained: dict[str, int] = field(default_factory=dict)
+
+
 def _walk_brackets(rerun: Rerun, crossings: dict[str, Crossing]) -> dict[str, CrossingSteps]:
     """Find first hits and last misses, each bracket run once however many crossings share it."""
     steps, engine = rerun.run.steps, rerun.run.engine
-    firsts: dict[str, int] = {}
-    sustained: dict[str, int] = {}
+    known = _Steps()
     wanted: set[int] = set()
-    leaped: dict[str, Crossing] = {}
+    leaped: set[tuple[str, int]] = set()
     for name, crossing in crossings.items():
-        for record, known in ((crossing.first, firsts), (crossing.sustained, sustained)):
+        for record, found in (
+            (crossing.first, known.firsts),
+            (crossing.sustained, known.sustained),
+        ):
             if record is None:
                 continue
-            if engine.leap_at(float(steps[record])) is not None:
-                leaped[name] = crossing
-            elif int(steps[record]) - (int(steps[record - 1]) if record > 0 else 0) <= 1:
-                known[name] = int(steps[record])
+            in_leap = engine.leap_at(float(steps[record])) is not None
+            if in_leap:
+                leaped.add((name, record))
+            if record > 0:
+                exact = rerun.exact_until(record) - int(steps[record - 1])
+            else:
+                exact = int(steps[0])
+            if not in_leap and exact <= 1:
+                found[name] = int(steps[record])
             elif record == 0:
                 raise ValueError(
                     f"the crossing of {name!r} lies before the first record (step {steps[0]}), and "
                     "no weights are kept from there: record step 0 too"
                 )
-            else:
+            elif exact > 0:
                 wanted.add(record)
     for record in wanted:
-        rerun.meter.more(int(steps[record]) - int(steps[record - 1]))
+        rerun.meter.more(rerun.exact_until(record) - int(steps[record - 1]))
     for record in sorted(wanted):
-        _walk_bracket(rerun, record, crossings, firsts, sustained)
-    inside = _cross_inside_leaps(rerun, leaped) if leaped else Inside()
-    firsts |= inside.firsts
-    sustained |= inside.sustained
-    return {name: _steps_of(name, firsts, sustained, inside) for name in crossings}
+        _walk_bracket(rerun, record, crossings, known)
+    inside = Inside()
+    left = {
+        name: crossings[name]
+        for name, record in sorted(leaped)
+        if name not in known.firsts or record == crossings[name].sustained
+    }
+    if left:
+        inside = _cross_inside_leaps(rerun, left, known)
+        known.firsts |= inside.firsts
+        known.sustained |= inside.sustained
+    return {name: _steps_of(name, known, inside) for name in crossings}
 
 
-def _cross_inside_leaps(rerun: Rerun, crossings: dict[str, Crossing]) -> Inside:
+def _cross_inside_leaps(rerun: Rerun, crossings: dict[str, Crossing], known: _Steps) -> Inside:
     """Follow leaps with a smaller error than they had, or with the same where that fails."""
     rerun.check_start()
     rtol = rerun.run.engine.rtol
@@ -123,21 +146,15 @@ def _cross_inside_leaps(rerun: Rerun, crossings: dict[str, Crossing]) -> Inside:
     for allowed in finer:
         rerun.rtol = allowed
         try:
-            return cross_inside_leaps(rerun, crossings)
+            return cross_inside_leaps(rerun, crossings, known.firsts, known.sustained)
         except LeapError:
             continue
     rerun.rtol = last
-    return cross_inside_leaps(rerun, crossings)
+    return cross_inside_leaps(rerun, crossings, known.firsts, known.sustained)
 
 
-def _walk_bracket(
-    rerun: Rerun,
-    record: int,
-    crossings: dict[str, Crossing],
-    firsts: dict[str, int],
-    sustained: dict[str, int],
-) -> None:
-    """Run one bracket and enter what it decides into `firsts` and `sustained`."""
+def _walk_bracket(rerun: Rerun, record: int, crossings: dict[str, Crossing], known: _Steps) -> None:
+    """Run one bracket, as far as exact steps led, and enter what it decides into `known`."""
     seek_first = {name for name, c in crossings.items() if c.first == record}
     seek_last = {name for name, c in crossings.items() if c.sustained == record}
     start = int(rerun.run.steps[record - 1])
@@ -147,20 +164,18 @@ def _walk_bracket(
         steps = at + piece.steps[1:]
         for name in seek_first | seek_last:
             reached = counted(piece, name)[1:] >= crossings[name].need
-            if name in seek_first and name not in firsts and reached.any():
-                firsts[name] = int(steps[np.argmax(reached)])
+            if name in seek_first and name not in known.firsts and reached.any():
+                known.firsts[name] = int(steps[np.argmax(reached)])
             if name in seek_last and not reached.all():
                 last_miss[name] = int(steps[np.flatnonzero(~reached)[-1]])
         at = int(steps[-1])
-        if not seek_last and all(name in firsts for name in seek_first):
+        if not seek_last and all(name in known.firsts for name in seek_first):
             return
-    sustained.update({name: step + 1 for name, step in last_miss.items()})
+    known.sustained.update({name: step + 1 for name, step in last_miss.items()})
 
 
-def _steps_of(
-    name: str, firsts: dict[str, int], sustained: dict[str, int], inside: Inside
-) -> CrossingSteps:
-    first = firsts.get(name)
+def _steps_of(name: str, known: _Steps, inside: Inside) -> CrossingSteps:
+    first = known.firsts.get(name)
     bracket = None if first is None else inside.brackets.get(name, (max(first - 1, 0), first))
     several = ("first", name) in inside.several, ("sustained", name) in inside.several
-    return CrossingSteps(first, sustained.get(name), bracket, several)
+    return CrossingSteps(first, known.sustained.get(name), bracket, several)
