@@ -74,11 +74,14 @@ def why_exact(engine: _core.LeapingDescent) -> str:
     leaps = engine.leaps
     if not leaps:
         return engine.reason
+    last = leaps[-1]
+    beyond = engine.reached > last["last"]
+    if last["ended"] and not beyond:
+        return str(last["ended"])  # what the engine says may be older
     # Two from the same step are one stretch, leaped again: no exact steps lie between these.
     lost = [one["ended"] for one, other in pairwise(leaps) if one["first"] != other["first"]]
-    if leaps[-1]["ended"] or engine.reached > leaps[-1]["last"]:
-        lost.append(leaps[-1]["ended"])
-    if not lost:
-        return ""
-    last = f"the leap from step {whole_number(leaps[-1]['first'])} did not reach the end"
-    return engine.reason or lost[-1] or last
+    if beyond:
+        lost.append(
+            last["ended"] or f"the leap to step {whole_number(last['last'])} went no further"
+        )
+    return (engine.reason or str(lost[-1])) if lost else ""
