@@ -294,7 +294,8 @@ class Trajectory:
         64 steps at a time are looked at, evenly spaced; of several crossings back and forth between
         two of these one is found. ``several`` tells of them, from the points that change sides
         between one step and the next that is looked at, unless a point does so twice in between.
-        What exact steps led to before a leap is looked at step by step. Attacks other than the worst case are taken for continuous.
+        What exact steps led to before a leap is looked at step by step. Attacks other than the
+        worst case are taken for continuous.
         """
         return refined_times(self, test, X, y, evals, eps, include_start, progress)
 
