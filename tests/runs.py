@@ -21,7 +21,7 @@ def bits(run: fg.Trajectory) -> dict[str, Any]:
     """All that a run holds but how long it took and its data, as bytes."""
     out: dict[str, Any] = {}
     for field in fields(run):
-        if field.name in ("engine", "data"):
+        if field.name in ("engine", "data", "evals"):
             continue
         value = getattr(run, field.name)
         for name, part in (value if isinstance(value, dict) else {"": value}).items():

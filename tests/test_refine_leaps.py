@@ -209,8 +209,11 @@ def test_the_start_must_be_recorded_and_the_data_the_same():
     X, y, evals = sets(2)
     options = {"steps": 100_000, "evals": evals, "keep_weights": True, **SETTINGS}
     late = fg.train(X, y, record=[20_000, 40_000, 100_000], **options)
-    with pytest.raises(ValueError, match=r"record step 0 too \(the first record is step 20000\)"):
-        late.refine("concentrated", X, y, evals, 0.0)
+    with pytest.raises(ValueError, match=r"before the first record \(step 20000\).*record step 0"):
+        late.refine("concentrated")
+    late = fg.train(X, y, record=[1, 100_000], **options)
+    with pytest.raises(ValueError, match=r"record step 0 too \(the first record is step 1\)"):
+        late.refine("concentrated")
     run = fg.train(X, y, **options)
     with pytest.raises(ValueError, match="X, y are not what the run recorded"):
         run.refine("concentrated", X * (1 + 1e-12), y, evals)

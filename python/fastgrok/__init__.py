@@ -16,6 +16,7 @@ from fastgrok.errors import (
     FastgrokError,
     Interrupted,
     LeapError,
+    LeapWarning,
     NotSeparableError,
     StabilityWarning,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Interrupted",
     "LeapError",
     "LeapReport",
+    "LeapWarning",
     "MaxMargin",
     "NotSeparableError",
     "Pgd",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks, _core
 from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._meter import Meter
 from fastgrok._populations import Population
 from fastgrok.attacks import Pgd
 from fastgrok.grokking import POPULATION_SIZE, Crossing, counted
@@ -39,23 +40,32 @@ class Search:
         A miss, and a step by which it is reached.
     last : bool
         The last miss is sought, not the first hit.
+    crossings : callable, optional
+        Says between how many neighbouring records of a part of a trajectory it may cross.
+    several : bool
+        Whether there may have been more than the one crossing that was gone after.
     """
 
     reached: Callable[[Trajectory], NDArray[np.bool_]]
     low: float
     high: float
     last: bool = False
+    crossings: Callable[[Trajectory, NDArray[np.bool_]], int] | None = None
+    several: bool = False
 
     def steps(self) -> F64:
-        """Return steps to look at: none if there are none between `low` and `high`."""
+        """Return steps to look at, with both ends: none if there are none between these."""
         steps = np.unique(np.rint(np.linspace(self.low, self.high, POINTS + 2)))
-        return steps[(steps > self.low) & (steps < self.high)]
+        return steps if steps.size > 2 else steps[:0]
 
     def narrow(self, piece: Trajectory) -> None:
         """Take in what was recorded between `low` and `high`."""
         inside = (piece.steps > self.low) & (piece.steps < self.high)
         if not inside.any():
             return
+        if self.crossings is not None and not self.several:
+            both = (piece.steps >= self.low) & (piece.steps <= self.high)
+            self.several = self.crossings(piece, both) > 1
         steps = [self.low, *piece.steps[inside].astype(np.float64).tolist(), self.high]
         hits = self.reached(piece)[inside].tolist()
         if self.last:
@@ -63,6 +73,24 @@ class Search:
         else:
             first = hits.index(True) if True in hits else len(hits)
         self.low, self.high = steps[first], steps[first + 1]
+
+
+class Look(NamedTuple):
+    """
+    What is right at a number of records, and what changes from one to the next.
+
+    Attributes
+    ----------
+    surely, possibly : ndarray of int64, shape (R,)
+        Points that are right, if the weights have errors: at least so many, and at most.
+    gained, lost : ndarray of int64, shape (R - 1,)
+        Points that become right, and wrong, between a record and the next.
+    """
+
+    surely: NDArray[np.int64]
+    possibly: NDArray[np.int64]
+    gained: NDArray[np.int64]
+    lost: NDArray[np.int64]
 
 
 class Doubt:
@@ -91,7 +119,7 @@ class Doubt:
             self._norms += reach * value._settings.radii
             self._attack = value._settings.of(_core.Problem(*data, True))
 
-    def counts(self, weights: F64, rtol: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def look(self, weights: F64, rtol: float) -> Look:
         """
         Count the points that are surely and those that are possibly right.
 
@@ -104,7 +132,7 @@ class Doubt:
 
         Returns
         -------
-        surely, possibly : ndarray of int64, shape (R,)
+        Look
             For a population as multiples of 1e-12.
         """
         w, b = np.ascontiguousarray(weights[:, :-1]), weights[:, -1]
@@ -112,31 +140,42 @@ class Doubt:
         if isinstance(self._data, Population):
             return self._shares(w, b, of_b + rtol * np.abs(b))
         of_w = rtol * np.linalg.norm(w, axis=1)
-        counts = [self._of_record(*at) for at in zip(w, b, of_w, of_b, strict=True)]
-        surely, possibly = np.array(counts, dtype=np.int64).reshape(-1, 2).T
-        return surely, possibly
+        records = len(weights)
+        out = Look(*(np.zeros(size, np.int64) for size in (records, records, *[records - 1] * 2)))
+        before: NDArray[np.bool_] | None = None
+        for i in range(records):
+            m = self._margins(w[i], float(b[i]))
+            error = of_w[i] * self._norms + of_b[i]
+            out.surely[i], out.possibly[i] = (m > error).sum(), (m > -error).sum()
+            right = m > 0.0
+            if before is not None:
+                out.gained[i - 1], out.lost[i - 1] = (
+                    (right & ~before).sum(),
+                    (before & ~right).sum(),
+                )
+            before = right
+        return out
 
-    def _of_record(self, w: F64, b: float, of_w: float, of_b: float) -> tuple[int, int]:
+    def _margins(self, w: F64, b: float) -> F64:
         assert not isinstance(self._data, Population)
         X, y = self._data
         if isinstance(self._value, Pgd):
-            X = self._attack.points(w, float(b), _checks.threads(None))
-        m = margins(X, y, w, float(b), normalized=False)
-        error = of_w * self._norms + of_b
-        return int((m > error).sum()), int((m > -error).sum())
+            X = self._attack.points(w, b, _checks.threads(None))
+        return margins(X, y, w, b, normalized=False)
 
-    def _shares(self, w: F64, b: F64, error: F64) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _shares(self, w: F64, b: F64, error: F64) -> Look:
         assert isinstance(self._data, Population)
         norms = np.linalg.norm(w, axis=1)
         ends = [
             self._data.curves(norms, b + shift, w, self._loss, self._tie)[0]
             for shift in (-error, 0.0, error)
         ]
-        surely, possibly = np.min(ends, axis=0), np.max(ends, axis=0)
-        return (
-            np.rint(surely * POPULATION_SIZE).astype(np.int64),
-            np.rint(possibly * POPULATION_SIZE).astype(np.int64),
+        low, middle, high = (
+            np.rint(shares * POPULATION_SIZE).astype(np.int64)
+            for shares in (np.min(ends, axis=0), ends[1], np.max(ends, axis=0))
         )
+        change = np.diff(middle)
+        return Look(low, high, np.maximum(change, 0), np.maximum(-change, 0))
 
 
 class Again(Protocol):
@@ -149,10 +188,13 @@ class Again(Protocol):
         What was recorded, with the error that was allowed then.
     rtol : float
         The error with which leaps are followed.
+    meter : Meter
+        Told of the steps that are no longer in question.
     """
 
     run: Trajectory
     rtol: float
+    meter: Meter
 
     def follow(self, steps: F64, records: Iterable[int]) -> Trajectory:
         """Record these steps and these records of the run, with the weights."""
@@ -163,59 +205,106 @@ class Again(Protocol):
 
 @dataclass
 class Inside:
-    """Crossings inside leaps, by name: steps, and between which a first hit surely lies."""
+    """Crossings inside leaps, by name: steps, and between which a first hit surely lies.
+
+    ``several`` holds ("first" or "sustained", name) where it may be one of several crossings.
+    """
 
     firsts: dict[str, int] = field(default_factory=dict)
     sustained: dict[str, int] = field(default_factory=dict)
     brackets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    several: set[tuple[str, str]] = field(default_factory=set)
 
 
-def cross_inside_leaps(again: Again, crossings: Mapping[str, Crossing]) -> Inside:
-    """Locate those crossings that lie inside leaps."""
+def cross_inside_leaps(
+    again: Again,
+    crossings: Mapping[str, Crossing],
+    firsts: Mapping[str, int],
+    sustained: Mapping[str, int],
+) -> Inside:
+    """
+    Locate those crossings that lie inside leaps.
+
+    Parameters
+    ----------
+    again : Again
+        The run.
+    crossings : mapping
+        Those in question, by name.
+    firsts, sustained : mapping
+        First hits, and steps after last misses, that exact steps before a leap have shown: the
+        latter hold unless a miss follows in the leap.
+    """
     run = again.run
     searches: dict[tuple[str, str], Search] = {}
     ends: set[int] = set()
     late: dict[str, int] = {}
+    starts: dict[str, float] = {}
 
-    def seek(what: str, name: str, record: int, reached: Callable[..., Any]) -> None:
-        low, high = float(run.steps[record - 1]), float(run.steps[record])
-        searches[what, name] = Search(reached, low, high, last=what == "sustained")
+    def seek(
+        what: str,
+        name: str,
+        record: int,
+        reached: Callable[..., Any],
+        crossings: Callable[..., int] | None = None,
+    ) -> None:
+        low, high = _start(run, record), float(run.steps[record])
+        searches[what, name] = Search(reached, low, high, what == "sustained", crossings)
         ends.add(record)
 
     for name, crossing in crossings.items():
         hits = _Hits(again, again.doubt(name), name, crossing.need)
         if crossing.sustained is not None and _leaped(run, crossing.sustained):
-            seek("sustained", name, crossing.sustained, hits.by_count)
-        if crossing.first is None or not _leaped(run, crossing.first):
+            seek("sustained", name, crossing.sustained, hits.by_count, hits.crossings)
+            starts[name] = searches["sustained", name].low
+        if name in firsts or crossing.first is None or not _leaped(run, crossing.first):
             continue
-        seek("first", name, crossing.first, hits.by_count)
+        seek("first", name, crossing.first, hits.by_count, hits.crossings)
         record = crossing.first
         while _leaped(run, record - 1) and hits.possible(run, record - 1):
             record -= 1
         seek("possible", name, record, hits.possible)
         record = crossing.first
-        while record < run.steps.size and _leaped(run, record) and not hits.sure(run, record):
+        end = run.steps.size - 1
+        while record < end and _leaped(run, record) and not hits.sure(run, record):
             record += 1
-        if record < run.steps.size and _leaped(run, record):
+        if _leaped(run, record) and hits.sure(run, record):
             seek("sure", name, record, hits.sure)
         else:
-            late[name] = int(run.steps[min(record, run.steps.size - 1)])
+            late[name] = int(run.steps[record])
 
+    again.meter.more(_width(searches.values()))
     while (steps := np.unique(np.concatenate([s.steps() for s in searches.values()]))).size:
         piece = again.follow(steps, sorted(ends))
+        before = _width(searches.values())
         for search in searches.values():
             search.narrow(piece)
+        again.meter.add(before - _width(searches.values()))
 
-    found = Inside()
+    found = Inside(several={key for key, search in searches.items() if search.several})
     for name in crossings:
         at = {what: int(s.high) for (what, of), s in searches.items() if of == name}
         if "sustained" in at:
-            found.sustained[name] = at["sustained"]
+            held = searches["sustained", name].low == starts[name]  # no miss was seen in the leap
+            found.sustained[name] = (
+                sustained.get(name, at["sustained"]) if held else at["sustained"]
+            )
         if "first" in at:
             first = found.firsts[name] = at["first"]
             latest = late[name] if name in late else at["sure"]
             found.brackets[name] = (min(at["possible"], first) - 1, max(latest, first))
     return found
+
+
+def _width(searches: Iterable[Search]) -> float:
+    return sum(search.high - search.low for search in searches)
+
+
+def _start(run: Trajectory, record: int) -> float:
+    """Return the record before one inside a leap, or where exact steps ended if that is later."""
+    leap = run.engine.leap_at(float(run.steps[record]))
+    assert leap is not None
+    return max(float(run.steps[record - 1]), leap.overlap_until)
 
 
 def _leaped(run: Trajectory, record: int) -> bool:
@@ -230,24 +319,37 @@ class _Hits:
     doubt: Doubt
     name: str
     need: int
+    _seen: tuple[Trajectory, Look] | None = None
 
     def by_count(self, piece: Trajectory) -> NDArray[np.bool_]:
         return counted(piece, self.name) >= self.need
 
     def possible(self, piece: Trajectory, record: int | None = None) -> NDArray[np.bool_]:
-        return self._counts(piece, record)[1] >= self.need
+        return self._look(piece, record).possibly >= self.need
 
     def sure(self, piece: Trajectory, record: int | None = None) -> NDArray[np.bool_]:
-        return self._counts(piece, record)[0] >= self.need
+        return self._look(piece, record).surely >= self.need
 
-    def _counts(
-        self, piece: Trajectory, record: int | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def crossings(self, piece: Trajectory, part: NDArray[np.bool_]) -> int:
+        """Count neighbouring records between which it may cross, if no point turns back there.
+
+        In an orbit of period 2, where points do so at every step, these are all.
+        """
+        at = np.flatnonzero(part)[:-1]
+        if any(leap.pairs and leap.last >= piece.steps[at[0]] for leap in piece.engine.leaps):
+            return at.size
+        look, counts = self._look(piece), counted(piece, self.name)[at]
+        least, most = counts - look.lost[at], counts + look.gained[at]
+        return int(((least < self.need) & (most >= self.need)).sum())
+
+    def _look(self, piece: Trajectory, record: int | None = None) -> Look:
         assert piece.weights is not None
-        if record is None:
-            return self.doubt.counts(piece.weights, self.again.rtol)
-        error = _error_at(piece, float(piece.steps[record]))
-        return self.doubt.counts(piece.weights[record : record + 1], error)
+        if record is not None:
+            error = _error_at(piece, float(piece.steps[record]))
+            return self.doubt.look(piece.weights[record : record + 1], error)
+        if self._seen is None or self._seen[0] is not piece:
+            self._seen = piece, self.doubt.look(piece.weights, self.again.rtol)
+        return self._seen[1]
 
 
 def _error_at(run: Trajectory, step: float) -> float:

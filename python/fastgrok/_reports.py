@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+# What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
+# by this share of rtol, and those of a spot check by this share of their own increment.
+MOST_OVERLAP = 0.5
+MOST_DIFFERENCE = 1e-2
 
 
 def whole_number(steps: float) -> str:
@@ -74,18 +79,42 @@ class LeapReport:
         object.__setattr__(self, "checks", tuple(tuple(check) for check in self.checks))
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Say it in a line, and a line for each part of the evidence."""
+        return "\n  ".join(self.lines())
+
+    def lines(self, rtol: float | None = None) -> list[str]:
+        """
+        Say what was leaped, and what each part of the evidence compares with what.
+
+        Parameters
+        ----------
+        rtol : float, optional
+            The error that was allowed, to be shown beside what there is.
+        """
         what = "pairs of steps, " if self.pairs else ""
         rest = ", at rest" if self.converged else ""
         products = f" and {self.products:,} products" if self.products else ""
-        spot = max((check[2] for check in self.checks), default=None)
-        checked = "" if spot is None else f", spot checks {spot:.1g}"
-        return (
+        allowed, half = "", ""
+        if rtol is not None:
+            allowed = f" (allowed: rtol = {rtol:.1g})"
+            half = f" (allowed: {MOST_OVERLAP * rtol:.1g})"
+        lines = [
             f"leap {whole_number(self.first)} to {whole_number(self.last)}: {what}"
-            f"{self.accepted} BDF steps, {self.evaluations:,} evaluations{products}, "
-            f"overlap {self.overlap_difference:.1g}{checked}, error at most {self.error:.1g}{rest}"
-            + (f"; ended because {self.ended}" if self.ended else "")
-        )
+            f"{self.accepted} BDF steps, {self.evaluations:,} evaluations{products}{rest}"
+            + (f"; ended because {self.ended}" if self.ended else ""),
+            f"error estimated at {self.error:.1g} of ||w|| or of max(|b|, 1) at most{allowed}",
+            f"exact steps beside it up to step {whole_number(self.overlap_until)} differ by at "
+            f"most {self.overlap_difference:.1g} of the same{half}",
+        ]
+        if self.checks:
+            step, steps, difference = max(self.checks, key=lambda check: check[2])
+            many = "1 spot check" if len(self.checks) == 1 else f"{len(self.checks)} spot checks"
+            lines.append(
+                f"{many}: what {steps} exact steps add to the weights differs by at most "
+                f"{difference:.1g} of itself (allowed: {MOST_DIFFERENCE:.1g}), at step "
+                f"{whole_number(step)}"
+            )
+        return lines
 
 
 @dataclass(frozen=True)
@@ -113,8 +142,9 @@ class EngineReport:
     rtol : float or None
         The error that leaps were allowed, None if none were tried.
     reason : str
-        Why there was no leap, or none after the last one; empty if there was nothing left to leap
-        over, or so little that it cannot pay.
+        Why there was no leap, or why exact steps had to follow one: those behind the last leap, or
+        over the length of one that was lost. Empty where neither is the case, and where so few
+        steps could be left out that no leap was tried.
     """
 
     name: str
@@ -135,7 +165,7 @@ class EngineReport:
         object.__setattr__(self, "leaps", leaps)
 
     def __str__(self) -> str:
-        """Say it in a line, and a line for each leap."""
+        """Say it in a line, then every leap with its evidence."""
         plural = "" if self.threads == 1 else "s"
         percent = 100.0 * self.row_share
         share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
@@ -143,11 +173,24 @@ class EngineReport:
             f"{self.name}, {self.exact_steps:,} steps one by one{share}, {self.simd}, "
             f"{self.threads} thread{plural}, {self.seconds:.3g} s"
         )
-        lines = [first, *map(str, self.leaps)]
-        if self.reason and not self.leaps:
-            lines.append(f"no leap: {self.reason}")
+        lines = [first]
+        for leap in self.leaps:
+            what, *evidence = leap.lines(self.rtol)
+            lines += [what, *(f"  {line}" for line in evidence)]
+        if self.reason and all(self.reason != leap.ended for leap in self.leaps):
+            lines.append(f"{'no other leap' if self.leaps else 'no leap'}: {self.reason}")
         return "\n            ".join(lines)
 
     def leap_at(self, step: float) -> LeapReport | None:
         """Return the leap that the record of a step comes from; None if it is exact."""
         return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)
+
+    def retraced(self) -> EngineReport:
+        """Return the report of the run with exact records as far as exact steps were taken."""
+        until = float(self.exact_steps)
+        leaps = (
+            replace(leap, overlap_until=max(leap.overlap_until, until))
+            for leap in self.leaps
+            if leap.last > until
+        )
+        return replace(self, leaps=tuple(leaps))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from fastgrok import _core
-from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
+from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, EvaluationSet
+from fastgrok._lost_leaps import LostLeaps, why_exact
 from fastgrok._populations import Population, points
 from fastgrok._reports import EngineReport, LeapReport
 from fastgrok._settings import Settings
@@ -26,6 +27,7 @@ from fastgrok.errors import (
 from fastgrok.trajectory import Trajectory
 
 POLL_SECONDS = 0.1
+_FROM_POLL_TO_CALLER = 6  # the poll, _polled, _descend, run, train, and who calls it
 REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 
@@ -126,7 +128,8 @@ def in_any_case(
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),
         )
-        return _trajectory(descent.recorded(), data, params, used)
+        kept = descent.recorded()
+        return _trajectory(kept, data, settings.evals_among(data), params, used)
 
     try:
         return of(settings.data), None
@@ -136,8 +139,7 @@ def in_any_case(
 
 def _why_exact(settings: Settings, leaping: _core.LeapingDescent | None) -> str:
     if leaping is not None:
-        leaps = leaping.leaps
-        return "" if leaps and not leaps[-1]["ended"] else leaping.reason
+        return why_exact(leaping)
     if settings.engine == "auto" and settings.checkpoint is not None:
         return "exact steps alone can go on from a checkpoint"
     if settings.engine == "auto" and settings.optimizer.adam is not None:
@@ -164,11 +166,14 @@ def _descend(
     try:
         if progress is True:  # tqdm would start a thread, disabled or not
             with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
-                status = _polled(descent, lambda step: bar.update(step - bar.n), keeper, leaping)
+                status = _polled(
+                    descent, lambda step: bar.update(step - bar.n), keeper, leaping, True
+                )
                 reached = descent.step if leaping is None else leaping.reached
                 bar.update(reached - bar.n)
         else:
-            status = _polled(descent, report, keeper, leaping)
+            unasked = None if report is None else False
+            status = _polled(descent, report, keeper, leaping, unasked)
         if keeper is not None and status != "paused" and not keeper.finished:
             keeper.write(descent)
     except KeyboardInterrupt:
@@ -189,10 +194,20 @@ def _polled(
     report: Callable[[int], object] | None,
     keeper: Checkpoint | None,
     leaping: _core.LeapingDescent | None,
+    bar: bool | None,
 ) -> str:
     if leaping is not None:
-        tell = report if report is not None else lambda step: None
-        return leaping.run(lambda step: tell(int(step)), POLL_SECONDS)
+        lost = LostLeaps(leaping, bar, stacklevel=_FROM_POLL_TO_CALLER)
+
+        def leap_poll(step: float) -> None:
+            lost.look()
+            if report is not None:
+                report(int(step))
+
+        try:
+            return leaping.run(leap_poll, POLL_SECONDS)
+        finally:
+            lost.close()
 
     def poll(step: int) -> bool:
         if report is not None:
@@ -205,6 +220,7 @@ def _polled(
 def _trajectory(
     kept: dict[str, NDArray[Any]],
     data: dict[str, Data | Population],
+    evals: dict[str, EvaluationSet],
     params: dict[str, Any],
     engine: EngineReport,
 ) -> Trajectory:
@@ -247,6 +263,7 @@ def _trajectory(
         params=params,
         data=points(data)["train"],
         probabilities=probabilities,
+        evals=evals,
     )
 
 

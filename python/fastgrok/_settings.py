@@ -68,6 +68,14 @@ class Settings:
         """The training set."""
         return points(self.data)["train"]
 
+    def evals_among(self, data: Mapping[str, Data | Population]) -> dict[str, EvaluationSet]:
+        """Return the evaluation sets among `data`, checked, for a trajectory to keep."""
+        return {
+            name: self.evals[name] if isinstance(self.evals[name], Pgd) else value
+            for name, value in data.items()
+            if name != "train"
+        }
+
     @property
     def leaps(self) -> bool:
         """Whether leaps are to be tried."""

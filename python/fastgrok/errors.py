@@ -182,3 +182,7 @@ class NotSeparableError(FastgrokError):
 
 class StabilityWarning(UserWarning):
     """The learning rate is beyond 2 / lambda_max of the Hessian somewhere along the run."""
+
+
+class LeapWarning(UserWarning):
+    """A leap was lost, and more exact steps follow than one may want to wait for."""

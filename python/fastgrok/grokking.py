@@ -46,6 +46,11 @@ class GrokkingTimes:
     train_bracket, test_bracket : tuple of int, or None
         (lo, hi]: the record before the first hit, and the first hit. The resolution of the time.
         After `Trajectory.refine` a step, or inside a leap what the error of the leap implies.
+    several : tuple of str
+        Which of ``"train"``, ``"test"``, ``"sustained_train"`` and ``"sustained_test"`` `refine`
+        found inside a leap where they may be one of several crossings: between steps that it looked
+        at, points become right and others wrong, so many that the accuracy may have crossed the
+        threshold more often. `grokking` looks at records alone and names none.
     """
 
     train: int | None
@@ -60,6 +65,7 @@ class GrokkingTimes:
     horizon: int | None
     train_bracket: tuple[int, int] | None
     test_bracket: tuple[int, int] | None
+    several: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,15 @@ class Crossing:
 
 @dataclass(frozen=True)
 class CrossingSteps:
-    """The steps that belong to a crossing, from the record or from a rerun."""
+    """The steps that belong to a crossing, from the record or from a rerun.
+
+    ``several``: whether the first hit, and the sustained one, may be one of several crossings.
+    """
 
     first: int | None
     sustained: int | None
     bracket: tuple[int, int] | None
+    several: tuple[bool, bool] = (False, False)
 
 
 def exact_tolerance(eps: float | Fraction | Decimal) -> Fraction:
@@ -159,6 +169,8 @@ def combine(
             delay = test.first / train.first
         else:
             delay = math.inf if test.first > 0 else math.nan
+    names = ("train", "sustained_train", "test", "sustained_test")
+    several = zip(names, train.several + test.several, strict=True)
     return GrokkingTimes(
         train=train.first,
         test=test.first,
@@ -172,6 +184,7 @@ def combine(
         horizon=int(run.steps[-1]) if run.steps.size else None,
         train_bracket=train.bracket,
         test_bracket=test.bracket,
+        several=tuple(name for name, more in several if more),
     )
 
 

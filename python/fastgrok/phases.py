@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok._kept import training_data
+
 if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
 
@@ -58,7 +60,7 @@ def find_phases(
     t3 = None if test is None else run.grokking(test).test
     if run.weights is None:
         raise ValueError("phases needs the weights at every record: train with keep_weights=True")
-    X, y = _training_data(run, X, y)
+    X, y = training_data(run, X, y)
     shares = _support_shares(run, run.weights, X, y, _checked_support(support, len(y)))
 
     # The start is not part of any statistic of times: every run begins with it.
@@ -81,26 +83,6 @@ def _default_test(run: Trajectory) -> str | None:
     if "concentrated" in names:
         return "concentrated"
     return names[0] if len(names) == 1 else None
-
-
-def _training_data(
-    run: Trajectory, X: NDArray[Any] | None, y: NDArray[Any] | None
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    if (X is None) != (y is None):
-        raise ValueError("X and y must be given together")
-    if X is None or y is None:
-        if run.data is None:
-            raise ValueError(
-                "this run does not hold its training data (it was loaded): give X and y"
-            )
-        X, y = run.data
-    expected = (run.params["rows"], run.params["dim"])
-    if np.shape(X) != expected or np.shape(y) != expected[:1]:
-        raise ValueError(
-            f"X and y have shapes {np.shape(X)} and {np.shape(y)}, but the run was trained on "
-            f"shapes {expected} and {expected[:1]}"
-        )
-    return X, y
 
 
 def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:

@@ -141,7 +141,9 @@ def train(
         The result is the same to the last bit for any number.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
-        what it raises ends the run, a KeyboardInterrupt as Ctrl-C does.
+        what it raises ends the run, a KeyboardInterrupt as Ctrl-C does. Where more than 10^6 exact
+        steps begin since a leap was lost, they get a bar of their own: with True, and with False if
+        the standard error is a terminal.
     checkpoint : str or path-like, optional
         A file to keep the state of the run in, written at the start, every `checkpoint_interval`
         seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
@@ -183,6 +185,8 @@ def train(
     StabilityWarning
         Once a run, if the recorded lr * lambda_max exceeds 2: the iterates can then oscillate
         instead of following the gradient flow, see ``Trajectory.regime``.
+    LeapWarning
+        Once a run, if more than 10^6 exact steps begin since a leap was lost, and why.
 
     Examples
     --------

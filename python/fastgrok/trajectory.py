@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -79,10 +79,13 @@ class Trajectory:
         reduction, bias, tie, rows, dim, and
         interrupted or diverged_at if the run ended before its time.
     data : tuple of (X, y), or None
-        The training data, so that `phases` need not be given them. Not saved.
+        The training data, so that `phases` and `refine` need not be given them. Not saved.
     probabilities : dict of str to ndarray of float64, shape (R,)
         Probability that a point of a population is classified correctly, of every population
         among the evaluation sets.
+    evals : dict of str to (X, y), Pgd or population, or None
+        The evaluation sets, so that `refine` need not be given them. Not saved. These and `data`
+        are what training read: your own arrays, where those had not to be converted.
     """
 
     steps: NDArray[np.int64]
@@ -101,6 +104,7 @@ class Trajectory:
     params: dict[str, Any]
     data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    evals: dict[str, EvaluationSet] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
@@ -133,7 +137,7 @@ class Trajectory:
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
         for item in fields(self):
-            if item.name != "data":
+            if item.name not in ("data", "evals"):
                 object.__setattr__(self, item.name, _frozen(getattr(self, item.name)))
 
     @property
@@ -224,34 +228,40 @@ class Trajectory:
     def refine(
         self,
         test: str,
-        X: NDArray[Any],
-        y: NDArray[Any],
-        evals: Mapping[str, Any] | None,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        evals: Mapping[str, Any] | None = None,
         eps: float | Fraction | Decimal = 0.0,
         *,
         include_start: bool = False,
+        progress: bool | Callable[[int], None] = False,
     ) -> GrokkingTimes:
         """Find the grokking times exact to the step, by running or leaping their brackets again.
 
         Each time that `grokking` reports lies between two records. If exact steps led there, that
         stretch is run again from the stored weights, which gives the same bits, looking at the
-        accuracy after every step. A leap is followed again from the start, with an error of at most
-        1e-10 if that is possible, and recorded at ever narrower sections of the bracket.
+        accuracy after every step. So are records of a leap that exact steps went over later. Other
+        leaps are followed again from the start, with an error of at most 1e-10 if that is possible,
+        and recorded at ever narrower sections of the bracket.
 
         Parameters
         ----------
         test : str
             Name of an evaluation set of the run, or ``"train"``.
-        X : ndarray, shape (n, d)
-            The training data of the run.
-        y : ndarray, shape (n,)
+        X : ndarray, shape (n, d), optional
+            The training data of the run. Default: ``data``; needed after `load`.
+        y : ndarray, shape (n,), optional
             Their labels, -1 or +1.
-        evals : mapping of str to (X, y), Dataset, Pgd or population
-            Must hold `test`; other entries are not used. None will do for ``test="train"``.
+        evals : mapping of str to (X, y), Dataset, Pgd or population, optional
+            Must hold `test`; other entries are not used. Default: ``evals``; needed after `load`
+            unless `test` is ``"train"``.
         eps : float, Fraction or Decimal, default 0.0
             Tolerance, as in `grokking`.
         include_start : bool, default False
             As in `grokking`.
+        progress : bool or callable, default False
+            True shows a progress bar. A function is called a few times a second, and at the end,
+            with the number of steps that are no longer in question; what it raises ends the search.
 
         Returns
         -------
@@ -260,15 +270,21 @@ class Trajectory:
             implies: at the lower end surely fewer points were right than needed, at the upper end
             surely enough. That error is `rtol`, or ten times what the leap's own evidence shows
             where that is smaller. Up to about 10^7 steps the bracket is mostly a single step, too;
-            later a step moves the weights by less than they are known.
+            later a step moves the weights by less than they are known. ``several`` names the times
+            that may be one of several crossings.
 
         Raises
         ------
         ValueError
-            If the run was made without ``keep_weights=True``; if the data are not those of the
-            run (shapes, or the losses and counts at the last record, which must come out bit
-            for bit, or those of a population to 1e-9); if a crossing lies before the first record,
-            or inside a leap and step 0 was not recorded; or as in `grokking`.
+            If the run was made without ``keep_weights=True``; if data are needed, or are not those
+            of the run (shapes, or what the first two records and the last hold, which must come out
+            bit for bit, or the curves of a population to 1e-9), also because an array has changed
+            since; if a crossing lies before the first record, or inside a leap and step 0
+            was not recorded; or as in `grokking`.
+        TypeError
+            If `evals` is no mapping, `progress` neither a bool nor callable, or as in `grokking`.
+        LeapError
+            If a leap cannot be followed again.
 
         Notes
         -----
@@ -276,9 +292,12 @@ class Trajectory:
         entirely between two other records is not seen, nor does it count towards the maximum,
         which stays the record's. For oscillating runs the records must be dense enough. In a leap
         64 steps at a time are looked at, evenly spaced; of several crossings back and forth between
-        two of these one is found. Attacks other than the worst case are taken for continuous.
+        two of these one is found. ``several`` tells of them, from the points that change sides
+        between one step and the next that is looked at, unless a point does so twice in between.
+        What exact steps led to before a leap is looked at step by step. Attacks other than the
+        worst case are taken for continuous.
         """
-        return refined_times(self, test, X, y, evals, eps, include_start)
+        return refined_times(self, test, X, y, evals, eps, include_start, progress)
 
     def phases(
         self,
@@ -422,7 +441,7 @@ class Trajectory:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
-        """Read a run that `save` wrote; all comes back to the last bit but the training data.
+        """Read a run that `save` wrote; all comes back to the last bit but the data sets.
 
         Parameters
         ----------
@@ -432,7 +451,7 @@ class Trajectory:
         Returns
         -------
         Trajectory
-            The run, with ``data`` None.
+            The run, with ``data`` and ``evals`` None.
 
         Raises
         ------
