@@ -27,11 +27,11 @@ std::string run(LeapingDescent& self, const py::function& poll, double poll_seco
     }
 }
 
-// `ask` takes indices of rows and the number of directions, and returns these row by row.
+// `ask` takes indices of rows and returns the directions row by row.
 ExactNull asking(const py::function& ask) {
-    return [ask = ask.ptr()](const std::vector<std::size_t>& rows, std::size_t count) {
+    return [ask = ask.ptr()](const std::vector<std::size_t>& rows) {
         py::gil_scoped_acquire acquire;
-        const py::object answer = py::reinterpret_borrow<py::function>(ask)(rows, count);
+        const py::object answer = py::reinterpret_borrow<py::function>(ask)(rows);
         return answer.cast<std::vector<Vector>>();
     };
 }

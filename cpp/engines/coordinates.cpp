@@ -78,6 +78,25 @@ void turn_within(const Matrix& hessian, std::size_t begin, std::size_t end, Matr
     }
 }
 
+// Rows that have nothing but a share of `tilt` along any column of a basis from this one on.
+std::vector<std::size_t> rows_across(const Problem& problem, const Matrix& basis, std::size_t first,
+                                     double tilt) {
+    const std::size_t n = basis.size();
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < problem.rows(); ++i) {
+        double along = 0.0, size = 0.0;
+        for (std::size_t k = 0; k < n; ++k)
+            size = std::max(size, std::fabs(signed_entry(problem, i, k)));
+        for (std::size_t j = first; j < n; ++j) {
+            double sum = 0.0;
+            for (std::size_t k = 0; k < n; ++k) sum += signed_entry(problem, i, k) * basis(k, j);
+            along = std::max(along, std::fabs(sum));
+        }
+        if (along <= tilt * size) out.push_back(i);
+    }
+    return out;
+}
+
 }  // namespace
 
 Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
@@ -160,41 +179,22 @@ Vector Coordinates::bounds_from(const Vector& v) const {
 
 std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Matrix& hessian,
                                                 const ExactNull& exact_null) {
-    constexpr double kLeastGap = 1e4, kTilt = 100.0, kSmallestTilt = 1e-13;
+    constexpr double kLeastGap = 1e4, kTilt = 100.0, kSmallestTilt = 1e-13, kNoRatio = 1e300;
     const std::size_t n = hessian.size();
     Vector values;
     Matrix vectors(n);
     diagonalize(hessian, values, vectors);
 
-    // Where rows that hardly matter any more separate, the eigenvalues do as well.
-    std::size_t first = n;
-    double gap = kLeastGap;
-    for (std::size_t j = 1; j < n; ++j) {
-        const double ratio = values[j] > 0.0 ? values[j - 1] / values[j] : 1e300;
-        if (values[j - 1] > 0.0 && ratio > gap) {
-            gap = ratio;
-            first = j;
-        }
-    }
+    // Where rows that hardly matter any more separate, there is a gap between eigenvalues; there are
+    // others where columns have different units.
     std::vector<std::size_t> orthogonal;
     std::vector<Vector> null;
-    if (exact_null && first < n) {
-        const double tilt = std::max(kTilt / gap, kSmallestTilt);
-        for (std::size_t i = 0; i < problem.rows(); ++i) {
-            double along = 0.0, size = 0.0;
-            for (std::size_t k = 0; k < n; ++k) {
-                const double z = signed_entry(problem, i, k);
-                size = std::max(size, std::fabs(z));
-            }
-            for (std::size_t j = first; j < n; ++j) {
-                double sum = 0.0;
-                for (std::size_t k = 0; k < n; ++k)
-                    sum += signed_entry(problem, i, k) * vectors(k, j);
-                along = std::max(along, std::fabs(sum));
-            }
-            if (along <= tilt * size) orthogonal.push_back(i);
-        }
-        null = exact_null(orthogonal, n - first);
+    for (std::size_t j = 1; exact_null && j < n && null.empty(); ++j) {
+        const double ratio = values[j] > 0.0 ? values[j - 1] / values[j] : kNoRatio;
+        if (!(values[j - 1] > 0.0) || !(ratio > kLeastGap)) continue;
+        const std::size_t before = orthogonal.size();
+        orthogonal = rows_across(problem, vectors, j, std::max(kTilt / ratio, kSmallestTilt));
+        if (orthogonal.size() > before) null = exact_null(orthogonal);
     }
     if (null.empty()) return std::make_shared<Coordinates>(problem, vectors, orthogonal, 0);
 

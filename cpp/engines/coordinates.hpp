@@ -15,10 +15,9 @@
 
 namespace fastgrok {
 
-// Asked for the directions that are exactly orthogonal to these rows (x_i, 1), or x_i without bias:
-// orthonormal up to rounding, one after the other. Empty if there are not so many as asked for.
-using ExactNull =
-    std::function<std::vector<Vector>(const std::vector<std::size_t>& rows, std::size_t count)>;
+// Asked for all directions that are exactly orthogonal to these rows (x_i, 1), or x_i without bias:
+// orthonormal up to rounding, one after the other.
+using ExactNull = std::function<std::vector<Vector>(const std::vector<std::size_t>& rows)>;
 
 class Coordinates {
 public:

@@ -124,14 +124,15 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
     if (options_.must_leap && leaps_.empty() && whole && worth_leaping(kFirstTry))
         return Status::lost;
     if (!reason_.empty()) announce_exact(last);
-    return exact_to(static_cast<std::int64_t>(last)) ? Status::done : Status::diverged;
+    const bool there = exact_to(static_cast<std::int64_t>(last));
+    exact_ahead_ = 0.0;
+    return there ? Status::done : Status::diverged;
 }
 
 void LeapingDescent::announce_exact(double until) {
     exact_ahead_ = until - static_cast<double>(descent_.step());
     last_poll_ = std::chrono::steady_clock::now();
     poll_(reached_);
-    exact_ahead_ = 0.0;
 }
 
 void LeapingDescent::polled() {
@@ -251,6 +252,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
 // any, whatever stops the run.
 bool LeapingDescent::leap(Attempt& attempt) {
     leaps_.reserve(leaps_.size() + 1);
+    exact_ahead_ = 0.0;
     try {
         make_records(attempt);
     } catch (...) {

@@ -129,7 +129,7 @@ class LeapingDescent:
         exact_limit: float,
         must_leap: bool,
         horizon: float,
-        exact_null: Callable[[list[int], int], Any],
+        exact_null: Callable[[list[int]], Any],
     ) -> None: ...
     def run(self, poll: Callable[[float], object], poll_seconds: float = 0.1) -> str: ...
     @property

@@ -143,14 +143,14 @@ class Settings:
             exact_null=self._exact_null,
         )
 
-    def _exact_null(self, rows: list[int], count: int) -> list[F64]:
+    def _exact_null(self, rows: list[int]) -> list[F64]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
         from fastgrok.geometry._null_space import exact_null_space  # noqa: PLC0415
 
         X = self.train[0][rows].astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
-        return list(exact_null_space(X, count))
+        return list(exact_null_space(X))
 
     def rest_of(self, record: NDArray[Any], exact_steps: int) -> "Settings":
         """

@@ -9,6 +9,8 @@ from scipy.linalg import qr
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import Integers, Span
 
+_NEGLIGIBLE = 1e-12  # of a row, in floating point
+
 
 def _multiples(rows: F64) -> Integers:
     """Integer multiples of every row, all at once."""
@@ -20,28 +22,29 @@ def _multiples(rows: F64) -> Integers:
     return out
 
 
-def exact_null_space(rows: F64, count: int) -> F64:
+def exact_null_space(rows: F64) -> F64:
     """
-    Find the directions that are orthogonal to all rows, without rounding.
+    Find all directions that are orthogonal to all rows, without rounding.
 
     Parameters
     ----------
     rows : ndarray of shape (n, m)
-    count : int
-        How many there are to be.
 
     Returns
     -------
-    ndarray of shape (count, m), or (0, m) if there are not exactly so many
-        Orthonormal, rounded.
+    ndarray of shape (p, m)
+        Orthonormal, rounded. Empty also where the rank is in doubt.
     """
     none = np.empty((0, rows.shape[1]))
-    rank = rows.shape[1] - count
     rows = np.unique(rows[rows.any(axis=1)], axis=0)
-    if not 0 < rank <= len(rows):
-        return none
+    if not len(rows):
+        return np.eye(rows.shape[1])
     units = rows / np.abs(rows).max(axis=1, keepdims=True)
-    chosen: NDArray[np.intp] = qr(units.T, mode="r", pivoting=True)[1][:rank]
+    R, order = qr(units.T, mode="r", pivoting=True)
+    pivots = np.abs(np.diag(R))
+    chosen: NDArray[np.intp] = order[: np.count_nonzero(pivots > _NEGLIGIBLE * pivots[0])]
+    if len(chosen) == rows.shape[1]:
+        return none
     span = Span.create(_multiples(rows[chosen]))
     if span is None:
         return none
@@ -54,7 +57,7 @@ def exact_null_space(rows: F64, count: int) -> F64:
         null.append([value / scale for value in values])
     # Most rows that are not orthogonal to them show it without integers.
     rounded = np.array(null, dtype=np.float64)
-    if np.abs(units @ rounded.T).max() > 1e-12 * rows.shape[1]:
+    if np.abs(units @ rounded.T).max() > _NEGLIGIBLE * rows.shape[1]:
         return none
     denominators = [lcm(*(value.denominator for value in values)) for values in null]
     whole = np.array(
