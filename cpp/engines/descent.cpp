@@ -157,8 +157,11 @@ void Descent::finish_step() {
     ++step_;
 }
 
-// Of unit vectors where the squares are out of range.
+// At rest, where rounding errors alone move the parameters, nothing turns. Of unit vectors where the
+// squares are out of range.
 void Descent::add_turn(double dot, double square) {
+    constexpr double kRest = 0x1p-46;  // of the parameters
+    if (dot < 0.0 && std::sqrt(square) <= kRest * norm(u_.data(), u_.size())) dot = 0.0;
     if (in_range_of_squares(square) && in_range_of_squares(update_square_))
         return turns_.add(dot, square, update_square_);
     const double size = norm(gradient_.data(), gradient_.size());

@@ -239,6 +239,7 @@ bool Leap::try_step(double k, double s) {
         return false;
     }
     last_error_ = error;
+    recent_error_ = std::max(error, 0.5 * recent_error_);
     statistics_.step_error += error;
     if (of_slopes > kSudden * of_differences) {
         sudden_w_ += error * scale.w;

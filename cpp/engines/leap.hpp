@@ -70,6 +70,7 @@ public:
     double now() const { return past_[0].k; }
     Vector parameters() const { return given(past_[0].u); }  // at now()
     double step_error() const { return last_error_; }         // of the last step
+    double recent_error() const { return recent_error_; }     // likewise, and half of those before
 
     // The errors of all steps in which the motion turned suddenly. Elsewhere a coarser integration
     // tells more; there it turns no less suddenly.
@@ -118,7 +119,7 @@ private:
     Point next_;
     std::size_t order_, last_order_;
     double h_ = 0.0;  // of the coming step, in s
-    double last_error_ = 0.0;
+    double last_error_ = 0.0, recent_error_ = 0.0;
     double sudden_w_ = 0.0, sudden_b_ = 0.0;
     bool converged_ = false;
     Vector residual_, correction_, sum_, known_slope_, known_shift_;

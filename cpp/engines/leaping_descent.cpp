@@ -23,8 +23,8 @@ constexpr double kSpacingShare = 0.0125;
 // all steps add up to some times that. The steps of the coarse integration may do kRatio times as
 // much, and kCounted of that is counted on: errors grow a little slower than tolerances. With
 // looser tolerances the formulas are of low order, and the difference would tell less.
-constexpr double kFine = 0.04, kFineWide = 0.1;
-constexpr double kRatio = 100.0, kCounted = 30.0, kLoosest = 1e-7;
+constexpr double kFine = 0.03, kFineWide = 0.075;
+constexpr double kRatio = 100.0, kCounted = 20.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again with this share of the tolerance, from the
 // same iterates, so often.
 // The error goes about with the tolerance; it is to come out at kPlanned of rtol.
@@ -274,7 +274,10 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
         set_out(starts, attempt.report.pairs, tolerance, finer);
         for (const LeapStart& exact : beside.single) compare(finer, exact.k, exact.u);
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
-        if (!finer.report.ended.empty()) return false;
+        if (!finer.report.ended.empty()) {
+            attempt.report.ended += ", and with a finer integration " + finer.report.ended;
+            return false;
+        }
         if (leap(finer)) return true;
         attempt = std::move(finer);
     }
@@ -389,9 +392,10 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
         b = std::max(b, difference.b);
     }
     const LeapScale scale(u, descent_.problem().layout());
-    return std::max(std::max(w / scale.w, b / scale.b) / kCounted,
-                    attempt.fine->sudden_error(scale)) +
-           attempt.fine->statistics().model_error;
+    const Leap& fine = *attempt.fine;
+    return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
+                     fine.recent_error()}) +
+           fine.statistics().model_error;
 }
 
 // Changes to other coordinates where rounding errors begin to matter.
@@ -485,7 +489,13 @@ bool LeapingDescent::spot_check(Attempt& attempt) {
     descend(u, steps);
     const double moved = distance(u, first);
     if (!(moved > kVisible * norm(first.data(), first.size()))) return true;
-    const double difference = distance(u, last) / moved;
+    const double apart = distance(u, last), difference = apart / moved;
+    // Shortly before rest no more is left to move than the error allowed: that may go otherwise, if
+    // no more than such an error comes of it over as many steps again.
+    const double drift = apart * to * attempt.stride / static_cast<double>(steps);
+    if (difference > kMostDifference &&
+        drift <= kMostOverlap * options_.rtol * norm(first.data(), first.size()))
+        return true;
     attempt.report.checks.push_back({to * attempt.stride, difference, steps});
     if (difference <= kMostDifference) return true;
     attempt.report.ended = "at step " + text(to * attempt.stride) + " " + std::to_string(steps) +
