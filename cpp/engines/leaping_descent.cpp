@@ -30,6 +30,8 @@ constexpr double kRatio = 100.0, kCounted = 20.0, kLoosest = 1e-7;
 // The error goes about with the tolerance; it is to come out at kPlanned of rtol.
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
 constexpr int kMostFiner = 4;
+// Up to here exact steps are cheaper than what a leap given up would cost later.
+constexpr std::int64_t kLastEarly = 8192;
 constexpr double kMostOverlap = 0.5;  // of rtol
 // Differences of the two are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
@@ -98,6 +100,13 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             if (leap(attempt) || leap_finer(starts, later, attempt)) return Status::done;
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
             reason_ = attempt.report.ended;
+            if (attempt.inaccurate && from <= kLastEarly) {
+                // Finer integrations want a start when more has come to rest.
+                planned_ = std::max(planned_tolerance(attempt), kFinest);
+                from *= 2;
+                starts = std::move(later);
+                continue;
+            }
             if (reached_ >= options_.exact_limit) break;
             from = static_cast<std::int64_t>(reached_) / 8 * 16 + 16;
             announce_exact(std::min(static_cast<double>(from), descent_.last_record()));
@@ -208,7 +217,7 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
         return false;
     }
     const double share = descent_.problem().packed() ? kFine : kFineWide;
-    set_out(starts, pairs, share * std::min(options_.rtol, kLoosest), attempt);
+    set_out(starts, pairs, std::min(planned_, share * std::min(options_.rtol, kLoosest)), attempt);
     return true;
 }
 
@@ -264,18 +273,26 @@ bool LeapingDescent::leap(Attempt& attempt) {
     return attempt.report.ended.empty();
 }
 
+double LeapingDescent::planned_tolerance(const Attempt& attempt) {
+    return kPlanned / attempt.excess * attempt.report.tolerance;
+}
+
 // The same leap again as long as nothing but its error ended it, compared with the exact iterates
 // that are still there.
 bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Attempt& attempt) {
     for (int n = 0; n < kMostFiner && attempt.inaccurate && !too_dear_; ++n) {
-        const double tolerance = kPlanned / attempt.excess * attempt.report.tolerance;
-        if (tolerance < kFinest) return false;
+        const double tolerance = planned_tolerance(attempt);
+        if (tolerance < kFinest) {
+            attempt.report.ended += ", and a finer integration is finer than float64";
+            return false;
+        }
         Attempt finer;
         set_out(starts, attempt.report.pairs, tolerance, finer);
         for (const LeapStart& exact : beside.single) compare(finer, exact.k, exact.u);
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
         if (!finer.report.ended.empty()) {
             attempt.report.ended += ", and with a finer integration " + finer.report.ended;
+            if (!leaps_.empty()) leaps_.back().ended = attempt.report.ended;
             return false;
         }
         if (leap(finer)) return true;
