@@ -68,8 +68,8 @@ void register_leaping(py::module_& m) {
         .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap,
                          double horizon, const py::function& exact_null) {
                  return std::make_unique<LeapingDescent>(
-                     descent, LeapingOptions{rtol, exact_limit, must_leap, horizon,
-                                             asking(exact_null)});
+                     descent,
+                     LeapingOptions{rtol, exact_limit, must_leap, horizon, asking(exact_null)});
              }),
              py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
              py::arg("must_leap"), py::arg("horizon"), py::arg("exact_null"),

@@ -185,8 +185,8 @@ std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Ma
     Matrix vectors(n);
     diagonalize(hessian, values, vectors);
 
-    // Where rows that hardly matter any more separate, there is a gap between eigenvalues; there are
-    // others where columns have different units.
+    // Where rows that hardly matter any more separate, there is a gap between eigenvalues; there
+    // are others where columns have different units.
     std::vector<std::size_t> orthogonal;
     std::vector<Vector> null;
     for (std::size_t j = 1; exact_null && j < n && null.empty(); ++j) {

@@ -38,7 +38,7 @@ public:
 private:
     void refine();
 
-    std::size_t size_;  // of what is turned
+    std::size_t size_;     // of what is turned
     Matrix basis_, rest_;  // their sum is orthogonal to twice the digits
     std::optional<Problem> problem_;
 };

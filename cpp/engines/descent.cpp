@@ -157,8 +157,8 @@ void Descent::finish_step() {
     ++step_;
 }
 
-// At rest, where rounding errors alone move the parameters, nothing turns. Of unit vectors where the
-// squares are out of range.
+// At rest, where rounding errors alone move the parameters, nothing turns. Of unit vectors where
+// the squares are out of range.
 void Descent::add_turn(double dot, double square) {
     constexpr double kRest = 0x1p-46;  // of the parameters
     if (dot < 0.0 && std::sqrt(square) <= kRest * norm(u_.data(), u_.size())) dot = 0.0;

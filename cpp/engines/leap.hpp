@@ -69,8 +69,8 @@ public:
     double before() const { return past_[1].k; }
     double now() const { return past_[0].k; }
     Vector parameters() const { return given(past_[0].u); }  // at now()
-    double step_error() const { return last_error_; }         // of the last step
-    double recent_error() const { return recent_error_; }     // likewise, and half of those before
+    double step_error() const { return last_error_; }        // of the last step
+    double recent_error() const { return recent_error_; }    // likewise, and half of those before
 
     // The errors of all steps in which the motion turned suddenly. Elsewhere a coarser integration
     // tells more; there it turns no less suddenly.

@@ -35,9 +35,9 @@ public:
     // What rounding alone may put into each component of g where it was last evaluated, at u.
     void rounding(const Vector& u, Vector& out) const;
 
-    // What the rounding errors of F move u by, at step e^s, in the norm of `scale`: they add up over
-    // the steps in directions in which nothing draws the iterates together. At most `enough` may be
-    // answered without looking closer. Infinite where that cannot be said.
+    // What the rounding errors of F move u by, at step e^s, in the norm of `scale`: they add up
+    // over the steps in directions in which nothing draws the iterates together. At most `enough`
+    // may be answered without looking closer. Infinite where that cannot be said.
     virtual double rounding_effect(const Vector& u, double s, const LeapScale& scale,
                                    double enough) = 0;
 

@@ -23,7 +23,7 @@ constexpr double kSpacingShare = 0.0125;
 // all steps add up to some times that. The steps of the coarse integration may do kRatio times as
 // much, and kCounted of that is counted on: errors grow a little slower than tolerances. With
 // looser tolerances the formulas are of low order, and the difference would tell less.
-constexpr double kFine = 0.03, kFineWide = 0.075;
+constexpr double kFine = 0.03, kFineWide = 0.075, kFinePairs = 0.015;
 constexpr double kRatio = 100.0, kCounted = 20.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again with this share of the tolerance, from the
 // same iterates, so often.
@@ -216,7 +216,7 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                   ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
-    const double share = descent_.problem().packed() ? kFine : kFineWide;
+    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : kFineWide;
     set_out(starts, pairs, std::min(planned_, share * std::min(options_.rtol, kLoosest)), attempt);
     return true;
 }
@@ -317,11 +317,10 @@ void LeapingDescent::make_records(Attempt& attempt) {
             const double allowed = options_.rtol - rounding;
             attempt.inaccurate = std::isfinite(of_steps) && allowed >= 0.5 * options_.rtol;
             attempt.excess = of_steps / allowed;
-            report.ended = attempt.inaccurate ? "the error at step " + text(step) +
-                                                    " is estimated at " + text(error)
-                                              : "at step " + text(step) +
-                                                    " rounding errors may amount to " +
-                                                    text(rounding);
+            report.ended =
+                attempt.inaccurate
+                    ? "the error at step " + text(step) + " is estimated at " + text(error)
+                    : "at step " + text(step) + " rounding errors may amount to " + text(rounding);
             break;
         }
         if (!is_stable(attempt, u, step)) break;
@@ -380,8 +379,8 @@ bool LeapingDescent::step_coarse(Attempt& attempt) {
     Leap& coarse = *attempt.coarse;
     const Leap::Status status = coarse.step(std::floor(horizon_ / attempt.stride));
     if (status == Leap::Status::failed) {
-        attempt.report.ended = "the error could not be estimated beyond step " +
-                               text(coarse.now() * attempt.stride);
+        attempt.report.ended =
+            "the error could not be estimated beyond step " + text(coarse.now() * attempt.stride);
         return false;
     }
     attempt.coarse_converged = status == Leap::Status::converged;
@@ -395,7 +394,8 @@ void LeapingDescent::note_difference(Attempt& attempt, double k) {
     for (std::size_t j = 0; j < first_.size(); ++j) first_[j] -= second_[j];
     const Layout& layout = descent_.problem().layout();
     auto& differences = attempt.differences;
-    differences.push_back({k, norm(first_.data(), layout.cols), std::fabs(first_[layout.intercept])});
+    differences.push_back(
+        {k, norm(first_.data(), layout.cols), std::fabs(first_[layout.intercept])});
     while (differences.front().k * kMemory < k) differences.pop_front();
 }
 

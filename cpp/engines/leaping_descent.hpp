@@ -126,7 +126,7 @@ private:
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
     double exact_ahead_ = 0.0;
-    double planned_ = 1.0;  // tolerance, by the errors of leaps that were lost
+    double planned_ = 1.0;       // tolerance, by the errors of leaps that were lost
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
     Vector gradient_, first_, second_;

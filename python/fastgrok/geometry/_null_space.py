@@ -61,7 +61,10 @@ def exact_null_space(rows: F64) -> F64:
         return none
     denominators = [lcm(*(value.denominator for value in values)) for values in null]
     whole = np.array(
-        [[int(value * d) for value in values] for values, d in zip(null, denominators, strict=True)],
+        [
+            [int(value * d) for value in values]
+            for values, d in zip(null, denominators, strict=True)
+        ],
         dtype=object,
     )
     if np.any(_multiples(rows) @ whole.T):
