@@ -211,7 +211,7 @@ _running.POLL_SECONDS = 0.0
 X, y = problem(30, 20)
 print("started", flush=True)
 sys.stdin.readline()
-run = fg.train(X, y, steps=1000, lr=0.1, record=1, checkpoint=sys.argv[1], checkpoint_interval=0)
+run = fg.train(X, y, steps=200, lr=0.1, record=1, checkpoint=sys.argv[1], checkpoint_interval=0)
 print(run.w.tobytes().hex())
 """
 
@@ -227,7 +227,7 @@ def test_two_processes_with_one_file(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for child in children:
         assert child.stdout.readline() == "started\n"
@@ -235,7 +235,7 @@ def test_two_processes_with_one_file(tmp_path):
         child.stdin.write("\n")
         child.stdin.flush()
     X, y = problem(30, 20)
-    expected = fg.train(X, y, steps=1000, lr=0.1, record=1).w.tobytes().hex()
+    expected = fg.train(X, y, steps=200, lr=0.1, record=1).w.tobytes().hex()
     for child in children:
         out, err = child.communicate(timeout=300)
         assert out == f"{expected}\n", err
