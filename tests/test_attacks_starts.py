@@ -1,5 +1,7 @@
 """Random starts of attacks."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -46,6 +48,29 @@ def test_random_starts_are_uniform_in_the_ball(norm, d):
     if norm == 2 and d > 1:  # no direction is preferred
         squares = (delta / radius[:, None]) ** 2
         np.testing.assert_allclose(squares.mean(axis=0), 1.0 / d, rtol=0.15)
+
+
+@pytest.mark.parametrize("step_size", [1e-3, 1e100, 1e200, 1e300])
+def test_steps_of_any_size_from_a_random_start(step_size):
+    """Beside a huge step the start vanishes, and its square would be infinite."""
+    X, y = problem(20, 5)
+    w, b = point(5)
+    settings = {"norm": 2, "eps": 2.0, "random_start": True, "random_state": 3}
+    got = fg.pgd(X, y, w, b, steps=1, step_size=step_size, **settings).X_adv - X
+    start = fg.pgd(X, y, np.zeros(5), b, **settings).X_adv - X
+    for row, label, begin in zip(got, y, start, strict=True):
+        moved = [
+            Fraction(a) - Fraction(label * step_size * c)
+            for a, c in zip(begin, w / np.linalg.norm(w), strict=True)
+        ]
+        largest = max(map(abs, moved))
+        expected = np.array([float(a / largest) for a in moved])
+        norm = np.linalg.norm(expected)
+        if norm * largest > 2:
+            expected *= 2.0 / norm
+        else:
+            expected *= float(largest)
+        np.testing.assert_allclose(row, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_random_numbers_are_splitmix64():

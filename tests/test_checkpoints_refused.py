@@ -149,8 +149,8 @@ def test_a_flip_in_every_byte(stopped):
 
 def test_a_later_version(stopped):
     content = stopped.read_bytes()
-    stopped.write_bytes(content.replace(b"checkpoint 4\n", b"checkpoint 44\n", 1))
-    assert_refused(stopped, "has format version '44'; this fastgrok reads version '4'")
+    stopped.write_bytes(content.replace(b"checkpoint 5\n", b"checkpoint 55\n", 1))
+    assert_refused(stopped, "has format version '55'; this fastgrok reads version '5'")
 
 
 def npz():

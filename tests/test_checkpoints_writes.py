@@ -3,13 +3,16 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 import fastgrok as fg
-from cases import problem, python
+from cases import TESTS, problem, python
+from fastgrok import _storage
 from runs import StopAt, assert_same_bits, polling_always
 
 
@@ -178,3 +181,76 @@ def test_links_and_long_names(tmp_path):
     assert link.is_symlink()
     assert target.is_file()
     assert_same_bits(fg.train(X, y, steps=10, lr=0.1, checkpoint=str(target)), run)
+
+
+# --- two writers ------------------------------------------------------------------------------
+
+
+def test_another_run_does_not_remove_what_is_being_written(tmp_path):
+    """What `train` does first with a file, while somebody else writes it."""
+    file = tmp_path / "run"
+
+    def write(target):
+        _storage.remove_leftovers(file)
+        assert len(os.listdir(tmp_path)) == 1
+        target.write(b"whole")
+        _storage.remove_leftovers(file)
+
+    _storage.write_atomically(file, write)
+    assert file.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["run"]
+
+
+TWO = """
+import sys
+import fastgrok as fg
+from cases import problem
+from fastgrok import _running
+
+_running.POLL_SECONDS = 0.0
+X, y = problem(30, 20)
+print("started", flush=True)
+sys.stdin.readline()
+run = fg.train(X, y, steps=200, lr=0.1, record=1, checkpoint=sys.argv[1], checkpoint_interval=0)
+print(run.w.tobytes().hex())
+"""
+
+
+def test_two_processes_with_one_file(tmp_path):
+    """Each does all the work, or goes on with that of the other; both end with the same bits."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWO, str(tmp_path / "run")],
+            cwd=TESTS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for child in children:
+        assert child.stdout.readline() == "started\n"
+    for child in children:
+        child.stdin.write("\n")
+        child.stdin.flush()
+    X, y = problem(30, 20)
+    expected = fg.train(X, y, steps=200, lr=0.1, record=1).w.tobytes().hex()
+    for child in children:
+        out, err = child.communicate(timeout=300)
+        assert out == f"{expected}\n", err
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_a_temporary_file_that_somebody_removed(tmp_path):
+    X, y = problem(30, 20)
+
+    def remove(_):
+        for path in tmp_path.glob("*.tmp"):
+            path.unlink()
+
+    with (
+        patch.object(os, "fsync", remove),
+        pytest.raises(fg.CheckpointError, match="cannot be written: somebody removed the temp"),
+    ):
+        fg.train(X, y, steps=500, lr=0.1, checkpoint=tmp_path / "run")

@@ -4,13 +4,15 @@ import os
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import fastgrok as fg
 from bits import SHAPES, compute
 from cases import MOST_CHUNKS, SEVERAL_CHUNKS, point, problem, python
 from fastgrok import _checks, _core
+from runs import assert_same_bits
 
-CORES = len(os.sched_getaffinity(0))
+CORES = min(len(os.sched_getaffinity(0)), _core.default_threads())
 
 
 def assert_same(got, expected):
@@ -69,6 +71,27 @@ def test_default_number_of_threads(monkeypatch, variable, expected):
     assert fg.show_config()["threads"] == str(expected)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+def test_the_default_respects_what_openmp_is_limited_to(limit):
+    """As threadpoolctl limits it, for all libraries that share the runtime."""
+    X, y = problem(*SEVERAL_CHUNKS[2])
+    with threadpool_limits(limit):
+        assert _checks.threads(None) == min(limit, CORES)
+        assert fg.show_config()["threads"] == str(min(limit, CORES))
+        run = fg.train(X, y, steps=3, lr=0.1, engine="exact")
+        assert run.engine.threads == min(limit, CORES)
+        assert fg.train(X, y, steps=3, lr=0.1, threads=2).engine.threads == 2  # as asked for
+    assert _checks.threads(None) == CORES
+    assert_same_bits(run, fg.train(X, y, steps=3, lr=0.1, engine="exact"))
+
+
+@pytest.mark.parametrize("variable", ["OMP_NUM_THREADS", "OMP_THREAD_LIMIT"])
+def test_the_default_respects_what_openmp_was_loaded_with(variable):
+    code = "import fastgrok as fg; print(fg.show_config()['threads'])"
+    child = python(code, **{variable: "1"})
+    assert child.stdout == "1\n", child.stderr
+
+
 @pytest.mark.skipif(CORES < 2, reason="needs two cores")
 def test_the_default_respects_the_affinity_mask():
     code = (
@@ -91,9 +114,14 @@ parent = fg.train(X, y, steps=3, lr=0.1, threads=2)
 warnings.simplefilter("ignore", DeprecationWarning)
 pid = os.fork()
 if pid == 0:
-    same = np.array_equal(fg.train(X, y, steps=3, lr=0.1, threads=2).w, parent.w)
+    run = fg.train(X, y, steps=3, lr=0.1, threads=2)
+    same = np.array_equal(run.w, parent.w)
+    # One thread, and nobody says otherwise.
+    told = run.engine.threads, fg.show_config()["threads"]
+    told += fg.train(X, y, steps=3, lr=0.1).engine.threads,
+    print(told, flush=True)
     os._exit(0 if same else 1)
-print(os.waitpid(pid, 0)[1])
+print(os.waitpid(pid, 0)[1], parent.engine.threads)
 """
     child = python(code)
-    assert child.stdout == "0\n", child.stderr
+    assert child.stdout == "(1, '1', 1)\n0 2\n", child.stderr

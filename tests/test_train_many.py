@@ -65,6 +65,22 @@ def test_runs_over_the_same_rows(n, d, dtype):
     assert_as_alone(variations(X.astype(dtype), y), 1, 2, 3, 8)
 
 
+@pytest.mark.usefixtures("in_step")
+@pytest.mark.parametrize("n", [30, 4_000])
+@pytest.mark.parametrize("d", [1, 16, 17])
+def test_other_labels_and_no_bias_over_the_same_rows(n, d):
+    """In any order, since what comes first is what the others are made from."""
+    X, y = problem(n, d)
+    ways = [(y, True), (-y, False), (-y, True), (y, False), (-y, True)]
+    for first in range(len(ways)):
+        assert_as_alone(
+            [
+                {"X": X, "y": labels, "bias": bias, "steps": 3 + k, "lr": 0.1, "b0": 0.5}
+                for k, (labels, bias) in enumerate(ways[first:] + ways[:first])
+            ]
+        )
+
+
 def test_small_runs():
     problems = []
     for seed, (n, d) in enumerate([(1, 1), (30, 2), (65, 16), (40, 17), (100, 33)]):

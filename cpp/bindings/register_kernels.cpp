@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bindings/arrays.hpp"
+#include "core/team.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -71,6 +72,7 @@ void register_kernels(py::module_& m) {
     });
     m.def("simd", [] { return std::string(kernels().name); });
     m.def("simd_available", &available);
+    m.def("default_threads", &default_threads);
     define_function(m, "exp", &Kernels::exp);
     define_function(m, "softplus", &Kernels::softplus);
     define_function(m, "sigmoid", &Kernels::sigmoid);

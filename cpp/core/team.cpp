@@ -70,6 +70,10 @@ int usable_threads(int threads) {
     return std::min(threads, omp_get_thread_limit());
 }
 
+int default_threads() {
+    return usable_threads(omp_get_max_threads());
+}
+
 void run_team(int threads, void (*work)(const Member&, void*), void* context) {
     threads = usable_threads(threads);
     if (threads == 1) {

@@ -69,6 +69,10 @@ struct Member {
 // alone, because the parent's threads do not exist there and libgomp would wait for them for ever.
 int usable_threads(int threads);
 
+// How many threads OpenMP would take here if it were not told: as OMP_NUM_THREADS said when it was
+// loaded, or what omp_set_num_threads() has been called with since, as by threadpoolctl.
+int default_threads();
+
 // Calls work(const Member&) on `threads` threads at once, this one included; on fewer if OpenMP
 // grants fewer (Shares deals their pieces to the others), and on this one alone in a child of
 // fork(), where the threads of the parent do not exist and libgomp would wait for them for ever.

@@ -22,6 +22,15 @@ Vector unit_vector(const double* w, std::size_t n) {
     return out;
 }
 
+// Of the vector (a, b), likewise. std::hypot would ask for glibc 2.35.
+double length(double a, double b) {
+    const double largest = std::max(std::fabs(a), std::fabs(b));
+    if (largest == 0.0) return 0.0;
+    a /= largest;
+    b /= largest;
+    return largest * std::sqrt(a * a + b * b);
+}
+
 }  // namespace
 
 RowAttack::RowAttack(const Problem& problem, const AttackSettings& settings, const Vector& u)
@@ -166,7 +175,7 @@ void RowAttack::iterate_in_ball(double y, double radius, Interrupt& interrupt, c
         for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
             const double before = along;
             along += settings_.step_size;
-            const double norm = std::hypot(along, rest);
+            const double norm = length(along, rest);
             if (norm > radius) {
                 const double factor = radius / norm;
                 along *= factor;

@@ -75,8 +75,20 @@ double Ensemble::steps() const {
     return sum;
 }
 
-bool Ensemble::run(const Poll& poll, double poll_seconds, const Ask& ask) {
+bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
     const std::thread::id caller = std::this_thread::get_id();
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point last_poll = Clock::now();
+    const Poll poll = [&](double steps) {
+        const bool stop = asked(steps);
+        last_poll = Clock::now();
+        return stop;
+    };
+    // After a group, which does not ask before it has lasted as long itself.
+    const auto poll_if_due = [&] {
+        const std::chrono::duration<double> since = Clock::now() - last_poll;
+        if (!stop_ && since.count() >= poll_seconds && poll(steps())) stop_ = true;
+    };
     bool told = false;  // by `ask`
     stop_ = false;
     const auto interrupt_by = [&](const Ask& by) {
@@ -96,8 +108,9 @@ bool Ensemble::run(const Poll& poll, double poll_seconds, const Ask& ask) {
             };
             if (!group.run(look, poll_seconds)) stop_ = true;
             group.steps = group.steps_now();
+            poll_if_due();
         }
-        if (!stop_ && by_team_ < groups_.size()) run_by_thread(poll, poll_seconds);
+        if (!stop_ && by_team_ < groups_.size()) run_by_thread(poll, poll_if_due, poll_seconds);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -107,7 +120,8 @@ bool Ensemble::run(const Poll& poll, double poll_seconds, const Ask& ask) {
     return !stop_;
 }
 
-void Ensemble::run_by_thread(const Poll& poll, double poll_seconds) {
+void Ensemble::run_by_thread(const Poll& poll, const std::function<void()>& poll_if_due,
+                             double poll_seconds) {
     const std::thread::id caller = std::this_thread::get_id();
     const std::size_t count = groups_.size() - by_team_;
     std::atomic<std::size_t> next{by_team_};
@@ -126,6 +140,7 @@ void Ensemble::run_by_thread(const Poll& poll, double poll_seconds) {
             };
             group.run(look, asked ? poll_seconds : 0.0);
             group.steps = group.steps_now();
+            if (asked) poll_if_due();
             const std::lock_guard lock(mutex);
             --left;
             changed.notify_one();

@@ -53,7 +53,8 @@ private:
     };
 
     double steps() const;
-    void run_by_thread(const Poll& poll, double poll_seconds);
+    void run_by_thread(const Poll& poll, const std::function<void()>& poll_if_due,
+                       double poll_seconds);
 
     std::deque<Group> groups_;
     std::size_t by_team_;

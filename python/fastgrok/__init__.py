@@ -12,6 +12,7 @@ from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
 from fastgrok.errors import (
     CheckpointError,
+    CheckpointWarning,
     DivergenceError,
     FastgrokError,
     Interrupted,
@@ -33,6 +34,7 @@ __version__ = version("fastgrok")
 __all__ = [
     "Attack",
     "CheckpointError",
+    "CheckpointWarning",
     "Dataset",
     "DivergenceError",
     "EngineReport",

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok import _core
 from fastgrok._populations import Population
 
 F64 = NDArray[np.float64]
@@ -264,12 +265,17 @@ def path(name: str, value: object) -> str:
 
 
 def threads(value: object) -> int:
-    """Count threads: None is the cores this process may use, at most OMP_NUM_THREADS."""
+    """
+    Count threads: None is the cores this process may use, at most OMP_NUM_THREADS and OpenMP's own.
+
+    OpenMP's own number is that variable when it was loaded, what it has been set to since, as by
+    threadpoolctl, and 1 in a child of fork.
+    """
     if value is not None:
         return whole("threads", value, maximum=MAX_THREADS)
-    cores = len(os.sched_getaffinity(0))
+    most = min(len(os.sched_getaffinity(0)), _core.default_threads())
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(cores, int(limit)) if limit.isdecimal() and int(limit) >= 1 else cores
+    return min(most, int(limit)) if limit.isdecimal() and int(limit) >= 1 else most
 
 
 def records(value: object, steps: int, *, name: str = "record") -> NDArray[Any]:

@@ -16,6 +16,7 @@ from fastgrok._running import (
     in_any_case,
     instability_of,
     lost_for,
+    setting_out,
     what_is_kept,
 )
 from fastgrok._sets import Sets
@@ -56,8 +57,8 @@ def train_many(
         The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
         `progress` and `checkpoint` are not for single runs and must be left out.
     threads : int, optional
-        For all runs together. Default: the cores this process may use, at most OMP_NUM_THREADS.
-        The results are the same to the last bit for any number.
+        For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
+        results are the same to the last bit for any number.
     progress : bool or callable, default False
         True shows one progress bar for all runs. A function is called, a few times a second, with
         the number of steps that all runs together have behind them; what it raises ends them all,
@@ -79,7 +80,8 @@ def train_many(
         steps to its end (as `fastgrok.train` says), after all other runs have come to their ends.
         `trajectories` holds them all. Of several, the first in the list is told of.
     Interrupted
-        On Ctrl-C; `trajectories` holds all runs as far as each had come.
+        On Ctrl-C; `trajectories` holds all runs as far as each had come, and none while the
+        arguments are checked and the data prepared.
 
     Warns
     -----
@@ -97,21 +99,23 @@ def train_many(
     >>> bool(runs[0].loss[-1] > runs[1].loss[-1] > runs[2].loss[-1])
     True
     """
-    workers = _checks.threads(threads)
-    report = progress if callable(progress) else _checks.flag("progress", progress)
-    sets = Sets()
-    settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
-    if not settings:
-        return []
-    plan = _plan(settings, [one.problem(sets) for one in settings], workers)
-    descents: dict[int, _core.Descent] = {}
-    for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
-        descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
-    leaping = {i: settings[i].leaping(descent) for i, descent in descents.items()}
-    by_team, by_thread = (
-        [leaping[group[0]] or [descents[i] for i in group] for group in groups] for groups in plan
-    )
-    ensemble = _core.Ensemble(by_team, by_thread, workers)
+    with setting_out():
+        workers = _checks.threads(threads)
+        report = progress if callable(progress) else _checks.flag("progress", progress)
+        sets = Sets()
+        settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
+        if not settings:
+            return []
+        plan = _plan(settings, [one.problem(sets) for one in settings], workers)
+        descents: dict[int, _core.Descent] = {}
+        for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
+            descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
+        leaping = {i: settings[i].leaping(descent) for i, descent in descents.items()}
+        by_team, by_thread = (
+            [leaping[group[0]] or [descents[i] for i in group] for group in groups]
+            for groups in plan
+        )
+        ensemble = _core.Ensemble(by_team, by_thread, workers)
 
     began = perf_counter()
     stopped_by: BaseException | None = None
@@ -121,17 +125,24 @@ def train_many(
         stopped_by = error
     seconds = perf_counter() - began
 
+    def end_of(i: int, number: int, place: int) -> _End:
+        status, taken = ensemble.ending(number, place)
+        if status == "going":
+            status, taken = "interrupted", seconds
+        made = in_any_case(descents[i], settings[i], status, taken, leaping=leaping[i])
+        engine = leaping[i]
+        reached = descents[i].step if engine is None else int(engine.reached)
+        return _End(status, *made, number, place, reached)
+
     ends: dict[int, _End] = {}
     try:
         for number, group in enumerate([*plan.by_team, *plan.by_thread]):
             for place, i in enumerate(group):
-                status, taken = ensemble.ending(number, place)
-                if status == "going":
-                    status, taken = "interrupted", seconds
-                made = in_any_case(descents[i], settings[i], status, taken, leaping=leaping[i])
-                engine = leaping[i]
-                reached = descents[i].step if engine is None else int(engine.reached)
-                ends[i] = _End(status, *made, number, place, reached)
+                try:
+                    ends[i] = end_of(i, number, place)
+                except KeyboardInterrupt as error:  # who asks twice has no patience
+                    stopped_by = stopped_by or error
+                    ends[i] = end_of(i, number, place)
     except MemoryError:
         raise stopped_by or MemoryError("no room for the trajectories") from None
     return _result([ends[i] for i in range(len(settings))], ensemble, stopped_by)

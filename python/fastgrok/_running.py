@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -79,6 +79,15 @@ def run(
     if instability := instability_of(trajectory):
         warnings.warn(instability, StabilityWarning, stacklevel=3)
     return trajectory
+
+
+@contextlib.contextmanager
+def setting_out() -> Iterator[None]:
+    """Let Ctrl-C before a run has begun end like one during it, though with nothing to hold."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted before anything had begun", None, None, []) from None
 
 
 def in_any_case(

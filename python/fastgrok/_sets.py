@@ -39,8 +39,9 @@ class Sets:
         rows, signs = data
         key = id(rows), id(signs), bias
         if key not in self._problems:
-            first = self._first.get(id(rows))
-            problem = _core.Problem(*data, bias) if first is None else first.relabelled(signs, bias)
+            # Few columns are stored together with the labels: best of all are rows that are.
+            like = self._problems.get((id(rows), id(signs), not bias)) or self._first.get(id(rows))
+            problem = _core.Problem(*data, bias) if like is None else like.relabelled(signs, bias)
             self._problems[key] = problem
             self._first.setdefault(id(rows), problem)
         return self._problems[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import glob
 import hashlib
 import json
@@ -42,7 +43,11 @@ _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
-    """Let `write` fill a new file that takes the place of `path` only when it is on the disk."""
+    """
+    Let `write` fill a new file that takes the place of `path` only when it is on the disk.
+
+    It is locked until then, by which `remove_leftovers` of another process knows it.
+    """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f"{_temporary_stem(target)}{secrets.token_hex(8)}.tmp")
     if target.is_dir():
@@ -51,10 +56,12 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         raise FileNotFoundError(errno.ENOENT, "its folder does not exist", os.fspath(path))
     try:
         with open(temporary, "xb") as file:
+            with contextlib.suppress(OSError):  # where there are no locks, nothing is removed
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+            _replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -70,8 +77,17 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove what writers of `path` that were killed left beside it, as far as is allowed."""
     target = Path(os.path.realpath(path))
     for leftover in target.parent.glob(f"{glob.escape(_temporary_stem(target))}*.tmp"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), open(leftover, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a writer that lives holds it
             leftover.unlink()
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    try:
+        os.replace(temporary, target)
+    except FileNotFoundError:
+        reason = "somebody removed the temporary file before it was whole"
+        raise FileNotFoundError(errno.ENOENT, reason, os.fspath(temporary)) from None
 
 
 def _temporary_stem(target: Path) -> str:

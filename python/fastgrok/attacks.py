@@ -105,8 +105,8 @@ def pgd(
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS. The result is the same
-        to the last bit for any number.
+        Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
+        last bit for any number.
 
     Returns
     -------
@@ -189,8 +189,8 @@ def adversarial_accuracy(
         Radii to be tried one by one on all rows, in one pass; `eps` is then without effect, and
         must not be an array.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS. The result is the same
-        for any number.
+        Default, and in a child of fork, as `fastgrok.train` says. The result is the same for any
+        number.
 
     Returns
     -------

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from time import perf_counter
 from typing import IO, Any
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from fastgrok import _core, _storage
@@ -23,7 +25,7 @@ DEFAULT_INTERVAL = 30.0
 """Seconds between two writes."""
 
 FORMAT = b"fastgrok-checkpoint"
-VERSION = b"4"
+VERSION = b"5"
 """Raised when the format changes, and also when the bits that a step gives change."""
 
 _BLOCK = 1 << 24  # bytes hashed at a time, so that Ctrl-C is heard in between
@@ -175,37 +177,33 @@ class Checkpoint:
         if self.failure is None:
             return f"checkpoint {self.path!r} holds the run up to step {self._step}"
         reason = getattr(self.failure, "strerror", None) or repr(self.failure)
-        if isinstance(self.failure, FileNotFoundError):
-            reason = "its folder does not exist"
         return f"checkpoint {self.path!r} cannot be written: {reason}"
 
     def _restore(self, descent: _core.Descent, records: int) -> None:
-        header, state = self._read()
-        found = differences(header["run"], self._run)
-        if found:
-            raise self._refusal(
-                f"is of another run: {'; '.join(found)}; give the same arguments and data, or "
-                "another path"
-            )
-        try:
-            descent.restore(state)
-        except ValueError as error:
-            raise self._refusal(f"is damaged: {error}") from error
-        self.began = perf_counter() - header["seconds"]
-        self.finished = state["steps"].size == records
-        self._step = descent.step
-
-    def _read(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         if not os.path.isfile(self.path):
             raise self._refusal("is not a file")
         try:
             with open(self.path, "rb") as file:
                 self._check(file)
-                header = json.loads(np.load(file, allow_pickle=False).tobytes())
-                state = {name: np.load(file, allow_pickle=False) for name in header["arrays"]}
-        except OSError as error:
-            raise self._refusal(f"cannot be read: {error.strerror or error}") from error
-        return header, state
+                header = _read_header(file)
+                found = differences(header["run"], self._run)
+                if found:
+                    raise self._refusal(
+                        f"is of another run: {'; '.join(found)}; give the same arguments and data, "
+                        "or another path"
+                    )
+                state = {name: read_array(file, allow_pickle=False) for name in header["arrays"]}
+            descent.restore(state)
+        except CheckpointError:
+            raise
+        except (OSError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or repr(error)
+            raise self._refusal(f"cannot be read: {reason}") from error
+        except Exception as error:  # whatever the readers of npy and JSON and the core raise
+            raise self._refusal(f"is damaged: {error}; remove it to start anew") from error
+        self.began = perf_counter() - header["seconds"]
+        self.finished = state["steps"].size == records
+        self._step = descent.step
 
     def _check(self, file: IO[bytes]) -> None:
         """Refuse what is not whole, and leave a file that is at the start of its arrays."""
@@ -228,6 +226,18 @@ class Checkpoint:
 
     def _refusal(self, what: str) -> CheckpointError:
         return CheckpointError(f"checkpoint {self.path!r} {what}")
+
+
+def _read_header(file: IO[bytes]) -> dict[str, Any]:
+    header = json.loads(read_array(file, allow_pickle=False).tobytes())
+    if not isinstance(header, dict):
+        raise ValueError("its header is not an object")
+    for name, kind in (("seconds", float), ("run", dict), ("arrays", list)):
+        if not isinstance(header.get(name), kind):
+            raise ValueError(f"its header lacks {name!r}")
+    if not 0.0 <= header["seconds"] < math.inf:
+        raise ValueError(f"it took {header['seconds']} seconds")
+    return header
 
 
 class _Hashing:

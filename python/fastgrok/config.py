@@ -33,7 +33,9 @@ def show_config() -> Config:
         A dict of strings: "fastgrok", "python", "numpy", "scipy", "platform", what the extension
         was compiled with (compiler, flags and the like), "simd" (the instruction set in use),
         "simd_available" (what FASTGROK_SIMD may name on this machine) and "threads" (what
-        ``threads=None`` means now).
+        ``threads=None`` means now: of the cores this process may use, OMP_NUM_THREADS and what
+        OpenMP has been set to since, as by threadpoolctl, the smallest. It is 1 in a child of
+        fork, where OpenMP has no threads and whatever is asked for is done by one).
 
     Examples
     --------

@@ -131,26 +131,26 @@ class Interrupted(_Stopped, KeyboardInterrupt):
     ----------
     message : str
         What happened.
-    trajectory : Trajectory
+    trajectory : Trajectory or None
         Everything recorded before the interruption.
-    step : int
+    step : int or None
         The number of updates that had been done.
     trajectories : list of Trajectory, optional
         See below.
 
     Attributes
     ----------
-    trajectory : Trajectory
+    trajectory : Trajectory or None
         Everything recorded before the interruption.
-    step : int
+    step : int or None
         The number of updates that had been done.
     trajectories : list of Trajectory or None
         From :func:`fastgrok.train_many`: all runs, as far as each had come. Of the first that had
         not come to its end, `trajectory` and `step` tell.
-    """
 
-    trajectory: Trajectory
-    step: int
+    Before anything has begun, while arguments are checked and data prepared, there is nothing to
+    hold: `trajectory` and `step` are None, and `trajectories` is empty.
+    """
 
 
 class NotSeparableError(FastgrokError):
@@ -186,3 +186,7 @@ class StabilityWarning(UserWarning):
 
 class LeapWarning(UserWarning):
     """A leap was lost, and more exact steps follow than one may want to wait for."""
+
+
+class CheckpointWarning(UserWarning):
+    """For the sake of a checkpoint every step is taken, where leaps would be far cheaper."""

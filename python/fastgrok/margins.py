@@ -60,8 +60,8 @@ def margins(
         of `X`, right also where ||w|| itself would overflow or underflow. False: y (x . w + b) as
         it is.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS. The result is the same
-        to the last bit for any number.
+        Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
+        last bit for any number.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def accuracy(
         A logit of exactly 0 counts as wrong for both classes, or as class -1, which is what a
         threshold sigmoid(logit) > 0.5 does (Das et al. 2026).
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS.
+        Default, and in a child of fork, as `fastgrok.train` says.
 
     Returns
     -------

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import checkpoints
 from fastgrok._checks import EvaluationSet
-from fastgrok._running import run
+from fastgrok._costs import warn_of_exact_steps
+from fastgrok._running import run, setting_out
 from fastgrok._sets import Sets
 from fastgrok._settings import check
 from fastgrok.checkpoints import Checkpoint
@@ -137,8 +138,9 @@ def train(
         after them. Default: 10^8, or as many as multiply with 10^13 entries of X (an hour or two)
         where these are fewer, and at least 10^4. More than 2**53 are never taken.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS. Small problems use one.
-        The result is the same to the last bit for any number.
+        Default: the cores this process may use, at most OMP_NUM_THREADS or what OpenMP has been
+        set to since, as by threadpoolctl. Small problems use one, and so does a child of fork,
+        where OpenMP has no threads. The result is the same to the last bit for any number.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does. Where more than 10^6 exact
@@ -152,7 +154,8 @@ def train(
         `rtol`, `skip_rows`, `engine`, `exact_limit` and `checkpoint_interval`, and whether the
         processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be
         other ones, though one that needs the weights counts as `keep_weights`. One run at a time
-        may use a file.
+        should
+        use a file; of two, each does all the work, and the file is whole at any time.
         A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
@@ -174,7 +177,8 @@ def train(
         If the motion is not one that can be leaped, or not with the error allowed, and exact steps
         are more than `exact_limit` or not wanted; it says why and holds the trajectory up to there.
     Interrupted
-        On Ctrl-C; a KeyboardInterrupt that holds the trajectory up to there.
+        On Ctrl-C; a KeyboardInterrupt that holds the trajectory up to there, or None while the
+        arguments are checked and the data prepared.
     CheckpointError
         If the checkpoint is of another run, is damaged, is no checkpoint, or cannot be read or
         written: before anything is computed if that is so from the start, otherwise with the
@@ -182,6 +186,9 @@ def train(
 
     Warns
     -----
+    CheckpointWarning
+        At the start, with both costs, if nothing but a `checkpoint` keeps a run from leaps that
+        would pay: where far more steps are left than a leap costs, and take more than a moment.
     StabilityWarning
         Once a run, if the recorded lr * lambda_max exceeds 2: the iterates can then oscillate
         instead of following the gradient flow, see ``Trajectory.regime``.
@@ -200,13 +207,19 @@ def train(
     """
     arguments = locals()
     sets = Sets()
-    settings = check(arguments, sets)
-    descent = settings.descent(sets, settings.threads)
     keeper = None
-    if settings.checkpoint is not None:
-        keeper = Checkpoint(settings.checkpoint, settings.checkpoint_interval, settings.identity())
-        keeper.resume(descent, settings.record.size)
-    return run(descent, settings, keeper, settings.leaping(descent))
+    with setting_out():
+        settings = check(arguments, sets)
+        descent = settings.descent(sets, settings.threads)
+        if settings.checkpoint is not None:
+            keeper = Checkpoint(
+                settings.checkpoint, settings.checkpoint_interval, settings.identity()
+            )
+            keeper.resume(descent, settings.record.size)
+            if not keeper.finished:
+                warn_of_exact_steps(settings, sets, descent.step)
+        leaping = settings.leaping(descent)
+    return run(descent, settings, keeper, leaping)
 
 
 DEFAULTS = {

@@ -129,8 +129,8 @@ def max_margin(
         ``(run.weights[k, :-1], run.weights[k, -1])``): rows with small margins there are looked at
         first. It does not change the solution beyond rounding.
     threads : int, optional
-        For the passes over all rows. Default: the cores this process may use, at most
-        OMP_NUM_THREADS. The BLAS has one thread meanwhile where X has less than 4 million entries.
+        For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says. The
+        BLAS has one thread meanwhile where X has less than 4 million entries.
 
     Returns
     -------

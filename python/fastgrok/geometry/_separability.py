@@ -102,8 +102,7 @@ def separability(
     bias : bool, default False
         Whether the hyperplane may miss the origin.
     threads : int, optional
-        For the passes over all rows. Default: the cores this process may use, at most
-        OMP_NUM_THREADS.
+        For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says.
 
     Returns
     -------

@@ -142,7 +142,7 @@ def late_time(
     reduction : {"mean", "sum"}, default "mean"
         What the loss is.
     threads : int, optional
-        Default: the cores this process may use, at most OMP_NUM_THREADS.
+        Default, and in a child of fork, as `fastgrok.train` says.
 
     Returns
     -------

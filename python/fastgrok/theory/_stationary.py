@@ -57,8 +57,7 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     X : array_like of shape (n, d)
         Points.
     threads : int, optional
-        For the test of separability. Default: the cores this process may use, at most
-        OMP_NUM_THREADS.
+        For the test of separability. Default, and in a child of fork, as `fastgrok.train` says.
 
     Returns
     -------

@@ -246,7 +246,9 @@ def train_ensemble(
             unfinished = tuple(
                 _summarise(*missing[i], error.trajectory, support=None)
                 for i, error in sorted(stop.stopped.items())
-                if isinstance(error, Interrupted) and error.trajectory.steps.size > 0
+                if isinstance(error, Interrupted)
+                and error.trajectory is not None
+                and error.trajectory.steps.size > 0
             )
             finished = tuple(run for run in (find(*pair) for pair in pairs) if run is not None)
             raise EnsembleInterrupted(Ensemble(finished, common), unfinished) from None
