@@ -134,7 +134,8 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
 
 
 def _side(name: str, value: Any, rows: NDArray[Any]) -> F64:
-    array = _checks.numbers(name, value).astype(np.float64)
+    given = _checks.numbers(name, value)
+    array = _checks.as_float(name, given)
     columns = rows.shape[1]
     if array.ndim > 1 or (array.ndim == 1 and array.size != columns):
         raise ValueError(

@@ -126,7 +126,8 @@ def in_any_case(
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),
         )
-        return _trajectory(descent.recorded(), data, params, used)
+        names = settings.feature_names
+        return _trajectory(descent.recorded(), data, params, used, names)
 
     try:
         return of(settings.data), None
@@ -207,6 +208,7 @@ def _trajectory(
     data: dict[str, Data | Population],
     params: dict[str, Any],
     engine: EngineReport,
+    feature_names: tuple[str, ...] | None,
 ) -> Trajectory:
     steps_dtype = np.int64 if params["steps"] <= MAX_EXACT_STEPS else np.float64
     losses: dict[str, F64] = {}
@@ -247,6 +249,7 @@ def _trajectory(
         params=params,
         data=points(data)["train"],
         probabilities=probabilities,
+        feature_names=feature_names,
     )
 
 

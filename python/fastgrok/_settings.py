@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks, _core, _optimizers, checkpoints
+from fastgrok import _checks, _core, _frames, _optimizers, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._populations import Population, need_weights, points
-from fastgrok._records import log_spaced
+from fastgrok._records import log_spaced, records
 from fastgrok._sets import Sets
 from fastgrok.attacks import Pgd
 from fastgrok.margins import TIES
@@ -39,6 +39,8 @@ class Settings:
         The steps to record.
     progress, checkpoint
         As given, checked.
+    feature_names : tuple of str, or None
+        Names of the columns, where X is a frame that has them.
     """
 
     data: dict[str, Data | Population]
@@ -62,6 +64,7 @@ class Settings:
     progress: bool | Callable[[int], None]
     checkpoint: str | None
     checkpoint_interval: float
+    feature_names: tuple[str, ...] | None
 
     @property
     def train(self) -> Data:
@@ -196,7 +199,10 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
     steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
-    evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
+    names = _frames.features(given["X"])
+    evals = _checks.evaluation_sets(
+        given["evals"], dim, argument=name("evals"), read=sets.data, features=names
+    )
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
@@ -222,9 +228,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
         b0=_checks.real(name("b0"), given["b0"]),
         record=(
-            log_spaced(steps)
-            if record is None
-            else _checks.records(record, steps, name=name("record"))
+            log_spaced(steps) if record is None else records(record, steps, name=name("record"))
         ),
         keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
         or need_weights(evals),
@@ -238,6 +242,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         progress=progress if callable(progress) else _checks.flag(name("progress"), progress),
         checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
         checkpoint_interval=interval,
+        feature_names=names,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _checks, _core
+from fastgrok import _checks, _core, _frames
 from fastgrok._attack_settings import radii, require_inside
 from fastgrok._attack_settings import settings as checked_settings
 from fastgrok._checks import F64
@@ -256,6 +256,8 @@ class Pgd:
         The rows.
     y : ndarray of shape (n,), float64
         Their labels.
+    feature_names : tuple of str, or None
+        Names of the columns, where `X` is a data frame that has them.
 
     Raises
     ------
@@ -290,6 +292,7 @@ class Pgd:
         random_state: RandomState = None,
     ) -> None:
         self.X, self.y = _checks.data(X, y)
+        self.feature_names = _frames.features(X)
         self._settings = checked_settings(
             self.X, norm, eps, step_size, steps, random_start, restarts, bounds, method,
             random_state,

@@ -83,6 +83,8 @@ class Trajectory:
     probabilities : dict of str to ndarray of float64, shape (R,)
         Probability that a point of a population is classified correctly, of every population
         among the evaluation sets.
+    feature_names : tuple of str, or None
+        Names of the columns, of a run on a data frame that has them.
     """
 
     steps: NDArray[np.int64]
@@ -101,6 +103,7 @@ class Trajectory:
     params: dict[str, Any]
     data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
@@ -129,6 +132,10 @@ class Trajectory:
         }
         if self.weights is not None:
             shapes["weights"] = (self.weights, (*records, self.w.size + 1))
+        if self.feature_names is not None and len(self.feature_names) != self.w.size:
+            raise ValueError(
+                f"feature_names has {len(self.feature_names)} names for {self.w.size} weights"
+            )
         for name, (array, shape) in shapes.items():
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
@@ -148,10 +155,14 @@ class Trajectory:
         Of a population, the probability that a point is classified correctly.
         """
         known = self.probabilities
-        return {
-            name: known[name] if name in known else _frozen(self.counts[name] / self.sizes[name])
-            for name in self.losses
-        }
+        return _ByName(
+            {
+                name: known[name]
+                if name in known
+                else _frozen(self.counts[name] / self.sizes[name])
+                for name in self.losses
+            }
+        )
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -400,7 +411,10 @@ class Trajectory:
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
             (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
             ``sharpness``, ``sharpness_mean``, ``regime`` (step); with stored weights also ``w``
-            (step, feature). The attributes are ``params``.
+            (step, feature), and as the coordinate ``feature`` the names of the columns, where they
+            have any. The attributes are ``params`` in the types that files have: True and False
+            as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine) and
+            ``to_zarr`` write it.
         """
         return _tables.to_xarray(self)
 
@@ -446,10 +460,17 @@ class Trajectory:
         return _tables.summary(self)
 
 
+class _ByName(dict[str, Any]):
+    """A dict that says which names there are when it lacks one."""
+
+    def __missing__(self, key: object) -> Any:
+        raise KeyError(f"no {key!r}: there are {', '.join(map(repr, self))}")
+
+
 def _frozen(value: Any) -> Any:
     """Give arrays (also inside a dict) as views that cannot be written to."""
     if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
+        return _ByName({key: _frozen(item) for key, item in value.items()})
     if isinstance(value, np.ndarray):
         value = value.view()
         value.flags.writeable = False
