@@ -194,7 +194,7 @@ class Dataset:
 
 def _support(value: Any, rows: int) -> NDArray[np.int64]:
     """Row numbers, increasing."""
-    array = np.asarray(value)
+    array = _checks.array_of("support", value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"support must hold row numbers, got dtype {array.dtype}")
     if array.ndim != 1:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok import _checks
+
 if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
 
@@ -104,7 +106,7 @@ def _training_data(
 
 
 def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:
-    indices = np.asarray(support)
+    indices = _checks.array_of("support", support)
     if indices.ndim != 1 or indices.size == 0:
         raise ValueError(
             "support must be a non-empty one-dimensional array of row indices, got shape "

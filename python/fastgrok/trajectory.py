@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _limits, _storage, _tables
 from fastgrok import plots as _plots
+from fastgrok._frozen import ByName, frozen
 from fastgrok._reports import EngineReport, LeapReport
 from fastgrok.grokking import GrokkingTimes, grokking_times
 from fastgrok.phases import Phases, find_phases
@@ -141,7 +142,7 @@ class Trajectory:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
         for item in fields(self):
             if item.name != "data":
-                object.__setattr__(self, item.name, _frozen(getattr(self, item.name)))
+                object.__setattr__(self, item.name, frozen(getattr(self, item.name)))
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -155,11 +156,9 @@ class Trajectory:
         Of a population, the probability that a point is classified correctly.
         """
         known = self.probabilities
-        return _ByName(
+        return ByName(
             {
-                name: known[name]
-                if name in known
-                else _frozen(self.counts[name] / self.sizes[name])
+                name: known[name] if name in known else frozen(self.counts[name] / self.sizes[name])
                 for name in self.losses
             }
         )
@@ -171,7 +170,7 @@ class Trajectory:
         NaN where w and b are both 0, infinite where only w is.
         """
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-            distance: NDArray[np.float64] = _frozen(np.abs(self.b) / self.norm_w)
+            distance: NDArray[np.float64] = frozen(np.abs(self.b) / self.norm_w)
         return distance
 
     def grokking(
@@ -363,7 +362,7 @@ class Trajectory:
         NotSeparableError
             If it is to be found and the training data are not separable.
         """
-        cosine: NDArray[np.float64] = _frozen(_limits.alignment(self, solution))
+        cosine: NDArray[np.float64] = frozen(_limits.alignment(self, solution))
         return cosine
 
     def plot(
@@ -458,20 +457,3 @@ class Trajectory:
     def __repr__(self) -> str:
         """Summarise the run in a few lines."""
         return _tables.summary(self)
-
-
-class _ByName(dict[str, Any]):
-    """A dict that says which names there are when it lacks one."""
-
-    def __missing__(self, key: object) -> Any:
-        raise KeyError(f"no {key!r}: there are {', '.join(map(repr, self))}")
-
-
-def _frozen(value: Any) -> Any:
-    """Give arrays (also inside a dict) as views that cannot be written to."""
-    if isinstance(value, dict):
-        return _ByName({key: _frozen(item) for key, item in value.items()})
-    if isinstance(value, np.ndarray):
-        value = value.view()
-        value.flags.writeable = False
-    return value
