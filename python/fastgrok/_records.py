@@ -1,5 +1,7 @@
 """Which steps to record."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -7,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks, _frames
+from fastgrok._calls import helpful
 
 MAX_PER_DECADE = 10**6
 MAX_RECORDS = 10**8
 
 
+@helpful
 def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
     """
     Logarithmically spaced step numbers, the default records of :func:`fastgrok.train`.

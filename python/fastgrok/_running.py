@@ -1,8 +1,10 @@
 """Running a descent to its end, and what becomes of it when it is stopped before."""
 
+from __future__ import annotations
+
 import contextlib
-import warnings
 from collections.abc import Callable
+from decimal import ROUND_DOWN, Decimal
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from fastgrok import _core
+from fastgrok import _calls, _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok._populations import Population, points
 from fastgrok._reports import EngineReport, LeapReport
@@ -75,7 +77,7 @@ def run(
             ended.add_note(f"the trajectory is without its populations: {failure!r}")
         raise ended
     if instability := instability_of(trajectory):
-        warnings.warn(instability, StabilityWarning, stacklevel=3)
+        _calls.warn(instability, StabilityWarning)
     return trajectory
 
 
@@ -313,8 +315,18 @@ def instability_of(trajectory: Trajectory) -> str | None:
     if not beyond.size:
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
+    smooth = 2.0 * trajectory.params["lr"] / sharpness[worst]
+    bounded = trajectory.params["loss"] == "logistic"
+    surely = ", and lr='auto' is everywhere" if bounded else ""
     return (
         f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
         f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "
-        "oscillate instead of following the gradient flow (see Trajectory.regime)"
+        "oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
+        f"{_rounded_down(smooth)} is stable there, half of that smooth{surely}"
     )
+
+
+def _rounded_down(value: float) -> str:
+    """Three digits, none of them rounded up."""
+    unit = Decimal(1).scaleb(Decimal(value).adjusted() - 2)
+    return f"{float(Decimal(value).quantize(unit, ROUND_DOWN)):g}"

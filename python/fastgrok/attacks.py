@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks, _core, _frames
 from fastgrok._attack_settings import radii, require_inside
 from fastgrok._attack_settings import settings as checked_settings
+from fastgrok._calls import helpful
 from fastgrok._checks import F64
 from fastgrok.margins import TIES, _exponent, _scaled
 
@@ -39,6 +40,7 @@ class Attack:
     margin: F64
 
 
+@helpful
 def pgd(
     X: ArrayLike,
     y: ArrayLike,
@@ -158,6 +160,7 @@ def pgd(
         return Attack(X_adv=attacked, is_adv=~correct, margin=np.ldexp(margin, exponent))
 
 
+@helpful
 def adversarial_accuracy(
     X: ArrayLike,
     y: ArrayLike,
@@ -281,6 +284,7 @@ class Pgd:
     True
     """
 
+    @helpful
     def __init__(
         self,
         X: ArrayLike,

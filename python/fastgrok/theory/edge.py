@@ -6,6 +6,8 @@ loss, descent from 0. Predictions for the population, for whether a draw is sepa
 origin and for the margin and the weights that descent tends to.
 """
 
+from __future__ import annotations
+
 from typing import ClassVar, Protocol
 
 import numpy as np
