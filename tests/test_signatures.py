@@ -57,7 +57,7 @@ CALLS = {
     "pgd": lambda **k: fg.pgd(X, Y, [1.0, 1.0], **k),
     "Pgd": lambda **k: fg.Pgd(X, Y, **k),
     "adversarial_accuracy": lambda **k: fg.adversarial_accuracy(X, Y, [1.0, 1.0], **k),
-    "margin_cube": lambda **k: fg.datasets.margin_cube(**k),
+    "margin_cube": fg.datasets.margin_cube,
     "max_margin": lambda **k: fg.max_margin(X, Y, **k),
     "separability": lambda **k: fg.separability(X, Y, **k),
     "stable_lr": lambda **k: fg.stable_lr(X, Y, **k),
