@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 
 import fastgrok as fg
@@ -91,6 +92,26 @@ def test_other_columns_are_named_with_the_remedy(column, error, words):
         fg.train(frame(), Y, steps=3, lr=0.1, evals={"t": (data, Y)})
 
 
+def test_tables_of_arrow():
+    flags = SMALL > 0
+    table = pyarrow.table({"age": X[:, 0], "bmi": SMALL, "dose": flags})
+    np.testing.assert_array_equal(rows_of(table), np.column_stack([X[:, 0], SMALL, flags]))
+    run = fg.train(table, Y, steps=5, lr=0.1)
+    assert run.feature_names == NAMES
+    with pytest.raises(ValueError, match="column 0 is 'bmi' in place of 'age'"):
+        fg.train(table, Y, steps=5, lr=0.1, evals={"t": (table.select(["bmi", "age", "dose"]), Y)})
+    for column, words in (
+        (2**53 + 1 + SMALL * 0, r"column 'bmi'\[0\] is 9007199254740993, which float64 cannot"),
+        (pyarrow.array([None, *SMALL[1:].tolist()]), "column 'bmi' lacks 1 of its 12 values"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            fg.margins(table.set_column(1, "bmi", [column]), Y, [1.0, 1.0, 1.0])
+    with pytest.raises(
+        TypeError, match="column 'bmi' must hold real numbers, but its row 0 is 'a'"
+    ):
+        fg.margins(table.set_column(1, "bmi", [["a"] * 12]), Y, [1.0, 1.0, 1.0])
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "int8[pyarrow]", "Float64", object, np.int8])
 def test_labels_in_a_series_of_any_type(dtype):
     labels = pd.Series(Y.astype(int)).astype(dtype)
@@ -98,6 +119,13 @@ def test_labels_in_a_series_of_any_type(dtype):
     assert fg.accuracy(frame(), labels, [1.0, 0.5, -1.0]) == expected
     with pytest.raises(ValueError, match=r"use np.where\(y == 3(.0)?, 1, -1\)"):
         fg.accuracy(X, labels + 2, [1.0, 0.5, -1.0])
+
+
+def test_labels_in_a_frame_of_one_column_are_to_be_taken_out_of_it():
+    labels = pd.DataFrame({"y": Y})
+    with pytest.raises(ValueError, match=r"got shape \(12, 1\): pass y.iloc\[:, 0\]$"):
+        fg.train(frame(), labels, steps=3, lr=0.1)
+    fg.train(frame(), labels.iloc[:, 0], steps=3, lr=0.1)
 
 
 def test_labels_of_strings_in_a_series():

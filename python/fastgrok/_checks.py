@@ -163,7 +163,8 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
         array = numbers(name, value)
     if array.ndim != 1:
         column = array.ndim == 2 and array.shape[1] == 1
-        hint = f": pass {short_name(name)}[:, 0]" if column else ""
+        place = ".iloc[:, 0]" if _frames.is_frame(value) else "[:, 0]"
+        hint = f": pass {short_name(name)}{place}" if column else ""
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.size != rows:
         raise ValueError(f"{name} must have one label a row: {rows} rows, {array.size} labels")

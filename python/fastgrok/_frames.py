@@ -1,6 +1,7 @@
 """Data frames and series, as pandas has them: each column's numbers, the names, the index.
 
-pandas is not imported: a frame is known by what it can do.
+pandas is not imported: a frame is known by what it can do. Tables of Arrow, and others with a list
+of names and a column for each, are frames without an index.
 """
 
 import reprlib
@@ -18,7 +19,14 @@ _MOST_NAMED = 5
 
 def is_frame(value: object) -> bool:
     """Whether it has columns that may be of different types."""
-    return hasattr(value, "iloc") and hasattr(value, "columns")
+    return (hasattr(value, "iloc") and hasattr(value, "columns")) or bool(_named_columns(value))
+
+
+def _named_columns(value: Any) -> list[str] | None:
+    """Return the names of the columns of a table that has them in a list, as Arrow and polars."""
+    names = getattr(value, "column_names", None) or getattr(value, "columns", None)
+    known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if known and hasattr(value, "shape") else None
 
 
 def is_column(value: object) -> bool:
@@ -33,7 +41,7 @@ def features(value: Any) -> Features | None:
         return own
     if not is_frame(value):
         return None
-    labels = list(value.columns)
+    labels = _named_columns(value) or list(value.columns)
     return None if labels == list(range(len(labels))) else tuple(str(label) for label in labels)
 
 
@@ -64,7 +72,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def require_same_index(names: tuple[str, str], X: Any, y: Any) -> None:
     """Refuse rows and labels that both have an index, but not the same."""
-    if not (is_frame(X) and hasattr(y, "iloc")) or len(X) != len(y) or X.index.equals(y.index):
+    if (
+        not (is_frame(X) and hasattr(X, "iloc") and hasattr(y, "iloc"))
+        or len(X) != len(y)
+        or X.index.equals(y.index)
+    ):
         return
     pairs = enumerate(zip(X.index, y.index, strict=True))
     # NaN is unequal to itself: indices that differ in nothing else differ in their types.
@@ -77,17 +89,20 @@ def require_same_index(names: tuple[str, str], X: Any, y: Any) -> None:
 
 def frame_numbers(name: str, frame: Any) -> NDArray[Any]:
     """Make a frame an array, if every value is a number that float64 holds exactly."""
-    dtypes = set(frame.dtypes)
-    if len(dtypes) == 1 and _is_plain(*dtypes):
+    names = _named_columns(frame)
+    if names is None and len(dtypes := set(frame.dtypes)) == 1 and _is_plain(*dtypes):
         return np.asarray(frame)
+    labels = list(frame.columns) if names is None else names
     # Columns of different types one by one: NumPy's common type would round large integers.
     columns = [
-        column_numbers(f"{name} column {label!r}", frame.iloc[:, j])
-        for j, label in enumerate(frame.columns)
+        column_numbers(
+            f"{name} column {label!r}", frame.iloc[:, j] if names is None else frame[label]
+        )
+        for j, label in enumerate(labels)
     ]
     single = all(column.dtype == np.float32 for column in columns)
     out = np.empty(frame.shape, np.float32 if single and columns else np.float64)
-    for j, (label, column) in enumerate(zip(frame.columns, columns, strict=True)):
+    for j, (label, column) in enumerate(zip(labels, columns, strict=True)):
         require_exact(f"{name} column {label!r}", column)
         with np.errstate(over="ignore"):
             out[:, j] = column
@@ -96,19 +111,21 @@ def frame_numbers(name: str, frame: Any) -> NDArray[Any]:
 
 def column_numbers(name: str, column: Any) -> NDArray[Any]:
     """Make one column an array, if every value is a number."""
-    if _is_plain(column.dtype):
+    dtype = getattr(column, "dtype", None)
+    if _is_plain(dtype):
         return np.asarray(column)
-    if str(column.dtype) == "category":
+    if str(dtype) == "category":
         raise TypeError(f"{name} is categorical: make numbers of it first (pandas.get_dummies)")
-    missing = int(np.count_nonzero(column.isna()))
-    if missing:
+    missing = int(np.count_nonzero(column.isna())) if hasattr(column, "isna") else 0
+    missing = getattr(column, "null_count", missing)  # of Arrow
+    if isinstance(missing, int) and missing:
         raise ValueError(f"{name} lacks {missing} of its {len(column)} values: drop or fill them")
     values = np.asarray(column.to_numpy())
     if values.dtype.kind in "biuf":
         return values
     if values.dtype.kind != "O":
         raise TypeError(
-            f"{name} must hold real numbers, got dtype {column.dtype}: drop it, or make numbers "
+            f"{name} must hold real numbers, got dtype {dtype or values.dtype}: drop it, or make numbers "
             "of it first"
         )
     return np.array([_number(name, i, value) for i, value in enumerate(values)], np.float64)
