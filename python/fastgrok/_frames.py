@@ -41,7 +41,7 @@ def features(value: Any) -> Features | None:
         return own
     if not is_frame(value):
         return None
-    labels = _named_columns(value) or list(value.columns)
+    labels: list[Any] = _named_columns(value) or list(value.columns)
     return None if labels == list(range(len(labels))) else tuple(str(label) for label in labels)
 
 
@@ -72,11 +72,9 @@ def _listed(names: Sequence[str]) -> str:
 
 def require_same_index(names: tuple[str, str], X: Any, y: Any) -> None:
     """Refuse rows and labels that both have an index, but not the same."""
-    if (
-        not (is_frame(X) and hasattr(X, "iloc") and hasattr(y, "iloc"))
-        or len(X) != len(y)
-        or X.index.equals(y.index)
-    ):
+    if not (hasattr(X, "iloc") and hasattr(y, "iloc")):
+        return
+    if len(X) != len(y) or X.index.equals(y.index):
         return
     pairs = enumerate(zip(X.index, y.index, strict=True))
     # NaN is unequal to itself: indices that differ in nothing else differ in their types.
@@ -125,8 +123,8 @@ def column_numbers(name: str, column: Any) -> NDArray[Any]:
         return values
     if values.dtype.kind != "O":
         raise TypeError(
-            f"{name} must hold real numbers, got dtype {dtype or values.dtype}: drop it, or make numbers "
-            "of it first"
+            f"{name} must hold real numbers, got dtype {dtype or values.dtype}: drop it, or make "
+            "numbers of it first"
         )
     return np.array([_number(name, i, value) for i, value in enumerate(values)], np.float64)
 
