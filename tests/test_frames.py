@@ -106,7 +106,7 @@ def test_tables_of_arrow():
     ):
         with pytest.raises(ValueError, match=words):
             fg.margins(table.set_column(1, "bmi", [column]), Y, [1.0, 1.0, 1.0])
-    with pytest.raises(TypeError, match="column 'bmi' .*, but its row 0 is 'a'"):
+    with pytest.raises(TypeError, match=r"column 'bmi' .*, but its row 0 is 'a'"):
         fg.margins(table.set_column(1, "bmi", [["a"] * 12]), Y, [1.0, 1.0, 1.0])
 
 

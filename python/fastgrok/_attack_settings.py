@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,6 +41,12 @@ class Settings(NamedTuple):
     def of(self, problem: _core.Problem) -> _core.Attack:
         """Apply them to the rows of a problem."""
         return _core.Attack(problem, **self._asdict())
+
+    def longest_move(self, columns: int) -> F64:
+        """Bound the Euclidean length of a row's move: one number, or one for each row."""
+        if self.radius_by_column:
+            return np.array([np.linalg.norm(self.radii)])
+        return self.radii * (math.sqrt(columns) if self.ball == "l_inf" else 1.0)
 
 
 def settings(
