@@ -8,7 +8,7 @@ from cases import point, problem
 from fastgrok import _core
 
 METHODS = ("exact", "pgd", "autodiff32", "autodiff64")
-NORMS = (np.inf, 2)
+NORMS = (np.inf, 2, 1)
 COLUMNS = st.sampled_from((1, 2, 3, 8, 15, 16, 17, 33, 40))
 
 
@@ -24,8 +24,12 @@ def attacks(draw, most_columns=40, dtypes=(np.float64, np.float32)):
     w[rng.random(d) < draw(st.sampled_from((0.0, 0.0, 0.3, 1.0)))] = 0.0
     w *= draw(st.sampled_from((1e-3, 1.0, 30.0)))
     eps = draw(st.sampled_from((0.0, 0.1, 0.7, 3.0)))
-    if draw(st.booleans()):
-        eps = eps * rng.random(n)
+    norm = draw(st.sampled_from(NORMS))
+    along = draw(st.sampled_from(("all", "row", "row", "column" if norm == np.inf else "row")))
+    if along == "row":
+        eps = eps * rng.random((n, 1) if n == d or draw(st.booleans()) else n)
+    elif along == "column":
+        eps = eps * rng.random((1, d))
     bounds = draw(st.sampled_from((None, "data", "numbers", "arrays", "half")))
     if bounds == "numbers":
         bounds = (float(X.min()) - 0.3, float(X.max()))
@@ -33,7 +37,7 @@ def attacks(draw, most_columns=40, dtypes=(np.float64, np.float32)):
         bounds = (X.min(axis=0) - 0.2 * rng.random(d), X.max(axis=0) + 0.2 * rng.random(d))
     elif bounds == "half":
         bounds = (-np.inf, X.max(axis=0))
-    return X, y, w, b, {"norm": draw(st.sampled_from(NORMS)), "eps": eps, "bounds": bounds}
+    return X, y, w, b, {"norm": norm, "eps": eps, "bounds": bounds}
 
 
 @st.composite
@@ -54,10 +58,21 @@ def box_of(X, bounds):
     return bounds
 
 
+def radii(X, eps):
+    """Radius of every row in every column."""
+    eps = np.asarray(eps, dtype=np.float64)
+    by_row = eps.ndim == 1
+    return np.broadcast_to(eps[:, None] if by_row else eps, X.shape)
+
+
 def assert_inside(X_adv, X, norm, eps, bounds):
-    radius = np.broadcast_to(eps, len(X))
-    away = np.linalg.norm(X_adv - X, ord=norm, axis=1)
-    assert (away <= radius + 1e-14 * (1 + np.abs(X).max())).all()
+    radius = radii(X, eps)
+    rounding = 1e-14 * (1 + np.abs(X).max())
+    if norm == np.inf:
+        assert (np.abs(X_adv - X) <= radius + rounding).all()
+    else:
+        away = np.linalg.norm(X_adv - X, ord=norm, axis=1)
+        assert (away <= radius[:, 0] + rounding * X.shape[1]).all()
     if bounds is not None:
         low, high = box_of(X, bounds)
         assert (X_adv >= low).all()

@@ -3,6 +3,9 @@
 import itertools
 
 import numpy as np
+from scipy.optimize import linprog
+
+from attack_cases import radii
 
 
 def splitmix64(seed, index):
@@ -27,6 +30,11 @@ def start(random_state, rows, cols, row, restart, norm):
     seed = seed_of(random_state)
     if norm == np.inf:
         return 2.0 * uniform(seed, (restart * rows + row) * cols, cols) - 1.0
+    if norm == 1:
+        first = (restart * rows + row) * (cols + 1)
+        bits = [splitmix64(seed, first + j) for j in range(cols + 1)]
+        time = -np.log(1.0 - np.array([one >> 11 for one in bits]) * 2.0**-53)
+        return np.where([one & 1 for one in bits], time, -time)[:cols] / time.sum()
     words = 2 * ((cols + 3) // 2)
     u = uniform(seed, (restart * rows + row) * words, words)
     length, angle = np.sqrt(-2.0 * np.log(1.0 - u[0::2])), 2.0 * np.pi * u[1::2]
@@ -54,7 +62,9 @@ def autodiff_gradient(X, y, w, b):
         return np.where(y > 0, p - real(1), p)[:, None] * w
 
 
-def norms(rows):
+def norms(rows, norm):
+    if norm == 1:
+        return np.abs(rows).sum(axis=1, keepdims=True)
     with np.errstate(under="ignore"):
         return np.sqrt((rows * rows).sum(axis=1, keepdims=True))
 
@@ -62,7 +72,8 @@ def norms(rows):
 def iterate(X, y, w, b, *, norm, eps, step_size, steps, box, delta, gradient):
     """Step, project, clip, all in X's dtype, in the order of foolbox's attacks."""
     real = X.dtype.type
-    radius = np.broadcast_to(np.asarray(eps, X.dtype), len(X))[:, None]
+    radius = np.asarray(radii(X, eps), X.dtype)
+    radius = radius if norm == np.inf else radius[:, :1]
     step = real(step_size)
     low, high = (-np.inf, np.inf) if box is None else (np.asarray(s, X.dtype) for s in box)
     tiny = real(1e-12)
@@ -74,9 +85,9 @@ def iterate(X, y, w, b, *, norm, eps, step_size, steps, box, delta, gradient):
             x = X + np.clip(moved - X, -radius, radius)
         else:
             with np.errstate(under="ignore"):
-                moved = x + step * (g * (real(1) / np.maximum(norms(g), tiny)))
+                moved = x + step * (g * (real(1) / np.maximum(norms(g, norm), tiny)))
             away = moved - X
-            x = X + away * np.minimum(real(1), radius / np.maximum(norms(away), tiny))
+            x = X + away * np.minimum(real(1), radius / np.maximum(norms(away, norm), tiny))
         x = np.clip(x, low, high)
     return x
 
@@ -94,8 +105,7 @@ def attack(
     for restart in range(max(restarts, 1)):
         delta = None
         if restarts:
-            radius = np.broadcast_to(np.asarray(eps, float), len(X))[:, None]
-            delta = radius * starts(random_state, *X.shape, restart, norm)
+            delta = radii(X, eps) * starts(random_state, *X.shape, restart, norm)
         points = iterate(
             rows, y, weights, bias, norm=norm, eps=eps, step_size=step_size, steps=steps,
             box=bounds, delta=delta, gradient=gradient,
@@ -110,7 +120,7 @@ def attack(
 
 
 def worst_corner(x, y, w, b, eps, low, high):
-    """Lowest margin over all corners of ball and box: the margin is linear."""
+    """Lowest margin over all corners of ball and box: the margin is linear. `eps` may be (d,)."""
     sides = zip(np.maximum(x - eps, low), np.minimum(x + eps, high), strict=True)
     return min(y * (np.dot(corner, w) + b) for corner in itertools.product(*sides))
 
@@ -138,3 +148,15 @@ def worst_in_ball_and_box(x, y, w, b, eps, low, high):
         else:
             most = middle
     return y * (np.dot(x + move(least), w) + b)
+
+
+def worst_in_l_1(x, y, w, b, eps, low, high):
+    """Lowest margin in an l_1 ball and a box, as a linear program in x = row + p - q."""
+    d = len(x)
+    cost = y * np.concatenate([w, -w])
+    room = np.concatenate([np.broadcast_to(high, d) - x, x - np.broadcast_to(low, d)])
+    found = linprog(
+        cost, A_ub=np.ones((1, 2 * d)), b_ub=[eps], bounds=np.column_stack([np.zeros(2 * d), room])
+    )
+    assert found.success
+    return y * (np.dot(x, w) + b) + found.fun

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 import reference_attacks as reference
-from attack_cases import METHODS, NORMS, assert_inside, attacks, box_of, iterations, losses
+from attack_cases import METHODS, NORMS, assert_inside, attacks, box_of, iterations, losses, radii
 from cases import LENGTHS, layouts, point, problem
 
 
@@ -60,7 +60,7 @@ def test_exact_is_the_worst_corner(case):
     ball["norm"] = np.inf
     low, high = box_of(X, ball["bounds"]) or (-np.inf, np.inf)
     rows = X.astype(np.float64)
-    radius = np.broadcast_to(ball["eps"], len(X))
+    radius = radii(X, ball["eps"])
     worst = [
         reference.worst_corner(x, label, w, b, e, low, high)
         for x, label, e in zip(rows, y, radius, strict=True)
@@ -75,9 +75,9 @@ def test_exact_is_the_worst_corner(case):
 @given(attacks())
 def test_exact_in_the_euclidean_ball(case):
     X, y, w, b, ball = case
-    ball["norm"] = 2
+    ball |= {"norm": 2, "eps": radii(X, ball["eps"])[:, :1]}
     rows = X.astype(np.float64)
-    radius = np.broadcast_to(ball["eps"], len(X))
+    radius = ball["eps"][:, 0]
     if ball["bounds"] is None:
         worst = y * (rows @ w + b) - radius * np.linalg.norm(w)
     else:
@@ -89,6 +89,77 @@ def test_exact_in_the_euclidean_ball(case):
     got = fg.pgd(X, y, w, b, method="exact", **ball)
     np.testing.assert_allclose(got.margin, worst, rtol=1e-11, atol=1e-11 * (1 + np.abs(w).sum()))
     assert_inside(got.X_adv, X, **ball)
+
+
+@given(attacks(most_columns=17))
+def test_exact_in_the_l_1_ball_is_the_linear_program(case):
+    X, y, w, b, ball = case
+    ball |= {"norm": 1, "eps": radii(X, ball["eps"])[:, :1]}
+    rows = X.astype(np.float64)
+    low, high = box_of(X, ball["bounds"]) or (-np.inf, np.inf)
+    worst = [
+        reference.worst_in_l_1(x, label, w, b, e, low, high)
+        for x, label, e in zip(rows[:6], y, ball["eps"][:, 0], strict=False)
+    ]
+    got = fg.pgd(X, y, w, b, method="exact", **ball)
+    np.testing.assert_allclose(got.margin[:6], worst, rtol=1e-9, atol=1e-9 * (1 + np.abs(w).sum()))
+    assert_inside(got.X_adv, X, **ball)
+
+
+def test_the_l_1_ball_spends_all_on_the_heaviest_column_that_has_room():
+    X, w = np.zeros((2, 4)), np.array([1.0, -3.0, 2.0, 0.0])
+    free = fg.pgd(X, [1, -1], w, norm=1, eps=[[2.0], [0.5]], method="exact")
+    np.testing.assert_array_equal(free.X_adv, [[0, 2, 0, 0], [0, -0.5, 0, 0]])
+    np.testing.assert_array_equal(free.margin, [-6.0, -1.5])
+    boxed = fg.pgd(X, [1, -1], w, norm=1, eps=2.0, bounds=(-1.0, 0.75), method="exact")
+    np.testing.assert_array_equal(boxed.X_adv, [[-0.25, 0.75, -1, 0], [0.25, -1, 0.75, 0]])
+    whole = fg.pgd(X, [1, 1], w, norm=1, eps=9.0, bounds=(-1.0, 0.75), method="exact")
+    np.testing.assert_array_equal(whole.X_adv, [[-1, 0.75, -1, 0]] * 2)
+
+
+def test_random_starts_are_uniform_in_the_l_1_ball():
+    # Of points uniform in the ball the l_1 norm is at most r with probability r^d, and |x_j| is
+    # more than t with probability (1 - t)^d.
+    d, n = 3, 20_000
+    attack = fg.pgd(
+        np.zeros((n, d)), np.ones(n), np.zeros(d), norm=1, eps=1.0, random_start=True,
+        random_state=1, steps=1,
+    )  # fmt: skip
+    size = np.abs(attack.X_adv).sum(axis=1)
+    for r in (0.3, 0.7, 0.9):
+        assert abs((size <= r).mean() - r**d) < 5 * np.sqrt(r**d * (1 - r**d) / n)
+        share = (1 - r) ** d
+        for j in range(d):
+            more = (attack.X_adv[:, j] > r).mean()
+            assert abs(more - share / 2) < 5 * np.sqrt(share / 2 / n) + 1e-4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_eps_by_row_and_by_column(method):
+    rng = np.random.default_rng(4)
+    X, y = problem(7, 7)
+    w, b = point(7)
+    each = rng.uniform(0.1, 0.5, 7)
+    settings = {"method": method, "step_size": 0.05}
+    by_row = fg.pgd(X, y, w, b, eps=each[:, None], **settings)
+    by_column = fg.pgd(X, y, w, b, eps=each[None, :], **settings)
+    for i in range(7):
+        one = fg.pgd(X[i : i + 1], y[i : i + 1], w, b, eps=each[i], **settings)
+        np.testing.assert_array_equal(by_row.X_adv[i], one.X_adv[0])
+    if not method.startswith("autodiff"):  # of which the gradient depends on all columns
+        for j in range(7):
+            one = fg.pgd(X, y, w, b, eps=each[j], **settings)
+            np.testing.assert_array_equal(by_column.X_adv[:, j], one.X_adv[:, j])
+    for eps, attack in ((each[:, None], by_row), (each[None, :], by_column)):
+        accuracy = fg.adversarial_accuracy(X, y, w, b, eps=eps, **settings)
+        assert accuracy == (~attack.is_adv).mean()
+        run = fg.train(X, y, steps=2, lr=0.1, evals={"a": fg.Pgd(X, y, eps=eps, **settings)})
+        again = fg.pgd(X, y, run.w, run.bias_final, eps=eps, **settings)
+        assert run.accuracy["a"][-1] == (~again.is_adv).mean()
+    np.testing.assert_array_equal(
+        fg.pgd(X[:5], y[:5], w, b, eps=each[:5], **settings).X_adv,
+        fg.pgd(X[:5], y[:5], w, b, eps=each[:5, None], **settings).X_adv,
+    )
 
 
 @given(attacks(), iterations(), st.sampled_from(["pgd", "autodiff64"]))
@@ -177,7 +248,7 @@ def test_every_number_of_rows_and_columns():
             ends = np.where(y[:, None] * w > 0, low, high)
             room = np.minimum(eps[:, None], np.abs(rows.astype(np.float64) - ends))
             worst = m - (np.abs(w) * room).sum(axis=1)
-            got = losses(rows, y, w, b, "exponential", eps=eps, bounds="data")
+            got = losses(rows, y, w, b, "exponential", eps=eps[:, None], bounds="data")
             np.testing.assert_allclose(got, [np.exp(-worst).sum()], rtol=1e-12)
 
 

@@ -140,9 +140,11 @@ def test_foolbox_decides_the_same(norm, method, d, random_start, monkeypatch):
     y = np.where(X @ direction > 0, 1.0, -1.0)
     rows, labels = torch.tensor(X), torch.tensor((y > 0).astype(np.int64))
     delta = eps * reference.starts(state, n, d, 0, norm).astype(dtype)
-    kind = foolbox.attacks.LinfProjectedGradientDescentAttack
-    if norm == 2:
-        kind = foolbox.attacks.L2ProjectedGradientDescentAttack
+    kind = {
+        np.inf: foolbox.attacks.LinfProjectedGradientDescentAttack,
+        2: foolbox.attacks.L2ProjectedGradientDescentAttack,
+        1: foolbox.attacks.L1ProjectedGradientDescentAttack,
+    }[norm]
     attack = kind(abs_stepsize=0.25, steps=20, random_start=random_start)
     monkeypatch.setattr(
         attack, "get_random_start", lambda x0, _: x0 + x0.__class__(torch.tensor(delta))

@@ -81,6 +81,7 @@ def test_lists_and_data_frames_are_accepted():
     expected = fg.margins(X, y, w, b)
     frame = pandas.DataFrame(X, columns=["a", "b", "c"])
     series = pandas.Series(y.astype(int), index=list("vwxyz"))
+    frame.index = series.index
     np.testing.assert_array_equal(fg.margins(frame, series, pandas.Series(w), b), expected)
     np.testing.assert_array_equal(fg.margins(X.tolist(), y.tolist(), tuple(w), b), expected)
 

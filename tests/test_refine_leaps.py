@@ -94,13 +94,15 @@ def dense_counts(X, y, steps, around, evals, name):
     return run.steps, counts
 
 
-@pytest.mark.parametrize("name", ["attacked", "plane", "slab"])
+@pytest.mark.parametrize("name", ["attacked", "plane", "columns", "diamond", "slab"])
 def test_other_sets_than_points(name):
     X, y, evals = sets(0)
     test = evals["concentrated"]
     evals = {
         "attacked": fg.Pgd(test.X, test.y, norm=2, eps=5e-4),
         "plane": fg.Pgd(test.X, test.y, eps=5e-4, bounds="data"),
+        "columns": fg.Pgd(test.X, test.y, eps=[[2e-4, 8e-4]], bounds="data"),
+        "diamond": fg.Pgd(test.X, test.y, norm=1, eps=5e-4, bounds="data"),
         "slab": Slab(1e-3, 10.0),
     }
     steps, eps = 400_000, 0.01

@@ -11,8 +11,9 @@ namespace {
 
 Ball parse_ball(const std::string& name) {
     if (name == "l_inf") return Ball::l_inf;
-    require(name == "l_2", "ball must be 'l_inf' or 'l_2', not '" + name + "'");
-    return Ball::l_2;
+    if (name == "l_2") return Ball::l_2;
+    require(name == "l_1", "ball must be 'l_inf', 'l_2' or 'l_1', not '" + name + "'");
+    return Ball::l_1;
 }
 
 AttackMethod parse_method(const std::string& name) {
@@ -32,15 +33,22 @@ using Sides = std::optional<std::pair<Array<double>, Array<double>>>;
 
 BoundAttack make_attack(std::shared_ptr<BoundProblem> problem, const std::string& method,
                         const std::string& ball, const Array<double>& radii, bool radius_by_row,
-                        double step_size, std::int64_t steps, bool random_start,
-                        std::int64_t restarts, std::uint64_t seed, const Sides& box) {
+                        bool radius_by_column, double step_size, std::int64_t steps,
+                        bool random_start, std::int64_t restarts, std::uint64_t seed,
+                        const Sides& box) {
     AttackSettings settings;
     settings.method = parse_method(method);
     settings.ball = parse_ball(ball);
     require(radii.size() > 0, "radii must not be empty");
-    settings.radii = to_vector(radii, radius_by_row ? problem->problem.rows() : radii.size(),
-                               "radii must have one axis, and by row one entry a row of X");
+    require(!(radius_by_row && radius_by_column), "radii are by row or by column");
+    require(!radius_by_column || settings.ball == Ball::l_inf, "radii by column are of l_inf");
+    const std::size_t length = radius_by_row      ? problem->problem.rows()
+                               : radius_by_column ? problem->problem.layout().cols
+                                                  : radii.size();
+    settings.radii =
+        to_vector(radii, length, "radii must have one axis, and one entry a row or column");
     settings.radius_by_row = radius_by_row;
+    settings.radius_by_column = radius_by_column;
     settings.step_size = step_size;
     settings.steps = steps;
     settings.random_start = random_start;
@@ -102,8 +110,8 @@ void register_attack(py::module_& m) {
         m, "Attack", "What an adversary may do to the rows of a problem.", py::is_final())
         .def(py::init(&make_attack), py::arg("problem"), py::kw_only(), py::arg("method"),
              py::arg("ball"), py::arg("radii").noconvert(), py::arg("radius_by_row"),
-             py::arg("step_size"), py::arg("steps"), py::arg("random_start"), py::arg("restarts"),
-             py::arg("seed"), py::arg("box"))
+             py::arg("radius_by_column") = false, py::arg("step_size"), py::arg("steps"),
+             py::arg("random_start"), py::arg("restarts"), py::arg("seed"), py::arg("box"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("points", &points, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"));

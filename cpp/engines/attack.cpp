@@ -31,6 +31,9 @@ struct Attack::Target {
         for (double& x : scaled) x = std::scalbn(x, -exponent);
         for (std::size_t j = 0; j < cols; ++j) magnitude[j] = std::fabs(scaled[j]);
         for (std::size_t j = 0; j < cols; ++j) norm_1 += magnitude[j];
+        largest = largest_magnitude(magnitude);
+        for (std::size_t j = 0; settings.radius_by_column && j < cols; ++j)
+            by_column += settings.radii[j] * magnitude[j];
         norm_2 = std::sqrt(kernels().dot(magnitude.data(), magnitude.data(), cols));
         if (!settings.has_box()) return;
         positive = settings.upper;
@@ -42,7 +45,18 @@ struct Attack::Target {
     RowAttack rows;
     int exponent;
     Vector scaled, magnitude, positive, negative;
-    double norm_1 = 0.0, norm_2 = 0.0;
+    double norm_1 = 0.0, norm_2 = 0.0, largest = 0.0;
+    double by_column = 0.0;  // the drop in a ball whose radius depends on the column
+
+    // How far a row's margin falls in its ball.
+    double drop(Ball ball, double radius) const {
+        switch (ball) {
+            case Ball::l_inf: return radius * norm_1;
+            case Ball::l_2: return radius * norm_2;
+            case Ball::l_1: return radius * largest;
+        }
+        return 0.0;
+    }
 };
 
 Attack::Attack(const Problem& problem, const AttackSettings& settings, int threads, Ask ask)
@@ -64,11 +78,11 @@ Attack::Attack(const Problem& problem, const AttackSettings& settings, int threa
 // is how far it can go.
 bool Attack::has_closed_form() const {
     const bool l_inf = settings_.ball == Ball::l_inf;
-    switch (settings_.method) {
-        case AttackMethod::exact: return l_inf || !settings_.has_box();
-        case AttackMethod::pgd: break;
-        default: return false;
-    }
+    const bool exact = settings_.method == AttackMethod::exact;
+    if (settings_.radius_by_column) return exact && !settings_.has_box();
+    if (exact) return l_inf || !settings_.has_box();
+    // Steps of l_1 go along w, the worst case does not.
+    if (settings_.method != AttackMethod::pgd || settings_.ball == Ball::l_1) return false;
     if (!settings_.random_start) return l_inf || !settings_.has_box();
     const double widest = *std::max_element(settings_.radii.begin(), settings_.radii.end());
     return l_inf && settings_.reach() >= 2.0 * widest;
@@ -119,7 +133,6 @@ void Attack::closed_margins(const Target& target, const Block& block, Interrupt&
     for (std::size_t k = 0; k < grid; ++k)
         for (std::size_t i = 0; i < block.count; ++i)
             s.radii[k * kLanes + i] = std::min(settings_.radius(block.first + i, k), reach);
-    const bool l_inf = settings_.ball == Ball::l_inf;
     if (settings_.has_box())
         problem_.visit_chunk(block.chunk, [&](auto all) {
             const auto rows =
@@ -133,9 +146,10 @@ void Attack::closed_margins(const Target& target, const Block& block, Interrupt&
         });
     for (std::size_t k = 0; k < grid * kLanes; k += kLanes)
         for (std::size_t i = 0; i < block.count; ++i) {
-            const double drop = settings_.has_box()
-                                    ? s.drops[k + i]
-                                    : s.radii[k + i] * (l_inf ? target.norm_1 : target.norm_2);
+            const double drop = settings_.has_box() ? s.drops[k + i]
+                                : settings_.radius_by_column
+                                    ? target.by_column
+                                    : target.drop(settings_.ball, s.radii[k + i]);
             s.margins[k + i] = s.clean[i] - drop;
         }
 }

@@ -20,7 +20,9 @@ Real lane_sum(std::size_t n, Term term) {
 }
 
 template <class Real>
-Real norm(const std::vector<Real>& v) {
+Real norm(const std::vector<Real>& v, Ball ball) {
+    if (ball == Ball::l_1)
+        return lane_sum<Real>(v.size(), [&](std::size_t j) { return std::fabs(v[j]); });
     return std::sqrt(lane_sum<Real>(v.size(), [&](std::size_t j) { return v[j] * v[j]; }));
 }
 
@@ -106,14 +108,16 @@ bool AutodiffAttack<Real>::step(double y, Real radius, Scratch& s) const {
         for (std::size_t j = 0; j < cols_; ++j) {
             const Real sign = static_cast<Real>((g[j] > Real(0)) - (g[j] < Real(0)));
             const Real moved = x[j] + step_size_ * sign;
-            put(j, origin[j] + clip(moved - origin[j], -radius, radius));
+            const Real most = static_cast<Real>(settings_.in_column(radius, j));
+            put(j, origin[j] + clip(moved - origin[j], -most, most));
         }
         return changed;
     }
-    const Real factor = Real(1) / std::max(norm(g), kLeastNorm<Real>);
+    const Real factor = Real(1) / std::max(norm(g, settings_.ball), kLeastNorm<Real>);
     for (std::size_t j = 0; j < cols_; ++j)
         g[j] = (x[j] + step_size_ * (g[j] * factor)) - origin[j];
-    const Real shrink = std::min(Real(1), radius / std::max(norm(g), kLeastNorm<Real>));
+    const Real shrink =
+        std::min(Real(1), radius / std::max(norm(g, settings_.ball), kLeastNorm<Real>));
     for (std::size_t j = 0; j < cols_; ++j) put(j, origin[j] + g[j] * shrink);
     return changed;
 }

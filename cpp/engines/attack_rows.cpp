@@ -2,22 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace fastgrok {
 namespace {
 
 // Scaled by a power of two first, so that no square overflows or underflows.
-Vector unit_vector(const double* w, std::size_t n) {
+Vector unit_vector(const double* w, std::size_t n, Ball ball) {
     Vector out(w, w + n);
-    double largest = 0.0, square = 0.0;
+    double largest = 0.0, square = 0.0, total = 0.0;
     for (const double x : out) largest = std::max(largest, std::fabs(x));
     if (largest == 0.0) return out;
     const int exponent = std::ilogb(largest);
     for (double& x : out) {
         x = std::scalbn(x, -exponent);
         square += x * x;
+        total += std::fabs(x);
     }
-    const double norm = std::sqrt(square);
+    const double norm = ball == Ball::l_1 ? total : std::sqrt(square);
     for (double& x : out) x /= norm;
     return out;
 }
@@ -37,10 +39,17 @@ RowAttack::RowAttack(const Problem& problem, const AttackSettings& settings, con
     : problem_(problem),
       settings_(settings),
       cols_(problem.layout().cols),
-      direction_(unit_vector(u.data(), cols_)),
+      direction_(unit_vector(u.data(), cols_, settings.ball)),
       starts_(settings, problem.rows(), cols_),
       single_(settings, u.data(), u[problem.layout().intercept], cols_),
-      twice_(settings, u.data(), u[problem.layout().intercept], cols_) {}
+      twice_(settings, u.data(), u[problem.layout().intercept], cols_) {
+    if (settings.ball != Ball::l_1 || settings.method != AttackMethod::exact) return;
+    heaviest_.resize(cols_);
+    std::iota(heaviest_.begin(), heaviest_.end(), std::size_t{0});
+    const auto weight = [&](std::size_t j) { return std::fabs(u[j]); };
+    std::stable_sort(heaviest_.begin(), heaviest_.end(),
+                     [&](std::size_t i, std::size_t j) { return weight(i) > weight(j); });
+}
 
 double RowAttack::into_box(double value, std::size_t j) const {
     if (!settings_.has_box()) return value;
@@ -74,11 +83,13 @@ void RowAttack::move(std::size_t row, double radius, std::int64_t restart, Inter
             return;
         case AttackMethod::exact:
             if (settings_.ball == Ball::l_inf) return move_l_inf(y, radius, s, point);
+            if (settings_.ball == Ball::l_1) return worst_in_l_1(y, radius, s, point);
             if (settings_.has_box()) return worst_in_ball_and_box(y, radius, s, point);
             return worst_in_ball(y, radius, s, point);
         case AttackMethod::pgd:
             if (settings_.ball == Ball::l_inf) return move_l_inf(y, radius, s, point);
-            if (settings_.has_box()) return iterate_in_ball_and_box(y, radius, interrupt, s, point);
+            if (settings_.has_box() || settings_.ball == Ball::l_1)
+                return iterate_in_ball_and_box(y, radius, interrupt, s, point);
             return iterate_in_ball(y, radius, interrupt, s, point);
     }
 }
@@ -92,10 +103,10 @@ void RowAttack::move_l_inf(double y, double radius, const Scratch& s, double* po
         const double push = -y * direction_[j];
         double x = s.start[j];
         if (push > 0.0) {
-            const double end = into_box(s.row[j] + radius, j);
+            const double end = into_box(s.row[j] + settings_.in_column(radius, j), j);
             x = exact ? end : std::min(x + reach, end);
         } else if (push < 0.0) {
-            const double end = into_box(s.row[j] - radius, j);
+            const double end = into_box(s.row[j] - settings_.in_column(radius, j), j);
             x = exact ? end : std::max(x - reach, end);
         }
         point[j] = x;
@@ -104,6 +115,19 @@ void RowAttack::move_l_inf(double y, double radius, const Scratch& s, double* po
 
 void RowAttack::worst_in_ball(double y, double radius, const Scratch& s, double* point) const {
     for (std::size_t j = 0; j < cols_; ++j) point[j] = s.row[j] - y * radius * direction_[j];
+}
+
+// All of the radius goes where it counts most, and what the box leaves of it to the next column.
+void RowAttack::worst_in_l_1(double y, double radius, const Scratch& s, double* point) const {
+    std::copy(s.row.begin(), s.row.end(), point);
+    double left = radius;
+    for (const std::size_t j : heaviest_) {
+        if (direction_[j] == 0.0 || left <= 0.0) return;
+        const double ahead = y * direction_[j] > 0.0 ? -left : left;
+        point[j] = into_box(s.row[j] + ahead, j);
+        if (!settings_.has_box()) return;
+        left -= std::fabs(point[j] - s.row[j]);
+    }
 }
 
 // Water-filling: the worst move is min(room_j, t |w_j|) in every coordinate, with the t that makes
@@ -196,15 +220,16 @@ void RowAttack::iterate_in_ball_and_box(double y, double radius, Interrupt& inte
                                         const Scratch& s, double* point) const {
     std::copy_n(s.start.begin(), cols_, point);
     for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
-        double square = 0.0;
+        const bool l_1 = settings_.ball == Ball::l_1;
+        double sum = 0.0;
         const auto stepped = [&](std::size_t j) {
             return (point[j] - y * settings_.step_size * direction_[j]) - s.row[j];
         };
         for (std::size_t j = 0; j < cols_; ++j) {
             const double delta = stepped(j);
-            square += delta * delta;
+            sum += l_1 ? std::fabs(delta) : delta * delta;
         }
-        const double norm = std::sqrt(square);
+        const double norm = l_1 ? sum : std::sqrt(sum);
         const double factor = norm > radius ? radius / norm : 1.0;
         bool changed = false;
         for (std::size_t j = 0; j < cols_; ++j) {

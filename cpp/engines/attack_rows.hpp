@@ -28,6 +28,7 @@ private:
     void put_start(std::size_t row, double radius, std::int64_t restart, Scratch& s) const;
     void move_l_inf(double y, double radius, const Scratch& s, double* point) const;
     void worst_in_ball(double y, double radius, const Scratch& s, double* point) const;
+    void worst_in_l_1(double y, double radius, const Scratch& s, double* point) const;
     void worst_in_ball_and_box(double y, double radius, Scratch& s, double* point) const;
     void iterate_in_ball(double y, double radius, Interrupt& interrupt, const Scratch& s,
                          double* point) const;
@@ -38,7 +39,8 @@ private:
     const Problem& problem_;
     const AttackSettings& settings_;
     std::size_t cols_;
-    Vector direction_;  // w / ||w||_2, or 0
+    Vector direction_;                   // w / ||w||_2 or, for the l_1 ball, w / ||w||_1; or 0
+    std::vector<std::size_t> heaviest_;  // columns of the l_1 ball by |w|, the heaviest first
     Starts starts_;
     AutodiffAttack<float> single_;
     AutodiffAttack<double> twice_;

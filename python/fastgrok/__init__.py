@@ -1,5 +1,7 @@
 """Exact, fast full-batch gradient descent for the study of grokking in linear models."""
 
+from __future__ import annotations
+
 import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastgrok import datasets
 from fastgrok._many import train_many
 from fastgrok._records import log_spaced
+from fastgrok._stable import stable_lr
 from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
 from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
@@ -62,6 +65,7 @@ __all__ = [
     "pgd",
     "separability",
     "show_config",
+    "stable_lr",
     "theory",
     "train",
     "train_many",

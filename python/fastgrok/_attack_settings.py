@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
     ball: str
     radii: F64
     radius_by_row: bool
+    radius_by_column: bool
     step_size: float
     steps: int
     random_start: bool
@@ -39,6 +41,12 @@ class Settings(NamedTuple):
     def of(self, problem: _core.Problem) -> _core.Attack:
         """Apply them to the rows of a problem."""
         return _core.Attack(problem, **self._asdict())
+
+    def longest_move(self, columns: int) -> F64:
+        """Bound the Euclidean length of a row's move: one number, or one for each row."""
+        if self.radius_by_column:
+            return np.array([np.linalg.norm(self.radii)])
+        return self.radii * (math.sqrt(columns) if self.ball == "l_inf" else 1.0)
 
 
 def settings(
@@ -66,12 +74,19 @@ def settings(
             "method='exact' has no use for random_start and restarts: it is the worst case; "
             f"got random_start={draws}, restarts={tries}"
         )
-    by_row = np.ndim(eps) > 0
+    ball = _ball(norm)
+    sizes, along = _eps(rows, eps)
+    if along == "column" and ball != "l_inf":
+        raise ValueError(
+            f"eps by column needs norm=numpy.inf, where each column has bounds of its own, got "
+            f"norm={norm!r}"
+        )
     return Settings(
         method=str(method),
-        ball=_ball(norm),
-        radii=radii("eps", eps, len(rows) if by_row else None),
-        radius_by_row=by_row,
+        ball=ball,
+        radii=sizes,
+        radius_by_row=along == "row",
+        radius_by_column=along == "column",
         step_size=_checks.real("step_size", step_size, positive=True),
         steps=_checks.whole("steps", steps, maximum=_MOST_ITERATIONS),
         random_start=draws,
@@ -82,9 +97,31 @@ def settings(
 
 
 def _ball(norm: object) -> str:
-    if isinstance(norm, bool | np.bool_ | str) or norm not in (np.inf, 2):
-        raise ValueError(f"norm must be numpy.inf or 2, got {_checks.show(norm)}")
-    return "l_2" if norm == 2 else "l_inf"
+    if isinstance(norm, bool | np.bool_ | str) or norm not in (np.inf, 2, 1):
+        raise ValueError(f"norm must be numpy.inf, 2 or 1, got {_checks.show(norm)}")
+    return "l_inf" if norm == np.inf else f"l_{norm:.0f}"
+
+
+def _eps(rows: NDArray[Any], eps: ArrayLike) -> tuple[F64, str]:
+    """Radii in one axis, and what they go along: "row", "column" or "" where there is one."""
+    if not isinstance(eps, list | tuple) and np.ndim(eps) == 0 and not hasattr(eps, "__array__"):
+        return radii("eps", eps, None), ""
+    array = _checks.numbers("eps", eps)
+    n, d = rows.shape
+    if array.ndim == 0:
+        return radii("eps", array, None), ""
+    if array.shape == (n, 1) or (array.shape == (n,) and (n != d or n == 1)):
+        return radii("eps", array.reshape(-1), n), "row"
+    if array.shape == (1, d):
+        return radii("eps", array.reshape(-1), d), "column"
+    what = f"eps must be a number, (n, 1) = {(n, 1)} by row or (1, d) = {(1, d)} by column"
+    if array.shape == (n,):
+        raise ValueError(
+            f"{what}: as many rows as columns make shape {array.shape} ambiguous; pass "
+            "eps[:, None] or eps[None, :]"
+        )
+    hint = ": pass eps[None, :] by column" if array.shape == (d,) else ""
+    raise ValueError(f"{what}, got shape {array.shape}{hint}")
 
 
 def radii(name: str, value: ArrayLike, length: int | None) -> F64:
@@ -134,7 +171,8 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
 
 
 def _side(name: str, value: Any, rows: NDArray[Any]) -> F64:
-    array = _checks.numbers(name, value).astype(np.float64)
+    given = _checks.numbers(name, value)
+    array = _checks.as_float(name, given)
     columns = rows.shape[1]
     if array.ndim > 1 or (array.ndim == 1 and array.size != columns):
         raise ValueError(

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _core
+from fastgrok import _core, _frames
 from fastgrok._populations import Population
 
 F64 = NDArray[np.float64]
@@ -23,7 +23,6 @@ Names = tuple[str, str]
 
 MAX_EXACT_STEPS = 2**53
 """Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
-MAX_RECORDS = 10**8
 MAX_THREADS = 2**16
 _BLOCK = 1 << 16
 
@@ -54,17 +53,42 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     if hasattr(value, "toarray"):
         kind = type(value).__name__
         raise TypeError(f"{name} must be a dense array, got {kind}: call its toarray() first")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if _frames.is_frame(value):
+        return _frames.frame_numbers(name, value)
+    if _frames.is_column(value):
+        return _frames.column_numbers(name, value)
+    array = array_of(name, value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+        remedy = {"O": ": if all are numbers, convert it with astype(float)"}
+        hint = ": convert it to float32 first" if "float" in array.dtype.name else ""
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}"
+            f"{remedy.get(array.dtype.kind, hint)}"
+        )
     return array
 
 
-def _as_float(array: NDArray[Any], dtype: type[np.floating[Any]]) -> NDArray[Any]:
-    """C-contiguous, aligned, native; a copy only where `array` is not that yet."""
+def array_of(name: str, value: Any) -> NDArray[Any]:
+    """Make an array of it, whatever its type says to that."""
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # of an __array__ that others wrote: anything
+        if isinstance(value, list | tuple) and isinstance(error, ValueError):
+            raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+        hint = "pass a NumPy array"
+        if type(value).__module__.split(".")[0] == "torch":
+            hint = "pass its detach().cpu().double().numpy()"
+        raise TypeError(
+            f"{name} cannot be made an array: its {type(value).__name__} raises "
+            f"{type(error).__name__}: {str(error)[:200]}; {hint}"
+        ) from error
+
+
+def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.float64) -> Any:
+    """C-contiguous, aligned, native, with the values given; a copy only where it is not so yet."""
+    _frames.require_exact(name, array)
     with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
@@ -103,7 +127,8 @@ def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
         )
     require_columns(name, array, columns)
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
-    return _as_float(array, np.float32 if single else np.float64)
+    rows: NDArray[Any] = as_float(name, array, np.float32 if single else np.float64)
+    return rows
 
 
 def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:
@@ -121,30 +146,69 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
         raise ValueError(f"{name} must have length {length}, got length {array.size}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    return finite(name, _as_float(array, np.float64))
+    return finite(name, as_float(name, array))
 
 
 def labels(name: str, value: ArrayLike, rows: int) -> F64:
-    """Labels -1 and +1, one a row."""
-    array = numbers(name, value)
+    """
+    Labels -1 and +1, one a row.
+
+    In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
+    """
+    array = array_of(name, value)
+    text = array.dtype.kind in "UST" or any(
+        isinstance(item, str) for item in array.flat if array.dtype.kind == "O"
+    )
+    if not text:
+        array = numbers(name, value)
     if array.ndim != 1:
-        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+        column = array.ndim == 2 and array.shape[1] == 1
+        place = ".iloc[:, 0]" if _frames.is_frame(value) else "[:, 0]"
+        hint = f": pass {short_name(name)}{place}" if column else ""
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.size != rows:
         raise ValueError(f"{name} must have one label a row: {rows} rows, {array.size} labels")
     if array.dtype.kind == "b":
         raise TypeError(
-            f"{name} must hold labels -1 and +1, got dtype bool: use np.where({name}, 1, -1)"
+            f"{name} must hold labels -1 and +1, got dtype bool: use "
+            f"np.where({short_name(name)}, 1, -1)"
+        )
+    if text:
+        raise TypeError(
+            f"{name} must hold labels -1 and +1, got {show(array.item(0))}"
+            f"{_two_classes(name, value, array)}"
         )
     out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     wrong = np.flatnonzero(np.abs(out) != 1.0)
+    if wrong.size and array.dtype.kind == "u":
+        minus = array == np.iinfo(array.dtype).max
+        out, wrong = np.where(minus, -1.0, out), wrong[~minus[wrong]]
     if wrong.size:
         first = int(wrong[0])
-        hint = f": make them so with 2 * {name} - 1" if np.isin(out, (0.0, 1.0)).all() else ""
         raise ValueError(
             f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
-            f"({wrong.size} of {rows} are neither){hint}"
+            f"({wrong.size} of {rows} are neither){_two_classes(name, value, array)}"
         )
     return out
+
+
+def short_name(name: str) -> str:
+    """Call an argument, such as `evals['t'] y`, by a name that an expression may hold."""
+    last = name.rsplit(" ", 1)[-1]
+    return last if last.isidentifier() else "y"
+
+
+def _two_classes(name: str, value: object, array: NDArray[Any]) -> str:
+    """Say how to make labels of other names of two classes."""
+    try:
+        classes = np.unique(array).tolist()
+    except TypeError:  # objects without an order
+        return ""
+    if len(classes) != 2 or classes[1] != classes[1]:
+        return ""
+    short = short_name(name)
+    array_name = short if hasattr(value, "dtype") else f"np.asarray({short})"
+    return f": use np.where({array_name} == {classes[1]!r}, 1, -1)"
 
 
 def data(
@@ -152,12 +216,14 @@ def data(
 ) -> Data:
     """Rows and their labels."""
     rows = matrix(names[0], X, columns)
+    _frames.require_same_index(names, X, y)
     return rows, labels(names[1], y, rows.shape[0])
 
 
 def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
     """Rows and their labels, the rows not looked at yet: :func:`finite` is to follow."""
     rows = _matrix("X", X, None)
+    _frames.require_same_index(("X", "y"), X, y)
     return rows, labels("y", y, rows.shape[0])
 
 
@@ -167,8 +233,12 @@ def evaluation_sets(
     *,
     argument: str = "evals",
     read: Callable[..., Data] = data,
+    features: _frames.Features | None = None,
 ) -> dict[str, Data | Population]:
-    """Named evaluation sets, each with the training set's number of columns, as `read` gives it."""
+    """Named evaluation sets, each with the training set's columns, as `read` gives it.
+
+    `features` are the names of these columns, as far as they have any.
+    """
     if evals is None:
         return {}
     if not isinstance(evals, Mapping):
@@ -189,8 +259,11 @@ def evaluation_sets(
         elif isinstance(value, tuple | list):
             if len(value) != 2:
                 raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
+            _frames.require_features(names[0], value[0], features)
             checked[name] = read(value[0], value[1], names=names, columns=columns)
         elif hasattr(value, "X") and hasattr(value, "y"):
+            named = value if _frames.features(value) else value.X
+            _frames.require_features(names[0], named, features)
             checked[name] = read(value.X, value.y, names=names, columns=columns)
         else:
             raise TypeError(f"{prefix}must be (X, y) or have .X and .y, got {show(value)}")
@@ -198,8 +271,9 @@ def evaluation_sets(
 
 
 def _scalar(name: str, value: object, kind: str) -> Real:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):  # of jax, torch, ...
+        array = array_of(name, value)
+        value = array[()] if array.ndim == 0 else value
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {kind}, got {show(value)} ({type(value).__name__})")
     return value
@@ -214,6 +288,8 @@ def real(name: str, value: object, *, positive: bool = False) -> float:
         out = math.inf
     if not math.isfinite(out):
         raise ValueError(f"{name} must be finite, got {show(value)}")
+    if isinstance(number, Integral | np.longdouble):
+        _frames.require_same_value(name, number, out)
     if positive and out <= 0.0:
         raise ValueError(f"{name} must be greater than 0, got {show(value)}")
     return out
@@ -276,49 +352,3 @@ def threads(value: object) -> int:
     most = min(len(os.sched_getaffinity(0)), _core.default_threads())
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(most, int(limit)) if limit.isdecimal() and int(limit) >= 1 else most
-
-
-def records(value: object, steps: int, *, name: str = "record") -> NDArray[Any]:
-    """Check a stride or an increasing array of step numbers; the result always ends at `steps`."""
-    if not isinstance(value, list | tuple) and np.ndim(value) == 0:  # type: ignore[arg-type]
-        stride = whole(name, value)
-        if steps // stride > MAX_RECORDS:
-            raise ValueError(
-                f"{name}={stride} asks for {steps // stride} records in {steps} steps; "
-                f"at most {MAX_RECORDS} can be kept"
-            )
-        chosen = (np.arange(steps // stride + 1) * float(stride)).astype(_dtype_of_steps(steps))
-    else:
-        chosen = _step_numbers(name, value, steps)
-    return chosen if chosen[-1] == steps else np.append(chosen, chosen.dtype.type(steps))
-
-
-def _dtype_of_steps(steps: int) -> type[np.number[Any]]:
-    return np.int64 if steps <= MAX_EXACT_STEPS else np.float64
-
-
-def _step_numbers(name: str, value: Any, steps: int) -> NDArray[Any]:
-    array = numbers(name, value)
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(
-            f"{name} must be an integer or a 1-dimensional array of step numbers, "
-            f"got shape {array.shape}"
-        )
-    if array.dtype.kind == "b":
-        raise TypeError(f"{name} must hold step numbers, got dtype bool")
-    for wrong, rule in (
-        (~np.isfinite(array) | (array != np.floor(array)), "be integral"),
-        ((array < 0) | (array > steps), f"lie in 0..{steps}"),
-    ):
-        if wrong.any():
-            first = int(np.argmax(wrong))
-            raise ValueError(f"{name} must {rule}, but {name}[{first}] = {array[first]}")
-    chosen = array.astype(_dtype_of_steps(steps))
-    falls = np.diff(chosen) <= 0
-    if falls.any():
-        first = int(np.argmax(falls)) + 1
-        raise ValueError(
-            f"{name} must increase, but {name}[{first}] = {chosen[first]} "
-            f"comes after {chosen[first - 1]}"
-        )
-    return chosen

@@ -54,6 +54,7 @@ class Attack:
         ball: str,
         radii: _F64,
         radius_by_row: bool,
+        radius_by_column: bool = False,
         step_size: float,
         steps: int,
         random_start: bool,

@@ -1,11 +1,11 @@
 """What it costs to take every step, beside what leaps do."""
 
 import dataclasses
-import warnings
 from time import perf_counter
 
 import numpy as np
 
+from fastgrok import _calls
 from fastgrok._reports import whole_number
 from fastgrok._sets import Sets
 from fastgrok._settings import Settings
@@ -34,14 +34,13 @@ def warn_of_exact_steps(settings: Settings, sets: Sets, step: int) -> None:
         return
     seconds = _seconds_of_a_step(settings, sets, entries)
     every, leaped = _duration(left * seconds), _duration(LEAPED_LIKE * seconds)
-    warnings.warn(
+    _calls.warn(
         f"leaps cannot be resumed: with a checkpoint each of the {whole_number(left)} steps is "
         f"taken, which lasts up to {every} ({seconds:.2g} s a step, as measured now). "
         f"Without it a run that can leap lasts about {leaped} (as long as some {LEAPED_LIKE} "
         "steps). Leave checkpoint out, or say engine='exact' to take every step without this "
         "warning",
         CheckpointWarning,
-        stacklevel=3,
     )
 
 

@@ -1,8 +1,9 @@
 """Das et al. (2026): points of a cube beyond a margin, on it, and near it."""
 
+from __future__ import annotations
+
 import functools
 import math
-import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._blocks import Part
+from fastgrok._calls import helpful, warn
 from fastgrok._cube import Lattice, fill_side, fill_slab
 from fastgrok._dataset import Dataset
 from fastgrok._planting import assumption_failure, plant_pairs
@@ -18,6 +20,7 @@ from fastgrok._recipe import Settings, class_counts, labels, scale, support_coun
 _MAX_MARGIN_ERROR = 0.05
 
 
+@helpful
 def margin_cube(
     n: tuple[int, int] = (1000, 1000),
     dim: int = 2,
@@ -145,11 +148,12 @@ def margin_cube(
         failure = assumption_failure(parts[0].rows, parts[2].rows, lattice, offset, planting)
         params["assumption_holds"] = failure is None
         if failure is not None:
-            warnings.warn(failure, UserWarning, stacklevel=2)
+            warn(failure, UserWarning)
     rows = np.concatenate([np.arange(planted[0]), counts[0] + np.arange(planted[1])])
     return Dataset(X, labels(*counts), _diagonal(lattice), effective, rows, params)
 
 
+@helpful
 def concentrated(
     n: tuple[int, int] = (1000, 1000),
     dim: int = 2,

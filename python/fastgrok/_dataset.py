@@ -1,5 +1,7 @@
 """The data set: rows, labels, how they were made; saved to one file and loaded from it."""
 
+from __future__ import annotations
+
 import json
 import os
 import struct
@@ -156,7 +158,7 @@ class Dataset:
         _storage.write_atomically(path, write)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], mmap: bool = False) -> "Dataset":
+    def load(cls, path: str | os.PathLike[str], mmap: bool = False) -> Dataset:
         """
         Load what :meth:`save` wrote.
 
@@ -194,7 +196,7 @@ class Dataset:
 
 def _support(value: Any, rows: int) -> NDArray[np.int64]:
     """Row numbers, increasing."""
-    array = np.asarray(value)
+    array = _checks.array_of("support", value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"support must hold row numbers, got dtype {array.dtype}")
     if array.ndim != 1:

@@ -1,5 +1,7 @@
 """Beck et al. (2025): Gaussian points of constant label, and the models around them."""
 
+from __future__ import annotations
+
 import functools
 from typing import Any
 
@@ -8,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._blocks import Part
+from fastgrok._calls import helpful
 from fastgrok._dataset import Dataset
 from fastgrok._recipe import Settings, labels, scale
 
@@ -15,6 +18,7 @@ _CHUNK_ELEMENTS = 1 << 15
 _MAX_SHIFT = 1e30
 
 
+@helpful
 def gaussian_noise(
     n: int,
     dim: int,
@@ -94,6 +98,7 @@ def gaussian_noise(
     return Dataset(X, y, params=params)
 
 
+@helpful
 def two_gaussians(
     n: int,
     dim: int,
@@ -173,6 +178,7 @@ def two_gaussians(
     return Dataset(X, labels(positive, rows - positive), params=params)
 
 
+@helpful
 def two_points(lam: float, *, sigma: float = 1.0) -> Dataset:
     """
     Return the two points of the one-dimensional model: -sigma and sigma (1 - 2 lam), labelled -1.

@@ -115,8 +115,7 @@ class Doubt:
         rows = data[0]
         self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         if isinstance(value, Pgd):
-            reach = 1.0 if value._settings.ball == "l_2" else np.sqrt(rows.shape[1])
-            self._norms += reach * value._settings.radii
+            self._norms += value._settings.longest_move(rows.shape[1])
             self._attack = value._settings.of(_core.Problem(*data, True))
 
     def look(self, weights: F64, rtol: float) -> Look:

@@ -162,7 +162,8 @@ def accuracies(
     """Accuracy of the limit on the training set, which it separates, and on those of `evals`."""
     w, b = hyperplane(limit, run)
     out = {"train": 1.0}
-    for name, data in _checks.evaluation_sets(evals, w.size).items():
+    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names)
+    for name, data in sets.items():
         if name not in run.losses:
             raise ValueError(
                 f"evals[{name!r}] is no evaluation set of the run, which has {list(run.losses)}"

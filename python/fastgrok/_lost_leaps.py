@@ -1,13 +1,12 @@
 """What is told of a leap that was lost: at once where many exact steps follow, and in the end."""
 
 import sys
-import warnings
 from itertools import pairwise
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from fastgrok import _core
+from fastgrok import _calls, _core
 from fastgrok._reports import whole_number
 from fastgrok.errors import LeapWarning
 
@@ -25,14 +24,11 @@ class LostLeaps:
         The engine, which is looked at whenever it polls.
     bar : bool or None
         Whether a bar is shown; None: only if it goes to a terminal.
-    stacklevel : int
-        Of the warning, from where `look` is called.
     """
 
-    def __init__(self, engine: _core.LeapingDescent, bar: bool | None, stacklevel: int) -> None:
+    def __init__(self, engine: _core.LeapingDescent, bar: bool | None) -> None:
         self._engine = engine
         self._wanted = sys.stderr.isatty() if bar is None else bar
-        self._stacklevel = stacklevel
         self._warned = False
         self._bar: tqdm[Any] | None = None
         self._from = 0
@@ -52,7 +48,7 @@ class LostLeaps:
             self._bar.update(self._engine.exact_steps - self._from - self._bar.n)
         if not self._warned:
             self._warned = True
-            warnings.warn(self._text(ahead), LeapWarning, stacklevel=self._stacklevel + 1)
+            _calls.warn(self._text(ahead), LeapWarning)
 
     def close(self) -> None:
         """Take the bar away."""

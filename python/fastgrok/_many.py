@@ -1,16 +1,17 @@
 """Many runs in one call: rows that several of them share are read once, small runs side by side."""
 
+from __future__ import annotations
+
 import contextlib
 import heapq
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
-from fastgrok import _checks, _core, _running
+from fastgrok import _calls, _checks, _core, _running
 from fastgrok._running import (
     divergence_of,
     in_any_case,
@@ -35,6 +36,7 @@ _WORTH_A_TEAM = 0.95
 _NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
 
 
+@_calls.helpful
 def train_many(
     problems: Iterable[Mapping[str, Any]],
     *,
@@ -180,7 +182,10 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
         raise TypeError(f"{me} must be a dict of train's arguments, got {_checks.show(problem)}")
     for name in problem:
         if name not in _ARGUMENTS:
-            raise TypeError(f"{me} has {_checks.show(name)}, which is no argument of train")
+            raise TypeError(
+                f"{me} has {_checks.show(name)}, which is no argument of train"
+                f"{_calls.suggestion(name, _ARGUMENTS)}"
+            )
     for name in _ARGUMENTS:
         if name not in problem and name not in DEFAULTS:
             raise TypeError(f"{me} lacks {name!r}")
@@ -282,7 +287,7 @@ def _result(
         more = f"; likewise in {len(unstable) - 1} more of the problems" * (len(unstable) > 1)
         text = f"problems[{first}]: {unstable[first]}{more}"
         try:
-            warnings.warn(text, StabilityWarning, stacklevel=3)
+            _calls.warn(text, StabilityWarning)
         except StabilityWarning as error:  # warnings are errors to the caller
             raise _with_runs(error, runs, ".trajectories holds all runs") from None
     return runs

@@ -1,8 +1,10 @@
 """Running a descent to its end, and what becomes of it when it is stopped before."""
 
+from __future__ import annotations
+
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator
+from decimal import ROUND_DOWN, Decimal
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from fastgrok import _core
+from fastgrok import _calls, _core
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, EvaluationSet
 from fastgrok._lost_leaps import LostLeaps, why_exact
 from fastgrok._populations import Population, points
@@ -27,7 +29,6 @@ from fastgrok.errors import (
 from fastgrok.trajectory import Trajectory
 
 POLL_SECONDS = 0.1
-_FROM_POLL_TO_CALLER = 6  # the poll, _polled, _descend, run, train, and who calls it
 REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 
@@ -77,7 +78,7 @@ def run(
             ended.add_note(f"the trajectory is without its populations: {failure!r}")
         raise ended
     if instability := instability_of(trajectory):
-        warnings.warn(instability, StabilityWarning, stacklevel=3)
+        _calls.warn(instability, StabilityWarning)
     return trajectory
 
 
@@ -137,8 +138,8 @@ def in_any_case(
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),
         )
-        kept = descent.recorded()
-        return _trajectory(kept, data, settings.evals_among(data), params, used)
+        kept, names = descent.recorded(), settings.feature_names
+        return _trajectory(kept, data, settings.evals_among(data), params, used, names)
 
     try:
         return of(settings.data), None
@@ -206,7 +207,7 @@ def _polled(
     bar: bool | None,
 ) -> str:
     if leaping is not None:
-        lost = LostLeaps(leaping, bar, stacklevel=_FROM_POLL_TO_CALLER)
+        lost = LostLeaps(leaping, bar)
 
         def leap_poll(step: float) -> None:
             lost.look()
@@ -232,6 +233,7 @@ def _trajectory(
     evals: dict[str, EvaluationSet],
     params: dict[str, Any],
     engine: EngineReport,
+    feature_names: tuple[str, ...] | None,
 ) -> Trajectory:
     steps_dtype = np.int64 if params["steps"] <= MAX_EXACT_STEPS else np.float64
     losses: dict[str, F64] = {}
@@ -273,6 +275,7 @@ def _trajectory(
         data=points(data)["train"],
         probabilities=probabilities,
         evals=evals,
+        feature_names=feature_names,
     )
 
 
@@ -336,8 +339,18 @@ def instability_of(trajectory: Trajectory) -> str | None:
     if not beyond.size:
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
+    smooth = 2.0 * trajectory.params["lr"] / sharpness[worst]
+    bounded = trajectory.params["loss"] == "logistic"
+    surely = ", and lr='auto' is everywhere" if bounded else ""
     return (
         f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
         f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "
-        "oscillate instead of following the gradient flow (see Trajectory.regime)"
+        "oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
+        f"{_rounded_down(smooth)} is stable there, half of that smooth{surely}"
     )
+
+
+def _rounded_down(value: float) -> str:
+    """Three digits, none of them rounded up."""
+    unit = Decimal(1).scaleb(Decimal(value).adjusted() - 2)
+    return f"{float(Decimal(value).quantize(unit, ROUND_DOWN)):g}"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _checks, _core
+from fastgrok import _checks, _core, _frames
 from fastgrok._checks import F64, Data, Names
 
 
@@ -30,6 +30,7 @@ class Sets:
         else:
             rows = _checks.matrix(names[0], X, columns)
             self._rows[key] = X, rows
+        _frames.require_same_index(names, X, y)
         signs = _checks.labels(names[1], y, rows.shape[0])
         values = signs.size, np.packbits(signs > 0.0).tobytes()
         return rows, self._labels.setdefault(values, signs)

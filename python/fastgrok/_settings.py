@@ -1,5 +1,7 @@
 """The arguments of a run: checked, and made into what the core needs."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks, _core, _optimizers, checkpoints
+from fastgrok import _checks, _core, _frames, _optimizers, _stable, checkpoints
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._populations import Population, need_weights, points
-from fastgrok._records import log_spaced
+from fastgrok._records import log_spaced, records
 from fastgrok._sets import Sets
+from fastgrok._stable import REDUCTIONS
 from fastgrok.attacks import Pgd
 from fastgrok.margins import TIES
 
 LOSSES = ("logistic", "exponential")
-REDUCTIONS = ("mean", "sum")
 ENGINES = ("auto", "exact", "leap")
 MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
 FEWEST_STEPS = 2256
@@ -39,6 +41,8 @@ class Settings:
         The steps to record.
     progress, checkpoint
         As given, checked.
+    feature_names : tuple of str, or None
+        Names of the columns, where X is a frame that has them.
     """
 
     data: dict[str, Data | Population]
@@ -62,6 +66,7 @@ class Settings:
     progress: bool | Callable[[int], None]
     checkpoint: str | None
     checkpoint_interval: float
+    feature_names: tuple[str, ...] | None
 
     @property
     def train(self) -> Data:
@@ -152,7 +157,7 @@ class Settings:
             X = np.column_stack([X, np.ones(len(X))])
         return list(exact_null_space(X))
 
-    def rest_of(self, record: NDArray[Any], exact_steps: int) -> "Settings":
+    def rest_of(self, record: NDArray[Any], exact_steps: int) -> Settings:
         """
         Return the settings of the same run, recorded elsewhere and left after its last record.
 
@@ -209,12 +214,16 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], given["lr"], name)
+    rate = _auto_rate(given, data[0], name) if _is_auto(given["lr"]) else given["lr"]
+    optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
     far = _may_leap(engine, given["checkpoint"], optimizer)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
     steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
-    evals = _checks.evaluation_sets(given["evals"], dim, argument=name("evals"), read=sets.data)
+    names = _frames.features(given["X"])
+    evals = _checks.evaluation_sets(
+        given["evals"], dim, argument=name("evals"), read=sets.data, features=names
+    )
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
@@ -240,9 +249,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
         b0=_checks.real(name("b0"), given["b0"]),
         record=(
-            log_spaced(steps)
-            if record is None
-            else _checks.records(record, steps, name=name("record"))
+            log_spaced(steps) if record is None else records(record, steps, name=name("record"))
         ),
         keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
         or need_weights(evals),
@@ -256,7 +263,29 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         progress=progress if callable(progress) else _checks.flag(name("progress"), progress),
         checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
         checkpoint_interval=interval,
+        feature_names=names,
     )
+
+
+def _is_auto(lr: object) -> bool:
+    return isinstance(lr, str) and lr == "auto"
+
+
+def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
+    """Half of the learning rate up to which descent is surely stable."""
+    lr = name("lr")
+    if given["optimizer"] != "gd":
+        raise ValueError(f"{lr} must be a number with optimizer={given['optimizer']!r}, got 'auto'")
+    rate = 0.5 * _stable.bound(
+        rows,
+        _checks.choice(name("loss"), given["loss"], LOSSES),
+        _checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
+        _checks.flag(name("bias"), given["bias"]),
+        f"{lr}='auto' cannot be: {name('loss')}",
+    )
+    if rate == np.inf:
+        raise ValueError(f"{lr} must be a number where all rows are 0 and bias=False, got 'auto'")
+    return rate
 
 
 def _may_leap(engine: str, checkpoint: object, optimizer: _optimizers.Optimizer) -> bool:

@@ -106,6 +106,8 @@ def save(run: Trajectory, path: str | os.PathLike[str]) -> None:
         "engine": dataclasses.asdict(engine),
         "params": run.params,
     }
+    if run.feature_names is not None:
+        header["feature_names"] = run.feature_names
     arrays = {name: getattr(run, name) for name in _PLAIN}
     arrays["bias_final"] = np.float64(run.bias_final)
     arrays["losses"] = np.stack(list(run.losses.values()))
@@ -184,6 +186,7 @@ def _fields(
         if array.dtype != expected:
             raise ValueError(f"{name} has dtype {array.dtype}, expected {expected}")
     sizes = header["sizes"]
+    names = header.get("feature_names")
     populations = dict(
         zip(header.get("populations", []), arrays.get("probabilities", []), strict=True)
     )
@@ -197,4 +200,5 @@ def _fields(
         "engine": engine_report(**header["engine"]),
         "params": header["params"],
         "probabilities": populations,
+        "feature_names": None if names is None else tuple(map(str, names)),
     }

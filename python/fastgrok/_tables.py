@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastgrok._reports import whole_number
+
+_MOST = 2**31 - 1
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +54,21 @@ def to_xarray(run: Trajectory) -> xr.Dataset:
     variables |= {name: ("step", values) for name, values in _by_step(run).items()}
     if run.weights is not None:
         variables["w"] = (("step", "feature"), run.weights[:, :-1])
-    coords = {"step": run.steps, "dataset": list(run.losses)}
-    return xr.Dataset(variables, coords=coords, attrs=dict(run.params))
+    coords: dict[str, Any] = {"step": run.steps, "dataset": list(run.losses)}
+    if run.weights is not None and run.feature_names is not None:
+        coords["feature"] = list(run.feature_names)
+    attributes = {name: _attribute(value) for name, value in run.params.items()}
+    out = xr.Dataset(variables, coords=coords, attrs=attributes)
+    if run.steps.size and run.steps[-1] > _MOST:
+        out["step"].encoding["dtype"] = "float64"  # netCDF 3 has no larger integers
+    return out
+
+
+def _attribute(value: Any) -> Any:
+    """Give a setting in a type that attributes in files have, equal to it where there is one."""
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _MOST else float(value)
+    return value if isinstance(value, str | float) else json.dumps(value)
 
 
 def _with_missing(run: Trajectory, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _checks, _core
+from fastgrok import _checks, _core, _frames
 from fastgrok._attack_settings import radii, require_inside
 from fastgrok._attack_settings import settings as checked_settings
+from fastgrok._calls import helpful
 from fastgrok._checks import F64
 from fastgrok.margins import TIES, _exponent, _scaled
 
@@ -39,6 +40,7 @@ class Attack:
     margin: F64
 
 
+@helpful
 def pgd(
     X: ArrayLike,
     y: ArrayLike,
@@ -70,10 +72,11 @@ def pgd(
         Weights. Of zeros, no row moves (apart from a random start).
     b : float, default 0.0
         Bias.
-    norm : {numpy.inf, 2}, default numpy.inf
+    norm : {numpy.inf, 2, 1}, default numpy.inf
         Norm of the ball.
-    eps : float or array_like of shape (n,), default 1.0
-        Radius of the ball, at least 0, in the units of `X`; an array holds one for each row.
+    eps : float or array_like of shape (n, 1), (n,) or (1, d), default 1.0
+        Radius of the ball, at least 0, in the units of `X`; (n, 1) holds one for each row, and so
+        does (n,) unless n = d; (1, d) one for each column, with norm inf alone.
     step_size : float, default 0.25
         Length of a step, in the same norm.
     steps : int, default 20
@@ -91,14 +94,14 @@ def pgd(
     method : {"pgd", "exact", "autodiff32", "autodiff64"}, default "pgd"
         - "exact": the worst point of the ball, and of the box if there are bounds.
         - "pgd": steps along the true sign of the gradient, -y sign(w) (norm inf) or -y w / ||w||
-          (norm 2), projected on the ball and clipped to the box after each. The gradient never
-          vanishes, however confident the classifier is.
+          (norms 2 and 1), projected on the ball and clipped to the box after each. The gradient
+          never vanishes, however confident the classifier is.
         - "autodiff32", "autodiff64": the same iteration, but with the gradient of the
           cross-entropy as automatic differentiation computes it in float32 or float64 at the
           point reached. It is exactly 0 where the sigmoid saturates, so that confident rows are
           not moved at all and seem robust (gradient masking). The attack follows foolbox's
-          LinfPGD and L2PGD on the logits (0, x . w + b), step by step; whether it succeeded is
-          decided in float64.
+          LinfPGD, L2PGD and L1PGD on the logits (0, x . w + b), step by step; whether it
+          succeeded is decided in float64.
     random_state : int, numpy.random.Generator or None, default None
         Seed of the random starts. They are read from the SplitMix64 sequence of that seed by
         restart, row and column, so that they depend neither on threads nor on the method.
@@ -124,6 +127,10 @@ def pgd(
     -----
     With norm inf the iteration is one clip of x(0) - y k a sign(w) to the ball and the box, k being
     the number of steps and a their size: k a is one product here, where a loop adds k times.
+
+    With norm 1 a step goes along the gradient divided by its l_1 norm, and what leaves the ball is
+    scaled back, as in foolbox. That is not the worst case even without bounds: "exact" puts the
+    whole radius on the column with the largest weight, and what the bounds leave of it on the next.
 
     Examples
     --------
@@ -153,6 +160,7 @@ def pgd(
         return Attack(X_adv=attacked, is_adv=~correct, margin=np.ldexp(margin, exponent))
 
 
+@helpful
 def adversarial_accuracy(
     X: ArrayLike,
     y: ArrayLike,
@@ -176,8 +184,8 @@ def adversarial_accuracy(
     Fraction of the rows that are classified correctly after the attack.
 
     Nothing as large as `X` is stored. Where the attack has a closed form (norm inf without a random
-    start; norm 2 without bounds) it costs little more than the margins: one pass over the rows,
-    whatever the number of steps and radii.
+    start; norm 2, and the worst case of norm 1, without bounds) it costs little more than the
+    margins: one pass over the rows, whatever the number of steps and radii.
 
     Parameters
     ----------
@@ -217,7 +225,7 @@ def adversarial_accuracy(
         rows, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
     )
     if eps_grid is not None:
-        if settings.radius_by_row:
+        if settings.radius_by_row or settings.radius_by_column:
             raise ValueError(
                 "eps_grid holds radii for all rows alike: leave eps out, "
                 f"got {_checks.show(np.asarray(eps))}"
@@ -256,6 +264,8 @@ class Pgd:
         The rows.
     y : ndarray of shape (n,), float64
         Their labels.
+    feature_names : tuple of str, or None
+        Names of the columns, where `X` is a data frame that has them.
 
     Raises
     ------
@@ -274,6 +284,7 @@ class Pgd:
     True
     """
 
+    @helpful
     def __init__(
         self,
         X: ArrayLike,
@@ -290,6 +301,7 @@ class Pgd:
         random_state: RandomState = None,
     ) -> None:
         self.X, self.y = _checks.data(X, y)
+        self.feature_names = _frames.features(X)
         self._settings = checked_settings(
             self.X, norm, eps, step_size, steps, random_start, restarts, bounds, method,
             random_state,
@@ -299,7 +311,9 @@ class Pgd:
     def __repr__(self) -> str:
         """Say what is attacked and how."""
         s = self._settings
-        radius = "by row" if s.radius_by_row else float(s.radii[0])
+        along = "by row" if s.radius_by_row else "by column"
+        one = not (s.radius_by_row or s.radius_by_column)
+        radius = float(s.radii[0]) if one else along
         box = "" if s.box is None else ", with bounds"
         return (
             f"Pgd({len(self.X)} rows, {self.X.shape[1]} columns: {s.method}, {s.ball} ball, "
@@ -322,7 +336,7 @@ class Pgd:
                 settings[prefix + "bounds"] = value is not None
                 for side, ends in zip(("lowest", "highest"), value or (), strict=False):
                     arrays[prefix + side] = ends
-            else:
+            elif name != "radius_by_column" or value:  # as before there was any
                 settings[prefix + name] = value
 
 

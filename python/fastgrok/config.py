@@ -1,5 +1,7 @@
 """What this build of fastgrok is and what it runs on."""
 
+from __future__ import annotations
+
 import platform
 from importlib.metadata import version
 

@@ -1,9 +1,12 @@
 """Margins, accuracy and the hyperplane's distance from the origin, for a given (w, b)."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
+from fastgrok._calls import helpful
 from fastgrok._checks import F64
 from fastgrok._core import Problem
 
@@ -33,6 +36,7 @@ def _margins_in_range(problem: Problem, w: F64, b: float, threads: int) -> tuple
     return values, exponent
 
 
+@helpful
 def margins(
     X: ArrayLike,
     y: ArrayLike,
@@ -92,6 +96,7 @@ def margins(
     return normalized_margins
 
 
+@helpful
 def accuracy(
     X: ArrayLike,
     y: ArrayLike,

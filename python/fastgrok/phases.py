@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok import _checks
 from fastgrok._kept import training_data
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _default_test(run: Trajectory) -> str | None:
 
 
 def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:
-    indices = np.asarray(support)
+    indices = _checks.array_of("support", support)
     if indices.ndim != 1 or indices.size == 0:
         raise ValueError(
             "support must be a non-empty one-dimensional array of row indices, got shape "

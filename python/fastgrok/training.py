@@ -1,13 +1,16 @@
 """Full-batch training of a linear classifier: gradient descent, leaping or not, or Adam."""
 
+from __future__ import annotations
+
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import checkpoints
+from fastgrok._calls import helpful
 from fastgrok._checks import EvaluationSet
 from fastgrok._costs import warn_of_exact_steps
 from fastgrok._running import run, setting_out
@@ -17,12 +20,13 @@ from fastgrok.checkpoints import Checkpoint
 from fastgrok.trajectory import Trajectory
 
 
+@helpful
 def train(
     X: ArrayLike,
     y: ArrayLike,
     *,
     steps: float,
-    lr: float,
+    lr: float | Literal["auto"],
     loss: str = "logistic",
     reduction: str = "mean",
     bias: bool = True,
@@ -61,8 +65,9 @@ def train(
     steps : int or integral float
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"`` or
         with a checkpoint.
-    lr : float
-        Learning rate eta, greater than 0.
+    lr : float or "auto"
+        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss: half of
+        :func:`fastgrok.stable_lr`, which ``params["lr"]`` then holds.
     loss : {"logistic", "exponential"}, default "logistic"
         l(m) = log(1 + exp(-m)) or exp(-m).
     reduction : {"mean", "sum"}, default "mean"

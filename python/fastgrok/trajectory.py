@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _limits, _storage, _tables
 from fastgrok import plots as _plots
+from fastgrok._frozen import ByName, frozen
 from fastgrok._reports import EngineReport, LeapReport
 from fastgrok.grokking import GrokkingTimes, grokking_times
 from fastgrok.phases import Phases, find_phases
@@ -86,6 +87,8 @@ class Trajectory:
     evals : dict of str to (X, y), Pgd or population, or None
         The evaluation sets, so that `refine` need not be given them. Not saved. These and `data`
         are what training read: your own arrays, where those had not to be converted.
+    feature_names : tuple of str, or None
+        Names of the columns, of a run on a data frame that has them.
     """
 
     steps: NDArray[np.int64]
@@ -105,6 +108,7 @@ class Trajectory:
     data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     evals: dict[str, EvaluationSet] | None = field(default=None, compare=False, repr=False)
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
@@ -133,12 +137,16 @@ class Trajectory:
         }
         if self.weights is not None:
             shapes["weights"] = (self.weights, (*records, self.w.size + 1))
+        if self.feature_names is not None and len(self.feature_names) != self.w.size:
+            raise ValueError(
+                f"feature_names has {len(self.feature_names)} names for {self.w.size} weights"
+            )
         for name, (array, shape) in shapes.items():
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
         for item in fields(self):
             if item.name not in ("data", "evals"):
-                object.__setattr__(self, item.name, _frozen(getattr(self, item.name)))
+                object.__setattr__(self, item.name, frozen(getattr(self, item.name)))
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -152,10 +160,12 @@ class Trajectory:
         Of a population, the probability that a point is classified correctly.
         """
         known = self.probabilities
-        return {
-            name: known[name] if name in known else _frozen(self.counts[name] / self.sizes[name])
-            for name in self.losses
-        }
+        return ByName(
+            {
+                name: known[name] if name in known else frozen(self.counts[name] / self.sizes[name])
+                for name in self.losses
+            }
+        )
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -164,7 +174,7 @@ class Trajectory:
         NaN where w and b are both 0, infinite where only w is.
         """
         with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-            distance: NDArray[np.float64] = _frozen(np.abs(self.b) / self.norm_w)
+            distance: NDArray[np.float64] = frozen(np.abs(self.b) / self.norm_w)
         return distance
 
     def grokking(
@@ -371,7 +381,7 @@ class Trajectory:
         NotSeparableError
             If it is to be found and the training data are not separable.
         """
-        cosine: NDArray[np.float64] = _frozen(_limits.alignment(self, solution))
+        cosine: NDArray[np.float64] = frozen(_limits.alignment(self, solution))
         return cosine
 
     def plot(
@@ -419,7 +429,10 @@ class Trajectory:
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
             (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
             ``sharpness``, ``sharpness_mean``, ``regime`` (step); with stored weights also ``w``
-            (step, feature). The attributes are ``params``.
+            (step, feature), and as the coordinate ``feature`` the names of the columns, where they
+            have any. The attributes are ``params`` in the types that files have: True and False
+            as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine) and
+            ``to_zarr`` write it.
         """
         return _tables.to_xarray(self)
 
@@ -463,13 +476,3 @@ class Trajectory:
     def __repr__(self) -> str:
         """Summarise the run in a few lines."""
         return _tables.summary(self)
-
-
-def _frozen(value: Any) -> Any:
-    """Give arrays (also inside a dict) as views that cannot be written to."""
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        value = value.view()
-        value.flags.writeable = False
-    return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from scipy.linalg import LinAlgError
 from scipy.linalg.lapack import dpotrf
 
 from fastgrok import _checks
+from fastgrok._calls import helpful, warn
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._blas_threads import blas_threads
@@ -83,6 +83,7 @@ class MaxMargin:
     bias: str
 
 
+@helpful
 def max_margin(
     X: ArrayLike,
     y: ArrayLike,
@@ -189,11 +190,10 @@ def max_margin(
             else "for the rows are too long for their margin, or the units of the columns too "
             "different"
         )
-        warnings.warn(
+        warn(
             f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: float64 "
             f"does no better, {reason}",
             UserWarning,
-            stacklevel=2,
         )
     return found
 

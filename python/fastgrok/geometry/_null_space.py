@@ -1,5 +1,6 @@
 """Directions exactly orthogonal to given rows, for coordinates in which leaps lose nothing."""
 
+from fractions import Fraction
 from math import lcm
 
 import numpy as np
@@ -50,8 +51,8 @@ def exact_null_space(rows: F64) -> F64:
         return none
     null = []
     for free in span.others:
-        direction = [0] * rows.shape[1]
-        direction[free] = 1
+        direction = [Fraction(0)] * rows.shape[1]
+        direction[free] = Fraction(1)
         values = span.orthogonal(direction)
         scale = max(abs(value) for value in values)
         null.append([value / scale for value in values])
@@ -69,5 +70,5 @@ def exact_null_space(rows: F64) -> F64:
     )
     if np.any(_multiples(rows) @ whole.T):
         return none
-    basis: F64 = qr(rounded.T, mode="economic")[0].T
+    basis: F64 = np.ascontiguousarray(qr(rounded.T, mode="economic")[0].T, dtype=np.float64)
     return basis

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
+from fastgrok._calls import helpful
 from fastgrok._checks import F64
 from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._rows import Rows
@@ -75,6 +76,7 @@ class Separability:
         return self.verdict == "separable"
 
 
+@helpful
 def separability(
     X: ArrayLike,
     y: ArrayLike | None = None,

@@ -41,7 +41,7 @@ def _checked(name: str, value: ArrayLike, domain: str) -> F64:
     array = _checks.numbers(name, value)
     if array.dtype.kind == "b":
         raise TypeError(f"{name} must be real numbers, got dtype bool")
-    out: F64 = array.astype(np.float64)
+    out: F64 = _checks.as_float(name, array)
     wrong = ~_inside(out, domain)
     if wrong.any():
         place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

@@ -1,5 +1,7 @@
 """When a concentrated test set is grokked: Theorem 4.6 of Das et al. (2026), corrected."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """Gaussian data of constant label as N and d grow with lambda = d / N fixed."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 

@@ -10,6 +10,8 @@ Villegas and Zagier (2000), Algorithm 1. Its antiderivative in c, which averages
 c, is the same sum with 1/k^2.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

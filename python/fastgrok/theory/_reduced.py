@@ -1,5 +1,7 @@
 """The two-variable model of Das et al.'s setting: ||w|| and b, the population as a density."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

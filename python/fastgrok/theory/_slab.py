@@ -1,5 +1,7 @@
 """The concentrated test set of Das et al. (2026) as a population."""
 
+from __future__ import annotations
+
 import math
 from typing import ClassVar
 

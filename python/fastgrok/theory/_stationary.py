@@ -1,5 +1,7 @@
 """Where descent on points of constant label comes to rest."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np

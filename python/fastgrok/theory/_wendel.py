@@ -1,5 +1,7 @@
 """How likely Gaussian points are separable from the origin: Wendel's law, with its logarithm."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

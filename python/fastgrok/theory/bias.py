@@ -6,6 +6,8 @@ and y u >= gamma/2, some of them support vectors on the margin itself. Predictio
 b(t), for the accuracy on test sets near the hyperplane, and for the time at which it is perfect.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

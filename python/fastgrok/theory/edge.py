@@ -6,6 +6,8 @@ loss, descent from 0. Predictions for the population, for whether a draw is sepa
 origin and for the margin and the weights that descent tends to.
 """
 
+from __future__ import annotations
+
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -178,7 +180,7 @@ def label_fraction_accuracy(
     if weights.ndim == 0 or weights.shape[-1] == 0:
         raise ValueError(f"w must have shape (..., d) with d at least 1, got {weights.shape}")
     _checks.finite("w", weights)
-    weights = weights.astype(np.float64)
+    weights = _checks.as_float("w", weights)
     # Scaled by a power of two, so that no square overflows or underflows.
     exponent = np.frexp(np.abs(weights).max(axis=-1, initial=0.0))[1]
     weights = np.ldexp(weights, -exponent[..., None])

@@ -8,6 +8,8 @@ the points are not separable from the origin and S saturates, at 1/2 it grows li
 like log t.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
