@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "engines/dense.hpp"
+#include "engines/small_matrix.hpp"
 
 namespace fastgrok {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "engines/dense.hpp"
+#include "engines/small_matrix.hpp"
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {

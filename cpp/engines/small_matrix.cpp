@@ -1,4 +1,4 @@
-#include "engines/dense.hpp"
+#include "engines/small_matrix.hpp"
 
 #include <algorithm>
 #include <cmath>
