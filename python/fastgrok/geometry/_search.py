@@ -1,5 +1,6 @@
 """The search for a verdict on separability, each step of which is proved before it counts."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy as np
 from fastgrok._checks import F64
 from fastgrok.geometry._balance import Balance
 from fastgrok.geometry._exact import Span, integer_rows, integers, partition
-from fastgrok.geometry._probe import probe, working_size
+from fastgrok.geometry._faces import find_face
+from fastgrok.geometry._probe import Candidate, hard_separator, probe, working_size
 from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._verified import all_positive
 from fastgrok.geometry._weights import without
@@ -70,8 +72,8 @@ class Search:
             if candidate.theta is not None:
                 proved = self._separates(candidate.theta)
             else:
-                proved = self._balances(candidate.levels)
-            if not proved:
+                proved = self._encloses(candidate.levels)
+            if not (proved or self._splits(candidate) or self._balances(candidate.levels)):
                 self._in_integers([int(i) for i in candidate.order])
                 return
         if self.verdict == "undecided":
@@ -87,29 +89,61 @@ class Search:
             shift = {j: moved[j] - exact[j] for j in self._span.columns}
         if not all_positive(self.rows, self._live, theta, shift):
             return False
-        self.theta = theta
         sides = "error-free arithmetic shows on which side every row is"
-        if not self.weights:
-            self.verdict, self.proof = "separable", sides
-            return True
+        self.proof = f"{self.proof}; {sides}" if self.weights else sides
         if self._span is not None:
-            self.separator = moved
-        self.verdict, self.proof = "boundary", f"{self.proof}; {sides}"
+            self._concluded(moved)
+        else:
+            self.theta, self.verdict = theta, "boundary" if self.weights else "separable"
         return True
+
+    def _all_levels(self, levels: list[tuple[Index, int]]) -> Balance | None:
+        whole: Balance | None = self._balance
+        for base, extra in levels:
+            whole = None if whole is None else whole.extended(base.tolist(), extra)
+        return whole if levels else None
+
+    def _encloses(self, levels: list[tuple[Index, int]]) -> bool:
+        """Prove by bounds that rows balance whose span is everything."""
+        whole = self._all_levels(levels)
+        if whole is None or not whole.enclosed():
+            return False
+        self.weights = whole.row_weights()
+        self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
+        self._live = self._live[:0]
+        return True
+
+    def _splits(self, candidate: Candidate) -> bool:
+        """Prove the whole verdict: by a linear program, or by a separator with a hard margin."""
+        if self._span is not None:
+            return False  # it was tried on all rows
+        face = find_face(self.rows, self._live)
+        if face is None:
+            theta = hard_separator(self.rows, candidate)
+            return theta is not None and self._separates(theta)
+        if face.weights:
+            self.weights = _rounded(face.weights)
+        self.proof = "a linear program, solved in rational arithmetic"
+        self._live = self._live[:0]
+        if face.separator is not None:
+            self._concluded(face.separator)
+        return True
+
+    def _concluded(self, vector: Sequence[Fraction]) -> None:
+        """End with a vector whose products are proved: 0 with rows that balance, else positive."""
+        largest = max(abs(value) for value in vector)
+        self.separator = [value / largest for value in vector]
+        self.theta = np.array([float(value) for value in self.separator])
+        self.verdict = "boundary" if self.weights else "separable"
+        if not self.weights and all_positive(self.rows, self._all, self.theta):
+            self.separator = None
 
     def _balances(self, levels: list[tuple[Index, int]]) -> bool:
         """Prove that rows balance modulo the span, and take them into it: all levels, or one.
 
         A proof that costs too much is none.
         """
-        whole: Balance | None = self._balance
-        for base, extra in levels:
-            whole = None if whole is None else whole.extended(base.tolist(), extra)
-        if levels and whole is not None and whole.enclosed():
-            self.weights = whole.row_weights()
-            self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
-            self._live = self._live[:0]
-            return True
+        whole = self._all_levels(levels)
         for some in (whole if len(levels) > 1 else None, self._first_level(levels)):
             if some is None:
                 continue
@@ -163,16 +197,15 @@ class Search:
         self.proof = "linear programming in integers"
         if weights:
             factors = {i: integers(rows.take([i])[0])[1] for i in weights}
-            most = max(weight * factors[i] for i, weight in weights.items())
-            self.weights = {i: float(w * factors[i] / most) for i, w in weights.items()}
+            self.weights = _rounded({i: weight * factors[i] for i, weight in weights.items()})
         elif not self._zeros:
             self.weights = {}
         if vector is None:
             self.verdict = "interior"
-            return
-        largest = max(abs(value) for value in vector)
-        self.separator = [value / largest for value in vector]
-        self.theta = np.array([float(value) for value in self.separator])
-        self.verdict = "boundary" if self.weights else "separable"
-        if not self.weights and all_positive(rows, self._all, self.theta):
-            self.separator = None
+        else:
+            self._concluded(vector)
+
+
+def _rounded(weights: dict[int, Fraction]) -> dict[int, float]:
+    most = max(weights.values())
+    return {i: float(weight / most) for i, weight in weights.items()}

@@ -1,0 +1,220 @@
+"""
+Rows that balance in part: a linear program tells which, and integers prove it.
+
+Among the weights p >= 0 with sum_i p_i z_i = 0 and the vectors u with z_i . u >= 0 there are some
+for which every row has either p_i > 0 or z_i . u > 0 (Goldman and Tucker). A program finds both:
+
+    minimise sum_i s_i    subject to    sum_i (1 + e_i - s_i) z_i = 0,  e_i >= 0,  0 <= s_i <= 1
+
+ends with s_i = 0 for rows that balance, whose weights 1 + e_i are far from 0, and s_i = 1 for the
+others, which have a product of at least 1 with the multipliers of its equations. So far from 0 both
+stand rounding, and an exact solution of the equations beside them is one with the same signs.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from fastgrok._checks import F64
+from fastgrok.geometry._exact import integers
+from fastgrok.geometry._lifting import Integers, Lifting, independent
+from fastgrok.geometry._rows import Index, Rows
+
+_MOST_WORK = 1e8
+"""Bound on n D^2 for the program."""
+_FINE = 30
+"""Digits behind the point that are kept of weights, of the size of 1 or larger."""
+_COARSE = 20
+"""Digits of a separator that are enough as a rule, and make a short one."""
+_NO_WEIGHT = 1e-6
+
+
+@dataclass(frozen=True)
+class Face:
+    """
+    A proved answer.
+
+    Attributes
+    ----------
+    weights : dict of int to Fraction
+        Positive weights, by row, that balance; none if all rows are separated.
+    separator : list of Fraction or None
+        Products with the rows of the face are 0 and with all others positive. None if there are no
+        others: then the rows with weights span all rows.
+    """
+
+    weights: dict[int, Fraction]
+    separator: list[Fraction] | None
+
+
+def find_face(rows: Rows, live: Index) -> Face | None:
+    """
+    Split rows into those that balance and those on one side of them; None if that is not proved.
+
+    Parameters
+    ----------
+    rows : Rows
+        The vectors.
+    live : ndarray of int
+        Those that are not zero.
+    """
+    vectors, first = np.unique(rows.take(live), axis=0, return_index=True)
+    if len(vectors) * rows.dim**2 > _MOST_WORK:
+        return None
+    columns = -np.frexp(np.abs(vectors).max(axis=0))[1]
+    scaled = np.ldexp(vectors, columns)
+    lines = -np.frexp(np.abs(scaled).max(axis=1))[1]
+    scaled = np.ldexp(scaled, lines[:, None])
+    found = _program(scaled)
+    if found is None:
+        return None
+    held, u = found
+    problem = _Problem(vectors, scaled, lines.tolist(), columns.tolist())
+    pairs = problem.opposites()
+    held[[*pairs, *pairs.values()]] = True
+    inside, outside = np.flatnonzero(held), np.flatnonzero(~held)
+    separator: list[Fraction] | None = None
+    base, pivots = problem.basis(inside, pairs)
+    weights = problem.weights(inside, base, pivots, pairs) if inside.size else {}
+    if weights is None:
+        return None
+    if outside.size:
+        separator = problem.separator(inside, outside, base, pivots, u)
+        if separator is None:
+            return None
+    elif not problem.spanned(base, pivots):
+        return None
+    return Face({int(live[first[i]]): value for i, value in weights.items()}, separator)
+
+
+def _program(Z: F64) -> tuple[NDArray[np.bool_], F64] | None:
+    """Rows that balance, as HiGHS sees it, and a vector that separates the others."""
+    n, dim = Z.shape
+    answer = linprog(
+        np.repeat([0.0, 1.0], n),
+        A_eq=np.concatenate([Z.T, -Z.T], axis=1),
+        b_eq=-Z.sum(axis=0),
+        bounds=np.repeat([[0.0, np.inf], [0.0, 1.0]], n, axis=0),
+        method="highs",
+    )
+    if answer.status != 0:
+        return None
+    return answer.x[n:] < 0.5, -answer.eqlin.marginals
+
+
+class _Problem:
+    """Rows in floats, and in integers."""
+
+    def __init__(self, vectors: F64, scaled: F64, lines: list[int], columns: list[int]) -> None:
+        self.scaled, self.columns = scaled, columns
+        self.whole: Integers = np.empty(vectors.shape, dtype=object)
+        self.factors: list[Fraction] = []  # whole over vectors
+        self.units: list[Fraction] = []  # scaled over whole, but for the columns' scales
+        for i, row in enumerate(vectors):
+            self.whole[i], factor = integers(row)
+            self.factors.append(factor)
+            self.units.append(Fraction(2) ** lines[i] / factor)
+
+    def opposites(self) -> dict[int, int]:
+        """Rows, one of two each, and the others, which are negative multiples of them."""
+        seen: dict[tuple[int, ...], int] = {}
+        out = {}
+        for i, row in enumerate(self.whole):
+            other = seen.get(tuple(-row))
+            if other is not None:
+                out[other] = i
+            seen[tuple(row)] = i
+        return out
+
+    def basis(self, inside: Index, pairs: Iterable[int]) -> tuple[Index, list[int]]:
+        """Independent ones of these rows, of pairs if possible, and as many columns for them."""
+        order = np.array([*pairs, *np.setdiff1d(inside, list(pairs))], dtype=np.intp)
+        chosen, pivots = independent(self.whole[order])
+        return order[chosen], pivots
+
+    def weights(
+        self, inside: Index, base: Index, pivots: list[int], pairs: dict[int, int]
+    ) -> dict[int, Fraction] | None:
+        """
+        Exact positive weights of the base and of at most as many others.
+
+        Rows with an opposite may have any coefficient, for the opposite takes up a negative one.
+        """
+        free = np.isin(base, list(pairs))
+        others = np.setdiff1d(inside, [*base, *pairs.values()])
+        bounds = np.repeat([[0.0, np.inf]], len(base) + len(others), axis=0)
+        bounds[: len(base)][free] = -np.inf, np.inf
+        answer = linprog(
+            np.repeat([0.0, 1.0], [len(base), len(others)]),
+            A_eq=self.scaled[np.append(base, others)].T,
+            b_eq=-self.scaled[base[~free]].sum(axis=0),
+            bounds=bounds,
+            method="highs",
+        )
+        if answer.status != 0:
+            return None
+        more = answer.x[len(base) :]
+        taken = np.flatnonzero(more > _NO_WEIGHT)
+        exact = [
+            Fraction(round(float(value) * 2**_FINE), 2**_FINE) * self.units[i]
+            for value, i in zip(more[taken], others[taken], strict=True)
+        ]
+        one, short = _integers(exact)
+        total = short @ self.whole[others[taken]]
+        solved, below = Lifting(self.whole[np.ix_(base, pivots)].T).solve(-total[pivots])
+        if np.any(solved @ self.whole[base] + below * total) or min(solved[~free], default=1) <= 0:
+            return None
+        out = {int(others[k]): value for k, value in zip(taken, exact, strict=True)}
+        for i, numerator in zip(base.tolist(), solved, strict=True):
+            value = Fraction(int(numerator), below * one)
+            if i in pairs:
+                out[pairs[i]] = max(-value, Fraction(0)) + 1
+                value = max(value, Fraction(0)) + 1
+            out[i] = value
+        return {i: value * self.factors[i] for i, value in out.items()}
+
+    def separator(
+        self, inside: Index, outside: Index, base: Index, pivots: list[int], u: F64
+    ) -> list[Fraction] | None:
+        """Exact vector near u that has products 0 with the rows inside and positive ones outside.
+
+        Short numbers are tried first.
+        """
+        rest = np.setdiff1d(np.arange(len(u)), pivots)
+        lifting = Lifting(self.whole[np.ix_(base, pivots)])
+        for digits in (_COARSE, 53 - int(np.frexp(np.abs(u).max())[1])):
+            exact = [
+                Fraction(round(Fraction(float(value)) * Fraction(2) ** digits)) * Fraction(2) ** e
+                for value, e in zip(u, self.columns, strict=True)
+            ]
+            _, vector = _integers(exact)
+            right = -self.whole[np.ix_(base, rest)] @ vector[rest]
+            solved, below = lifting.solve(right)
+            vector = vector * below
+            vector[pivots] = solved
+            if np.any(self.whole[inside] @ vector):
+                return None  # the base does not span them: a rare coincidence
+            if min(self.whole[outside] @ vector) > 0:
+                return [Fraction(int(value)) for value in vector]
+        return None
+
+    def spanned(self, base: Index, pivots: list[int]) -> bool:
+        """Whether the base spans all rows: the other columns are combinations of the pivots'."""
+        rest = np.setdiff1d(np.arange(self.whole.shape[1]), pivots)
+        if not rest.size:
+            return True
+        lifting = Lifting(self.whole[np.ix_(base, pivots)])
+        solved, below = lifting.solve(self.whole[np.ix_(base, rest)])
+        return bool(np.all(self.whole[:, pivots] @ solved == below * self.whole[:, rest]))
+
+
+def _integers(values: list[Fraction]) -> tuple[int, Integers]:
+    """Return a common denominator and the values times it."""
+    below = lcm(*(value.denominator for value in values))
+    return below, np.array([int(value * below) for value in values], dtype=object)
