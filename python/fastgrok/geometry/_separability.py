@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -95,7 +95,8 @@ def separability(
     Parameters
     ----------
     X : array_like of shape (n, d)
-        Finite rows; float32 is read as it is, all else as float64.
+        Finite rows; float32 is read as it is, all else as float64. Beside a bias integers may be
+        larger than 2^53, such as times in nanoseconds, where those of a column differ by less.
     y : array_like of shape (n,), optional
         Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
         strictly on one side of a hyperplane through the origin (Beck et al. 2025).
@@ -129,14 +130,18 @@ def separability(
     Beck, Levi, Bar-Sinai (2025), "Grokking at the Edge of Linear Separability", arXiv 2410.04489,
     section 3.
     """
+    extended, count = _checks.flag("bias", bias), _checks.threads(threads)
+    offsets: list[int] = []
+    if extended:
+        X, offsets = _without_offsets(X)
     if y is None:
         rows = _checks.matrix("X", X)
         signs = np.ones(len(rows))
     else:
         rows, signs = _checks.data(X, y)
-    extended, count = _checks.flag("bias", bias), _checks.threads(threads)
     with blas_threads(rows.size):
-        return decide(rows, signs, extended, count)
+        found = decide(rows, signs, extended, count)
+    return _with_offsets(found, offsets) if any(offsets) else found
 
 
 def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
@@ -166,6 +171,30 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
         separator = tuple(exact)
     proof = search.proof if search.verdict != "undecided" else "no proof was found"
     return Separability(search.verdict, w, b, margin, weights, separator, proof)
+
+
+def _without_offsets(X: ArrayLike) -> tuple[ArrayLike, list[int]]:
+    """Integers beyond 2^53 less the smallest of their column, which a bias makes up for."""
+    array = _checks.numbers("X", X)
+    if array.dtype.kind not in "iu" or array.ndim != 2 or array.size == 0:
+        return X, []
+    low, high = array.min(axis=0).tolist(), array.max(axis=0).tolist()
+    offsets = [a if max(-a, b) > 2**53 >= b - a else 0 for a, b in zip(low, high, strict=True)]
+    if not any(offsets):
+        return X, []
+    return array - np.array(offsets, dtype=array.dtype), offsets
+
+
+def _with_offsets(found: Separability, offsets: list[int]) -> Separability:
+    """Say the same of the columns with what was taken off them."""
+    if found.w is None or found.b is None:
+        return found
+    exact = found.separator or tuple(Fraction(v) for v in [*found.w.tolist(), found.b])
+    shift = sum(w * offset for w, offset in zip(exact, offsets, strict=False))
+    exact = (*exact[:-1], exact[-1] - shift)
+    b = float(exact[-1])
+    held = found.separator is None and Fraction(b) == exact[-1]
+    return replace(found, b=b, separator=None if held else exact)
 
 
 def _geometric_margin(rows: Rows, theta: F64) -> float:
