@@ -134,6 +134,7 @@ def linear_programs(sets: int = 1000) -> Iterator[Row]:
 def separated_rows(Z: np.ndarray) -> int:
     """Most rows that a vector separates from the others without a negative product, by HiGHS."""
     n, d = Z.shape
+    Z = Z / np.maximum(np.abs(Z).max(axis=1), 1e-300)[:, None]
     answer = linprog(
         np.append(np.zeros(d), -np.ones(n)),
         A_ub=np.hstack([-Z, np.eye(n)]),

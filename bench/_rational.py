@@ -144,9 +144,11 @@ def proves(
     if np.any(table[rank:, -1]):
         return False
     # p + c = 0 modulo the rest's rows: c of the pivots takes up what is left over.
-    exact = [p[j] - Fraction(int(row[-1]), int(row[j])) for j, row in zip(pivots, table, strict=False)]
+    exact = [
+        p[j] - Fraction(int(row[-1]), int(row[j])) for j, row in zip(pivots, table, strict=False)
+    ]
     if exact and min(exact) <= 0:
         return False
     if verdict == "boundary":
         return bool(min(products) == 0 and max(products) > 0)
-    return rank == len(_reduced(rows.T.copy(), len(rows)))
+    return rank == rows.shape[1] or rank == len(_reduced(rows.T.copy(), len(rows)))

@@ -93,19 +93,23 @@ def find_face(rows: Rows, live: Index) -> Face | None:
     return Face({int(live[first[i]]): value for i, value in weights.items()}, separator)
 
 
+def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
+    """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
+    limits = [(float(low), float(high)) for low, high in bounds]
+    answer = linprog(cost, A_eq=matrix, b_eq=right, bounds=limits)
+    return answer if answer.status == 0 else None
+
+
 def _program(Z: F64) -> tuple[NDArray[np.bool_], F64] | None:
-    """Rows that balance, as HiGHS sees it, and a vector that separates the others."""
-    n, dim = Z.shape
-    answer = linprog(
+    """Rows that balance, and a vector that separates the others."""
+    n = len(Z)
+    answer = _least(
         np.repeat([0.0, 1.0], n),
-        A_eq=np.concatenate([Z.T, -Z.T], axis=1),
-        b_eq=-Z.sum(axis=0),
-        bounds=np.repeat([[0.0, np.inf], [0.0, 1.0]], n, axis=0),
-        method="highs",
+        np.concatenate([Z.T, -Z.T], axis=1),
+        -Z.sum(axis=0),
+        np.repeat([[0.0, np.inf], [0.0, 1.0]], n, axis=0),
     )
-    if answer.status != 0:
-        return None
-    return answer.x[n:] < 0.5, -answer.eqlin.marginals
+    return None if answer is None else (answer.x[n:] < 0.5, -answer.eqlin.marginals)
 
 
 class _Problem:
@@ -132,14 +136,14 @@ class _Problem:
             seen[tuple(row)] = i
         return out
 
-    def basis(self, inside: Index, pairs: Iterable[int]) -> tuple[Index, list[int]]:
+    def basis(self, inside: Index, pairs: Iterable[int]) -> tuple[Index, Index]:
         """Independent ones of these rows, of pairs if possible, and as many columns for them."""
         order = np.array([*pairs, *np.setdiff1d(inside, list(pairs))], dtype=np.intp)
         chosen, pivots = independent(self.whole[order])
-        return order[chosen], pivots
+        return order[chosen], np.array(pivots, dtype=np.intp)
 
     def weights(
-        self, inside: Index, base: Index, pivots: list[int], pairs: dict[int, int]
+        self, inside: Index, base: Index, pivots: Index, pairs: dict[int, int]
     ) -> dict[int, Fraction] | None:
         """
         Exact positive weights of the base and of at most as many others.
@@ -150,14 +154,13 @@ class _Problem:
         others = np.setdiff1d(inside, [*base, *pairs.values()])
         bounds = np.repeat([[0.0, np.inf]], len(base) + len(others), axis=0)
         bounds[: len(base)][free] = -np.inf, np.inf
-        answer = linprog(
+        answer = _least(
             np.repeat([0.0, 1.0], [len(base), len(others)]),
-            A_eq=self.scaled[np.append(base, others)].T,
-            b_eq=-self.scaled[base[~free]].sum(axis=0),
-            bounds=bounds,
-            method="highs",
+            self.scaled[np.append(base, others)].T,
+            -self.scaled[base[~free]].sum(axis=0),
+            bounds,
         )
-        if answer.status != 0:
+        if answer is None:
             return None
         more = answer.x[len(base) :]
         taken = np.flatnonzero(more > _NO_WEIGHT)
@@ -180,7 +183,7 @@ class _Problem:
         return {i: value * self.factors[i] for i, value in out.items()}
 
     def separator(
-        self, inside: Index, outside: Index, base: Index, pivots: list[int], u: F64
+        self, inside: Index, outside: Index, base: Index, pivots: Index, u: F64
     ) -> list[Fraction] | None:
         """Exact vector near u that has products 0 with the rows inside and positive ones outside.
 
@@ -204,7 +207,7 @@ class _Problem:
                 return [Fraction(int(value)) for value in vector]
         return None
 
-    def spanned(self, base: Index, pivots: list[int]) -> bool:
+    def spanned(self, base: Index, pivots: Index) -> bool:
         """Whether the base spans all rows: the other columns are combinations of the pivots'."""
         rest = np.setdiff1d(np.arange(self.whole.shape[1]), pivots)
         if not rest.size:

@@ -88,7 +88,7 @@ class Lifting:
             self._digits.append((sizes & (2**_BITS - 1)).astype(np.int64) * signs)
             sizes = sizes >> _BITS
         # With few digits what is left stays in int64 once the right side is used up.
-        largest = max(map(abs, matrix.flat), default=0)
+        largest = int(np.abs(matrix).max(initial=0))
         self._short = len(matrix) * largest < 2 ** (62 - _BITS)
 
     def solve(self, right: Integers) -> tuple[Integers, int]:
@@ -103,7 +103,7 @@ class Lifting:
         while True:
             digit = self._inverse @ (rest % PRIME).astype(np.int64) % PRIME
             rest = (rest - self._times(digit, short)) // PRIME
-            if self._short and not short and max(map(abs, rest.flat), default=0) < 2**60:
+            if self._short and not short and int(np.abs(rest).max(initial=0)) < 2**60:
                 rest, short = rest.astype(np.int64), True
             x = x + digit.astype(object) * modulus
             modulus *= PRIME
@@ -129,7 +129,7 @@ def _fractions(x: Integers, modulus: int) -> tuple[Integers, int] | None:
     """Numerators and a common denominator, both below the root of the modulus, if there are any."""
     largest = isqrt(modulus // 2)
     below = 1
-    for value in x.flat:
+    for value in x.ravel().tolist():
         rest = value * below % modulus
         if rest <= largest or modulus - rest <= largest:
             continue
