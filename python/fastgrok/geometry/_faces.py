@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
+from scipy.sparse import csc_array
 
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import integers
@@ -27,7 +28,10 @@ from fastgrok.geometry._lifting import Integers, Lifting, independent
 from fastgrok.geometry._rows import Index, Rows
 
 _MOST_WORK = 1e8
-"""Bound on n D^2 for the program."""
+"""Bound on D times how many entries are not zero: seconds, for the program and for integers."""
+_MOST_ENTRIES = 2e7
+_SPARSE = 0.2
+"""Share of entries that are not zero below which the program gets a sparse matrix."""
 _FINE = 30
 """Digits behind the point that are kept of weights, of the size of 1 or larger."""
 _COARSE = 20
@@ -64,39 +68,24 @@ def find_face(rows: Rows, live: Index) -> Face | None:
     live : ndarray of int
         Those that are not zero.
     """
+    if len(live) * rows.dim > _MOST_ENTRIES:
+        return None
     vectors, first = np.unique(rows.take(live), axis=0, return_index=True)
-    if len(vectors) * rows.dim**2 > _MOST_WORK:
+    if np.count_nonzero(vectors) * rows.dim > _MOST_WORK:
         return None
-    columns = -np.frexp(np.abs(vectors).max(axis=0))[1]
-    scaled = np.ldexp(vectors, columns)
-    lines = -np.frexp(np.abs(scaled).max(axis=1))[1]
-    scaled = np.ldexp(scaled, lines[:, None])
-    found = _program(scaled)
-    if found is None:
+    face = _Problem(vectors).face()
+    if face is None:
         return None
-    held, u = found
-    problem = _Problem(vectors, scaled, lines.tolist(), columns.tolist())
-    pairs = problem.opposites()
-    held[[*pairs, *pairs.values()]] = True
-    inside, outside = np.flatnonzero(held), np.flatnonzero(~held)
-    separator: list[Fraction] | None = None
-    base, pivots = problem.basis(inside, pairs)
-    weights = problem.weights(inside, base, pivots, pairs) if inside.size else {}
-    if weights is None:
-        return None
-    if outside.size:
-        separator = problem.separator(inside, outside, base, pivots, u)
-        if separator is None:
-            return None
-    elif not problem.spanned(base, pivots):
-        return None
-    return Face({int(live[first[i]]): value for i, value in weights.items()}, separator)
+    weights = {int(live[first[i]]): value for i, value in face.weights.items()}
+    return Face(weights, face.separator)
 
 
 def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
     """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
     limits = [(float(low), float(high)) for low, high in bounds]
-    answer = linprog(cost, A_eq=matrix, b_eq=right, bounds=limits)
+    dense = np.count_nonzero(matrix) > _SPARSE * matrix.size
+    entries = matrix if dense else csc_array(matrix)
+    answer = linprog(cost, A_eq=entries, b_eq=right, bounds=limits)
     return answer if answer.status == 0 else None
 
 
@@ -115,15 +104,37 @@ def _program(Z: F64) -> tuple[NDArray[np.bool_], F64] | None:
 class _Problem:
     """Rows in floats, and in integers."""
 
-    def __init__(self, vectors: F64, scaled: F64, lines: list[int], columns: list[int]) -> None:
-        self.scaled, self.columns = scaled, columns
+    def __init__(self, vectors: F64) -> None:
+        columns = -np.frexp(np.abs(vectors).max(axis=0))[1]
+        scaled = np.ldexp(vectors, columns)
+        lines = -np.frexp(np.abs(scaled).max(axis=1))[1]
+        self.scaled: F64 = np.ldexp(scaled, lines[:, None])
+        self.columns: list[int] = columns.tolist()
         self.whole: Integers = np.empty(vectors.shape, dtype=object)
         self.factors: list[Fraction] = []  # whole over vectors
         self.units: list[Fraction] = []  # scaled over whole, but for the columns' scales
         for i, row in enumerate(vectors):
             self.whole[i], factor = integers(row)
             self.factors.append(factor)
-            self.units.append(Fraction(2) ** lines[i] / factor)
+            self.units.append(Fraction(2) ** int(lines[i]) / factor)
+
+    def face(self) -> Face | None:
+        """Split the rows; the weights are by their numbers here."""
+        found = _program(self.scaled)
+        if found is None:
+            return None
+        held, u = found
+        pairs = self.opposites()
+        held[[*pairs, *pairs.values()]] = True
+        inside, outside = np.flatnonzero(held), np.flatnonzero(~held)
+        base, pivots = self.basis(inside, pairs)
+        weights = self.weights(inside, base, pivots, pairs) if inside.size else {}
+        if weights is None:
+            return None
+        if outside.size:
+            separator = self.separator(inside, outside, base, pivots, u)
+            return None if separator is None else Face(weights, separator)
+        return Face(weights, None) if self.spanned(base, pivots) else None
 
     def opposites(self) -> dict[int, int]:
         """Rows, one of two each, and the others, which are negative multiples of them."""

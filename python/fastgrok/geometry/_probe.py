@@ -1,7 +1,7 @@
 """Candidates in floating point: a vector that separates rows, or few rows that balance."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -14,6 +14,7 @@ from fastgrok.geometry._weights import balances, without
 
 _FEWEST, _MOST = 300, 3000
 _MOST_PRICE = 1e18
+_MOST_HARD_WORK = 3e7
 _TOLERANCE = 1e-3
 """Of a hard margin that need only be positive."""
 
@@ -31,14 +32,21 @@ class Candidate:
         How much each of them matters: their dual coefficients.
     theta : ndarray of shape (D,) or None
         Separates all rows.
-    levels : list of tuple of (ndarray of int, int)
-        Rows that balance each other: see `balances`.
+    pulling : tuple of (ndarray of int, ndarray, ndarray), optional
+        Rows that balance each other, modulo the span and scaled to norms of 1, and weights.
     """
 
     order: Index
     alpha: F64
     theta: F64 | None = None
-    levels: list[tuple[Index, int]] = field(default_factory=list)
+    pulling: tuple[Index, F64, F64] | None = None
+
+    def levels(self, most: int | None = None) -> list[tuple[Index, int]]:
+        """Few rows that balance each other, at most so many sets of them: see `balances`."""
+        if self.pulling is None:
+            return []
+        rows, Z, weights = self.pulling
+        return [(rows[base], int(rows[extra])) for base, extra in balances(Z, weights, most)]
 
 
 def working_size(dim: int) -> int:
@@ -86,7 +94,10 @@ def hard_separator(rows: Rows, candidate: Candidate) -> F64 | None:
     Separator of the rows that were looked at, if one is found where soft margins end.
 
     They resolve margins down to some 1e-12 of the rows' norms, a hard margin as much as float64.
+    Where there are too many rows it is not tried, for without a separator it may take long to end.
     """
+    if len(candidate.order) * rows.dim**2 > _MOST_HARD_WORK:
+        return None
     Z = rows.scaled(candidate.order)[0]
     for guess in (candidate.alpha, np.ones(len(Z))):
         if not (np.isfinite(guess).all() and guess.any()):
@@ -121,8 +132,5 @@ def _order(soft: SoftMargin, chosen: Index) -> tuple[Index, F64]:
 
 def _balance(soft: SoftMargin, chosen: Index) -> Candidate:
     pulling = np.flatnonzero(soft.alpha > 0.0)
-    rows = chosen[pulling]
-    levels = balances(soft.Z[pulling], soft.alpha[pulling])
-    return Candidate(
-        *_order(soft, chosen), levels=[(rows[base], int(rows[extra])) for base, extra in levels]
-    )
+    found = chosen[pulling], soft.Z[pulling], soft.alpha[pulling]
+    return Candidate(*_order(soft, chosen), pulling=found)

@@ -18,6 +18,8 @@ _MOST_EXACT_WORK = 200_000
 """Bound on n (D + 1)^2 for the whole problem in integers."""
 _MOST_SPAN_WORK = 2e10
 """Bound on what is spent on spans and on looking again, in nanoseconds as a rule of thumb."""
+_FEW_LEVELS = 4
+"""Of sets that balance each other, before a linear program is asked: one is the rule."""
 _SUSPECT = 1e-9
 """A row of norm 1 that is as close to a span may lie in it."""
 
@@ -67,13 +69,19 @@ class Search:
             if not self._afford(work):
                 return
             candidate = probe(self.rows, self._live, self._balance.orthonormal())
-            at_once = min(self._live.size, working_size(self.rows.dim))
-            work = (1 + len(candidate.levels)) * at_once * self.rows.dim**2
+            levels = candidate.levels(_FEW_LEVELS if self._span is None else None)
             if candidate.theta is not None:
                 proved = self._separates(candidate.theta)
             else:
-                proved = self._encloses(candidate.levels)
-            if not (proved or self._splits(candidate) or self._balances(candidate.levels)):
+                proved = self._encloses(levels)
+            if not proved:
+                proved = self._splits(candidate)
+            if not proved:
+                levels = candidate.levels()
+                proved = self._balances(levels)
+            at_once = min(self._live.size, working_size(self.rows.dim))
+            work = (1 + len(levels)) * at_once * self.rows.dim**2
+            if not proved:
                 self._in_integers([int(i) for i in candidate.order])
                 return
         if self.verdict == "undecided":
