@@ -66,10 +66,10 @@ def integers(rng: np.random.Generator) -> Design:
     if rng.random() < 0.5:  # some columns are sums of others
         rank = int(rng.integers(1, d + 1))
         X = X[:, :rank] @ rng.integers(-2, 3, size=(rank, d))
-    if rng.random() < 0.3:  # separated but for rows on a hyperplane, of any label
-        side = X[:, : 1 + d // 2] @ rng.integers(-1, 2, size=1 + d // 2)
-        y = np.sign(side + 0.5 * rng.choice([-1.0, 1.0], size=n))
-        return X, y, bool(rng.random() < 0.5)
+    if rng.random() < 0.3:  # separated, but for a few rows that occur with both labels
+        twice = int(rng.integers(0, 6))
+        y = np.sign(X @ rng.normal(size=d) + 1e-9)
+        return np.vstack([X, X[:twice]]), np.append(y, -y[:twice]), bool(rng.random() < 0.5)
     side = X @ rng.normal(size=d) / (1e-9 + np.abs(X).max())
     return X, _labels(rng, side * 10.0 ** rng.uniform(-4.0, 0.0)), bool(rng.random() < 0.5)
 

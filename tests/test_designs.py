@@ -145,6 +145,22 @@ def test_rows_next_to_a_hyperplane(distance):
     assert 0.0 < found.margin < distance
 
 
+@pytest.mark.parametrize("d", [40, 90])
+def test_separators_that_double_from_entry_to_entry(d):
+    """Row k is one more than all before it: the separator must reach 2^d."""
+    X = np.tril(-np.ones((d, d)), -1) + np.eye(d)
+    found = fg.separability(X)
+    assert found.separable
+    vector = found.separator or [Fraction(v) for v in found.w.tolist()]
+    assert min(X.astype(int).astype(object) @ np.array(vector, dtype=object)) > 0
+    # Without the first of them.
+    more = fg.separability(np.vstack([X, -X[:1]]))
+    assert more.verdict == "boundary"
+    products = X.astype(int).astype(object) @ np.array(more.separator, dtype=object)
+    assert products[0] == 0 < min(products[1:])
+    np.testing.assert_array_equal(np.flatnonzero(more.weights), [0, d])
+
+
 @pytest.mark.parametrize("rows", [20, 50])
 def test_rows_with_both_labels(rows):
     """Weights of one prove it, however close the rows are to a hyperplane."""

@@ -84,7 +84,7 @@ def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
     """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
     limits = [(float(low), float(high)) for low, high in bounds]
     dense = np.count_nonzero(matrix) > _SPARSE * matrix.size
-    entries = matrix if dense else csc_array(matrix)
+    entries: Any = matrix if dense else csc_array(matrix)
     answer = linprog(cost, A_eq=entries, b_eq=right, bounds=limits)
     return answer if answer.status == 0 else None
 

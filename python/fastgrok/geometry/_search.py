@@ -14,8 +14,9 @@ from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._verified import all_positive
 from fastgrok.geometry._weights import without
 
-_MOST_EXACT_WORK = 200_000
-"""Bound on n (D + 1)^2 for the whole problem in integers."""
+_MOST_EXACT_WORK = 2e7
+"""Bound on (n + D) (D + 1)^2 for the whole problem in integers, times the square of the length of
+determinants in units of 256 bits."""
 _MOST_SPAN_WORK = 2e10
 """Bound on what is spent on spans and on looking again, in nanoseconds as a rule of thumb."""
 _FEW_LEVELS = 4
@@ -198,10 +199,15 @@ class Search:
     def _in_integers(self, first: list[int]) -> None:
         """Solve the whole problem in integers if it is small, these rows first."""
         rows = self.rows
-        if rows.count * (rows.dim + 1) ** 2 > _MOST_EXACT_WORK:
+        work = (rows.count + rows.dim) * (rows.dim + 1) ** 2
+        if work > _MOST_EXACT_WORK:
+            return
+        whole = integer_rows(rows.take(self._all))
+        bits = rows.dim * (int(np.abs(whole).max()) * rows.dim).bit_length()
+        if work * (1.0 + (bits / 256.0) ** 2) > _MOST_EXACT_WORK:
             return
         order = first + sorted(set(range(rows.count)) - set(first))
-        vector, weights = partition(integer_rows(rows.take(self._all)), order)
+        vector, weights = partition(whole, order)
         self.proof = "linear programming in integers"
         if weights:
             factors = {i: integers(rows.take([i])[0])[1] for i in weights}
