@@ -137,7 +137,7 @@ def near_a_hyperplane(distance):
 @pytest.mark.parametrize("distance", [1e-11, 1e-12, 1e-13])
 def test_rows_next_to_a_hyperplane(distance):
     X, y = near_a_hyperplane(distance)
-    found = fg.separability(X, y)
+    found = fg.separability(X, y, bias=False)
     assert found.separable
     u = [Fraction(v) for v in found.w.tolist()]
     for row, sign in zip(X.tolist(), y.tolist(), strict=True):
@@ -166,13 +166,13 @@ def test_rows_with_both_labels(rows):
     """Weights of one prove it, however close the rows are to a hyperplane."""
     X, y = near_a_hyperplane(1e-13)
     X, y = np.vstack([X[:rows], X[:rows]]), np.append(y[:rows], -y[:rows])
-    found = fg.separability(X, y)
+    found = fg.separability(X, y, bias=False)
     assert found.verdict == "interior"
     np.testing.assert_array_equal(found.weights[:rows], found.weights[rows:])
     assert np.all(found.weights > 0.0)
     # One more row that is not in their span is all there is on a side.
     if rows < 50:
-        more = fg.separability(np.vstack([X, np.ones(50)]), np.append(y, 1.0))
+        more = fg.separability(np.vstack([X, np.ones(50)]), np.append(y, 1.0), bias=False)
         assert more.verdict == "boundary"
         products = [dot([Fraction(v) for v in row], more.separator) for row in X.tolist()]
         assert not any(products)
