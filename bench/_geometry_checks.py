@@ -4,13 +4,15 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
 import fastgrok as fg
-from _rational import balance_slack, balances, maximum_margin, separates
+from _designs import KINDS
+from _rational import balance_slack, balances, maximum_margin, proves, separates
 from fastgrok.theory import bias as biases
 from fastgrok.theory import edge
 
@@ -129,6 +131,48 @@ def linear_programs(sets: int = 1000) -> Iterator[Row]:
     yield "  HiGHS differs", f"{disagreements}, certificate exact in {settled}", "all exact"
 
 
+def separated_rows(Z: np.ndarray) -> int:
+    """Most rows that a vector separates from the others without a negative product, by HiGHS."""
+    n, d = Z.shape
+    Z = Z / np.maximum(np.abs(Z).max(axis=1), 1e-300)[:, None]
+    answer = linprog(
+        np.append(np.zeros(d), -np.ones(n)),
+        A_ub=np.hstack([-Z, np.eye(n)]),
+        b_ub=np.zeros(n),
+        bounds=[*[(None, None)] * d, *[(0.0, 1.0)] * n],
+    )
+    return int(np.count_nonzero(answer.x[d:] > 0.5)) if answer.status == 0 else -1
+
+
+def designs(sets: int = 100) -> Iterator[Row]:
+    """Designs of every kind; where HiGHS has another verdict the certificate is looked at again."""
+    for kind, draw in KINDS.items():
+        verdicts: Counter[str] = Counter()
+        differ, settled, slowest, most = 0, 0, 0.0, 0.0
+        for seed in range(sets):
+            X, y, bias = draw(np.random.default_rng([len(kind), seed]))
+            wall, processor = time.perf_counter(), time.process_time()
+            found = fg.separability(X, y, bias=bias)
+            slowest = max(slowest, time.perf_counter() - wall)
+            most = max(most, time.process_time() - processor)
+            verdicts[found.verdict] += 1
+            Z = y[:, None] * (np.column_stack([X, np.ones(len(X))]) if bias else X)
+            apart = separated_rows(Z)
+            seen = {0: "interior", len(Z): "separable"}.get(apart, "boundary")
+            if seen == found.verdict and apart >= 0:
+                continue
+            differ += 1
+            vector = found.separator
+            if vector is None and found.w is not None:
+                vector = tuple(Fraction(v) for v in [*found.w.tolist(), *[found.b] * bias])
+            settled += proves(X, y, bias, found.verdict, found.weights, vector)
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()))
+        yield f"separability, {sets} designs, {kind}: verdicts", counts, "none undecided"
+        times = f"{slowest:.2f} s (processor {most:.2f} s)"
+        yield "  longest time", times, "5 s"
+        yield "  HiGHS differs", f"{differ}, certificate exact in {settled}", "all exact"
+
+
 def at_the_edge() -> Iterator[Row]:
     """4000 Gaussian points in 1960 to 2040 dimensions, certificates looked at again."""
     for dim in (1960, 1980, 2000, 2020, 2040):
@@ -225,6 +269,7 @@ CHECKS: dict[str, Callable[[], Iterator[Row]]] = {
     "cubes": cubes,
     "sizes": sizes,
     "programs": linear_programs,
+    "designs": designs,
     "edge": at_the_edge,
     "late": late_times,
     "stationary": stationary_points,

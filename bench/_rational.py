@@ -95,3 +95,60 @@ def balance_slack(X: np.ndarray, y: np.ndarray, bias: bool, weights: np.ndarray)
     left = np.array([float(Fraction(int(v), 1 << (k + shift))) for v in p @ rows])
     least = np.linalg.svd(rows.astype(float) / float(1 << k), compute_uv=False)[rows.shape[1] - 1]
     return float(np.linalg.norm(left) / least / weights[chosen].min())
+
+
+def _reduced(table: np.ndarray, columns: int) -> list[int]:
+    """Bareiss's elimination of these columns, in place; returns those that are independent."""
+    before, pivots = 1, []
+    for j in range(columns):
+        at = len(pivots)
+        found = np.flatnonzero(table[at:, j])
+        if not found.size:
+            continue
+        table[[at, at + found[0]]] = table[[at + found[0], at]]
+        row = table[at].copy()
+        others = np.arange(len(table)) != at
+        table[others] = (row[j] * table[others] - np.outer(table[others, j], row)) // before
+        before = row[j]
+        pivots.append(j)
+        if len(pivots) == len(table):
+            break
+    return pivots
+
+
+def proves(
+    X: np.ndarray, y: np.ndarray, bias: bool, verdict: str, weights: np.ndarray | None,
+    separator: list[Fraction] | None,
+) -> bool:  # fmt: skip
+    """
+    Whether a certificate of any verdict is one, in integers.
+
+    Weights are if some close to them are: those of a basis of their rows, the largest first, follow
+    from the others.
+    """
+    rows, _ = extended(X, y, bias)
+    products = np.zeros(1, dtype=object)
+    if separator is not None:
+        below = lcm(*(value.denominator for value in separator))
+        products = rows @ np.array([int(value * below) for value in separator], dtype=object)
+    if verdict == "separable":
+        return bool(min(products) > 0)
+    if weights is None:
+        return False
+    chosen = np.flatnonzero(weights)
+    chosen = chosen[np.argsort(-weights[chosen])]
+    p, _ = integers(weights[chosen])
+    table = np.column_stack([rows[chosen].T, rows[chosen].T @ p])
+    pivots = _reduced(table, len(chosen))
+    rank = len(pivots)
+    if np.any(table[rank:, -1]):
+        return False
+    # p + c = 0 modulo the rest's rows: c of the pivots takes up what is left over.
+    exact = [
+        p[j] - Fraction(int(row[-1]), int(row[j])) for j, row in zip(pivots, table, strict=False)
+    ]
+    if exact and min(exact) <= 0:
+        return False
+    if verdict == "boundary":
+        return bool(min(products) == 0 and max(products) > 0)
+    return rank == rows.shape[1] or rank == len(_reduced(rows.T.copy(), len(rows)))

@@ -14,7 +14,7 @@ problem, sparse as it wants it.
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
 that rest on them against long runs: each figure with the one asked for. NAME is one of small,
-cubes, sizes, programs, edge, late, stationary; by default all, some minutes.
+cubes, sizes, programs, designs, edge, late, stationary; by default all, some minutes.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 import fastgrok as fg
 from cases import layouts
-from fastgrok.geometry import _balance, _probe, _search, _weights
+from fastgrok.geometry import _balance, _faces, _probe, _search, _weights
 from geometry_cases import assert_certificate, dot
 
 BIG, TINY = 2.0**60, 2.0**-40
@@ -258,6 +258,8 @@ def test_layouts_and_dtypes_give_the_same_verdict():
 def test_undecided_rather_than_wrong(monkeypatch):
     """What cannot be proved is not claimed: here the proofs and the exact solver are taken away."""
     monkeypatch.setattr(_search, "_MOST_EXACT_WORK", 0)
+    monkeypatch.setattr(_faces, "_MOST_WORK", 0.0)
+    monkeypatch.setattr(_search, "hard_separator", lambda *_: None)
     found = fg.separability([[BIG, 1.0], [-BIG, 1.0]])
     assert found.verdict == "undecided"
     assert not found.separable
@@ -295,6 +297,7 @@ def almost_balanced(d):
 @pytest.mark.parametrize("d", [5, 40])
 def test_all_levels_of_a_balance_are_taken_at_once(d, monkeypatch):
     calls = []
+    monkeypatch.setattr(_faces, "_MOST_WORK", 0.0)
     monkeypatch.setattr(_search, "probe", lambda *args: calls.append(args) or _probe.probe(*args))
     X = almost_balanced(d)
     found = fg.separability(X)
@@ -308,6 +311,7 @@ def test_undecided_beyond_the_bounds(monkeypatch):
     monkeypatch.setattr(_weights, "_MOST_WORK", 1e6)
     assert len(_weights.balances(X[:-1], np.ones(len(X) - 1))) == 2
     monkeypatch.setattr(_search, "_MOST_SPAN_WORK", 1e5)
+    monkeypatch.setattr(_faces, "_MOST_WORK", 0.0)
     found = fg.separability(X)
     assert found.verdict == "undecided"
     assert found.proof == "no proof was found"

@@ -299,6 +299,7 @@ def test_stationary_points_that_are_not_certain_are_refused(monkeypatch):
             stationary_point(X)
     monkeypatch.setattr("fastgrok.geometry._search._MOST_SPAN_WORK", 0.0)
     monkeypatch.setattr("fastgrok.geometry._search._MOST_EXACT_WORK", 0)
+    monkeypatch.setattr("fastgrok.geometry._faces._MOST_WORK", 0.0)
     line = [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 1.0, 1.0], [0.0, -1.0, -1.0]]
     with pytest.raises(fg.FastgrokError, match="could not be decided"):
         stationary_point(line)

@@ -49,15 +49,18 @@ class Balance:
         """
         Add rows that balance modulo the span; None if they depend on it, within rounding.
 
-        The old weights times a power of two take up what the new ones leave over.
+        None as well where an old weight is not positive, so that no multiple of it takes up
+        anything. The old weights times a power of two take up what the new ones leave over.
         """
         members, before = [*self.base, *base], len(self.base)
         Q, R = qr(self.rows.scaled(members)[0].T, mode="economic", check_finite=False)
         if not 0 < len(members) <= self.rows.dim or not np.all(np.diag(R)):
             return None
+        old = self.weights[:before]
+        if not np.all(old > 0.0):
+            return None
         vector = self.rows.scaled([extra])[0][0]
         new = -solve_triangular(R, Q.T @ vector, check_finite=False)
-        old = self.weights[:before]
         missing = float((-new[:before] / old).max(initial=0.0))
         factor = 2.0 ** np.ceil(np.log2(max(1.0, 0.5 + missing)))
         new[:before] += factor * old

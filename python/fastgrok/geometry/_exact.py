@@ -6,13 +6,11 @@ from math import gcd, isqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.linalg.lapack import dtrcon
 
 from fastgrok._checks import F64
-
-Integers = NDArray[np.object_]
+from fastgrok.geometry._lifting import Integers, adjugate_modulo, independent
 
 _PRIME = 2**31 - 1
 
@@ -64,52 +62,6 @@ def exact_rank(rows: F64) -> int:
     return rank
 
 
-def _independent_columns(rows: Integers) -> list[int] | None:
-    """As many columns as there are rows, independent modulo a prime and so in truth; None: not so.
-
-    None is wrong, for independent rows, for one prime in billions.
-    """
-    table = (rows % _PRIME).astype(np.int64)
-    chosen = []
-    for i in range(len(table)):
-        found = np.flatnonzero(table[i])
-        if not found.size:
-            return None
-        pivot = int(found[0])
-        chosen.append(pivot)
-        table[i] = table[i] * pow(int(table[i, pivot]), -1, _PRIME) % _PRIME
-        below = table[i + 1 :]
-        below -= np.multiply.outer(below[:, pivot], table[i]) % _PRIME
-        below %= _PRIME
-    return chosen
-
-
-def _modular_adjugate(matrix: Integers, modulus: int) -> tuple[NDArray[np.int64], int] | None:
-    """Adjugate and determinant modulo a number below 2^31; None where a pivot has no inverse."""
-    table = (matrix % modulus).astype(np.int64)
-    order = np.arange(len(table))
-    determinant = 1
-    for p in range(len(table)):  # Gauss and Jordan, the inverse in the place of the matrix
-        found = np.flatnonzero(table[p:, p])
-        if not found.size or gcd(int(table[p + found[0], p]), modulus) != 1:
-            return None
-        row = p + int(found[0])
-        if row != p:
-            table[[p, row]], order[[p, row]] = table[[row, p]], order[[row, p]]
-            determinant = -determinant
-        pivot = int(table[p, p])
-        determinant = determinant * pivot % modulus
-        table[p, p] = 1
-        table[p] = table[p] * pow(pivot, -1, modulus) % modulus
-        column = table[:, p].copy()
-        column[p] = 0
-        table[:, p][column != 0] = 0
-        table = (table - np.multiply.outer(column, table[p]) % modulus) % modulus
-    inverse = np.empty_like(table)
-    inverse[:, order] = table
-    return inverse * determinant % modulus, determinant
-
-
 def _adjugate(matrix: Integers) -> tuple[Integers, int]:
     """Adjugate and determinant, from as many residues as Hadamard's bound asks for."""
     bound = 2
@@ -119,7 +71,7 @@ def _adjugate(matrix: Integers) -> tuple[Integers, int]:
     done, modulus = 1, _PRIME
     while done <= bound:
         if gcd(done, modulus) == 1:
-            found = _modular_adjugate(matrix, modulus)
+            found = adjugate_modulo(matrix, modulus)
             if found is not None:
                 back = pow(done, -1, modulus)
                 adjugate += (found[0] - adjugate) % modulus * back % modulus * done
@@ -150,8 +102,8 @@ class Span:
     @classmethod
     def create(cls, rows: Integers) -> "Span | None":
         """Return the span of rows if they are independent, else None."""
-        columns = _independent_columns(rows)
-        return None if columns is None else cls(rows, columns)
+        columns = independent(rows, _PRIME)[1]  # independent rows: but for one prime in billions
+        return cls(rows, columns) if len(columns) == len(rows) else None
 
     def coefficients(self, vector: Any) -> list[Fraction] | None:
         """Coefficients of a vector (integers or fractions) in the rows; None outside the span."""

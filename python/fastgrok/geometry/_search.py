@@ -1,5 +1,6 @@
 """The search for a verdict on separability, each step of which is proved before it counts."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -7,15 +8,19 @@ import numpy as np
 from fastgrok._checks import F64
 from fastgrok.geometry._balance import Balance
 from fastgrok.geometry._exact import Span, integer_rows, integers, partition
-from fastgrok.geometry._probe import probe, working_size
+from fastgrok.geometry._faces import find_face
+from fastgrok.geometry._probe import Candidate, hard_separator, probe, working_size
 from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._verified import all_positive
 from fastgrok.geometry._weights import without
 
-_MOST_EXACT_WORK = 200_000
-"""Bound on n (D + 1)^2 for the whole problem in integers."""
+_MOST_EXACT_WORK = 2e7
+"""Bound on (n + D) (D + 1)^2 for the whole problem in integers, times the square of the length of
+determinants in units of 256 bits."""
 _MOST_SPAN_WORK = 2e10
 """Bound on what is spent on spans and on looking again, in nanoseconds as a rule of thumb."""
+_FEW_LEVELS = 4
+"""Of sets that balance each other, before a linear program is asked: one is the rule."""
 _SUSPECT = 1e-9
 """A row of norm 1 that is as close to a span may lie in it."""
 
@@ -65,12 +70,18 @@ class Search:
             if not self._afford(work):
                 return
             candidate = probe(self.rows, self._live, self._balance.orthonormal())
-            at_once = min(self._live.size, working_size(self.rows.dim))
-            work = (1 + len(candidate.levels)) * at_once * self.rows.dim**2
+            levels = candidate.levels(_FEW_LEVELS if self._span is None else None)
             if candidate.theta is not None:
                 proved = self._separates(candidate.theta)
             else:
-                proved = self._balances(candidate.levels)
+                proved = self._encloses(levels)
+            if not proved:
+                proved = self._splits(candidate)
+            if not proved:
+                levels = candidate.levels()
+                proved = self._balances(levels)
+            at_once = min(self._live.size, working_size(self.rows.dim))
+            work = (1 + len(levels)) * at_once * self.rows.dim**2
             if not proved:
                 self._in_integers([int(i) for i in candidate.order])
                 return
@@ -87,29 +98,61 @@ class Search:
             shift = {j: moved[j] - exact[j] for j in self._span.columns}
         if not all_positive(self.rows, self._live, theta, shift):
             return False
-        self.theta = theta
         sides = "error-free arithmetic shows on which side every row is"
-        if not self.weights:
-            self.verdict, self.proof = "separable", sides
-            return True
+        self.proof = f"{self.proof}; {sides}" if self.weights else sides
         if self._span is not None:
-            self.separator = moved
-        self.verdict, self.proof = "boundary", f"{self.proof}; {sides}"
+            self._concluded(moved)
+        else:
+            self.theta, self.verdict = theta, "boundary" if self.weights else "separable"
         return True
+
+    def _all_levels(self, levels: list[tuple[Index, int]]) -> Balance | None:
+        whole: Balance | None = self._balance
+        for base, extra in levels:
+            whole = None if whole is None else whole.extended(base.tolist(), extra)
+        return whole if levels else None
+
+    def _encloses(self, levels: list[tuple[Index, int]]) -> bool:
+        """Prove by bounds that rows balance whose span is everything."""
+        whole = self._all_levels(levels)
+        if whole is None or not whole.enclosed():
+            return False
+        self.weights = whole.row_weights()
+        self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
+        self._live = self._live[:0]
+        return True
+
+    def _splits(self, candidate: Candidate) -> bool:
+        """Prove the whole verdict: by a linear program, or by a separator with a hard margin."""
+        if self._span is not None:
+            return False  # it was tried on all rows
+        face = find_face(self.rows, self._live)
+        if face is None:
+            theta = hard_separator(self.rows, candidate)
+            return theta is not None and self._separates(theta)
+        if face.weights:
+            self.weights = _rounded(face.weights)
+        self.proof = "a linear program, solved in rational arithmetic"
+        self._live = self._live[:0]
+        if face.separator is not None:
+            self._concluded(face.separator)
+        return True
+
+    def _concluded(self, vector: Sequence[Fraction]) -> None:
+        """End with a vector whose products are proved: 0 with rows that balance, else positive."""
+        largest = max(abs(value) for value in vector)
+        self.separator = [value / largest for value in vector]
+        self.theta = np.array([float(value) for value in self.separator])
+        self.verdict = "boundary" if self.weights else "separable"
+        if not self.weights and all_positive(self.rows, self._all, self.theta):
+            self.separator = None
 
     def _balances(self, levels: list[tuple[Index, int]]) -> bool:
         """Prove that rows balance modulo the span, and take them into it: all levels, or one.
 
         A proof that costs too much is none.
         """
-        whole: Balance | None = self._balance
-        for base, extra in levels:
-            whole = None if whole is None else whole.extended(base.tolist(), extra)
-        if levels and whole is not None and whole.enclosed():
-            self.weights = whole.row_weights()
-            self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
-            self._live = self._live[:0]
-            return True
+        whole = self._all_levels(levels)
         for some in (whole if len(levels) > 1 else None, self._first_level(levels)):
             if some is None:
                 continue
@@ -156,23 +199,27 @@ class Search:
     def _in_integers(self, first: list[int]) -> None:
         """Solve the whole problem in integers if it is small, these rows first."""
         rows = self.rows
-        if rows.count * (rows.dim + 1) ** 2 > _MOST_EXACT_WORK:
+        work = (rows.count + rows.dim) * (rows.dim + 1) ** 2
+        if work > _MOST_EXACT_WORK:
+            return
+        whole = integer_rows(rows.take(self._all))
+        bits = rows.dim * (int(np.abs(whole).max()) * rows.dim).bit_length()
+        if work * (1.0 + (bits / 256.0) ** 2) > _MOST_EXACT_WORK:
             return
         order = first + sorted(set(range(rows.count)) - set(first))
-        vector, weights = partition(integer_rows(rows.take(self._all)), order)
+        vector, weights = partition(whole, order)
         self.proof = "linear programming in integers"
         if weights:
             factors = {i: integers(rows.take([i])[0])[1] for i in weights}
-            most = max(weight * factors[i] for i, weight in weights.items())
-            self.weights = {i: float(w * factors[i] / most) for i, w in weights.items()}
+            self.weights = _rounded({i: weight * factors[i] for i, weight in weights.items()})
         elif not self._zeros:
             self.weights = {}
         if vector is None:
             self.verdict = "interior"
-            return
-        largest = max(abs(value) for value in vector)
-        self.separator = [value / largest for value in vector]
-        self.theta = np.array([float(value) for value in self.separator])
-        self.verdict = "boundary" if self.weights else "separable"
-        if not self.weights and all_positive(rows, self._all, self.theta):
-            self.separator = None
+        else:
+            self._concluded(vector)
+
+
+def _rounded(weights: dict[int, Fraction]) -> dict[int, float]:
+    most = max(weights.values())
+    return {i: float(weight / most) for i, weight in weights.items()}

@@ -23,7 +23,7 @@ def without(Z: F64, span: F64 | None) -> F64:
     return Z
 
 
-def balances(Z: F64, weights: F64) -> list[tuple[Index, int]]:
+def balances(Z: F64, weights: F64, most: int | None = None) -> list[tuple[Index, int]]:
     """
     Find sets of rows that balance each other, each modulo the span of those before.
 
@@ -33,6 +33,8 @@ def balances(Z: F64, weights: F64) -> list[tuple[Index, int]]:
         Vectors of norm about 1.
     weights : ndarray of shape (n,)
         Positive, with sum_i weights_i z_i = 0 up to rounding.
+    most : int, optional
+        So many sets at most.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def balances(Z: F64, weights: F64) -> list[tuple[Index, int]]:
     """
     out: list[tuple[Index, int]] = []
     live, rank, work = np.arange(len(Z)), 0, 0
-    while live.size and work < _MOST_WORK:
+    while live.size and work < _MOST_WORK and len(out) != most:
         work += live.size * Z.shape[1] ** 2
         found = reduce_weights(Z, weights)
         if found is None:
