@@ -246,12 +246,12 @@ def test_rows_far_longer_than_the_margin():
         assert found.b == pytest.approx(0.0, abs=1e-15)
         assert found.margin == pytest.approx(1.0, rel=1e-14)
     tiny = 2.0**-40
-    found = fg.max_margin([[1.0, tiny], [-1.0, tiny]], [1, 1])
+    found = fg.max_margin([[1.0, tiny], [-1.0, tiny]], [1, 1], bias="none")
     assert found.margin == pytest.approx(tiny, rel=1e-12)
 
 
 def test_single_points():
-    found = fg.max_margin([[3.0, 4.0]], [-1])
+    found = fg.max_margin([[3.0, 4.0]], [-1], bias="none")
     np.testing.assert_allclose(found.w, [-0.12, -0.16])
     assert found.margin == pytest.approx(5.0)
     assert found.dual[0] == pytest.approx(1 / 25)
@@ -320,13 +320,13 @@ def test_no_margin(X, y, bias, verdict):
         ({"y": [1, 1]}, ValueError, r"one label a row: 1 rows, 2 labels"),
         ({"y": [0]}, ValueError, r"labels -1 and \+1 only"),
         ({"bias": "fixed"}, ValueError, "bias must be one of 'none', 'penalized', 'free'"),
-        ({"bias": True}, TypeError, "bias must be one of"),
+        ({"bias": 1}, TypeError, "bias must be one of"),
         ({"bias": "free"}, ValueError, r"needs labels of both classes, but all 1 are \+1"),
         ({"tol": 0.0}, ValueError, "tol must be greater than 0"),
         ({"start": [1.0, 2.0]}, TypeError, r"start must be a tuple \(w, b\)"),
         ({"start": ([1.0], 0.0)}, ValueError, r"start\[0\] must have length 2, got length 1"),
         ({"threads": 0}, ValueError, "threads must be at least 1"),
-        ({"X": [[1e-310, 0.0]]}, ValueError, "X is too small"),
+        ({"X": [[1e-310, 0.0]], "bias": "none"}, ValueError, "X is too small"),
     ],
 )
 def test_bad_arguments(change, error, words):

@@ -23,7 +23,12 @@ from fastgrok.geometry._rows import Index, Rows, scaled_norms
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
 
-BIASES = ("none", "penalized", "free")
+_MODELS = {
+    "none": "from the origin",
+    "penalized": "with penalized bias",
+    "free": "with free bias",
+}
+BIASES = tuple(_MODELS)
 _FIRST_PRICE, _HIGHEST_PRICE = 1e3, 1e18
 _FEW_ROWS_PRICE = 1e9
 """For less than half as many rows as columns, of which often most are in the support: what is
@@ -82,12 +87,19 @@ class MaxMargin:
     gap: float
     bias: str
 
+    def __repr__(self) -> str:
+        """Say which model it is of."""
+        return (
+            f"MaxMargin({_MODELS[self.bias]}, b={self.b!r}, margin={self.margin!r}, "
+            f"gap={self.gap!r}, {len(self.support)} support vectors)"
+        )
+
 
 def max_margin(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    bias: str = "none",
+    bias: str | bool = "penalized",
     tol: float = 1e-10,
     start: tuple[ArrayLike, float] | None = None,
     threads: int | None = None,
@@ -107,7 +119,7 @@ def max_margin(
 
     "penalized" is the problem whose solution full-batch descent on (w, b) tends to (Soudry et al.
     2018), the (d+1)-dimensional SVM of Das et al. (2026) and Beck et al. (2025); "free" is the
-    usual SVM without slack.
+    usual SVM without slack, and "none" is where descent on w alone ends.
 
     A Newton method for soft margins guesses the support (see `fastgrok.geometry._soft_margin`), a
     dual active-set method with a QR factorisation of the support makes it right, and margins are
@@ -120,8 +132,9 @@ def max_margin(
         Finite rows; float32 is read as it is, all else as float64.
     y : array_like of shape (n,)
         Labels -1 and +1; both must occur for ``bias="free"``.
-    bias : {"none", "penalized", "free"}, default "none"
-        See above.
+    bias : {"none", "penalized", "free"} or bool, default "penalized"
+        See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
+        same `bias`.
     tol : float, default 1e-10
         Relative duality gap to reach.
     start : tuple of (array_like of shape (d,), float), optional
@@ -162,7 +175,7 @@ def max_margin(
     23; Goldfarb and Idnani (1983), Mathematical Programming 27.
     """
     rows, signs = _checks.data(X, y)
-    kind = _checks.choice("bias", bias, BIASES)
+    kind = _kind(bias)
     tolerance = _checks.real("tol", tol, positive=True)
     count = _checks.threads(threads)
     if kind == "free" and np.all(signs == signs[0]):
@@ -280,7 +293,8 @@ class _Solver:
         if certificate.verdict in ("boundary", "interior"):
             where = "in the interior" if certificate.verdict == "interior" else "on the boundary"
             raise NotSeparableError(
-                f"the rows are not separable: the origin is {where} of the convex hull of "
+                f"the rows are not separable {_MODELS[self.kind]}: the origin is {where} of the "
+                "convex hull of "
                 f"{'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
                 certificate,
             )
@@ -290,8 +304,8 @@ class _Solver:
         if np.frexp(np.abs(self.X).max())[1] < _SMALLEST:
             return ValueError("X is too small for weights in float64: multiply it by some number")
         return FastgrokError(
-            f"the rows {'are' if self._separable else 'may be'} separable, but no margin was "
-            "found in float64, for the rows are too long for it, or the units of the columns too "
+            f"the rows {'are' if self._separable else 'may be'} separable {_MODELS[self.kind]}, "
+            "but no margin was found in float64, for the rows are too long for it, or the units of the columns too "
             "different"
         )
 
@@ -375,6 +389,13 @@ class _Solver:
             gap=found.gap * squared / (1.0 + squared),
             bias=self.kind,
         )
+
+
+def _kind(bias: str | bool) -> str:
+    """Name of the problem."""
+    if isinstance(bias, bool | np.bool_):
+        return "penalized" if bias else "none"
+    return _checks.choice("bias", bias, BIASES)
 
 
 def _shape(start: Any) -> str:

@@ -59,6 +59,8 @@ class Separability:
         The vector (w, b), or w without bias, without rounding, where float64 cannot hold it.
     proof : str
         How the certificate was verified, in words.
+    bias : bool
+        Whether the hyperplane may miss the origin.
     """
 
     verdict: str
@@ -68,18 +70,26 @@ class Separability:
     weights: F64 | None = field(repr=False)
     separator: tuple[Fraction, ...] | None = field(repr=False)
     proof: str
+    bias: bool = False
 
     @property
     def separable(self) -> bool:
         """Whether the verdict is "separable"."""
         return self.verdict == "separable"
 
+    def __repr__(self) -> str:
+        """Say which model the verdict is on."""
+        model = "with bias" if self.bias else "from the origin"
+        return (
+            f"Separability({self.verdict!r} {model}, margin={self.margin!r}, proof={self.proof!r})"
+        )
+
 
 def separability(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    bias: bool = False,
+    bias: bool | None = None,
     threads: int | None = None,
 ) -> Separability:
     """
@@ -99,8 +109,9 @@ def separability(
     y : array_like of shape (n,), optional
         Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
         strictly on one side of a hyperplane through the origin (Beck et al. 2025).
-    bias : bool, default False
-        Whether the hyperplane may miss the origin.
+    bias : bool, optional
+        Whether the hyperplane may miss the origin. Default: True if `y` is given, as in
+        `fastgrok.train`, whose model the verdict is on; False for rows alone.
     threads : int, optional
         For the passes over all rows. Default: the cores this process may use, at most
         OMP_NUM_THREADS.
@@ -134,7 +145,8 @@ def separability(
         signs = np.ones(len(rows))
     else:
         rows, signs = _checks.data(X, y)
-    extended, count = _checks.flag("bias", bias), _checks.threads(threads)
+    extended = y is not None if bias is None else _checks.flag("bias", bias)
+    count = _checks.threads(threads)
     with blas_threads(rows.size):
         return decide(rows, signs, extended, count)
 
@@ -165,7 +177,7 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
             exact[int(j)] = value
         separator = tuple(exact)
     proof = search.proof if search.verdict != "undecided" else "no proof was found"
-    return Separability(search.verdict, w, b, margin, weights, separator, proof)
+    return Separability(search.verdict, w, b, margin, weights, separator, proof, bias)
 
 
 def _geometric_margin(rows: Rows, theta: F64) -> float:
