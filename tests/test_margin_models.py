@@ -27,7 +27,7 @@ def test_the_defaults_are_of_one_model():
     assert run.alignment()[-1] == pytest.approx(cosine, rel=1e-12)
     # Through the origin nothing separates a row from one of the other class on the same ray.
     y[0], X[0] = 1, 2.0 * X[1]
-    assert fg.separability(X, y).verdict == "interior"
+    assert not fg.separability(X, y, bias=False).separable
 
 
 def test_a_point_on_the_ray_of_another_needs_a_bias():

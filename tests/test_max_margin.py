@@ -11,11 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, minimize
-from threadpoolctl import threadpool_info
 
 import fastgrok as fg
 from cases import layouts
-from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._dual_bound import dual_bound
 from geometry_cases import assert_certificate, hard_margin
 
@@ -389,20 +387,3 @@ def test_the_bound_on_margins_of_very_wide_rows():
         bound = dual_bound(X, one, one, None)
         squared = Fraction(float(X[0, 0])) ** 2 * wide
         assert 0 <= Fraction(bound) ** 2 / squared - 1 < 1e-14
-
-
-def threads_of_the_blas():
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-
-def test_the_blas_has_its_threads_back():
-    """Also where calls overlap, and where one ends in an error."""
-    before = threads_of_the_blas()
-    with contextlib.suppress(fg.NotSeparableError), blas_threads(100):
-        with blas_threads(100):
-            pass
-        assert set(threads_of_the_blas()) == {1}
-        fg.max_margin([[1.0], [1.0]], [1, -1])
-    assert threads_of_the_blas() == before
-    with blas_threads(10**9):
-        assert threads_of_the_blas() == before

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError
-from scipy.linalg.lapack import dpotrf
 
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError, NotSeparableError
-from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
-from fastgrok.geometry._products import gram
+from fastgrok.geometry._products import cholesky, gram
 from fastgrok.geometry._rows import Index, Rows, scaled_norms
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
@@ -143,7 +141,7 @@ def max_margin(
         first. It does not change the solution beyond rounding.
     threads : int, optional
         For the passes over all rows. Default: the cores this process may use, at most
-        OMP_NUM_THREADS. The BLAS has one thread meanwhile where X has less than 4 million entries.
+        OMP_NUM_THREADS.
 
     Returns
     -------
@@ -193,7 +191,7 @@ def max_margin(
         b = _checks.real("start[1]", start[1])
         point = w if kind == "none" else np.append(w, b)
     # What overflows is not a solution, which is said.
-    with np.errstate(all="ignore"), blas_threads(rows.size):
+    with np.errstate(all="ignore"):
         found = _Solver(rows, signs, kind, tolerance, count).solve(point)
     if found.gap > tolerance:
         reason = (
@@ -305,8 +303,8 @@ class _Solver:
             return ValueError("X is too small for weights in float64: multiply it by some number")
         return FastgrokError(
             f"the rows {'are' if self._separable else 'may be'} separable {_MODELS[self.kind]}, "
-            "but no margin was found in float64, for the rows are too long for it, or the units of the columns too "
-            "different"
+            "but no margin was found in float64, for the rows are too long for it, or the units of "
+            "the columns too different"
         )
 
     def _soft(self, soft: SoftMargin, guess: F64 | None) -> F64 | None:
@@ -415,7 +413,8 @@ def _short(Z: F64, bias: bool) -> F64:
     """
     if _LONG * len(Z) >= Z.shape[1]:
         return Z
-    factor, info = dpotrf(gram(Z, bias).T, lower=1, clean=1)
-    if info != 0:
+    try:
+        factor = np.tril(cholesky(gram(Z[:, :-1] if bias else Z)))
+    except LinAlgError:
         return Z
     return np.ascontiguousarray(np.column_stack([factor, Z[:, -1]]) if bias else factor)

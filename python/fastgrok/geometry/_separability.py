@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64
-from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
 
@@ -147,8 +146,7 @@ def separability(
         rows, signs = _checks.data(X, y)
     extended = y is not None if bias is None else _checks.flag("bias", bias)
     count = _checks.threads(threads)
-    with blas_threads(rows.size):
-        return decide(rows, signs, extended, count)
+    return decide(rows, signs, extended, count)
 
 
 def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
