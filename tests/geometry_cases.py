@@ -130,7 +130,10 @@ def squared_bounds(X, y, found):
     """Squares of the margin that (w, b) has, and of the least bound that the dual proves."""
     rows = extended(X, y, found.bias != "none")
     theta = [Fraction(float(v)) for v in [*found.w, *([found.b] if found.bias != "none" else [])]]
-    alpha = [Fraction(float(a)) for a in found.dual]
+    alpha = [
+        Fraction(float(a)) + Fraction(float(r))
+        for a, r in zip(found.dual, found.dual_rest, strict=True)
+    ]
     least = max(min(dot(row, theta) for row in rows), Fraction(0))
     counted = theta[:-1] if found.bias == "free" else theta
     upper = []

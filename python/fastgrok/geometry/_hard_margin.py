@@ -20,6 +20,9 @@ b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
     w = w_0 + s n,    b = b_0 / (1 + kappa ||n||^2),    s = kappa b = sum_i alpha_i y_i.
 
 The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
+
+Where rounding could be seen in b, or the units of the columns differ much, the solution is polished
+with products of twice the digits (`fastgrok.geometry._polish`).
 """
 
 from math import hypot, isnan, sqrt
@@ -33,8 +36,12 @@ from fastgrok._core import accurate_product
 from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._fixed_support import FixedSupport
+from fastgrok.geometry._graded_rows import GradedRows
+from fastgrok.geometry._polish import polish
 
 _EPS = float(np.finfo(np.float64).eps)
+_NO_SHARE = 1e-9
+"""Coefficients above minus this share of the largest may be positive within rounding."""
 _ROUNDS = 3
 """A solution and two corrections, after which little more than its own rounding is left of it."""
 
@@ -82,6 +89,10 @@ class HardMargin:
         what rounding may be expected to leave.
     products : ndarray of shape (n, n), optional
         What `gram` returns for the rows without a bias, if it is known.
+    columns : ndarray of shape (d,), optional
+        Largest magnitudes of the columns without a bias, of all rows that there are.
+    graded : bool
+        Whether these differ so much that orthogonal rows are of no use; see `GradedRows`.
 
     Attributes
     ----------
@@ -91,6 +102,8 @@ class HardMargin:
         Rows that determine it.
     alpha : ndarray of shape (len(working),)
         Their dual coefficients.
+    rest : ndarray of shape (len(working),)
+        What float64 leaves of the coefficients, as far as it is known.
     """
 
     def __init__(
@@ -101,7 +114,10 @@ class HardMargin:
         tol: float,
         dependent: float | None = None,
         products: F64 | None = None,
+        columns: F64 | None = None,
+        graded: bool = False,
     ) -> None:
+        self._columns, self._graded = columns, graded
         self.Z, self.penalty, self.tol, self._products = Z, penalty, tol, products
         self.bias = penalty is not None
         self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
@@ -112,11 +128,27 @@ class HardMargin:
         self._bound: float | None = None
         self.working = np.flatnonzero(guess).tolist()
         self.alpha = guess[self.working]
+        self.rest = np.zeros(len(self.working))
+        self._last = np.inf  # correction of b
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError."""
-        if self._solved_at_once():
+        if not self._graded and self._solved_at_once():
+            if self._rounding_of_bias() > self.tol:
+                rows = self.working
+                self.factorise(rows)
+                if len(self.working) == len(rows):
+                    self._polish()
+                else:
+                    self.working = rows
             return
+        self._find_support()
+        self.rest = np.zeros(len(self.working))
+        if self._graded or self._rounding_of_bias() > self.tol:
+            self._polish()
+
+    def _find_support(self) -> None:
+        """Change the working set until no margin is below 1."""
         self._bound = None  # that of another dual
         order = np.argsort(-self._guess, kind="stable")[: np.count_nonzero(self._guess)]
         if self.penalty == 0.0:  # both classes among the first, which are independent in any case
@@ -154,7 +186,7 @@ class HardMargin:
             theta, more = support.solve(1.0 - margins)
             self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
-        self.alpha = alpha[rows]
+        self.alpha, self.rest = alpha[rows], np.zeros(len(rows))
         missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
         if np.any(missed) or np.any(self.alpha <= 0.0):
             return False
@@ -164,16 +196,69 @@ class HardMargin:
         return self.gap(float(margins.min())) <= 8.0 * self.tol
 
     def gap(self, least: float) -> float:
-        """Bound the relative duality gap from above, where `least` is the smallest margin."""
+        """Bound the relative duality gap from above, where `least` is the smallest margin.
+
+        It is as large as what rounding may have made of a bias at least.
+        """
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
         if self._bound is None:
-            alpha = np.zeros(len(self.Z))
-            alpha[self.working] = self.alpha
-            self._bound = dual_bound(self.Z, self._sizes, alpha, self.penalty)
+            self._bound = dual_bound(
+                self.Z[self.working], self._sizes[self.working], self.alpha, self.penalty, self.rest
+            )
         share = least / (norm * self._bound)
         gap = (1.0 - share) * (1.0 + share)
-        return 1.0 if isnan(gap) else max(gap, 0.0)
+        return 1.0 if isnan(gap) else max(gap, 0.0, self._rounding_of_bias())
+
+    def _rounding_of_bias(self) -> float:
+        """How far b may be off, over 1 or itself: as measured by its last correction, or feared.
+
+        An error of w in its last digits is one of b far from the origin.
+        """
+        if not self.bias:
+            return 0.0
+        size = max(abs(float(self.theta[-1])), 1.0)
+        if np.isfinite(self._last):
+            return self._last / size
+        longest = float(self._sizes[self.working].max(initial=0.0))
+        return _EPS * (float(np.linalg.norm(self.theta[:-1])) * longest) ** 2 / size
+
+    def _polish(self) -> None:
+        """Correct the solution for the working set with products of twice the digits."""
+        diagonal = np.ones(self.Z.shape[1])
+        if self.penalty is not None:
+            diagonal[-1] = self.penalty
+        while True:
+            rows = self.Z[self.working]
+            found = polish(rows, diagonal, self.theta, self.alpha, self._correction)
+            if found is None:
+                return
+            alpha = found.alpha.head
+            if np.all(alpha > 0.0):
+                break
+            if not alpha.min() > -_NO_SHARE * alpha.max():
+                return
+            self._leave(np.flatnonzero(alpha <= 0.0))  # that were positive by rounding
+            self.rest = np.zeros(len(self.working))
+        self.theta, self.alpha, self.rest = found.theta.head, found.alpha.head, found.alpha.rest
+        self._bound, self._last = None, abs(float(found.last[-1]))
+
+    def _correction(self, p: F64, q: F64) -> tuple[F64, F64]:
+        """(v, a) on the working set with z_i . v = p_i and P v - sum_i a_i z_i = q."""
+        if not self.bias:
+            v = self.factor.solve(p) + self.factor.outside(q)
+            return v, self.factor.coefficients(v - q)
+        y, reference = self.Z[self.working[0], -1], self._reference()
+        v = self.factor.solve(p[1:] - self._signs(self.working[1:]) * p[0])
+        v = v + self.factor.outside(q[:-1])
+        outside = self.factor.outside(reference)
+        penalty, squared = self.penalty or 0.0, float(outside @ outside)
+        left = float(p[0] - reference @ v) + squared * y * q[-1]
+        left /= 1.0 + penalty * squared
+        pull = float(penalty * left - y * q[-1])
+        v = v + pull * outside
+        alpha = self.factor.coefficients(v - q[:-1] - pull * reference)
+        return np.append(v, y * left), self._expand(alpha, pull)
 
     def slack(self, sizes: F64) -> F64:
         """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
@@ -184,14 +269,24 @@ class HardMargin:
 
     def _rounding(self, sizes: F64) -> F64:
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        return np.asarray(4.0 * _EPS * (float(np.linalg.norm(w)) * sizes + abs(b)))
+        reach = float(np.linalg.norm(w)) * sizes
+        if self._columns is not None:
+            reach = np.minimum(reach, float(np.abs(w) @ self._columns))
+        return np.asarray(4.0 * _EPS * (reach + abs(b)))
 
     def factorise(self, rows: list[int]) -> None:
         """Make those of these rows the working set that don't depend on earlier ones."""
         self.working = rows[:1] if self.bias else []
         rest = rows[len(self.working) :]
-        self.factor = IndependentRows(self._local(rest), self._dependent)
+        self.factor = self._factor_of(self._local(rest))
         self.working += [i for i, kept in zip(rest, self.factor.kept, strict=True) if kept]
+
+    def _factor_of(self, rows: F64) -> IndependentRows | GradedRows:
+        if not self._graded:
+            return IndependentRows(rows, self._dependent)
+        exact = np.zeros(rows.shape[1])
+        rounding = exact if self._columns is None or not self.bias else _EPS * self._columns
+        return GradedRows(rows, self._dependent, rounding)
 
     def _signs(self, rows: list[int]) -> F64:
         """y_i y_r."""

@@ -100,6 +100,8 @@ class SoftMargin:
         Entry of P for the last column, that of a bias, 0 if it is free; None without a bias.
     multipliers : ndarray of shape (n,), optional
         Not negative; a guess of the dual. Default: zeros.
+    metric : ndarray of shape (D,), optional
+        All of P, where it is not the identity: columns of different units, brought to one.
 
     Attributes
     ----------
@@ -113,18 +115,24 @@ class SoftMargin:
         What `gram` returns for the rows without a bias, where it is used.
     """
 
-    def __init__(self, Z: F64, penalty: float | None, multipliers: F64 | None = None) -> None:
+    def __init__(
+        self,
+        Z: F64,
+        penalty: float | None,
+        multipliers: F64 | None = None,
+        metric: F64 | None = None,
+    ) -> None:
         n, dim = Z.shape
         self.Z = Z
-        self.penalty = np.ones(dim)
-        if penalty is not None:
+        self.penalty = np.ones(dim) if metric is None else metric
+        if metric is None and penalty is not None:
             self.penalty[-1] = penalty
         self.theta = np.zeros(dim)
         self.margins = np.zeros(n)
         self.alpha = np.zeros(n) if multipliers is None else multipliers
         self.products: F64 | None = None
         self._system: _ByRows | _ByColumns
-        if n <= dim:
+        if n <= dim and metric is None:
             self._system = rows = _ByRows(Z, penalty)
             self.products = rows.products
         else:
