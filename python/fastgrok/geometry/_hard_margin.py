@@ -50,26 +50,6 @@ class NotSeparatedError(Exception):
     """The rows are not separable, as far as rounding lets one see."""
 
 
-def least_with_margins(Z: F64, penalty: float, margins: F64, dependent: float) -> F64:
-    """
-    Vector (w, b) with the least ||w||^2 + penalty b^2 for which z_i . (w, b) is as given.
-
-    Parameters
-    ----------
-    Z : ndarray of shape (n, D)
-        Vectors y_i (x_i, 1) with ||x_i|| of at most about 1.
-    penalty : float
-        Greater than 0.
-    margins : ndarray of shape (n,)
-        Products for which there is a solution up to rounding.
-    dependent : float
-        Share of a row's norm outside the span of others below which it depends on them.
-    """
-    state = HardMargin(Z, penalty, np.ones(len(Z)), 0.0, dependent)
-    state.factorise(state.working)
-    return state.shortest(margins[state.working])[0]
-
-
 class HardMargin:
     """
     The state of the method on the rows of Z.
@@ -129,12 +109,13 @@ class HardMargin:
         self.working = np.flatnonzero(guess).tolist()
         self.alpha = guess[self.working]
         self.rest = np.zeros(len(self.working))
-        self._last = np.inf  # correction of b
+        self._off = 0.0  # of b, over 1 or itself
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError."""
         if not self._graded and self._solved_at_once():
-            if self._rounding_of_bias() > self.tol:
+            self._off = self._rounding_of_bias()
+            if self._off > self.tol:
                 rows = self.working
                 self.factorise(rows)
                 if len(self.working) == len(rows):
@@ -144,7 +125,8 @@ class HardMargin:
             return
         self._find_support()
         self.rest = np.zeros(len(self.working))
-        if self._graded or self._rounding_of_bias() > self.tol:
+        self._off = self._rounding_of_bias()
+        if self._graded or self._off > self.tol:
             self._polish()
 
     def _find_support(self) -> None:
@@ -208,20 +190,18 @@ class HardMargin:
             )
         share = least / (norm * self._bound)
         gap = (1.0 - share) * (1.0 + share)
-        return 1.0 if isnan(gap) else max(gap, 0.0, self._rounding_of_bias())
+        return 1.0 if isnan(gap) else max(gap, 0.0, self._off)
 
     def _rounding_of_bias(self) -> float:
-        """How far b may be off, over 1 or itself: as measured by its last correction, or feared.
+        """How far b may be off, over 1 or itself: far from the origin by last digits of w.
 
-        An error of w in its last digits is one of b far from the origin.
+        Those are what w misses of being the sum of its rows.
         """
         if not self.bias:
             return 0.0
-        size = max(abs(float(self.theta[-1])), 1.0)
-        if np.isfinite(self._last):
-            return self._last / size
-        longest = float(self._sizes[self.working].max(initial=0.0))
-        return _EPS * (float(np.linalg.norm(self.theta[:-1])) * longest) ** 2 / size
+        missed = accurate_product(self.Z[self.working].T, self.alpha)[:-1] - self.theta[:-1]
+        longest = float(self._sizes[self.working].max())
+        return float(np.linalg.norm(missed)) * longest / max(abs(float(self.theta[-1])), 1.0)
 
     def _polish(self) -> None:
         """Correct the solution for the working set with products of twice the digits."""
@@ -241,7 +221,25 @@ class HardMargin:
             self._leave(np.flatnonzero(alpha <= 0.0))  # that were positive by rounding
             self.rest = np.zeros(len(self.working))
         self.theta, self.alpha, self.rest = found.theta.head, found.alpha.head, found.alpha.rest
-        self._bound, self._last = None, abs(float(found.last[-1]))
+        self._bound = None
+        if self.bias:
+            self._off = abs(float(found.last[-1])) / max(abs(float(self.theta[-1])), 1.0)
+            if self._rounding(self._sizes.max()) > self.tol:
+                self._centre()
+
+    def _centre(self) -> None:
+        """Move b to the middle of the classes, if rounding of w has moved all margins together."""
+        margins, positive = accurate_product(self.Z, self.theta), self.Z[:, -1] > 0.0
+        if np.all(positive) or not np.any(positive):
+            return
+        high, low = float(margins[positive].min()), float(margins[~positive].min())
+        before, off, theta = self.gap(min(high, low)), self._off, self.theta
+        shift = 0.5 * (low - high)
+        self.theta = np.append(theta[:-1], theta[-1] + shift)
+        self._off = off + 1.001 * abs(shift) / max(abs(float(self.theta[-1])), 1.0)
+        margins = accurate_product(self.Z, self.theta)
+        if not self.gap(float(margins.min())) < before:
+            self.theta, self._off = theta, off
 
     def _correction(self, p: F64, q: F64) -> tuple[F64, F64]:
         """(v, a) on the working set with z_i . v = p_i and P v - sum_i a_i z_i = q."""
@@ -267,7 +265,7 @@ class HardMargin:
         """
         return np.asarray(np.minimum(self.tol + self._rounding(sizes), 0.1), dtype=np.float64)
 
-    def _rounding(self, sizes: F64) -> F64:
+    def _rounding(self, sizes: F64 | float) -> F64:
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         reach = float(np.linalg.norm(w)) * sizes
         if self._columns is not None:

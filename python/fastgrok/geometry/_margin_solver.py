@@ -114,7 +114,7 @@ class Solver:
         return found
 
     def _graded_guess(self, Z: F64, guess: F64 | None) -> tuple[SoftMargin, F64 | None]:
-        """Guess the dual where columns have entries of about 1, and their units are in the metric."""
+        """Guess the dual where columns are brought to one unit and the metric holds the others."""
         dim = self.X.shape[1]
         units = np.frexp(self._columns)[1]
         units[self._columns == 0.0] = units.max()

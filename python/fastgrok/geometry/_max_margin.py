@@ -124,8 +124,8 @@ def max_margin(
             "different"
         )
         warnings.warn(
-            f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: float64 "
-            f"does no better, {reason}",
+            f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: that is what "
+            f"rounding (w, b) to float64 leaves, {reason}",
             UserWarning,
             stacklevel=2,
         )

@@ -9,7 +9,7 @@ from fastgrok._checks import F64
 from fastgrok._core import accurate_product
 
 _ROUNDS = 12
-_ENOUGH = 1e-26
+_ENOUGH = 1e-24
 
 Correct = Callable[[F64, F64], tuple[F64, F64]]
 
@@ -86,7 +86,8 @@ def polish(rows: F64, diagonal: F64, theta: F64, alpha: F64, correct: Correct) -
         size = float(max(share, np.abs(more).max() / dual.head.max()))
         if not size < 0.5 * before:
             break
+        small = size * size < _ENOUGH * before  # what is left, after one more of the same kind
         point, dual, last, before = point.add(change), dual.add(more), change, size
-        if size < _ENOUGH:
+        if small:
             break
     return Polished(point, dual, last) if np.isfinite(last).all() else None
