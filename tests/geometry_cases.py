@@ -126,6 +126,27 @@ def hard_margin(X, y, bias):
     return None
 
 
+def margin_on(X, y, bias, support):
+    """The maximum-margin theta of rows of any number if this is its support, proved; else None."""
+    rows = extended(X, y, bias != "none")
+    chosen = [rows[i] for i in support]
+    weights = [row[:-1] for row in chosen] if bias == "free" else chosen
+    matrix = [[dot(a, b) for b in weights] for a in weights]
+    right = [Fraction(1)] * len(chosen)
+    if bias == "free":
+        matrix = [[*line, row[-1]] for line, row in zip(matrix, chosen, strict=True)]
+        matrix.append([*(row[-1] for row in chosen), Fraction(0)])
+        right = [*right, Fraction(0)]
+    solved = solve(matrix, right)
+    if solved is None or min(solved[0][: len(chosen)]) < 0:
+        return None
+    alpha = solved[0][: len(chosen)]
+    theta = [dot(column, alpha) for column in zip(*weights, strict=True)]
+    if bias == "free":
+        theta.append(solved[0][len(chosen)])
+    return theta if all(dot(row, theta) >= 1 for row in rows) else None
+
+
 def squared_bounds(X, y, found):
     """Squares of the margin that (w, b) has, and of the least bound that the dual proves."""
     rows = extended(X, y, found.bias != "none")

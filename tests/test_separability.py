@@ -239,8 +239,8 @@ def test_weights_are_those_of_the_rows_as_given():
     X = np.array([[1e5, 0.0], [0.0, 1e-5], [-3.0, -1e-8]])
     found = check(X, "interior")
     # Positive, whatever the digits of the sums: the weights are exact but for their rounding.
-    sums = [[Fraction(p) * Fraction(x) for p, x in zip(found.weights, X[:, j])] for j in (0, 1)]
-    for terms in sums:
+    for column in X.T:
+        terms = [Fraction(p) * Fraction(x) for p, x in zip(found.weights, column, strict=True)]
         assert abs(sum(terms)) <= Fraction(2.0**-52) * sum(map(abs, terms))
     found = check([[3.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -5.0]], "interior")
     np.testing.assert_allclose(found.weights[1] / found.weights[0], 3.0)

@@ -80,10 +80,8 @@ class HardMargin:
         The solution.
     working : list of int
         Rows that determine it.
-    alpha : ndarray of shape (len(working),)
-        Their dual coefficients.
-    rest : ndarray of shape (len(working),)
-        What float64 leaves of the coefficients, as far as it is known.
+    alpha, rest : ndarray of shape (len(working),)
+        Their dual coefficients, and what float64 leaves of them, as far as it is known.
     """
 
     def __init__(
@@ -205,9 +203,8 @@ class HardMargin:
 
     def _polish(self) -> None:
         """Correct the solution for the working set with products of twice the digits."""
-        diagonal = np.ones(self.Z.shape[1])
-        if self.penalty is not None:
-            diagonal[-1] = self.penalty
+        last = 1.0 if self.penalty is None else self.penalty
+        diagonal = np.append(np.ones(self.Z.shape[1] - 1), last)
         while True:
             rows = self.Z[self.working]
             found = polish(rows, diagonal, self.theta, self.alpha, self._correction)

@@ -69,9 +69,9 @@ def max_margin(
     Returns
     -------
     MaxMargin
-        The solution. Its `gap` is above `tol` only where weights or dual coefficients in float64
-        cannot do better, because the rows' norms exceed the margin by more than about 1e5 (for the
-        default) or the units of the columns differ as much.
+        The solution. Its `gap` is above `tol` only where (w, b) cannot be written down in float64,
+        because \|b\| or the sums of \|w_j x_ij\|, which make margins of 1, are beyond about 1e5 for
+        the default.
 
     Warns
     -----
@@ -118,14 +118,13 @@ def max_margin(
         found = Solver(rows, signs, kind, tolerance, count).solve(point)
     if found.gap > tolerance:
         reason = (
-            "which is as small as float64 makes it"
+            "the best that float64 can do"
             if found.gap < _NO_GAP
-            else "for the rows are too long for their margin, or the units of the columns too "
-            "different"
+            else "for rows so long beside their margin, or columns of such different units, "
+            "rounding (w, b) to float64 leaves that much"
         )
         warnings.warn(
-            f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: that is what "
-            f"rounding (w, b) to float64 leaves, {reason}",
+            f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: {reason}",
             UserWarning,
             stacklevel=2,
         )
