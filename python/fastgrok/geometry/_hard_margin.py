@@ -21,8 +21,7 @@ b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
 
 The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
 
-Where rounding could be seen in b, or the units of the columns differ much, the solution is polished
-with products of twice the digits (`fastgrok.geometry._polish`).
+Where rounding could be seen in b, or columns differ much, `fastgrok.geometry._polish` does the rest.
 """
 
 from math import hypot, isnan, sqrt
@@ -41,7 +40,7 @@ from fastgrok.geometry._polish import polish
 
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-9
-"""Coefficients above minus this share of the largest may be positive within rounding."""
+"""Coefficients above minus this share of the largest may be zero."""
 _ROUNDS = 3
 """A solution and two corrections, after which little more than its own rounding is left of it."""
 
@@ -69,10 +68,9 @@ class HardMargin:
         what rounding may be expected to leave.
     products : ndarray of shape (n, n), optional
         What `gram` returns for the rows without a bias, if it is known.
-    columns : ndarray of shape (d,), optional
-        Largest magnitudes of the columns without a bias, of all rows that there are.
-    graded : bool
-        Whether these differ so much that orthogonal rows are of no use; see `GradedRows`.
+    columns, graded : ndarray of shape (d,), optional, and bool
+        Largest magnitudes of the columns without a bias, of all rows that there are, and whether
+        they differ so much that orthogonal rows are of no use; see `GradedRows`.
 
     Attributes
     ----------
@@ -166,8 +164,10 @@ class HardMargin:
             theta, more = support.solve(1.0 - margins)
             self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
+            missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
+            if not np.any(missed):
+                break
         self.alpha, self.rest = alpha[rows], np.zeros(len(rows))
-        missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
         if np.any(missed) or np.any(self.alpha <= 0.0):
             return False
         if np.any(margins < 1.0 - self.slack(self._sizes)):
@@ -178,7 +178,7 @@ class HardMargin:
     def gap(self, least: float) -> float:
         """Bound the relative duality gap from above, where `least` is the smallest margin.
 
-        It is as large as what rounding may have made of a bias at least.
+        It is at least as large as what rounding may have made of a bias.
         """
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
@@ -191,15 +191,16 @@ class HardMargin:
         return 1.0 if isnan(gap) else max(gap, 0.0, self._off)
 
     def _rounding_of_bias(self) -> float:
-        """How far b may be off, over 1 or itself: far from the origin by last digits of w.
-
-        Those are what w misses of being the sum of its rows.
-        """
+        """How far b may be off, over 1 or itself, by what w misses of being a sum of its rows."""
         if not self.bias:
             return 0.0
-        missed = accurate_product(self.Z[self.working].T, self.alpha)[:-1] - self.theta[:-1]
         longest = float(self._sizes[self.working].max())
-        return float(np.linalg.norm(missed)) * longest / max(abs(float(self.theta[-1])), 1.0)
+        size = max(abs(float(self.theta[-1])), 1.0)
+        feared = _EPS * (float(np.linalg.norm(self.theta[:-1])) * longest) ** 2 / size
+        if feared < self.tol:
+            return feared
+        missed = accurate_product(self.Z[self.working].T, self.alpha)[:-1] - self.theta[:-1]
+        return float(np.linalg.norm(missed)) * longest / size
 
     def _polish(self) -> None:
         """Correct the solution for the working set with products of twice the digits."""
@@ -229,9 +230,8 @@ class HardMargin:
         margins, positive = accurate_product(self.Z, self.theta), self.Z[:, -1] > 0.0
         if np.all(positive) or not np.any(positive):
             return
-        high, low = float(margins[positive].min()), float(margins[~positive].min())
-        before, off, theta = self.gap(min(high, low)), self._off, self.theta
-        shift = 0.5 * (low - high)
+        shift = 0.5 * float(margins[~positive].min() - margins[positive].min())
+        before, off, theta = self.gap(float(margins.min())), self._off, self.theta
         self.theta = np.append(theta[:-1], theta[-1] + shift)
         self._off = off + 1.001 * abs(shift) / max(abs(float(self.theta[-1])), 1.0)
         margins = accurate_product(self.Z, self.theta)
@@ -279,8 +279,9 @@ class HardMargin:
     def _factor_of(self, rows: F64) -> IndependentRows | GradedRows:
         if not self._graded:
             return IndependentRows(rows, self._dependent)
-        exact = np.zeros(rows.shape[1])
-        rounding = exact if self._columns is None or not self.bias else _EPS * self._columns
+        rounding = np.zeros(rows.shape[1])
+        if self.bias and self._columns is not None:
+            rounding = _EPS * self._columns
         return GradedRows(rows, self._dependent, rounding)
 
     def _signs(self, rows: list[int]) -> F64:

@@ -14,7 +14,7 @@ from fastgrok.errors import FastgrokError, NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
 from fastgrok.geometry._products import cholesky, gram
-from fastgrok.geometry._rows import Index, Rows, scaled_norms
+from fastgrok.geometry._rows import Index, Rows, column_sizes, scaled_norms
 from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
 from fastgrok.geometry._solution import MODELS, MaxMargin
@@ -51,8 +51,7 @@ class Solver:
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
         self._separable: bool | None = None  # not asked yet
-        largest = np.maximum(X.max(axis=0), -X.min(axis=0)).astype(np.float64)
-        self._columns = np.ldexp(largest, -self.exponent)
+        self._columns = np.ldexp(column_sizes(X), -self.exponent)
         units = np.frexp(self._columns[self._columns > 0.0])[1]
         self._graded = self.rows.dim <= _MOST_GRADED and bool(
             np.ptp(units) > _UNITS if units.size else False
