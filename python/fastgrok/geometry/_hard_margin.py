@@ -21,7 +21,7 @@ b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
 
 The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
 
-Where rounding could be seen in b, or columns differ much, `fastgrok.geometry._polish` does the rest.
+Where b shows rounding, or columns differ much, `fastgrok.geometry._polish` does the rest.
 """
 
 from math import hypot, isnan, sqrt
@@ -160,12 +160,12 @@ class HardMargin:
             return False
         self.theta = np.zeros(self.Z.shape[1])
         alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
-        for _ in range(_ROUNDS):
+        for k in range(_ROUNDS):
             theta, more = support.solve(1.0 - margins)
             self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
             missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
-            if not np.any(missed):
+            if k > 0 and not np.any(missed):
                 break
         self.alpha, self.rest = alpha[rows], np.zeros(len(rows))
         if np.any(missed) or np.any(self.alpha <= 0.0):
@@ -245,7 +245,7 @@ class HardMargin:
             return v, self.factor.coefficients(v - q)
         y, reference = self.Z[self.working[0], -1], self._reference()
         v = self.factor.solve(p[1:] - self._signs(self.working[1:]) * p[0])
-        v = v + self.factor.outside(q[:-1])
+        v += self.factor.outside(q[:-1])
         outside = self.factor.outside(reference)
         penalty, squared = self.penalty or 0.0, float(outside @ outside)
         left = float(p[0] - reference @ v) + squared * y * q[-1]

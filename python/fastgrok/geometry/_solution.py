@@ -43,9 +43,10 @@ class MaxMargin:
         Relative duality gap, 1 - (D / P) with the primal objective P = ||theta||^2 / (2 m^2),
         where m is the smallest y_i (w . x_i + b), and the dual objective D that the coefficients
         reach when they, or with a bias each class of them, are scaled best. What rounding may hide
-        is added, so that the relative error of the margin is at most about half of it. It is also
-        at least the error of b over max(abs(b), 1), as the last correction of b, or a bound on
-        rounding where none was needed, shows it. 0 with w = 0, which is proved without rounding.
+        is added, so that the relative error of the margin is at most about half of it. Where
+        rounding might move b by more than `tol` max(abs(b), 1), the solution is corrected with
+        twice the digits, and this is at least the last correction of b over max(abs(b), 1). 0 with
+        w = 0, which is proved without rounding.
     bias : {"none", "penalized", "free"}
         Which of the problems of `max_margin` it solves.
     """
