@@ -114,6 +114,17 @@ def test_the_gap_is_one_of_b_as_well(bias, by):
     assert of_b <= max(found.gap, 1e-11)
 
 
+def test_weights_beside_a_bias_that_costs_more_than_they():
+    """The norm hardly feels w, and w may be what rounding of the coefficients has left."""
+    X = [[1, 2, 0, 1], [2, -1, -2, -1], [-1, 2, 2, -2], [0, 2, -2, 1], [-2, 0, 2, -1]]
+    X = 1e9 * np.array([*X, [-1, -1, 1, -1], [2, 0, 0, 0], [0, 0, 0, 2]], dtype=float)
+    y = np.array([1.0, 1, 1, 1, -1, 1, -1, -1])
+    of_w, of_b, found = errors(X, y, "penalized")
+    assert of_w < 1e-14
+    assert of_b < 1e-14
+    assert found.gap < 1e-10
+
+
 def test_the_coefficients_and_their_rest():
     """They sum to w where every single one is 1e16 times as large as what is left of the sum."""
     X, y = in_units((8, 0, -3, 4, 0, -8), 80, 1)

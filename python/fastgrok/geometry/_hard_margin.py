@@ -188,7 +188,7 @@ class HardMargin:
             )
         share = least / (norm * self._bound)
         gap = (1.0 - share) * (1.0 + share)
-        return 1.0 if isnan(gap) else max(gap, 0.0, self._off)
+        return 1.0 if isnan(gap) else min(max(gap, 0.0, self._off), 1.0)
 
     def _rounding_of_bias(self) -> float:
         """How far b may be off, over 1 or itself, by what w misses of being a sum of its rows."""
@@ -256,10 +256,7 @@ class HardMargin:
         return np.append(v, y * left), self._expand(alpha, pull)
 
     def slack(self, sizes: F64) -> F64:
-        """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
-
-        That is the tolerance and what the rounding of theta makes.
-        """
+        """Return what margins may miss of 1, for these ||x_i||: the tolerance, and rounding."""
         return np.asarray(np.minimum(self.tol + self._rounding(sizes), 0.1), dtype=np.float64)
 
     def _rounding(self, sizes: F64 | float) -> F64:

@@ -10,6 +10,8 @@ from fastgrok._core import accurate_product
 
 _ROUNDS = 12
 _ENOUGH = 1e-24
+_LEAST = 1e-6
+"""The last correction must be smaller, for the others to have been of any use."""
 
 Correct = Callable[[F64, F64], tuple[F64, F64]]
 
@@ -76,7 +78,7 @@ def polish(rows: F64, diagonal: F64, theta: F64, alpha: F64, correct: Correct) -
     columns = np.abs(rows).max(axis=0)
     by_rows = np.column_stack([rows, rows, np.full(k, -1.0)])
     by_columns = np.column_stack([rows.T, rows.T, np.zeros((dim, 2))])
-    last, before = np.full(dim, np.inf), 0.5
+    last, before = np.full(dim, np.inf), np.inf
     for _ in range(_ROUNDS):
         missing = -accurate_product(by_rows, np.concatenate([point.head, point.rest, [1.0]]))
         by_columns[:, -2], by_columns[:, -1] = -diagonal * point.head, -diagonal * point.rest
@@ -86,8 +88,9 @@ def polish(rows: F64, diagonal: F64, theta: F64, alpha: F64, correct: Correct) -
         size = float(max(share, np.abs(more).max() / dual.head.max()))
         if not size < 0.5 * before:
             break
-        small = size * size < _ENOUGH * before  # what is left, after one more of the same kind
+        # Whether nothing would be left by one more of the same kind.
+        small = size * size < _ENOUGH * min(before, 1.0)
         point, dual, last, before = point.add(change), dual.add(more), change, size
         if small:
             break
-    return Polished(point, dual, last) if np.isfinite(last).all() else None
+    return Polished(point, dual, last) if before < _LEAST else None
