@@ -81,9 +81,9 @@ class IndependentRows:
         return solve_triangular(self.R.T, times(self.Q.T, vector), transposed=True)
 
     def outside(self, vector: F64) -> F64:
-        """Part of `vector` that is orthogonal to all rows."""
-        if len(self) == len(vector):
-            return np.zeros_like(vector)
+        """Part of `vector` that is orthogonal to all rows; none of it if it depends on them."""
+        rest = vector
         for _ in range(2):
-            vector = vector - times(self.Q, times(self.Q.T, vector))
-        return vector
+            rest = rest - times(self.Q, times(self.Q.T, rest))
+        known = np.linalg.norm(rest) > self.tolerance * np.linalg.norm(vector)
+        return rest if len(self) < len(vector) and known else np.zeros_like(vector)

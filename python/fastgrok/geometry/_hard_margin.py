@@ -79,7 +79,7 @@ class HardMargin:
     working : list of int
         Rows that determine it.
     alpha, rest : ndarray of shape (len(working),)
-        Their dual coefficients, and what float64 leaves of them, as far as it is known.
+        Their dual coefficients, and what float64 is known to leave of them.
     """
 
     def __init__(
@@ -111,19 +111,13 @@ class HardMargin:
         """Find the solution; raises NotSeparatedError."""
         if not self._graded and self._solved_at_once():
             self._off = self._rounding_of_bias()
-            if self._off > self.tol:
-                rows = self.working
-                self.factorise(rows)
-                if len(self.working) == len(rows):
-                    self._polish()
-                else:
-                    self.working = rows
-            return
+            if self._off <= self.tol:
+                return
+            rows = self.working
+            self.factorise(rows)
+            if len(self.working) == len(rows) and self._polish() and not self._below().size:
+                return
         self._find_support()
-        self.rest = np.zeros(len(self.working))
-        self._off = self._rounding_of_bias()
-        if self._graded or self._off > self.tol:
-            self._polish()
 
     def _find_support(self) -> None:
         """Change the working set until no margin is below 1."""
@@ -140,16 +134,26 @@ class HardMargin:
         if self.penalty == 0.0:  # the part of the guess that was independent need not be balanced
             same = self._signs(self.working) > 0.0
             self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
+        careful = False
         for _ in range(50 * (sum(self.Z.shape) + 10)):
             self._settle()
-            margins = self._find_point()
-            margins[self.working] = 1.0
-            below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
+            below = self._below(self._find_point())
+            if careful or not below.size:
+                self.rest, self._off = np.zeros(len(self.working)), self._rounding_of_bias()
+                if (self._graded or self._off > self.tol) and self._polish():
+                    below, careful = self._below(), True
             if not below.size:
                 return
-            below = below[np.argsort(margins[below], kind="stable")]
             self._enter([int(i) for i in below[: 1 + len(self.working) // 8]])
         raise NotSeparatedError("the working set does not settle")
+
+    def _below(self, margins: F64 | None = None) -> NDArray[np.intp]:
+        """Rows outside the working set with margins below 1, the smallest first."""
+        if margins is None:
+            margins = accurate_product(self.Z, self.theta)
+        margins[self.working] = 1.0
+        below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
+        return below[np.argsort(margins[below], kind="stable")]
 
     def _solved_at_once(self) -> bool:
         """Whether the guess has just the support of the solution, which is then found."""
@@ -176,10 +180,7 @@ class HardMargin:
         return self.gap(float(margins.min())) <= 8.0 * self.tol
 
     def gap(self, least: float) -> float:
-        """Bound the relative duality gap from above, where `least` is the smallest margin.
-
-        It is at least as large as what rounding may have made of a bias.
-        """
+        """Bound the relative duality gap, and the error of b, where `least` is the least margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
         if self._bound is None:
@@ -202,20 +203,20 @@ class HardMargin:
         missed = accurate_product(self.Z[self.working].T, self.alpha)[:-1] - self.theta[:-1]
         return float(np.linalg.norm(missed)) * longest / size
 
-    def _polish(self) -> None:
-        """Correct the solution for the working set with products of twice the digits."""
+    def _polish(self) -> bool:
+        """Correct the solution for the working set with twice the digits, if that is possible."""
         last = 1.0 if self.penalty is None else self.penalty
         diagonal = np.append(np.ones(self.Z.shape[1] - 1), last)
         while True:
             rows = self.Z[self.working]
             found = polish(rows, diagonal, self.theta, self.alpha, self._correction)
             if found is None:
-                return
+                return False
             alpha = found.alpha.head
             if np.all(alpha > 0.0):
                 break
             if not alpha.min() > -_NO_SHARE * alpha.max():
-                return
+                return False
             self._leave(np.flatnonzero(alpha <= 0.0))  # that were positive by rounding
             self.rest = np.zeros(len(self.working))
         self.theta, self.alpha, self.rest = found.theta.head, found.alpha.head, found.alpha.rest
@@ -224,6 +225,7 @@ class HardMargin:
             self._off = abs(float(found.last[-1])) / max(abs(float(self.theta[-1])), 1.0)
             if self._rounding(self._sizes.max()) > self.tol:
                 self._centre()
+        return True
 
     def _centre(self) -> None:
         """Move b to the middle of the classes, if rounding of w has moved all margins together."""
