@@ -51,12 +51,20 @@ class Solver:
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
         self._separable: bool | None = None  # not asked yet
-        self._columns = np.ldexp(column_sizes(X), -self.exponent)
-        units = np.frexp(self._columns[self._columns > 0.0])[1]
-        self._graded = self.rows.dim <= _MOST_GRADED and bool(
-            np.ptp(units) > _UNITS if units.size else False
-        )
         self._one_class = kind == "penalized" and bool(np.all(y == y[0]))
+        largest = column_sizes(X)
+        few = self.rows.dim <= _MOST_GRADED
+        # Beside columns so large a penalized bias is one in very small units.
+        self._appended = kind == "penalized" and not self._one_class and few
+        self._appended &= 2.0**_UNITS < largest.max() < 2.0**_MOST_POWER
+        if self._appended:
+            together = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
+            self.rows, self.penalty = Rows(together, y, False, threads), None
+            self.sizes, self.exponent = scaled_norms(together)
+            largest = np.append(largest, 1.0)
+        self._columns = np.ldexp(largest, -self.exponent)
+        units = np.frexp(self._columns[self._columns > 0.0])[1]
+        self._graded = few and bool(units.size and np.ptp(units) > _UNITS)
 
     def solve(self, start: F64 | None) -> MaxMargin:
         """Solve it on a working set that grows until no other row is inside the margin."""
@@ -89,7 +97,7 @@ class Solver:
         return np.sort(np.concatenate(halves))
 
     def _in_units_of_X(self, theta: F64) -> F64:
-        dim = self.X.shape[1]
+        dim = self.rows.X.shape[1]
         out = np.append(np.ldexp(theta[:dim], -self.exponent), theta[dim:])
         # A bias that no row needs falls with its feature, which is taken to be too large here.
         if self.penalty and self.exponent > self._power and abs(out[-1]) < 2.0**-_MOST_POWER:
@@ -101,7 +109,7 @@ class Solver:
         if self._graded:
             soft, alpha = self._graded_guess(Z, guess)
         else:
-            soft = SoftMargin(_short(Z, self.kind != "none"), self.penalty, multipliers=guess)
+            soft = SoftMargin(_short(Z, self.rows.bias), self.penalty, multipliers=guess)
             alpha = self._soft(soft, guess)
         found = None if alpha is None else self._hard(soft, Z, alpha)
         if found is None:
@@ -114,7 +122,7 @@ class Solver:
 
     def _graded_guess(self, Z: F64, guess: F64 | None) -> tuple[SoftMargin, F64 | None]:
         """Guess the dual where columns are brought to one unit and the metric holds the others."""
-        dim = self.X.shape[1]
+        dim = self.rows.X.shape[1]
         units = np.frexp(self._columns)[1]
         units[self._columns == 0.0] = units.max()
         metric = np.ones(self.rows.dim)
@@ -188,7 +196,8 @@ class Solver:
         return best
 
     def _result(self, working: Index, found: HardMargin, margins: F64) -> MaxMargin:
-        w, b = self.rows.split(self._in_units_of_X(found.theta))
+        theta = self._in_units_of_X(found.theta)
+        w, b = (theta[:-1], float(theta[-1])) if self._appended else self.rows.split(theta)
         if self._one_class and np.abs(w).sum() * self.rows.largest().max() < _SLIGHT * abs(b):
             with contextlib.suppress(FastgrokError):
                 return self._of_one_class()
