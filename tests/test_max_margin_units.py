@@ -114,7 +114,7 @@ def test_the_gap_is_one_of_b_as_well(bias, by):
     assert of_b <= max(found.gap, 1e-11)
 
 
-@pytest.mark.parametrize("scale", [1e3, 1e5, 1e7, 1e9, 1e12])
+@pytest.mark.parametrize("scale", [1e3, 1e5, 1e6, 1e7])
 def test_weights_beside_a_bias_that_costs_more_than_they(scale):
     """The norm hardly feels w, and w may be what rounding of the coefficients has left."""
     X = [[1, 2, 0, 1], [2, -1, -2, -1], [-1, 2, 2, -2], [0, 2, -2, 1], [-2, 0, 2, -1]]

@@ -20,7 +20,7 @@ has entries of about 1 at most (Bjoerck 1996, "Numerical methods for least squar
 import numpy as np
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import cholesky, gram, solve_cholesky, solve_triangular
+from fastgrok.geometry._products import cholesky, gram, solve_cholesky, solve_triangular, times
 
 
 class GradedRows:
@@ -87,9 +87,9 @@ class GradedRows:
             table[:, [i, j]] = table[:, [j, i]]
             v = table[i:, i].copy()
             v[0] += np.copysign(rest[j - i], v[0])
-            v *= np.sqrt(2.0) / np.linalg.norm(v)
-            table[i:] -= np.multiply.outer(v, v @ table[i:])
-            transform[i:] -= np.multiply.outer(v, v @ transform[i:])
+            v *= np.sqrt(2.0 / np.add.reduce(v * v))
+            table[i:] -= np.multiply.outer(v, times(table[i:].T, v))
+            transform[i:] -= np.multiply.outer(v, times(transform[i:].T, v))
         # Q^T times the scales of the rows, R with those of its columns, C with those of both.
         self._rows, self._order, self._sizes = rows, order, sizes
         self._transform = transform
@@ -110,14 +110,14 @@ class GradedRows:
         """(I + C C^T)^-1, by way of (I + C^T C)^-1 if that is smaller."""
         if self._short:
             return solve_cholesky(self._factor, vector)
-        out: F64 = vector - self._C @ solve_cholesky(self._factor, vector @ self._C)
+        out: F64 = vector - times(self._C, solve_cholesky(self._factor, times(self._C.T, vector)))
         return out
 
     def _outer(self, vector: F64) -> F64:
         """(I + C^T C)^-1."""
         if not self._short:
             return solve_cholesky(self._factor, vector)
-        out: F64 = vector - solve_cholesky(self._factor, self._C @ vector) @ self._C
+        out: F64 = vector - times(self._C.T, solve_cholesky(self._factor, times(self._C, vector)))
         return out
 
     def _together(self, first: F64, rest: F64) -> F64:
@@ -129,9 +129,9 @@ class GradedRows:
         """Shortest v with A v = right."""
         if not len(self):
             return np.zeros(self._rows.shape[1])
-        point = self._solve_upper(self._transform @ np.ldexp(right, -self._sizes))
+        point = self._solve_upper(times(self._transform, np.ldexp(right, -self._sizes)))
         point = self._inner(np.ldexp(point, -self._first))
-        return self._together(point, point @ self._C)
+        return self._together(point, times(self._C.T, point))
 
     def coefficients(self, vector: F64) -> F64:
         """Coefficients a for which A^T a is closest to `vector`."""
@@ -139,9 +139,9 @@ class GradedRows:
             return np.zeros(0)
         k = len(self)
         vector = vector[self._order]
-        point = self._inner(vector[:k] + self._C @ vector[k:])
+        point = self._inner(vector[:k] + times(self._C, vector[k:]))
         point = solve_triangular(self._lower, np.ldexp(point, -self._first))
-        return np.asarray(np.ldexp(point @ self._transform, -self._sizes), dtype=np.float64)
+        return np.asarray(np.ldexp(times(self._transform.T, point), -self._sizes), dtype=np.float64)
 
     def outside(self, vector: F64) -> F64:
         """Part of `vector` that is orthogonal to all rows."""
@@ -149,5 +149,5 @@ class GradedRows:
             return vector
         k = len(self)
         vector = vector[self._order]
-        point = self._outer(vector[:k] @ self._C - vector[k:])
-        return self._together(self._C @ point, -point)
+        point = self._outer(times(self._C.T, vector[:k]) - vector[k:])
+        return self._together(times(self._C, point), -point)
