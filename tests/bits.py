@@ -20,6 +20,26 @@ def functions() -> dict[str, NDArray[Any]]:
         name: getattr(_core, name)(scale * x)
         for name in ("exp", "softplus", "sigmoid")
         for scale in (1.0, 1e-2)
+    } | dense()
+
+
+def dense() -> dict[str, NDArray[Any]]:
+    """Products, factors and solutions of matrices, in tiles and beside them."""
+    rows = np.random.default_rng(2).normal(size=(70, 101))
+    products = np.eye(70)
+    _core.add_gram(products, rows, 1.0)
+    factor = products.copy()
+    assert _core.cholesky(factor)
+    L, Q = _core.orthonormal_rows(rows)
+    return {
+        "dense product": _core.product(rows, rows.T),
+        "dense times": np.append(_core.times(rows, rows[0]), _core.times(rows.T, L[-1])),
+        "dense gram": np.tril(products),
+        "dense cholesky": np.tril(factor),
+        "dense solutions": _core.solve_triangular(factor, rows),
+        "dense transposed": _core.solve_triangular(factor, rows, True),
+        "dense vector": _core.solve_triangular(factor, L[-1], True),
+        "dense rows": np.column_stack([L, Q]),
     }
 
 

@@ -126,11 +126,35 @@ def hard_margin(X, y, bias):
     return None
 
 
+def margin_on(X, y, bias, support):
+    """The maximum-margin theta of rows of any number if this is its support, proved; else None."""
+    rows = extended(X, y, bias != "none")
+    chosen = [rows[i] for i in support]
+    weights = [row[:-1] for row in chosen] if bias == "free" else chosen
+    matrix = [[dot(a, b) for b in weights] for a in weights]
+    right = [Fraction(1)] * len(chosen)
+    if bias == "free":
+        matrix = [[*line, row[-1]] for line, row in zip(matrix, chosen, strict=True)]
+        matrix.append([*(row[-1] for row in chosen), Fraction(0)])
+        right = [*right, Fraction(0)]
+    solved = solve(matrix, right)
+    if solved is None or min(solved[0][: len(chosen)]) < 0:
+        return None
+    alpha = solved[0][: len(chosen)]
+    theta = [dot(column, alpha) for column in zip(*weights, strict=True)]
+    if bias == "free":
+        theta.append(solved[0][len(chosen)])
+    return theta if all(dot(row, theta) >= 1 for row in rows) else None
+
+
 def squared_bounds(X, y, found):
     """Squares of the margin that (w, b) has, and of the least bound that the dual proves."""
     rows = extended(X, y, found.bias != "none")
     theta = [Fraction(float(v)) for v in [*found.w, *([found.b] if found.bias != "none" else [])]]
-    alpha = [Fraction(float(a)) for a in found.dual]
+    alpha = [
+        Fraction(float(a)) + Fraction(float(r))
+        for a, r in zip(found.dual, found.dual_rest, strict=True)
+    ]
     least = max(min(dot(row, theta) for row in rows), Fraction(0))
     counted = theta[:-1] if found.bias == "free" else theta
     upper = []

@@ -5,6 +5,7 @@
 
 #include "kernels/accurate_rows.hpp"
 #include "kernels/attacked_rows.hpp"
+#include "kernels/dense_blocks.hpp"
 #include "kernels/packed_newton.hpp"
 #include "kernels/packed_rows.hpp"
 #include "kernels/plain_rows.hpp"
@@ -113,6 +114,7 @@ const Kernels table = {
     loss_sum,
     dot,
     accurate_sums,
+    {kTileRows, kTileCols, dense_tile, dense_add_rows, dense_solve},
     {packed_margins, packed_accurate, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),

@@ -6,6 +6,9 @@
 
 namespace fastgrok {
 
+// Of a tile of a dense product, and of a block of right sides.
+inline constexpr std::size_t kMostTileEntries = 192, kSolvedCols = 32;
+
 struct Kernels {
     const char* name;
 
@@ -25,6 +28,21 @@ struct Kernels {
     // Passes::accurate_margins); rows are `cols` long and apart.
     void (*accurate_sums)(const double* x, std::size_t rows, std::size_t cols, const double* c,
                           double* out);
+
+    // The blocks of dense products and triangular systems (engines/dense.hpp). Every sum is added
+    // in the order of its terms.
+    //   tile      c_ij += sum over `count` k of a_ki b_kj for a tile of rows x cols, at most
+    //             kMostTileEntries, of a matrix whose rows lie `stride` apart; a and b are packed
+    //   add_rows  out_j += sum over rows of c_i x_ij; rows lie `stride` apart
+    //   solve     b <- l^-1 b for a lower triangle l, n x n, and n x kSolvedCols right sides
+    struct Dense {
+        std::size_t rows, cols;
+        void (*tile)(const double* a, const double* b, std::size_t count, double* c,
+                     std::ptrdiff_t stride);
+        void (*add_rows)(const double* x, std::size_t rows, std::size_t cols, std::size_t stride,
+                         const double* c, double* out);
+        void (*solve)(const double* l, std::size_t n, double* b);
+    } dense;
 
     // Passes over rows. `u` holds (w, b) and `out` the result, both in the storage's Layout.
     //   margins  y_i (x_i . w + b)

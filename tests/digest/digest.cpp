@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "engines/dense.hpp"
 #include "engines/descent.hpp"
 #include "engines/passes.hpp"
 #include "engines/storage.hpp"
@@ -352,6 +353,34 @@ bool print_run(const Run& run, int most_threads) {
     return same;
 }
 
+// Of n x d rows a, and of a a^T + 1: products, factors and solutions.
+void print_dense(std::size_t n, std::size_t d) {
+    Generator random(n + d);
+    Vector a(n * d), square(n * n, 0.0), l(n * n, 0.0), q(n * d), copy, sums(d, 0.0);
+    for (double& x : a) x = draw(random, Kind::even);
+    copy = a;
+    for (std::size_t i = 0; i < n; ++i) square[i * n + i] = 1.0;
+    const auto by_rows = [](Vector& entries, std::size_t rows, std::size_t cols) {
+        return Matrix{entries.data(), rows, cols, static_cast<std::ptrdiff_t>(cols), 1};
+    };
+    const Matrix rows = by_rows(a, n, d), products = by_rows(square, n, n);
+    const Matrix solved = by_rows(copy, n, d);
+    Digest digest;
+    add_product(1.0, rows, rows.transposed(), products);
+    digest.add_all(square);
+    add_product(rows.transposed(), square.data(), sums.data());
+    digest.add_all(sums);
+    digest.add(static_cast<std::uint64_t>(factorise(products)));
+    for (Side side : {Side::plain, Side::transposed}) {
+        solve_lower(products, solved, side);
+        digest.add_all(copy);
+    }
+    orthonormalise(rows, by_rows(l, n, n), by_rows(q, n, d));
+    digest.add_all(l);
+    digest.add_all(q);
+    print("dense " + shape_name(n, d, false), digest);
+}
+
 bool print_all() {
     print_elementary();
     const std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 20, 31, 33, 63, 65};
@@ -372,6 +401,8 @@ bool print_all() {
         print_passes(2600, 100, single, Kind::even, true);
     }
     std::fflush(stdout);
+
+    for (std::size_t n : {1, 7, 17, 33, 70}) print_dense(n, 3 * n / 2);
 
     bool same = true;
     for (std::size_t d : {2, 16, 17, 100})

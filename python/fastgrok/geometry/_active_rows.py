@@ -1,10 +1,10 @@
 """A QR factorisation of linearly independent rows that come and go."""
 
 import numpy as np
-from scipy.linalg import qr, qr_delete, solve_triangular
+from scipy.linalg import qr_delete
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import times
+from fastgrok.geometry._products import orthonormal_rows, solve_triangular, times
 
 
 class IndependentRows:
@@ -30,10 +30,10 @@ class IndependentRows:
         self.Q, self.R = np.zeros((dim, 0), order="F"), np.zeros((0, 0), order="F")
         self.kept = np.ones(len(rows), dtype=bool)
         if 0 < len(rows) <= dim:
-            Q, R = qr(rows.T, mode="economic", check_finite=False)
-            new = np.abs(np.diag(R))
-            if np.all(new > 100.0 * self.tolerance * np.linalg.norm(R, axis=0)):
-                self.Q, self.R = np.asfortranarray(Q), np.asfortranarray(R)
+            L, Q = orthonormal_rows(np.ascontiguousarray(rows))
+            new = np.abs(np.diag(L))
+            if np.all(new > 100.0 * self.tolerance * np.linalg.norm(L, axis=1)):
+                self.Q, self.R = Q.T, L.T
                 return
         for i, row in enumerate(rows):
             self.kept[i] = len(self) < dim and self.append(row)
@@ -72,19 +72,18 @@ class IndependentRows:
         """Shortest v with A v = right."""
         if not len(self):
             return np.zeros(len(self.Q))
-        return times(self.Q, solve_triangular(self.R, right, trans="T", check_finite=False))
+        return times(self.Q, solve_triangular(self.R.T, right))
 
     def coefficients(self, vector: F64) -> F64:
         """Coefficients a for which A^T a is closest to `vector`."""
         if not len(self):
             return np.zeros(0)
-        out: F64 = solve_triangular(self.R, times(self.Q.T, vector), check_finite=False)
-        return out
+        return solve_triangular(self.R.T, times(self.Q.T, vector), transposed=True)
 
     def outside(self, vector: F64) -> F64:
-        """Part of `vector` that is orthogonal to all rows."""
-        if len(self) == len(vector):
-            return np.zeros_like(vector)
+        """Part of `vector` that is orthogonal to all rows; none of it if it depends on them."""
+        rest = vector
         for _ in range(2):
-            vector = vector - times(self.Q, times(self.Q.T, vector))
-        return vector
+            rest = rest - times(self.Q, times(self.Q.T, rest))
+        known = np.linalg.norm(rest) > self.tolerance * np.linalg.norm(vector)
+        return rest if len(self) < len(vector) and known else np.zeros_like(vector)

@@ -11,7 +11,9 @@ from fastgrok.geometry._products import times
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
+def dual_bound(
+    Z: F64, sizes: F64, alpha: F64, penalty: float | None, rest: F64 | None = None
+) -> float:
     """
     Bound 1 / sqrt(||w||^2 + penalty b^2) from above, for all (w, b) with margins of at least 1.
 
@@ -22,7 +24,7 @@ def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
 
     Parameters
     ----------
-    Z : ndarray of shape (n, D), C-contiguous
+    Z : ndarray of shape (n, D)
         Rows, with a bias y_i (x_i, 1).
     sizes : ndarray of shape (n,)
         ||x_i||.
@@ -30,9 +32,15 @@ def dual_bound(Z: F64, sizes: F64, alpha: F64, penalty: float | None) -> float:
         Not negative, and not all zero.
     penalty : float or None
         Of the squared bias, 0 if it is free; None without a bias.
+    rest : ndarray of shape (n,), optional
+        What rounding has left of alpha, which counts as the sum of both.
     """
+    if rest is not None and rest.any():
+        Z, sizes = np.concatenate([Z, Z]), np.concatenate([sizes, sizes])
+        alpha = np.concatenate([alpha, rest])
+    Z = np.ascontiguousarray(Z)
     count = int(np.count_nonzero(alpha))
-    size = float(alpha @ sizes)
+    size = float(np.abs(alpha) @ sizes)
     missed = (count * _EPS) ** 2 * size
     total = accurate_product(Z.T, alpha)
     if penalty is None:

@@ -2,10 +2,9 @@
 
 import numpy as np
 from scipy.linalg import LinAlgError
-from scipy.linalg.lapack import dpotrf, dpotrs
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import gram, times
+from fastgrok.geometry._products import cholesky, gram, solve_cholesky, times
 from fastgrok.geometry._rows import Index
 
 
@@ -39,20 +38,18 @@ class FixedSupport:
         if products is not None:
             matrix = products[np.ix_(rows, rows)]
         else:
-            matrix = gram(Z[rows], bias=penalty is not None)
+            matrix = gram(Z[rows] if penalty is None else Z[rows, :-1])
         if penalty is not None:
             self.y = Z[rows, -1]
             added = 1.0 / max(penalty, 1.0)
             matrix += np.multiply.outer(added * self.y, self.y)
-        self.factor, info = dpotrf(matrix.T, lower=1, overwrite_a=1)
-        if info != 0:
-            raise LinAlgError("the rows are dependent")
+        self.factor = cholesky(matrix)
         if penalty is not None:
-            self.pull = (1.0 - added * penalty) * dpotrs(self.factor, self.y, lower=1)[0]
+            self.pull = (1.0 - added * penalty) * solve_cholesky(self.factor, self.y)
 
     def solve(self, margins: F64) -> tuple[F64, F64]:
         """Return (w, b) and alpha, n coefficients, for these margins, of which the rows' count."""
-        own, b = dpotrs(self.factor, margins[self.rows], lower=1)[0], 0.0
+        own, b = solve_cholesky(self.factor, margins[self.rows]), 0.0
         if self.penalty is not None:
             b = float(self.y @ own) / (self.penalty + float(self.y @ self.pull))
             own -= b * self.pull

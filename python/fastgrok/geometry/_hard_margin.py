@@ -20,6 +20,8 @@ b_0 its bias and n the part of x_r orthogonal to all A_i, the solution is
     w = w_0 + s n,    b = b_0 / (1 + kappa ||n||^2),    s = kappa b = sum_i alpha_i y_i.
 
 The alpha_i are the coefficients of w - s x_r in the A_i, and alpha_r = y_r (s - sum_i alpha_i y_i).
+
+Where b shows rounding, or columns differ much, `fastgrok.geometry._polish` does the rest.
 """
 
 from math import hypot, isnan, sqrt
@@ -33,34 +35,18 @@ from fastgrok._core import accurate_product
 from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._fixed_support import FixedSupport
+from fastgrok.geometry._graded_rows import GradedRows
+from fastgrok.geometry._polish import polish
 
 _EPS = float(np.finfo(np.float64).eps)
+_NO_SHARE = 1e-9
+"""Coefficients above minus this share of the largest may be zero."""
 _ROUNDS = 3
 """A solution and two corrections, after which little more than its own rounding is left of it."""
 
 
 class NotSeparatedError(Exception):
     """The rows are not separable, as far as rounding lets one see."""
-
-
-def least_with_margins(Z: F64, penalty: float, margins: F64, dependent: float) -> F64:
-    """
-    Vector (w, b) with the least ||w||^2 + penalty b^2 for which z_i . (w, b) is as given.
-
-    Parameters
-    ----------
-    Z : ndarray of shape (n, D)
-        Vectors y_i (x_i, 1) with ||x_i|| of at most about 1.
-    penalty : float
-        Greater than 0.
-    margins : ndarray of shape (n,)
-        Products for which there is a solution up to rounding.
-    dependent : float
-        Share of a row's norm outside the span of others below which it depends on them.
-    """
-    state = HardMargin(Z, penalty, np.ones(len(Z)), 0.0, dependent)
-    state.factorise(state.working)
-    return state.shortest(margins[state.working])[0]
 
 
 class HardMargin:
@@ -82,6 +68,9 @@ class HardMargin:
         what rounding may be expected to leave.
     products : ndarray of shape (n, n), optional
         What `gram` returns for the rows without a bias, if it is known.
+    columns, graded : ndarray of shape (d,), optional, and bool
+        Largest magnitudes of the columns without a bias, of all rows that there are, and whether
+        they differ so much that orthogonal rows are of no use; see `GradedRows`.
 
     Attributes
     ----------
@@ -89,8 +78,8 @@ class HardMargin:
         The solution.
     working : list of int
         Rows that determine it.
-    alpha : ndarray of shape (len(working),)
-        Their dual coefficients.
+    alpha, rest : ndarray of shape (len(working),)
+        Their dual coefficients, and what float64 is known to leave of them.
     """
 
     def __init__(
@@ -101,7 +90,10 @@ class HardMargin:
         tol: float,
         dependent: float | None = None,
         products: F64 | None = None,
+        columns: F64 | None = None,
+        graded: bool = False,
     ) -> None:
+        self._columns, self._graded = columns, graded
         self.Z, self.penalty, self.tol, self._products = Z, penalty, tol, products
         self.bias = penalty is not None
         self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
@@ -112,11 +104,23 @@ class HardMargin:
         self._bound: float | None = None
         self.working = np.flatnonzero(guess).tolist()
         self.alpha = guess[self.working]
+        self.rest = np.zeros(len(self.working))
+        self._off = 0.0  # of b, over 1 or itself
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError."""
-        if self._solved_at_once():
-            return
+        if not self._graded and self._solved_at_once():
+            self._off = self._rounding_of_bias()
+            if self._off <= self.tol:
+                return
+            rows = self.working
+            self.factorise(rows)
+            if len(self.working) == len(rows) and self._polish() and not self._below().size:
+                return
+        self._find_support()
+
+    def _find_support(self) -> None:
+        """Change the working set until no margin is below 1."""
         self._bound = None  # that of another dual
         order = np.argsort(-self._guess, kind="stable")[: np.count_nonzero(self._guess)]
         if self.penalty == 0.0:  # both classes among the first, which are independent in any case
@@ -130,16 +134,26 @@ class HardMargin:
         if self.penalty == 0.0:  # the part of the guess that was independent need not be balanced
             same = self._signs(self.working) > 0.0
             self.alpha[~same] *= self.alpha[same].sum() / self.alpha[~same].sum()
+        careful = False
         for _ in range(50 * (sum(self.Z.shape) + 10)):
             self._settle()
-            margins = self._find_point()
-            margins[self.working] = 1.0
-            below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
+            below = self._below(self._find_point())
+            if careful or not below.size:
+                self.rest, self._off = np.zeros(len(self.working)), self._rounding_of_bias()
+                if (self._graded or self._off > self.tol) and self._polish():
+                    below, careful = self._below(), True
             if not below.size:
                 return
-            below = below[np.argsort(margins[below], kind="stable")]
             self._enter([int(i) for i in below[: 1 + len(self.working) // 8]])
         raise NotSeparatedError("the working set does not settle")
+
+    def _below(self, margins: F64 | None = None) -> NDArray[np.intp]:
+        """Rows outside the working set with margins below 1, the smallest first."""
+        if margins is None:
+            margins = accurate_product(self.Z, self.theta)
+        margins[self.working] = 1.0
+        below = np.flatnonzero(margins < 1.0 - self.slack(self._sizes))
+        return below[np.argsort(margins[below], kind="stable")]
 
     def _solved_at_once(self) -> bool:
         """Whether the guess has just the support of the solution, which is then found."""
@@ -150,12 +164,14 @@ class HardMargin:
             return False
         self.theta = np.zeros(self.Z.shape[1])
         alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
-        for _ in range(_ROUNDS):
+        for k in range(_ROUNDS):
             theta, more = support.solve(1.0 - margins)
             self.theta, alpha = self.theta + theta, alpha + more
             margins = accurate_product(self.Z, self.theta)
-        self.alpha = alpha[rows]
-        missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
+            missed = np.abs(margins[rows] - 1.0) > self._rounding(self._sizes[rows])
+            if k > 0 and not np.any(missed):
+                break
+        self.alpha, self.rest = alpha[rows], np.zeros(len(rows))
         if np.any(missed) or np.any(self.alpha <= 0.0):
             return False
         if np.any(margins < 1.0 - self.slack(self._sizes)):
@@ -164,34 +180,108 @@ class HardMargin:
         return self.gap(float(margins.min())) <= 8.0 * self.tol
 
     def gap(self, least: float) -> float:
-        """Bound the relative duality gap from above, where `least` is the smallest margin."""
+        """Bound the relative duality gap, and the error of b, where `least` is the least margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
         norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
         if self._bound is None:
-            alpha = np.zeros(len(self.Z))
-            alpha[self.working] = self.alpha
-            self._bound = dual_bound(self.Z, self._sizes, alpha, self.penalty)
+            self._bound = dual_bound(
+                self.Z[self.working], self._sizes[self.working], self.alpha, self.penalty, self.rest
+            )
         share = least / (norm * self._bound)
         gap = (1.0 - share) * (1.0 + share)
-        return 1.0 if isnan(gap) else max(gap, 0.0)
+        return 1.0 if isnan(gap) else min(max(gap, 0.0, self._off), 1.0)
+
+    def _rounding_of_bias(self) -> float:
+        """How far b may be off, over 1 or itself, by what w misses of being a sum of its rows."""
+        if not self.bias:
+            return 0.0
+        longest = float(self._sizes[self.working].max())
+        size = max(abs(float(self.theta[-1])), 1.0)
+        feared = _EPS * (float(np.linalg.norm(self.theta[:-1])) * longest) ** 2 / size
+        if feared < self.tol:
+            return feared
+        missed = accurate_product(self.Z[self.working].T, self.alpha)[:-1] - self.theta[:-1]
+        return float(np.linalg.norm(missed)) * longest / size
+
+    def _polish(self) -> bool:
+        """Correct the solution for the working set with twice the digits, if that is possible."""
+        last = 1.0 if self.penalty is None else self.penalty
+        diagonal = np.append(np.ones(self.Z.shape[1] - 1), last)
+        while True:
+            rows = self.Z[self.working]
+            found = polish(rows, diagonal, self.theta, self.alpha, self._correction)
+            if found is None:
+                return False
+            alpha = found.alpha.head
+            if np.all(alpha > 0.0):
+                break
+            if not alpha.min() > -_NO_SHARE * alpha.max():
+                return False
+            self._leave(np.flatnonzero(alpha <= 0.0))  # that were positive by rounding
+            self.rest = np.zeros(len(self.working))
+        self.theta, self.alpha, self.rest = found.theta.head, found.alpha.head, found.alpha.rest
+        self._bound = None
+        if self.bias:
+            self._off = abs(float(found.last[-1])) / max(abs(float(self.theta[-1])), 1.0)
+            if self._rounding(self._sizes.max()) > self.tol:
+                self._centre()
+        return True
+
+    def _centre(self) -> None:
+        """Move b to the middle of the classes, if rounding of w has moved all margins together."""
+        margins, positive = accurate_product(self.Z, self.theta), self.Z[:, -1] > 0.0
+        if np.all(positive) or not np.any(positive):
+            return
+        shift = 0.5 * float(margins[~positive].min() - margins[positive].min())
+        before, off, theta = self.gap(float(margins.min())), self._off, self.theta
+        self.theta = np.append(theta[:-1], theta[-1] + shift)
+        self._off = off + 1.001 * abs(shift) / max(abs(float(self.theta[-1])), 1.0)
+        margins = accurate_product(self.Z, self.theta)
+        if not self.gap(float(margins.min())) < before:
+            self.theta, self._off = theta, off
+
+    def _correction(self, p: F64, q: F64) -> tuple[F64, F64]:
+        """(v, a) on the working set with z_i . v = p_i and P v - sum_i a_i z_i = q."""
+        if not self.bias:
+            v = self.factor.solve(p) + self.factor.outside(q)
+            return v, self.factor.coefficients(v - q)
+        y, reference = self.Z[self.working[0], -1], self._reference()
+        v = self.factor.solve(p[1:] - self._signs(self.working[1:]) * p[0])
+        v += self.factor.outside(q[:-1])
+        outside = self.factor.outside(reference)
+        penalty, squared = self.penalty or 0.0, float(outside @ outside)
+        left = float(p[0] - reference @ v) + squared * y * q[-1]
+        left /= 1.0 + penalty * squared
+        pull = float(penalty * left - y * q[-1])
+        v = v + pull * outside
+        alpha = self.factor.coefficients(v - q[:-1] - pull * reference)
+        return np.append(v, y * left), self._expand(alpha, pull)
 
     def slack(self, sizes: F64) -> F64:
-        """Return what margins may miss of 1, for w . x_i with ||x_i|| of at most these sizes.
-
-        That is the tolerance and what the rounding of theta makes.
-        """
+        """Return what margins may miss of 1, for these ||x_i||: the tolerance, and rounding."""
         return np.asarray(np.minimum(self.tol + self._rounding(sizes), 0.1), dtype=np.float64)
 
-    def _rounding(self, sizes: F64) -> F64:
+    def _rounding(self, sizes: F64 | float) -> F64:
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        return np.asarray(4.0 * _EPS * (float(np.linalg.norm(w)) * sizes + abs(b)))
+        reach = float(np.linalg.norm(w)) * sizes
+        if self._columns is not None:
+            reach = np.minimum(reach, float(np.abs(w) @ self._columns))
+        return np.asarray(4.0 * _EPS * (reach + abs(b)))
 
     def factorise(self, rows: list[int]) -> None:
         """Make those of these rows the working set that don't depend on earlier ones."""
         self.working = rows[:1] if self.bias else []
         rest = rows[len(self.working) :]
-        self.factor = IndependentRows(self._local(rest), self._dependent)
+        self.factor = self._factor_of(self._local(rest))
         self.working += [i for i, kept in zip(rest, self.factor.kept, strict=True) if kept]
+
+    def _factor_of(self, rows: F64) -> IndependentRows | GradedRows:
+        if not self._graded:
+            return IndependentRows(rows, self._dependent)
+        rounding = np.zeros(rows.shape[1])
+        if self.bias and self._columns is not None:
+            rounding = _EPS * self._columns
+        return GradedRows(rows, self._dependent, rounding)
 
     def _signs(self, rows: list[int]) -> F64:
         """y_i y_r."""

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from fastgrok._checks import F64
-from fastgrok.geometry._exact import Integers, Span
+from fastgrok.geometry._exact import Span
+from fastgrok.geometry._lifting import Integers
 
 _NEGLIGIBLE = 1e-12  # of a row, in floating point
 

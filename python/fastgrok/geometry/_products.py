@@ -1,39 +1,99 @@
 """
-Products of matrices and vectors of the margin solvers, all by the BLAS of SciPy.
+Dense linear algebra of the geometry: our own kernels, and the BLAS for what is very large.
 
-NumPy has another one, with threads of its own, and those of either wait for work in loops. Where
-the calls of both alternate, they take the processors from each other: solvers that factorise with
-SciPy become several times slower.
+The threads of a BLAS are those of the whole process. How many they are cannot be set for one
+solver beside others, and they wait for each other in loops: in many short calls they gain next to
+nothing on idle processors, and on busy ones make solvers a hundred times slower. So only calls
+that take long go there. All others stay on the thread that calls, and give the same bits on every
+processor with fused multiply-add.
+
+Matrices are C-contiguous where nothing else is said; of symmetric ones and of Cholesky factors the
+lower triangle counts.
 """
 
 import numpy as np
-from scipy.linalg.blas import dgemv, dsyrk
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, qr
+from scipy.linalg import solve_triangular as solve_by_lapack
+from scipy.linalg.blas import dgemm, dgemv, dsyrk
+from scipy.linalg.lapack import dpotrf
 
+from fastgrok import _core
 from fastgrok._checks import F64
+
+_MANY_ENTRIES = 1 << 22
+"""Of a matrix times a vector: some milliseconds."""
+_MANY_TERMS = 1 << 30
+"""Of products of matrices: some 50 milliseconds."""
 
 
 def times(A: F64, vector: F64) -> F64:
-    """Multiply A, contiguous in either order (else it is copied), by a vector."""
-    if not A.size:
-        return np.zeros(len(A))
+    """Multiply A, contiguous in either order, by a vector."""
+    if A.size < _MANY_ENTRIES:
+        return _core.times(A, vector)
     by_rows = A.flags.c_contiguous
     out: F64 = dgemv(1.0, A.T if by_rows else A, vector, trans=by_rows)
     return out
 
 
-def gram(rows: F64, bias: bool = False) -> F64:
-    """
-    Products of rows, C-contiguous, with one another; with `bias` their last entries don't count.
-
-    Only the upper triangle is filled. Of a part for increasing indices, in C order, the transpose
-    is what LAPACK takes for `lower`. The rows must be the caller's own: their last entries are put
-    aside meanwhile, for a copy without them may be large.
-    """
-    last = rows[:, -1].copy()
-    if bias:
-        rows[:, -1] = 0.0
-    try:
-        out: F64 = dsyrk(1.0, rows.T, trans=1)
-    finally:
-        rows[:, -1] = last
+def product(A: F64, B: F64) -> F64:
+    """Multiply matrices of any layout."""
+    if A.size * B.shape[1] < _MANY_TERMS:
+        return _core.product(A, B)
+    out: F64 = dgemm(1.0, B.T, A.T).T
     return out
+
+
+def add_gram(products: F64, rows: F64, sign: float = 1.0) -> F64:
+    """Add products of rows, of any layout, with one another; `products` may be changed."""
+    if rows.size * len(rows) < _MANY_TERMS:
+        _core.add_gram(products, rows, sign)
+        return products
+    out: F64 = dsyrk(sign, rows, beta=1.0, c=products.T, overwrite_c=1).T
+    return out
+
+
+def gram(rows: F64) -> F64:
+    """Products of rows, of any layout, with one another."""
+    return add_gram(np.zeros((len(rows), len(rows))), rows)
+
+
+def cholesky(matrix: F64) -> F64:
+    """Factor of a matrix, which may be changed; raises LinAlgError if it is not positive."""
+    if len(matrix) ** 3 < _MANY_TERMS:
+        found, factor = _core.cholesky(matrix), matrix
+    else:
+        upper, info = dpotrf(matrix.T, overwrite_a=1, clean=0)
+        found, factor = info == 0, upper.T
+    if not found:
+        raise LinAlgError("the matrix is not positive definite")
+    return factor
+
+
+def solve_triangular(factor: F64, right: F64, transposed: bool = False) -> F64:
+    """Solve L x = right, or L^T x = right, for one right side or several columns of them."""
+    if len(factor) * right.size < _MANY_TERMS:
+        return _core.solve_triangular(factor, np.ascontiguousarray(right), transposed)
+    out: F64 = solve_by_lapack(
+        factor, right, trans="T" if transposed else "N", lower=True, check_finite=False
+    )
+    return out
+
+
+def solve_cholesky(factor: F64, right: F64) -> F64:
+    """Solve L L^T x = right."""
+    return solve_triangular(factor, solve_triangular(factor, right), transposed=True)
+
+
+def orthonormal_rows(rows: F64) -> tuple[F64, F64]:
+    """Return L, with zeros above the diagonal, and orthonormal rows Q with rows = L Q."""
+    if rows.size * len(rows) < _MANY_TERMS:
+        return _core.orthonormal_rows(rows)
+    Q, R = qr(rows.T, mode="economic", check_finite=False)
+    return np.ascontiguousarray(R.T), np.ascontiguousarray(Q.T)
+
+
+def pivoted_rows(rows: F64) -> tuple[F64, NDArray[np.intp]]:
+    """Diagonal of L, and the order of the rows, where every row is the farthest from the last."""
+    R, pivots = qr(rows.T, mode="r", pivoting=True, check_finite=False)
+    return np.abs(np.diag(R)), pivots.astype(np.intp)

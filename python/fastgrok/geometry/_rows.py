@@ -10,6 +10,7 @@ from fastgrok._checks import F64
 from fastgrok._core import Problem
 
 Index = NDArray[np.intp]
+_ENTRIES = 256
 
 
 class Rows:
@@ -102,6 +103,20 @@ def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
     norms = np.sqrt(squares)
     exponent = int(np.frexp(norms.max())[1])
     return np.ldexp(norms, -exponent), exponent + shift
+
+
+def column_sizes(X: NDArray[Any]) -> F64:
+    """Largest magnitude in every column; of few columns a block of rows is taken as one."""
+    count, dim = X.shape
+    block = max(1, _ENTRIES // dim)
+    whole = count - count % block
+    wide = X[:whole].reshape(-1, block * dim)
+    parts = [X[whole:]]
+    if whole:
+        parts += [part.reshape(block, dim) for part in (wide.max(axis=0), wide.min(axis=0))]
+    rows = np.concatenate(parts)
+    out: F64 = np.maximum(rows.max(axis=0), -rows.min(axis=0)).astype(np.float64)
+    return out
 
 
 def _largest(X: NDArray[Any], bias: bool) -> F64:

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._calls import helpful
 from fastgrok._checks import F64
-from fastgrok.geometry._blas_threads import blas_threads
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
 
@@ -60,6 +59,8 @@ class Separability:
         The vector (w, b), or w without bias, without rounding, where float64 cannot hold it.
     proof : str
         How the certificate was verified, in words.
+    bias : bool
+        Whether the hyperplane may miss the origin.
     """
 
     verdict: str
@@ -69,11 +70,19 @@ class Separability:
     weights: F64 | None = field(repr=False)
     separator: tuple[Fraction, ...] | None = field(repr=False)
     proof: str
+    bias: bool = False
 
     @property
     def separable(self) -> bool:
         """Whether the verdict is "separable"."""
         return self.verdict == "separable"
+
+    def __repr__(self) -> str:
+        """Say which model the verdict is on."""
+        model = "with bias" if self.bias else "from the origin"
+        return (
+            f"Separability({self.verdict!r} {model}, margin={self.margin!r}, proof={self.proof!r})"
+        )
 
 
 @helpful
@@ -81,7 +90,7 @@ def separability(
     X: ArrayLike,
     y: ArrayLike | None = None,
     *,
-    bias: bool = False,
+    bias: bool | None = None,
     threads: int | None = None,
 ) -> Separability:
     """
@@ -104,8 +113,9 @@ def separability(
     y : array_like of shape (n,), optional
         Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
         strictly on one side of a hyperplane through the origin (Beck et al. 2025).
-    bias : bool, default False
-        Whether the hyperplane may miss the origin.
+    bias : bool, optional
+        Whether the hyperplane may miss the origin. Default: True if `y` is given, as in
+        `fastgrok.train`, whose model the verdict is on; False for rows alone.
     threads : int, optional
         For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -134,7 +144,8 @@ def separability(
     Beck, Levi, Bar-Sinai (2025), "Grokking at the Edge of Linear Separability", arXiv 2410.04489,
     section 3.
     """
-    extended, count = _checks.flag("bias", bias), _checks.threads(threads)
+    extended = y is not None if bias is None else _checks.flag("bias", bias)
+    count = _checks.threads(threads)
     offsets: list[int] = []
     if extended:
         X, offsets = _without_offsets(X)
@@ -143,8 +154,7 @@ def separability(
         signs = np.ones(len(rows))
     else:
         rows, signs = _checks.data(X, y)
-    with blas_threads(rows.size):
-        found = decide(rows, signs, extended, count)
+    found = decide(rows, signs, extended, count)
     return _with_offsets(found, offsets) if any(offsets) else found
 
 
@@ -174,7 +184,7 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
             exact[int(j)] = value
         separator = tuple(exact)
     proof = search.proof if search.verdict != "undecided" else "no proof was found"
-    return Separability(search.verdict, w, b, margin, weights, separator, proof)
+    return Separability(search.verdict, w, b, margin, weights, separator, proof, bias)
 
 
 def _without_offsets(X: ArrayLike) -> tuple[ArrayLike, list[int]]:

@@ -20,11 +20,9 @@ part of alpha that grows tends to weights with sum_i alpha_i z_i = 0.
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
-from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dposv
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import gram, times
+from fastgrok.geometry._products import add_gram, cholesky, gram, solve_cholesky, times
 
 _Mask = NDArray[np.bool_]
 _MOST_STEPS = 200
@@ -33,10 +31,7 @@ _MOST_STEPS = 200
 def _solve(matrix: F64, shift: F64 | float, right: F64) -> F64:
     """Solve with a positive definite matrix, whose lower triangle counts, plus a diagonal one."""
     np.einsum("ii->i", matrix)[...] += shift
-    _, solution, info = dposv(matrix, right, lower=1, overwrite_a=1, overwrite_b=1)
-    if info != 0:
-        raise LinAlgError("the matrix is not positive definite")
-    return np.asarray(solution, dtype=np.float64)
+    return solve_cholesky(cholesky(matrix), right)
 
 
 class _ByColumns:
@@ -45,7 +40,7 @@ class _ByColumns:
     def __init__(self, Z: F64, penalty: F64) -> None:
         self.Z, self.penalty = Z, penalty
         self.members = np.zeros(len(Z), dtype=bool)
-        self.products = np.zeros((Z.shape[1], Z.shape[1]), order="F")
+        self.products = np.zeros((Z.shape[1], Z.shape[1]))
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta; products of rows that stay in J are kept from the last call.
@@ -59,9 +54,7 @@ class _ByColumns:
             changed = np.flatnonzero(members)
         for sign, rows in ((1.0, changed[members[changed]]), (-1.0, changed[~members[changed]])):
             if rows.size:
-                self.products = dsyrk(
-                    sign, self.Z[rows].T, beta=1.0, c=self.products, lower=1, overwrite_c=1
-                )
+                self.products = add_gram(self.products, self.Z[rows].T, sign)
         self.members = members
         return _solve(c * self.products, self.penalty, times(self.Z.T, right))
 
@@ -71,12 +64,12 @@ class _ByRows:
 
     def __init__(self, Z: F64, penalty: float | None) -> None:
         self.Z, self.penalty = Z, penalty
-        self.products = gram(Z, bias=penalty is not None)
+        self.products = gram(Z if penalty is None else Z[:, :-1])
 
     def solve(self, members: _Mask, c: float, right: F64) -> F64:
         """Return theta."""
         rows = np.flatnonzero(members)
-        matrix = self.products[np.ix_(rows, rows)].T
+        matrix = self.products[np.ix_(rows, rows)]
         beta = np.zeros(len(members))
         if self.penalty is None:
             beta[rows] = _solve(matrix, 1.0 / c, right[rows] / c)
@@ -107,6 +100,8 @@ class SoftMargin:
         Entry of P for the last column, that of a bias, 0 if it is free; None without a bias.
     multipliers : ndarray of shape (n,), optional
         Not negative; a guess of the dual. Default: zeros.
+    metric : ndarray of shape (D,), optional
+        All of P, where it is not the identity: columns of different units, brought to one.
 
     Attributes
     ----------
@@ -120,18 +115,24 @@ class SoftMargin:
         What `gram` returns for the rows without a bias, where it is used.
     """
 
-    def __init__(self, Z: F64, penalty: float | None, multipliers: F64 | None = None) -> None:
+    def __init__(
+        self,
+        Z: F64,
+        penalty: float | None,
+        multipliers: F64 | None = None,
+        metric: F64 | None = None,
+    ) -> None:
         n, dim = Z.shape
         self.Z = Z
-        self.penalty = np.ones(dim)
-        if penalty is not None:
+        self.penalty = np.ones(dim) if metric is None else metric
+        if metric is None and penalty is not None:
             self.penalty[-1] = penalty
         self.theta = np.zeros(dim)
         self.margins = np.zeros(n)
         self.alpha = np.zeros(n) if multipliers is None else multipliers
         self.products: F64 | None = None
         self._system: _ByRows | _ByColumns
-        if n <= dim:
+        if n <= dim and metric is None:
             self._system = rows = _ByRows(Z, penalty)
             self.products = rows.products
         else:

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
-from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
+from fastgrok.geometry._products import orthonormal_rows, product, solve_triangular, times
 from fastgrok.geometry._rows import Index, Rows
 
 _EPS = 2.0**-53
@@ -92,22 +92,20 @@ def positive_solution(base: F64, others: F64, guess: F64, weights: F64) -> bool:
         return False
     dim = len(base)
     M = np.ascontiguousarray(base.T)
-    try:
-        R = np.linalg.inv(M)
-    except LinAlgError:
-        return False
+    L, Q = orthonormal_rows(np.ascontiguousarray(base))
+    R = solve_triangular(L, Q, transposed=True)
     if not np.isfinite(R).all():
         return False
     gamma = _gamma(dim + 2)
-    E = np.abs(np.eye(dim) - R @ M)
+    E = np.abs(np.eye(dim) - product(R, M))
     absolute = np.abs(R)
-    spread = E @ guess + gamma * (absolute @ (np.abs(M) @ guess) + guess)
+    spread = times(E, guess) + gamma * (times(absolute, times(np.abs(M), guess)) + guess)
     nu = float(((spread * _UP + dim * _TINY) / guess).max()) * _UP
 
     table = np.concatenate([M, others.T], axis=1)
     point = np.concatenate([guess, weights])
     left = np.abs(accurate_product(table, point)) * _UP
     terms = table.shape[1] + 2
-    left += _gamma(terms) ** 2 * (np.abs(table) @ np.abs(point)) * _UP + _TINY
-    off = float((absolute @ left * (_UP + gamma) / guess).max()) * _UP
+    left += _gamma(terms) ** 2 * times(np.abs(table), np.abs(point)) * _UP + _TINY
+    off = float((times(absolute, left) * (_UP + gamma) / guess).max()) * _UP
     return bool(nu < 0.5 and off < 1.0 - nu - 1e-6)

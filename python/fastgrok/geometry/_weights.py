@@ -1,9 +1,15 @@
 """Few weights from many: Caratheodory's theorem as a simplex tableau, level by level."""
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
 
 from fastgrok._checks import F64
+from fastgrok.geometry._products import (
+    orthonormal_rows,
+    pivoted_rows,
+    product,
+    solve_triangular,
+    times,
+)
 from fastgrok.geometry._rows import Index
 
 _DEPENDENT = 1e-10
@@ -19,7 +25,7 @@ def without(Z: F64, span: F64 | None) -> F64:
     if span is None:
         return Z
     for _ in range(2):
-        Z = Z - (Z @ span) @ span.T
+        Z = Z - product(product(Z, span), span.T)
     return Z
 
 
@@ -51,8 +57,8 @@ def balances(Z: F64, weights: F64, most: int | None = None) -> list[tuple[Index,
         if found is None:
             break
         base, extra = found
-        Q, R = qr(Z[base].T, mode="economic", check_finite=False)
-        share = -solve_triangular(R, Q.T @ Z[extra], check_finite=False)
+        L, Q = orthonormal_rows(Z[base])
+        share = -solve_triangular(L, times(Q, Z[extra]), transposed=True)
         needed = share > _ZERO * share.max()
         if not needed.any():
             break
@@ -60,8 +66,7 @@ def balances(Z: F64, weights: F64, most: int | None = None) -> list[tuple[Index,
         rank += int(np.count_nonzero(needed))
         if rank == Z.shape[1]:
             break
-        Q = qr(Z[base[needed]].T, mode="economic", check_finite=False)[0]
-        Z = without(Z, Q)
+        Z = without(Z, orthonormal_rows(Z[base[needed]])[1].T)
         norms = np.linalg.norm(Z, axis=1)
         rest = norms > _ZERO
         live, norms = live[rest], norms[rest]
@@ -74,11 +79,11 @@ def independent_rows(Z: F64, preference: F64) -> tuple[Index, Index]:
     n, dim = Z.shape
     order = np.argsort(-preference, kind="stable")
     if n >= dim:
-        R = qr(Z[order[:dim]].T, mode="r", check_finite=False)[0]
-        if np.abs(np.diag(R)).min() > 1e-8:
+        L = orthonormal_rows(Z[order[:dim]])[0]
+        if np.abs(np.diag(L)).min() > 1e-8:
             return order[:dim], order[dim:]
-    R, pivots = qr(Z[order].T, mode="r", pivoting=True, check_finite=False)
-    rank = int(np.count_nonzero(np.abs(np.diag(R)) > _DEPENDENT))
+    left, pivots = pivoted_rows(Z[order])
+    rank = int(np.count_nonzero(left > _DEPENDENT))
     return order[pivots[:rank]], order[pivots[rank:]]
 
 
@@ -103,8 +108,8 @@ def reduce_weights(Z: F64, weights: F64) -> tuple[Index, int] | None:
     basis, rest = independent_rows(Z, weights)
     if not rest.size:
         return None
-    Q, R = qr(Z[basis].T, mode="economic", check_finite=False)
-    table = solve_triangular(R, Q.T @ Z[rest].T, check_finite=False)
+    L, Q = orthonormal_rows(Z[basis])
+    table = solve_triangular(L, product(Q, Z[rest].T), transposed=True)
     basis, p, q = basis.copy(), weights[basis], weights[rest]
     # Along this line the sum of weight times row stays zero: one weight of the rest falls, those
     # of the basis change by its column; whatever vanishes first goes.
