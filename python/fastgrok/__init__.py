@@ -22,7 +22,7 @@ from fastgrok.errors import (
 from fastgrok.geometry import MaxMargin, Separability, max_margin, separability
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import train
-from fastgrok.trajectory import EngineReport, GrokkingTimes, LeapReport, Phases, Trajectory
+from fastgrok.trajectory import EngineReport, GrokkingTimes, Hit, LeapReport, Phases, Trajectory
 
 if TYPE_CHECKING:
     from fastgrok import theory
@@ -37,6 +37,7 @@ __all__ = [
     "EngineReport",
     "FastgrokError",
     "GrokkingTimes",
+    "Hit",
     "Interrupted",
     "LeapError",
     "LeapReport",
