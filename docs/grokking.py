@@ -14,12 +14,12 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constra
 for ax, seed in zip(axes, (1, 0), strict=True):
     data = fg.datasets.gaussian_noise(400, 192, sigma=5.0, seed=seed)
     run = fg.train(data.X, data.y, steps=1e12, lr=0.01, evals=POPULATION)
-    if fg.separability(data.X).separable:
-        limit = fg.max_margin(data.X, data.y, bias="penalized")
-        ax.set_title("separable from the origin: a limit below 1")
-    else:
-        limit = edge.stationary_point(data.X)
-        ax.set_title("not separable from the origin: grokking")
-    run.plot(ax, limit=limit, evals=POPULATION)
+    separable = fg.separability(data.X).separable
+    ax.set_title(
+        "separable from the origin: a limit below 1"
+        if separable
+        else "not separable from the origin: grokking"
+    )
+    run.plot(ax, limit="auto", evals=POPULATION)
 axes[1].set_ylabel("")
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png"), dpi=150)

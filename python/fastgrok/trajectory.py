@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -438,7 +438,7 @@ class Trajectory:
         self,
         ax: Axes | None = None,
         *,
-        limit: Limit | None = None,
+        limit: Limit | Literal["auto"] | None = None,
         evals: Mapping[str, EvaluationSet] | None = None,
     ) -> Axes:
         """Draw the accuracies against the steps.
