@@ -144,6 +144,25 @@ def test_figure1(trainer: beck.Trainer) -> None:
     assert by_claim(verdicts, "Wendel").outcome is Outcome.DIFFERS
 
 
+def test_final_accuracies_stand_beside_their_limits(trainer: beck.Trainer) -> None:
+    """Three draws at lambda = 1/2: the draw decides where the accuracy ends."""
+    runs = beck.sweep(trainer, n=60, seeds=range(3), ratios=(0.2, 0.5))
+    assert len({run.verdict for run in runs if run.data.ratio == 0.5}) == 2
+    for run, row in zip(runs, _sweep.sweep_rows(runs, 0.95), strict=True):
+        X, y = run.data.points()
+        limit = 1.0
+        if fg.separability(X).separable:
+            limit = ndtr(1.0 / (5.0 * fg.max_margin(X, y, bias="none").margin))
+        assert row["limit_accuracy"] == pytest.approx(limit, abs=1e-9)
+        assert row["final_accuracy"] == pytest.approx(limit, abs=0.02)
+    words = _sweep.limits_table(runs)
+    assert words.count("| 0.5 |") == 3
+    assert "| 0.2 |" not in words
+    unknown = [replace(run, verdict="undecided") for run in runs]
+    assert np.isnan(_sweep.limit_of(unknown[0]))
+    assert _sweep.limits_table([replace(run, verdict="") for run in runs]) == ""
+
+
 def test_law_of_the_norm_at_rest() -> None:
     power, logarithm = [], []
     for ratio in (0.3, 0.35, 0.4, 0.45, 0.48, 0.49):

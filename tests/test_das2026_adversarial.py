@@ -25,7 +25,7 @@ def judge(*runs):
 
 
 def gains(verdicts):
-    start = "The adversarial test shows delayed robustness, attack: "
+    start = "Robustness is delayed, attack: "
     return {
         name: find(verdicts, f"{start}{adversary.label} (").outcome
         for name, adversary in ADVERSARIES.items()

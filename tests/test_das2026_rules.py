@@ -110,7 +110,7 @@ class TestRules:
         )
         verdict = Verdict("It groks", Outcome.OPEN, findings, note="A note.")
         assert verdict.summary == "agrees: mean; depends on the draw: sum, S(2,1)"
-        assert "CANNOT BE DECIDED FROM THE PAPER" in verdict.text()
+        assert "DEPENDS ON THE DRAW" in verdict.text()
         assert verdict.text().count("zeta") == 2
         assert "A note." in verdict.markdown()
         assert "| sum, S(2,1) | depends on the draw | zeta 3 [1, 900] |" in verdict.markdown()

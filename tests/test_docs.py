@@ -1,26 +1,81 @@
-"""What the documentation says its examples print is what they print."""
+"""Every program in the documentation runs, and examples print what it says they print."""
 
 import doctest
+import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: What a page's programs print, in this order.
+PRINTED = {
+    "README.md": ["Hit(step=841", "Hit(step=79433", "8413951416452", "251188643151"],
+    "tour.md": ["316 944061 2987.5", "Hit(step=316228", "Hit(step=300767", "None"],
+}
 
 
 class _Blocks(doctest.DocTestParser):
     """Takes fences away, which would count as output."""
 
     def get_examples(self, string: str, name: str = "<string>") -> list[doctest.Example]:
-        return super().get_examples(string.replace("```", "\n"), name)
+        return super().get_examples(re.sub(r"```(python)?", "\n", string), name)
 
 
-@pytest.mark.parametrize(("page", "at_least"), [("findings.md", 10), ("leaps.md", 8)])
-def test_examples_print_what_they_say(page: str, at_least: int) -> None:
-    text = (DOCS / page).read_text(encoding="utf-8")
-    examples = _Blocks().get_examples(text, page)
-    assert len(examples) > at_least
-    test = doctest.DocTest(examples, {}, page, str(DOCS / page), 0, text)
+def blocks(page: Path) -> list[str]:
+    """Return the programs of a page, those apart that are examples of a session."""
+    found = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [block for block in found if not block.startswith(">>>")]
+
+
+def examples(page: Path) -> list[doctest.Example]:
+    return _Blocks().get_examples(page.read_text("utf-8"), page.name)
+
+
+def test_no_program_is_overlooked() -> None:
+    """Fences are those that are looked for, and there are pages of either kind."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        fences = re.findall(r"^ *```(.*)$", text, re.MULTILINE)
+        assert len(fences) % 2 == 0
+        assert set(fences[::2]) <= {"python", "sh"}, page
+        assert not re.search(r"^ +```", text, re.MULTILINE), page
+    assert {page.name for page in PAGES if blocks(page)} >= {"README.md", "tour.md", "theory.md"}
+    assert len(examples(ROOT / "docs" / "findings.md")) > 10
+
+
+@pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")  # the tour speaks of it
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda page: page.name)
+def test_programs_run(page, tmp_path, monkeypatch, capsys):
+    """In order, one after the other."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        exec(compile(block, page.name, "exec"), names)
+    shown = capsys.readouterr().out
+    at = 0
+    for words in PRINTED.get(page.name, []):
+        at = shown.index(words, at) + len(words)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if examples(p)], ids=lambda page: page.name)
+def test_examples_print_what_they_say(page: Path) -> None:
+    test = doctest.DocTest(examples(page), {}, page.name, str(page), 0, page.read_text("utf-8"))
     failed: list[str] = []
     result = doctest.DocTestRunner(verbose=False).run(test, out=failed.append)
     assert result.failed == 0, "".join(failed)
+
+
+def test_the_first_picture_can_be_drawn_again(tmp_path, monkeypatch):
+    path = tmp_path / "again.png"
+    monkeypatch.setattr(sys, "argv", ["grokking.py", str(path)])
+    runpy.run_path(str(ROOT / "docs" / "grokking.py"))
+    assert path.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target

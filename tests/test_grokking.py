@@ -44,7 +44,7 @@ TOLERANCES = st.sampled_from(["0", "0.001", "0.01", "0.1", "0.3", "0.5", "0.7", 
 def test_times_follow_the_definition(curve, eps, include_start):
     steps, train, test, size = curve
     run = make_run(steps, {"train": train, "t": test}, {"train": size, "t": size})
-    times = run.grokking("t", float(eps), include_start=include_start)
+    times = run.grokking("t", float(eps), include_start=include_start, level=0)
     expected_train = slow_times(steps, train, Fraction(eps), include_start)
     expected_test = slow_times(steps, test, Fraction(eps), include_start)
     assert (times.train, times.sustained_train) == expected_train
@@ -146,7 +146,7 @@ def test_never():
 
 
 def test_the_training_set_itself_can_be_asked_for():
-    times = make_run((2, 4), {"train": [1, 3]}).grokking("train")
+    times = make_run((2, 4), {"train": [1, 3]}).grokking("train", level=0)
     assert (times.train, times.test, times.delay) == (4, 4, 1.0)
 
 
@@ -165,3 +165,43 @@ def test_eps_out_of_range(eps):
 def test_eps_of_the_wrong_type(eps):
     with pytest.raises(TypeError, match="eps must be a real number"):
         make_run().grokking("standard", eps)
+
+
+def test_a_test_set_that_is_never_generalised_to():
+    """A curve that wavers about guessing has a best, reached by chance."""
+    counts = {"train": [0, 60, 99, 100], "t": [0, 53, 50, 51]}
+    run = make_run((0, 8, 20, 100), counts, {"train": 100, "t": 100})
+    times = run.grokking("t")
+    assert not times.generalizes
+    assert (times.best_test, times.level) == (0.53, Fraction(3, 5))
+    assert times.train == 100
+    assert times.test is times.delay is times.difference is None
+    assert times.sustained_test is times.test_bracket is None
+    assert times.max_test == 53
+    assert str(times) == (
+        "training set: step 100; test set: never generalises, its best accuracy 0.53 is below 0.6"
+    )
+    taken = run.grokking("t", level=0)  # the definition as it stands
+    assert (taken.test, taken.delay, taken.sustained_test) == (8, 0.08, None)
+    assert "test set: step 8, but not to the end; 0.08 times as late" in str(taken)
+    assert run.grokking("t", level=0.53).test == 8
+    assert run.grokking("t", level=Fraction(54, 100)).test is None
+
+
+@pytest.mark.parametrize("level", [0.6, Decimal("0.6"), Fraction(3, 5)])
+def test_the_level_is_met_exactly(level):
+    run = make_run((1, 2), {"train": [5, 5], "t": [2, 3]}, {"train": 5, "t": 5})
+    assert run.grokking("t", level=level).test == 2
+    assert run.grokking("t", level=level).generalizes
+    assert run.grokking("t", eps=0.5, level=1).test is None
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.1, math.nan, math.inf])
+def test_levels_are_shares(level):
+    with pytest.raises(ValueError, match=r"level must lie in \[0, 1\]"):
+        make_run().grokking("standard", level=level)
+
+
+def test_a_level_is_a_number():
+    with pytest.raises(TypeError, match="level must be a real number, got str"):
+        make_run().grokking("standard", level="high")

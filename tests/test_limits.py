@@ -281,3 +281,27 @@ def test_the_run_sets_the_range_of_its_bias():
     plots.bias_curve(longer, ax)
     ax.figure.canvas.draw()
     assert ax.get_ylim()[1] >= longer.b.max()
+
+
+@pytest.mark.parametrize("seed", [4, 0], ids=["separable", "interior"])
+def test_the_limit_is_found(seed, tmp_path):
+    """Of points of one label, whichever side of separability the draw is on."""
+    data = fg.datasets.gaussian_noise(100, 48, sigma=5.0, seed=seed)
+    evals = {"all": edge.GaussianNoise(5.0)}
+    run = fg.train(data.X, data.y, steps=1000, lr=0.01, evals=evals)
+    found = fg.separability(data.X)
+    assert found.separable == (seed == 4)
+    margin = fg.max_margin(data.X, data.y, bias="none").margin if found.separable else 0.0
+    drawn = {line.get_label(): line for line in run.plot(limit="auto", evals=evals).lines}
+    limit = drawn["all, limit"].get_ydata()[0]
+    assert limit == pytest.approx(float(edge.limit_accuracy(margin, 5.0)), abs=1e-9)
+    run.save(tmp_path / "run.npz")
+    with pytest.raises(ValueError, match="limit='auto' needs the training data"):
+        fg.Trajectory.load(tmp_path / "run.npz").plot(limit="auto")
+
+
+def test_no_limit_is_found_of_points_that_are_not_separable():
+    X, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, -1.0, 1.0])
+    run = fg.train(X, y, steps=10, lr=0.1)
+    with pytest.raises(fg.NotSeparableError):
+        run.plot(limit="auto")

@@ -54,14 +54,14 @@ def both_runs(X, y, evals, record, **settings):
 
 
 def check_against_every_step(sparse, every, X, y, evals, eps, include_start=False):
-    times = sparse.refine("near", X, y, evals, eps, include_start=include_start)
+    times = sparse.refine("near", X, y, evals, eps, include_start=include_start, level=0)
     assert (times.train, times.sustained_train) == slow_times(
         sparse, every, "train", eps, include_start
     )
     assert (times.test, times.sustained_test) == slow_times(
         sparse, every, "near", eps, include_start
     )
-    coarse = sparse.grokking("near", eps, include_start=include_start)
+    coarse = sparse.grokking("near", eps, include_start=include_start, level=0)
     assert (times.max_train, times.max_test) == (coarse.max_train, coarse.max_test)
     assert times.horizon == coarse.horizon
     for time, bracket in ((times.train, times.train_bracket), (times.test, times.test_bracket)):
@@ -83,7 +83,7 @@ def test_times_are_those_of_every_step(seed, eps):
 def test_slices_join_without_a_seam(monkeypatch, slice_length):
     X, y, evals = make_data(3)
     sparse, every = both_runs(X, y, evals, 37)
-    expected = sparse.refine("near", X, y, evals, 0.05)
+    expected = sparse.refine("near", X, y, evals, 0.05, level=0)
     monkeypatch.setattr(_rerun, "SLICE", slice_length)
     assert check_against_every_step(sparse, every, X, y, evals, 0.05) == expected
 
@@ -121,7 +121,7 @@ def test_other_dimensions_and_single_precision(dim, dtype):
 def test_only_the_brackets_are_run_again(monkeypatch):
     X, y, evals = make_data(0)
     run = train(X, y, steps=100_000, lr=0.1, engine="exact", evals=evals, keep_weights=True)
-    coarse = run.grokking("near", 0.1)
+    coarse = run.grokking("near", 0.1, level=0)
     asked = []
 
     def counting(*args, **kwargs):
@@ -129,7 +129,7 @@ def test_only_the_brackets_are_run_again(monkeypatch):
         return train(*args, **kwargs)
 
     monkeypatch.setattr(fastgrok.training, "train", counting)
-    times = run.refine("near", X, y, evals, 0.1)
+    times = run.refine("near", X, y, evals, 0.1, level=0)
     index = {int(t): j for j, t in enumerate(run.steps)}
     ends = {coarse.train, coarse.test, coarse.sustained_train, coarse.sustained_test} - {None}
     checks = 3  # single steps from the first two records and the last

@@ -141,7 +141,7 @@ def test_orbits_of_period_two_keep_even_and_odd_steps_apart():
     )  # fmt: skip
     np.testing.assert_allclose(again.weights, exact.weights, rtol=1e-7)
     for run in runs:
-        times = run.refine("concentrated", X, y, evals)
+        times = run.refine("concentrated", X, y, evals, level=0)
         assert times.test <= 60_001
 
 

@@ -27,7 +27,7 @@ from fastgrok.errors import (
 from fastgrok.geometry import MaxMargin, Separability, max_margin, separability
 from fastgrok.margins import accuracy, hyperplane_distance, margins
 from fastgrok.training import train
-from fastgrok.trajectory import EngineReport, GrokkingTimes, LeapReport, Phases, Trajectory
+from fastgrok.trajectory import EngineReport, GrokkingTimes, Hit, LeapReport, Phases, Trajectory
 
 if TYPE_CHECKING:
     from fastgrok import theory
@@ -43,6 +43,7 @@ __all__ = [
     "EngineReport",
     "FastgrokError",
     "GrokkingTimes",
+    "Hit",
     "Interrupted",
     "LeapError",
     "LeapReport",

@@ -58,6 +58,17 @@ def alignment(run: Trajectory, solution: MaxMargin | None) -> F64:
     return np.clip(cosine, -1.0, 1.0, out=cosine)
 
 
+def find(run: Trajectory) -> MaxMargin:
+    """Find where a run must end: the maximum margin of its data, with the bias that it learns.
+
+    For points of one label that is also the limit where they are not separable from the origin:
+    weights of 0 beside the bias.
+    """
+    if run.data is None:
+        raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
+    return max_margin(*run.data, bias=_kind(run))
+
+
 def hyperplane(limit: Limit, run: Trajectory) -> tuple[F64, float]:
     """(w, b) of the hyperplane that a run tends to, up to a positive factor."""
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)

@@ -1,6 +1,7 @@
 """The shell command: ``fastgrok reproduce`` and ``fastgrok info``."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +12,15 @@ from fastgrok import _checks
 from fastgrok._settings import ENGINES
 from fastgrok.config import show_config
 from fastgrok.errors import FastgrokError
-from fastgrok.papers import PAPERS, Item, Paper, Settings, Stopped
+from fastgrok.papers import PAPERS, Item, Output, Paper, Settings, Stopped
 from fastgrok.papers._draw import require_matplotlib
+from fastgrok.papers._summary import table_lines, tally, write_overview
 
 _ALL = "all"
 _FAILED = 1
 _USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_WIDTH = 110  # of the table of verdicts where the terminal does not say
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--table", type=int, metavar="N", help="this table only")
     scale = reproduce.add_mutually_exclusive_group()
     scale.add_argument(
-        "--quick", action="store_true", help="about a minute: fewer steps and draws of the data"
+        "--quick",
+        action="store_true",
+        help="within a minute: fewer draws of the data, and less of it in beck2025",
     )
     scale.add_argument(
         "--full", action="store_true", help="the paper's size everywhere, and more draws"
@@ -140,10 +145,20 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
         folder = _folder(paper, arguments)
         folder.mkdir(parents=True, exist_ok=True)
         print(f"{paper.citation} -> {folder}", flush=True)
-        for item in items:
-            _make(item, settings, folder)
+        began = perf_counter()
+        made = [(item, _make(item, settings, folder)) for item in items]
+        print(f"\nVerdicts on {paper.citation}, {perf_counter() - began:.0f} s")
+        print("\n".join(table_lines(made, shutil.get_terminal_size((_WIDTH, 0)).columns)))
+        print(f"{tally(made)}.")
+        if items == paper.items:
+            print(f"The report: {write_overview(paper, made, folder, size=_size(settings))}")
         print(f"Results are in {folder.resolve()}")
     return 0
+
+
+def _size(settings: Settings) -> str:
+    draws = "" if settings.seeds is None else f", {settings.seeds} draws of the data"
+    return f"{settings.scale} size{draws}, engine {settings.engine}"
 
 
 def _items(paper: Paper, arguments: argparse.Namespace) -> tuple[Item, ...]:
@@ -163,7 +178,7 @@ def _folder(paper: Paper, arguments: argparse.Namespace) -> Path:
     return out / paper.key if arguments.paper == _ALL else out
 
 
-def _make(item: Item, settings: Settings, folder: Path) -> None:
+def _make(item: Item, settings: Settings, folder: Path) -> Output:
     size = f"{settings.scale} size, {settings.threads} at a time"
     print(f"{item.name.capitalize()}: {item.title} ({size})", flush=True)
     began = perf_counter()
@@ -173,3 +188,4 @@ def _make(item: Item, settings: Settings, folder: Path) -> None:
     print(f"\n{item.name.capitalize()} took {perf_counter() - began:.0f} s and wrote")
     for path in output.files:
         print(f"  {path}")
+    return output

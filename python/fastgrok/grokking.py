@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
 
+
+LEVEL = 0.6
+"""Best test accuracy that counts as generalisation by default: more than guessing gives."""
 
 POPULATION_SIZE = 10**12
 """Points that a population counts as: its accuracy is known to about the inverse of that."""
@@ -51,6 +54,11 @@ class GrokkingTimes:
         found inside a leap where they may be one of several crossings: between steps that it looked
         at, points become right and others wrong, so many that the accuracy may have crossed the
         threshold more often. `grokking` looks at records alone and names none.
+    best_test : float
+        The best test accuracy over the record.
+    level : Fraction
+        What it must reach for the model to count as one that generalises. Where it does not,
+        `test` and all that follows from it are None: a model that guesses has a best, too.
     """
 
     train: int | None
@@ -66,6 +74,31 @@ class GrokkingTimes:
     train_bracket: tuple[int, int] | None
     test_bracket: tuple[int, int] | None
     several: tuple[str, ...] = ()
+    best_test: float = math.nan
+    level: Fraction = Fraction(0)
+
+    @property
+    def generalizes(self) -> bool:
+        """Whether the best test accuracy reaches `level`."""
+        return self.best_test >= float(self.level)
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        train = f"training set: {_when(self.train, self.sustained_train)}"
+        if not self.generalizes:
+            return (
+                f"{train}; test set: never generalises, its best accuracy {self.best_test:.4g} is "
+                f"below {float(self.level):g}"
+            )
+        delay = "" if self.delay is None else f"; {self.delay:.4g} times as late"
+        return f"{train}; test set: {_when(self.test, self.sustained_test)}{delay}"
+
+
+def _when(first: int | None, sustained: int | None) -> str:
+    if first is None:
+        return "never"
+    kept = "but not to the end" if sustained is None else f"for good from step {sustained}"
+    return f"step {first}" if sustained == first else f"step {first}, {kept}"
 
 
 @dataclass(frozen=True)
@@ -93,18 +126,49 @@ class CrossingSteps:
 
 def exact_tolerance(eps: float | Fraction | Decimal) -> Fraction:
     """Read `eps` as the decimal its author wrote (0.1 is 1/10), and check 0 <= eps < 1."""
-    if isinstance(eps, bool) or not isinstance(
-        eps, int | float | np.integer | np.floating | Fraction | Decimal
-    ):
-        raise TypeError(f"eps must be a real number, got {type(eps).__name__}")
-    try:
-        # The shortest decimal that reads back as the same float is what the user typed.
-        tolerance = Fraction(str(eps))
-    except ValueError:  # nan and the infinities
-        tolerance = Fraction(-1)
-    if not 0 <= tolerance < 1:
+    tolerance = _written("eps", eps)
+    if tolerance is None or not 0 <= tolerance < 1:
         raise ValueError(f"eps must lie in [0, 1), got {eps}")
     return tolerance
+
+
+def exact_share(name: str, value: float | Fraction | Decimal) -> Fraction:
+    """Read a share of points as the decimal its author wrote, and check that it is in [0, 1]."""
+    share = _written(name, value)
+    if share is None or not 0 <= share <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    return share
+
+
+def _written(name: str, value: float | Fraction | Decimal) -> Fraction | None:
+    if isinstance(value, bool) or not isinstance(
+        value, int | float | np.integer | np.floating | Fraction | Decimal
+    ):
+        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
+    try:
+        # The shortest decimal that reads back as the same float is what the user typed.
+        return Fraction(str(value))
+    except ValueError:  # nan and the infinities
+        return None
+
+
+def at_level(
+    times: GrokkingTimes, run: Trajectory, test: str, level: float | Fraction | Decimal
+) -> GrokkingTimes:
+    """Take the test times away where the best test accuracy is below `level`."""
+    least = exact_share("level", level)
+    best = Fraction(times.max_test, points(run, test))
+    times = replace(times, best_test=float(best), level=least)
+    if best >= least:
+        return times
+    return replace(
+        times, test=None, delay=None, difference=None, sustained_test=None, test_bracket=None
+    )
+
+
+def points(run: Trajectory, name: str) -> int:
+    """Give the number of points of a data set, a population's as `counted` has it."""
+    return POPULATION_SIZE if name in run.probabilities else run.sizes[name]
 
 
 def check_name(run: Trajectory, test: str) -> None:

@@ -58,7 +58,7 @@ def find_phases(
 ) -> Phases:
     """Compute the phases of a run; see `Trajectory.phases`."""
     test = _default_test(run) if test is None else test
-    t3 = None if test is None else run.grokking(test).test
+    t3 = None if test is None else run.grokking(test, level=0).test
     if run.weights is None:
         raise ValueError("phases needs the weights at every record: train with keep_weights=True")
     X, y = training_data(run, X, y)

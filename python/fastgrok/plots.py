@@ -7,7 +7,7 @@ axis is logarithmic and starts at 1: the record of step 0 is not drawn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def accuracy_curves(
     run: Trajectory,
     ax: Axes | None = None,
     *,
-    limit: Limit | None = None,
+    limit: Limit | Literal["auto"] | None = None,
     evals: Mapping[str, EvaluationSet] | None = None,
 ) -> Axes:
     """Draw the accuracy on every data set against the steps.
@@ -45,12 +45,13 @@ def accuracy_curves(
         The run.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
-    limit : MaxMargin, LateTime or StationaryPoint, optional
-        Where the run must end: what `fastgrok.max_margin` (``bias="penalized"``, or ``"none"`` for
-        a run without bias), `theory.bias.late_time` or `theory.edge.stationary_point` returns for
-        its data. The limits of the accuracies are drawn as horizontal lines: 1 on the training set,
-        and the limiting hyperplane's on the sets in `evals`. With a stationary point the bias
-        outgrows everything: all points are of the class whose sign it has at the last record.
+    limit : "auto", MaxMargin, LateTime or StationaryPoint, optional
+        Where the run must end: "auto" to find the maximum margin of its training data; or what
+        `fastgrok.max_margin` (``bias="penalized"``, or ``"none"`` for a run without bias),
+        `theory.bias.late_time` or `theory.edge.stationary_point` returns for them. The limits of
+        the accuracies are drawn as horizontal lines: 1 on the training set, and the limiting
+        hyperplane's on the sets in `evals`. With a stationary point the bias outgrows everything:
+        all points are of the class whose sign it has at the last record.
     evals : dict of str to (X, y), Dataset, Pgd or population, optional
         Evaluation sets of the run, as it was given them, to draw the limits of; only with `limit`.
 
@@ -62,10 +63,13 @@ def accuracy_curves(
     Raises
     ------
     ValueError
-        If `limit` or `evals` do not fit the run, if `evals` comes without `limit`, or for an attack
-        by automatic differentiation, whose result depends on the size of the weights.
+        If `limit` or `evals` do not fit the run, if `evals` comes without `limit`, for "auto" if
+        the run was loaded, or for an attack by automatic differentiation, whose result depends on
+        the size of the weights.
     TypeError
         If `limit` is something else.
+    NotSeparableError
+        For "auto" if the training data are not separable.
 
     Notes
     -----
@@ -79,6 +83,8 @@ def accuracy_curves(
         raise ValueError(
             f"evals says of which sets to draw the limit, and needs limit, got {list(evals)}"
         )
+    if isinstance(limit, str) and limit == "auto":
+        limit = _limits.find(run)
     if limit is not None:
         ends = _limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)

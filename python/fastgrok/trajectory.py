@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,8 @@ from fastgrok import _limits, _storage, _tables
 from fastgrok import plots as _plots
 from fastgrok._frozen import ByName, frozen
 from fastgrok._reports import EngineReport, LeapReport
-from fastgrok.grokking import GrokkingTimes, grokking_times
+from fastgrok.grokking import LEVEL, GrokkingTimes, at_level, grokking_times
+from fastgrok.hits import Hit, first_hit, refined_hit
 from fastgrok.phases import Phases, find_phases
 from fastgrok.refine import refined_times
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fastgrok._limits import Limit
     from fastgrok.geometry import MaxMargin
 
-__all__ = ["EngineReport", "GrokkingTimes", "LeapReport", "Phases", "Trajectory"]
+__all__ = ["EngineReport", "GrokkingTimes", "Hit", "LeapReport", "Phases", "Trajectory"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -183,6 +184,7 @@ class Trajectory:
         eps: float | Fraction | Decimal = 0.0,
         *,
         include_start: bool = False,
+        level: float | Fraction | Decimal = LEVEL,
     ) -> GrokkingTimes:
         """Read the grokking times off the record.
 
@@ -199,13 +201,18 @@ class Trajectory:
             Tolerance in [0, 1), read as the decimal that was written: 0.1 is 1/10.
         include_start : bool, default False
             Whether the record at step 0 takes part, both in the maximum and as a possible hit.
+        level : float, Fraction or Decimal, default 0.6
+            Best test accuracy from which on the model counts as one that generalises, in [0, 1].
+            Where it stays below, there is no test time: the best of a curve that only wavers
+            about guessing means nothing. State a higher one where one class is much larger, a
+            lower one, or 0, for attacked points. 0 is the definition of the paper.
 
         Returns
         -------
         GrokkingTimes
             Times in steps, None where the accuracy never gets there: nothing recorded after
-            the start, or no point ever right (K = 0). The first hit of a set that had any point
-            right always exists; a sustained time need not.
+            the start, no point ever right (K = 0), or no test accuracy of `level`. Else a first
+            hit always exists; a sustained time need not. ``print`` says it in words.
 
         Raises
         ------
@@ -233,7 +240,75 @@ class Trajectory:
         >>> times = run.grokking("concentrated", eps=0.001)  # doctest: +SKIP
         >>> times.train, times.test, times.delay  # doctest: +SKIP
         """
-        return grokking_times(self, test, eps, include_start)
+        return at_level(grokking_times(self, test, eps, include_start), self, test, level)
+
+    def first_hit(
+        self, name: str, accuracy: float | Fraction | Decimal, *, sustained: bool = False
+    ) -> Hit | None:
+        """Say when an accuracy first reached a level, or from when on it kept it.
+
+        Parameters
+        ----------
+        name : str
+            A data set of the run: ``"train"`` or an evaluation set.
+        accuracy : float, Fraction or Decimal
+            The level, a share of the points in (0, 1], read as the decimal that was written and
+            compared in exact counts: 0.95 of 20 points is 19 of them.
+        sustained : bool, default False
+            Ask for the first record from which the level is kept to the end of the run.
+
+        Returns
+        -------
+        Hit or None
+            The step and its bracket: the record before, where the level was not reached, and the
+            hit. None if the level is never reached, or not kept to the end. The start takes part.
+
+        Raises
+        ------
+        ValueError
+            If the run has no such data set or `accuracy` is outside (0, 1].
+        TypeError
+            If `accuracy` is not a real number.
+
+        Notes
+        -----
+        In contrast to `grokking` the level does not depend on how far the run went.
+        """
+        return first_hit(self, name, accuracy, sustained)
+
+    def refine_hit(
+        self,
+        name: str,
+        accuracy: float | Fraction | Decimal,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        evals: Mapping[str, Any] | None = None,
+        *,
+        sustained: bool = False,
+    ) -> Hit | None:
+        """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
+
+        Parameters
+        ----------
+        name, accuracy, sustained
+            As in `first_hit`.
+        X, y : ndarray, optional
+            The training data; needed after `load`.
+        evals : mapping, optional
+            Must hold `name`, unless that is ``"train"``; as in `refine`.
+
+        Returns
+        -------
+        Hit or None
+            As from `first_hit`, with a bracket as narrow as `refine` makes it; of a sustained hit
+            inside a leap the bracket remains that of the records.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `first_hit` and `refine`.
+        """
+        return refined_hit(self, name, accuracy, X, y, evals, sustained)
 
     def refine(
         self,
@@ -245,6 +320,7 @@ class Trajectory:
         *,
         include_start: bool = False,
         progress: bool | Callable[[int], None] = False,
+        level: float | Fraction | Decimal = LEVEL,
     ) -> GrokkingTimes:
         """Find the grokking times exact to the step, by running or leaping their brackets again.
 
@@ -272,6 +348,8 @@ class Trajectory:
         progress : bool or callable, default False
             True shows a progress bar. A function is called a few times a second, and at the end,
             with the number of steps that are no longer in question; what it raises ends the search.
+        level : float, Fraction or Decimal, default 0.6
+            As in `grokking`.
 
         Returns
         -------
@@ -307,7 +385,8 @@ class Trajectory:
         What exact steps led to before a leap is looked at step by step. Attacks other than the
         worst case are taken for continuous.
         """
-        return refined_times(self, test, X, y, evals, eps, include_start, progress)
+        times = refined_times(self, test, X, y, evals, eps, include_start, progress)
+        return at_level(times, self, test, level)
 
     def phases(
         self,
@@ -388,7 +467,7 @@ class Trajectory:
         self,
         ax: Axes | None = None,
         *,
-        limit: Limit | None = None,
+        limit: Limit | Literal["auto"] | None = None,
         evals: Mapping[str, EvaluationSet] | None = None,
     ) -> Axes:
         """Draw the accuracies against the steps.

@@ -17,7 +17,7 @@ class Settings:
     Attributes
     ----------
     scale : {"quick", "default", "full"}
-        About a minute; the paper's size; the paper's size with more draws of the data.
+        Within a minute, by fewer draws of the data; the paper's size; that with more draws.
     engine : str
         Passed on to `fastgrok.train`.
     threads : int

@@ -1,6 +1,7 @@
 """Verdicts on a paper's claims, and the tables, reports and files in which figures show them."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ READING = 2.0
 # Draws of the data that spread further than this can confirm no number.
 DECISIVE_SPREAD = 100.0
 _DRAWS = "depends on the draw"
+# Parentheses of that many characters are explanations, and no part of a formula.
+_ASIDE = 21
 
 
 class Outcome(StrEnum):
@@ -23,7 +26,7 @@ class Outcome(StrEnum):
 
     AGREES = "agrees"
     DIFFERS = "differs"
-    OPEN = "cannot be decided from the paper"
+    OPEN = "depends on the reading"
     SHORT = "cannot be decided from this run"
 
 
@@ -71,10 +74,16 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The outcome in words."""
-        if self.parts and self.outcome is Outcome.OPEN:
+        """The outcome in words: of one that is open, whether readings differ or only draws do."""
+        found = {finding.outcome for finding in self.findings}
+        if self.outcome is Outcome.OPEN and not {Outcome.AGREES, Outcome.DIFFERS} <= found:
             return _DRAWS
         return str(self.outcome)
+
+    @property
+    def short(self) -> str:
+        """The claim without what stands in long parentheses."""
+        return re.sub(rf" \([^()]{{{_ASIDE},}}\)", "", self.claim)
 
     @property
     def summary(self) -> str:

@@ -12,7 +12,7 @@ from fastgrok.papers.beck2025._figure1_claims import judge_figure1
 from fastgrok.papers.beck2025._figure1_picture import draw_curves, draw_sweep
 from fastgrok.papers.beck2025._reporting import as_arrays, make, record_rows, write_report
 from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import sweep, sweep_rows
+from fastgrok.papers.beck2025._sweep import limits_table, sweep, sweep_rows
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 
@@ -115,6 +115,7 @@ def write_figure1(data: Figure1, folder: Path) -> Output:
 def report_figure1(data: Figure1, verdicts: Sequence[Verdict]) -> str:
     """Write the Markdown report."""
     curve, run = data.curves[0], data.sweep[0]
+    limits = limits_table(data.sweep)
     return write_report(
         "Figure 1: grokking at the edge of linear separability",
         f"x ~ N(0, sigma^2 I), every label -1, sigma = {curve.data.sigma:g}, mean logistic loss, "
@@ -122,7 +123,7 @@ def report_figure1(data: Figure1, verdicts: Sequence[Verdict]) -> str:
         f"points to step {curve.case.steps:g}; sweep over lambda = d/N with N = {run.data.n} to "
         f"step {run.case.steps:g}, {len({r.data.seed for r in data.sweep})} draws each.",
         verdicts,
-        {},
+        {"Accuracies near lambda = 1/2 and their limits": limits} if limits else {},
         {
             "Size": f"the paper has N = 40000 and lambda = {setting.BELOW} and {setting.ABOVE}. "
             "Where descent ends depends on N only through the draw of the margin, or of "

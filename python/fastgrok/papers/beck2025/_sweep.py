@@ -5,8 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from fastgrok.papers._report import markdown_table, number, percent
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
+from fastgrok.theory.edge import limit_accuracy
+
+#: How near to 1/2 lambda is where separable and inseparable draws are mixed, in the sweeps.
+NEAR_HALF = 0.05
+# A horizon that one might take for the end.
+_LATE = 1e8
 
 
 def sweep(
@@ -88,6 +95,7 @@ def sweep_rows(runs: Sequence[Run], accuracy: float) -> list[dict[str, Any]]:
             "sigma_norm_rest": run.data.sigma * run.rest,
             "final_step": float(run.steps[-1]),
             "final_accuracy": float(run.test_accuracy[-1]),
+            "limit_accuracy": limit_of(run),
             "final_b": float(run.b[-1]),
             "final_norm_w": float(run.norm_w[-1]),
             "generalised_at": run.kept_from(accuracy),
@@ -95,3 +103,42 @@ def sweep_rows(runs: Sequence[Run], accuracy: float) -> list[dict[str, Any]]:
         }
         for run in runs
     ]
+
+
+def limit_of(run: Run) -> float:
+    """Return what the accuracy of a run tends to; NaN where it is not known."""
+    if run.verdict in ("", "undecided"):
+        return float("nan")
+    return float(limit_accuracy(run.margin, run.data.sigma))
+
+
+def limits_table(runs: Sequence[Run]) -> str:
+    """Write the accuracies of the draws near lambda = 1/2, each beside its own limit."""
+    near = [
+        run
+        for group in by_ratio(runs).values()
+        for run in group
+        if abs(run.data.ratio - 0.5) <= NEAR_HALF + 1e-9 and run.verdict
+    ]
+    if not near:
+        return ""
+    rows = [
+        (
+            f"{run.data.ratio:g}",
+            str(run.data.seed),
+            run.verdict,
+            percent(run.at(_LATE, "test_accuracy")),
+            percent(float(run.test_accuracy[-1])),
+            percent(limit_of(run)),
+        )
+        for run in near
+    ]
+    header = (
+        "lambda", "draw", "the points are", f"% at step {number(_LATE)}", "% at the last step",
+        "% in the limit",
+    )  # fmt: skip
+    return (
+        "The draw, not d/N, decides whether points are separable, and with it the limit. Long "
+        "before the limit an accuracy also depends on where descent began, which the limit does "
+        "not: read no final accuracy without it.\n\n" + markdown_table(header, rows)
+    )

@@ -69,7 +69,7 @@ def judge_adversarial(data: Ensemble) -> list[Verdict]:
     verdicts = [
         over_readings(
             data,
-            f"The adversarial test shows delayed robustness, attack: {adversary.label} (accuracy "
+            f"Robustness is delayed, attack: {adversary.label} (adversarial accuracy "
             f"gains {percent(GAIN)} points or more after the standard test is within "
             f"{percent(_GENERALISED)} % of its best)",
             _gain_rule(name),

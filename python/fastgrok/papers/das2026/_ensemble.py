@@ -321,7 +321,7 @@ def _summarise(
     times = []
     for test in (name for name in trajectory.sizes if name != "train"):
         for eps in setting.EPSILONS:
-            found = trajectory.grokking(test, eps)
+            found = trajectory.grokking(test, eps, level=0)  # Definition 3.4
             times.append(
                 Times(
                     test=test,

@@ -40,11 +40,11 @@ def write_report(
         rule=f"a number agrees if it lies within a factor of {READING:g} of the range of the "
         f"draws, unless the range itself spans more than a factor of {DECISIVE_SPREAD:g}, which "
         "confirms no number; other claims agree (differ) if they hold for all (none) of the "
-        "draws. Readings that come out differently leave the paper undecided, because it does not "
-        "say which one it took. Claims about times are judged only by runs of at least "
-        f"{number(setting.STEPS)} steps, because the times refer to the best accuracy up to the "
-        "horizon. A run in which what a claim needs does not come by then decides nothing about "
-        "it.",
+        "draws. Where readings come out differently the verdict depends on the reading, because "
+        "the paper does not say which one it took. Claims about times are judged only by runs of "
+        f"at least {number(setting.STEPS)} steps, because the times refer to the best accuracy up "
+        "to the horizon. A run in which what a claim needs does not come by then decides nothing "
+        "about it.",
         sections=sections,
         choices=choices,
         made_by=f"{versions()}{engine and '; '}{engine}.",

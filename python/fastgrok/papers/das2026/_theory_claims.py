@@ -70,10 +70,9 @@ def _bias(data: Theory, claim: str, predict: Callable[[TheoryRun], F64 | None]) 
                 f"{spread([run.late.b_inf for run, _ in known])}",
             )
         )
-    return Verdict(
+    return Verdict.of_all(
         claim,
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         f"From t0 on, where the support vectors carry half of the gradient, to the last step: "
         f"within {_NEAR_B:g}, or that share of |b_inf|.",
     )
@@ -130,10 +129,9 @@ def _times(data: Theory, claim: str, predict: Callable[[GrokkingTime], float]) -
                 f"eps and draw",
             )
         )
-    return Verdict(
+    return Verdict.of_all(
         claim,
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         f"Within a factor of {READING:g} for every alpha, eps and draw at which the concentrated "
         "accuracy was below 1 - eps and came back.",
     )
