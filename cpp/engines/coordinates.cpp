@@ -30,6 +30,18 @@ double signed_entry(const Problem& problem, std::size_t row, std::size_t column)
     return problem.block(row / kLanes)[column * kLanes + row % kLanes];
 }
 
+// What brings rows to about 1 whose squares, and what curvature is left of them, are out of range.
+int exponent_of(const Problem& problem) {
+    constexpr double kSmallest = 1e-100, kLargest = 1e100;
+    if (problem.bias()) return 0;
+    double largest = 0.0;
+    for (std::size_t i = 0; i < problem.rows(); ++i)
+        for (std::size_t j = 0; j < problem.layout().cols; ++j)
+            largest = std::max(largest, std::fabs(signed_entry(problem, i, j)));
+    if (!(largest > 0.0) || (largest > kSmallest && largest < kLargest)) return 0;
+    return -std::ilogb(largest);
+}
+
 // Orthonormal columns that begin with these, which are orthonormal.
 Matrix completed(const std::vector<Vector>& first, std::size_t n) {
     std::vector<Vector> all = first;
@@ -99,9 +111,16 @@ std::vector<std::size_t> rows_across(const Problem& problem, const Matrix& basis
 
 }  // namespace
 
+std::shared_ptr<const Coordinates> Coordinates::in_range(const Problem& problem) {
+    if (!problem.packed() || exponent_of(problem) == 0) return nullptr;
+    Matrix basis(problem.layout().cols);
+    for (std::size_t j = 0; j < basis.size(); ++j) basis(j, j) = 1.0;
+    return std::make_shared<Coordinates>(problem, basis, std::vector<std::size_t>(), 0);
+}
+
 Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
                          const std::vector<std::size_t>& exact, std::size_t null)
-    : size_(basis.size()), basis_(basis), rest_(basis.size()) {
+    : size_(basis.size()), exponent_(exponent_of(problem)), basis_(basis), rest_(basis.size()) {
     refine();
     const std::size_t cols = problem.layout().cols, block = kLanes * (cols + 1);
     auto packed = std::make_shared<Vector>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
@@ -114,7 +133,7 @@ Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
                 dot.add_product(z, basis_(k, j));
                 dot.lost += z * rest_(k, j);
             }
-            to[j * kLanes] = dot.value();
+            to[j * kLanes] = std::scalbn(dot.value(), exponent_);
         }
         for (std::size_t j = size_; j <= cols; ++j) to[j * kLanes] = signed_entry(problem, i, j);
     }
@@ -150,7 +169,7 @@ Vector Coordinates::to(const Vector& u) const {
             dot.add_product(basis_(k, j), u[k]);
             dot.lost += rest_(k, j) * u[k];
         }
-        v[j] = dot.value();
+        v[j] = std::scalbn(dot.value(), -exponent_);
     }
     return v;
 }
@@ -163,7 +182,7 @@ Vector Coordinates::from(const Vector& v) const {
             dot.add_product(basis_(i, k), v[k]);
             dot.lost += rest_(i, k) * v[k];
         }
-        u[i] = dot.value();
+        u[i] = std::scalbn(dot.value(), exponent_);
     }
     return u;
 }
@@ -173,6 +192,7 @@ Vector Coordinates::bounds_from(const Vector& v) const {
     for (std::size_t i = 0; i < size_; ++i) {
         u[i] = 0.0;
         for (std::size_t k = 0; k < size_; ++k) u[i] += std::fabs(basis_(i, k)) * v[k];
+        u[i] = std::scalbn(u[i], exponent_);
     }
     return u;
 }

@@ -21,14 +21,20 @@ using ExactNull = std::function<std::vector<Vector>(const std::vector<std::size_
 
 class Coordinates {
 public:
+    // Not turned, but in units in which squares of the rows stay in range; null where they do, and
+    // beside a bias, whose unit is that of the margin.
+    static std::shared_ptr<const Coordinates> in_range(const Problem& problem);
+
     // Of packed rows, along the columns of `basis`, orthonormal up to rounding: of the weights and
     // the bias if there is one, else of the weights alone. Of the rows that `exact` names nothing
     // is left along the last `null` columns.
     Coordinates(const Problem& problem, const Matrix& basis, const std::vector<std::size_t>& exact,
                 std::size_t null);
 
-    // The rows in these coordinates.
+    // The rows in these coordinates, in which the learning rate is 2^(-2 exponent()) times as
+    // large.
     const Problem& problem() const { return *problem_; }
+    int exponent() const { return exponent_; }
 
     Vector to(const Vector& u) const;
     Vector from(const Vector& v) const;
@@ -39,6 +45,7 @@ private:
     void refine();
 
     std::size_t size_;     // of what is turned
+    int exponent_;         // parameters as given are 2^exponent_ times those here
     Matrix basis_, rest_;  // their sum is orthogonal to twice the digits
     std::optional<Problem> problem_;
 };

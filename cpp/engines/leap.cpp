@@ -75,11 +75,12 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
         // The nodes nearest to p.
         const std::size_t first = std::min(p < 3 ? 0 : p - 3, n - kModelNodes);
         const ModelWeights weights(s[p], s.data() + first, kModelNodes, 3);
-        Point point{start[p].k, s[p], start[p].u, start[p].update, start[p].u};
+        const Vector u = turned(start[p].u);
+        Point point{start[p].k, s[p], u, turned(start[p].update), u};
         for (double& x : point.g) x *= point.k;
         for (std::size_t i = 0; i < kModelNodes; ++i)
             add_multiple(point.y, model_weight(weights, i, s[p]) * start[first + i].k,
-                         start[first + i].update);
+                         turned(start[first + i].update));
         past_.push_back(std::move(point));
     }
     next_ = past_.front();

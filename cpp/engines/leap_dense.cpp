@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "engines/small_matrix.hpp"
 #include "engines/leap_field.hpp"
+#include "engines/small_matrix.hpp"
 
 namespace fastgrok {
 namespace {
@@ -102,6 +102,7 @@ public:
     std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
                                                           const ExactNull& exact_null) override {
         const Problem& problem = given_.problem();
+        if (coordinates() != nullptr && coordinates()->exponent() != 0) return nullptr;
         given_.newton(u, loss_, 0.0, bits_, g_, triangle_);
         ++costs_.evaluations;
         after_pass();
@@ -217,6 +218,11 @@ private:
     double k_ = 1.0;
 };
 
+std::unique_ptr<LeapField> in_range(std::unique_ptr<LeapField> field) {
+    if (auto coordinates = Coordinates::in_range(field->problem())) field->turn(coordinates);
+    return field;
+}
+
 }  // namespace
 
 std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss, double rate,
@@ -226,7 +232,8 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               int threads, std::function<void()> between_passes) {
     if (!problem.packed())
         return make_conjugate_field(problem, loss, rate, threads, std::move(between_passes));
-    return std::make_unique<DenseField>(problem, loss, rate, threads, std::move(between_passes));
+    return in_range(
+        std::make_unique<DenseField>(problem, loss, rate, threads, std::move(between_passes)));
 }
 
 std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss, double rate,
@@ -235,7 +242,8 @@ std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss
         throw std::invalid_argument("two steps at once are leaped with at most " +
                                     std::to_string(kMostPackedCols) + " columns, not " +
                                     std::to_string(problem.layout().cols));
-    return std::make_unique<TwoStepField>(problem, loss, rate, threads, std::move(between_passes));
+    return in_range(
+        std::make_unique<TwoStepField>(problem, loss, rate, threads, std::move(between_passes)));
 }
 
 }  // namespace fastgrok

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engines/curvature.hpp"
+#include "engines/norms.hpp"
 
 namespace fastgrok {
 
@@ -12,14 +13,25 @@ LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads
                      std::function<void()> between_passes)
     : given_(problem, threads),
       loss_(loss),
+      given_rate_(rate),
       rate_(rate),
       last_loss_(loss),
       between_passes_(std::move(between_passes)) {
-    const double one = problem.bias() ? 1.0 : 0.0;
+    measure_rows(0);
+}
+
+// Of rows times 2^exponent.
+void LeapField::measure_rows(int exponent) {
+    const Problem& problem = given_.problem();
+    const double one = bias() ? 1.0 : 0.0;
     double largest = 0.0;
     squares_sum_ = 0.0;
     for (std::size_t i = 0; i < problem.rows(); ++i) {
-        const double square = squared_row(problem, i) + one;
+        const double size = problem.visit_row(i, [&](const auto* x) {
+            return scaled_norm(problem.layout().cols,
+                               [x](std::size_t j) { return static_cast<double>(x[j]); });
+        });
+        const double scaled = std::scalbn(size, exponent), square = scaled * scaled + one;
         largest = std::max(largest, square);
         squares_sum_ += square;
     }
@@ -41,6 +53,9 @@ double squared_row(const Problem& problem, std::size_t row) {
 void LeapField::turn(std::shared_ptr<const Coordinates> coordinates) {
     coordinates_ = std::move(coordinates);
     turned_ = std::make_unique<Passes>(coordinates_->problem(), given_.threads());
+    const int exponent = coordinates_->exponent();
+    rate_ = std::scalbn(std::scalbn(given_rate_, -exponent), -exponent);
+    measure_rows(exponent);
 }
 
 LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) const {
@@ -96,7 +111,7 @@ bool LeapField::may_amplify() {
     bool may = loss_ != Loss::logistic || rate_ * kMostCurvature * squares_sum_ > 2.0;
     if (may && loss_ == Loss::logistic) {
         Vector direction;
-        const double largest = largest_curvature(given_, Vector(layout().length, 0.0), loss_,
+        const double largest = largest_curvature(passes(), Vector(layout().length, 0.0), loss_,
                                                  kTolerance, kMostPasses, direction, [this] {
                                                      ++costs_.products;
                                                      after_pass();

@@ -51,7 +51,8 @@ public:
     const Coordinates* coordinates() const { return coordinates_.get(); }
 
     LeapScale scale(const Vector& u) const { return {u, layout(), coordinates()}; }
-    bool bias() const { return given_.problem().bias(); }
+    const Problem& problem() const { return given_.problem(); }  // as given
+    bool bias() const { return problem().bias(); }
 
     // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2. Of an orbit
     // of period 2 whether k pairs of steps like those where it was last evaluated can: a single
@@ -92,7 +93,8 @@ protected:
 
     Passes given_;
     Loss loss_;
-    double rate_;
+    double given_rate_;
+    double rate_;  // in the coordinates
     LeapCosts costs_;
     Loss last_loss_;  // that shifted() ended with, and the shift
     double last_shift_ = 0.0, last_s_ = 0.0;
@@ -101,6 +103,7 @@ protected:
 private:
     bool in_range(const Vector& out) const;
     bool may_amplify();
+    void measure_rows(int exponent);
 
     std::function<void()> between_passes_;
     std::shared_ptr<const Coordinates> coordinates_;

@@ -5,8 +5,6 @@
 #include <limits>
 #include <sstream>
 
-#include "engines/norms.hpp"
-
 namespace fastgrok {
 namespace {
 
@@ -19,56 +17,19 @@ constexpr double kFewestLeaped = 2000.0;
 constexpr std::int64_t kStarts = 10, kSpacing = 4;
 constexpr double kSpacingShare = 0.0125;
 
-// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap; the errors of
-// all steps add up to some times that. The steps of the coarse integration may do kRatio times as
-// much, and kCounted of that is counted on: errors grow a little slower than tolerances. With
-// looser tolerances the formulas are of low order, and the difference would tell less.
+// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
+// of steps are integrated; the errors of all steps add up to some times that. The steps of the
+// coarse integration may do kRatio times as much. With looser tolerances the formulas are of low
+// order, and the difference would tell less.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFinePairs = 0.015;
-constexpr double kRatio = 100.0, kCounted = 20.0, kLoosest = 1e-7;
-// Where errors add up to more, the way is gone again with this share of the tolerance, from the
-// same iterates, so often.
-// The error goes about with the tolerance; it is to come out at kPlanned of rtol.
+constexpr double kRatio = 100.0, kLoosest = 1e-7;
+// Where errors add up to more, the way is gone again from the same iterates, so often, with the
+// tolerance with which they come out at kPlanned of rtol, if errors go with it.
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
 constexpr int kMostFiner = 4;
 // Up to here exact steps are cheaper than what a leap given up would cost later.
 constexpr std::int64_t kLastEarly = 8192;
-constexpr double kMostOverlap = 0.5;  // of rtol
-// Differences of the two are remembered until the step number is so many times as large.
-constexpr double kMemory = 3.0;
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-// Rounding errors that may do no more than this share of rtol are not looked at more closely; where
-// they may do more, other coordinates are tried, again when the step number has grown by so much.
-constexpr double kRoundingShare = 0.01, kBetweenRounding = 10.0, kBetweenTurns = 100.0;
-
-// Spot checks: from one to the next the step number grows by this; they have so many steps where a
-// pass is cheap and where it is not; what they must show.
-constexpr double kBetweenChecks = 10.0;
-constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
-constexpr double kMostDifference = 1e-2;
-// So many where a pass is not cheap tell rest from a slow motion.
-constexpr std::int64_t kStepsAtRest = 32;
-// Increments below this share of the parameters are rounding errors.
-constexpr double kVisible = 1e-11;
-
-// An integrator that takes more steps than these, and so many for every factor e of the step
-// number, is at the mercy of rounding errors.
-constexpr double kMostSteps = 1000.0, kMostStepsByE = 300.0;
-
-constexpr double kMostExact = 9007199254740992.0;  // 2^53
-
-double error_between(const Vector& a, const Vector& b, const Layout& layout) {
-    Vector difference(a.size());
-    for (std::size_t j = 0; j < a.size(); ++j) difference[j] = a[j] - b[j];
-    return LeapScale(a, layout).norm(difference);
-}
-
-std::string text(double x) {
-    std::ostringstream out;
-    out.precision(3);
-    out << x;
-    return out.str();
-}
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
 bool follow(Leap& leap, double k, double horizon) {
@@ -81,6 +42,13 @@ bool follow(Leap& leap, double k, double horizon) {
 }
 
 }  // namespace
+
+std::string LeapingDescent::text(double x) {
+    std::ostringstream out;
+    out.precision(3);
+    out << x;
+    return out.str();
+}
 
 LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds) {
     poll_ = poll;
@@ -249,7 +217,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     Vector u;
     attempt.fine->at(k, u);
     note_difference(attempt, k);
-    const double difference = error_between(exact, u, descent_.problem().layout());
+    const double difference = error_between(exact, u);
     report.overlap_until = step;
     report.overlap_difference = std::max(report.overlap_difference, difference);
     if (!(report.overlap_difference <= kMostOverlap * options_.rtol))
@@ -385,161 +353,6 @@ bool LeapingDescent::step_coarse(Attempt& attempt) {
     }
     attempt.coarse_converged = status == Leap::Status::converged;
     return pays(attempt, coarse);
-}
-
-// How far the two integrations are apart, at a step of the map that both can tell.
-void LeapingDescent::note_difference(Attempt& attempt, double k) {
-    attempt.fine->at(k, first_);
-    attempt.coarse->at(k, second_);
-    for (std::size_t j = 0; j < first_.size(); ++j) first_[j] -= second_[j];
-    const Layout& layout = descent_.problem().layout();
-    auto& differences = attempt.differences;
-    differences.push_back(
-        {k, norm(first_.data(), layout.cols), std::fabs(first_[layout.intercept])});
-    while (differences.front().k * kMemory < k) differences.pop_front();
-}
-
-// What the error of u is estimated at, which is the iterate of a step. The two integrations meet by
-// chance when the error of one of them changes its sign, so that where they were before counts.
-double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vector& u) {
-    note_difference(attempt, std::floor(step / attempt.stride));
-    double w = 0.0, b = 0.0;
-    for (const Difference& difference : attempt.differences) {
-        w = std::max(w, difference.w);
-        b = std::max(b, difference.b);
-    }
-    const LeapScale scale(u, descent_.problem().layout());
-    const Leap& fine = *attempt.fine;
-    return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
-                     fine.recent_error()}) +
-           fine.statistics().model_error;
-}
-
-// Changes to other coordinates where rounding errors begin to matter.
-void LeapingDescent::watch_rounding(Attempt& attempt) {
-    Leap& fine = *attempt.fine;
-    const double k = fine.now(), enough = kRoundingShare * options_.rtol;
-    if (k < attempt.next_rounding) return;
-    attempt.next_rounding = kBetweenRounding * k;
-    attempt.rounding_step = k;
-    const Vector u = fine.parameters();
-    attempt.rounding = fine.rounding_effect(u, k, enough);
-    if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
-    const auto coordinates = fine.field().better_coordinates(u, options_.exact_null);
-    if (coordinates == nullptr) return;
-    attempt.turned = k;
-    fine.turn(coordinates);
-    attempt.coarse->turn(coordinates);
-    attempt.rounding = fine.rounding_effect(u, k, enough);
-}
-
-// What rounding may have done to u, the iterate of a step.
-double LeapingDescent::rounding_at(Attempt& attempt, double step, const Vector& u) {
-    const double enough = kRoundingShare * options_.rtol;
-    double k = std::floor(step / attempt.stride);
-    if (attempt.report.converged) k = std::min(k, attempt.fine->now());
-    // It grows with the number of steps, at the most.
-    const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
-    if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;
-    attempt.rounding_step = k;
-    attempt.rounding = attempt.fine->rounding_effect(u, k, enough);
-    return attempt.rounding;
-}
-
-// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run
-// would.
-bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
-    LeapReport& report = attempt.report;
-    double passes = passes_spent_;
-    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
-        const LeapCosts& costs = way->field().costs();
-        passes += static_cast<double>(costs.evaluations + costs.products);
-    }
-    const double now = leap.now() * attempt.stride;
-    const auto steps = static_cast<double>(leap.statistics().accepted);
-    too_dear_ = !options_.must_leap && passes > horizon_;
-    if (too_dear_)
-        report.ended = "it took more passes over the data than all steps would";
-    else if (steps > kMostSteps + kMostStepsByE * std::log(now / report.first))
-        report.ended = "at step " + text(now) + " rtol could not be told from rounding errors";
-    return report.ended.empty();
-}
-
-// Implicit formulas damp what exact steps make larger; neither integration nor what rounding errors
-// have grown to by a spot check need show it.
-bool LeapingDescent::is_stable(Attempt& attempt, const Vector& u, double step) {
-    if (!attempt.fine->amplifies(u)) return true;
-    const std::string what =
-        attempt.report.pairs ? "the orbit of period 2 is unstable" : "lr * lambda_max exceeds 2";
-    attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";
-    return false;
-}
-
-// Exact steps from where the iterates have come to rest must stay there.
-bool LeapingDescent::stays(Attempt& attempt) {
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kStepsAtRest;
-    const Vector& rest = attempt.fine->parameters();
-    Vector u = rest;
-    descend(u, steps);
-    const double moved = error_between(rest, u, descent_.problem().layout());
-    if (moved <= kMostOverlap * options_.rtol) return true;
-    attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
-                           std::to_string(steps) + " exact steps moved what seemed at rest by " +
-                           text(moved);
-    return false;
-}
-
-// Exact steps over the end of the last step of the integrator must move as that does; a motion that
-// has become unstable shows.
-bool LeapingDescent::spot_check(Attempt& attempt) {
-    const Leap& leap = *attempt.fine;
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
-    const double to = std::floor(leap.now());
-    const double from = to - static_cast<double>(steps) / attempt.stride;
-    if (from < leap.before()) return true;  // the step is too short yet
-    next_check_ = kBetweenChecks * leap.now() * attempt.stride;
-    if (to * attempt.stride > kMostExact) return true;
-    Vector u, first, last;
-    leap.at(from, first);
-    leap.at(to, last);
-    u = first;
-    descend(u, steps);
-    const double moved = distance(u, first);
-    if (!(moved > kVisible * norm(first.data(), first.size()))) return true;
-    const double apart = distance(u, last), difference = apart / moved;
-    // Shortly before rest no more is left to move than the error allowed: that may go otherwise, if
-    // no more than such an error comes of it over as many steps again.
-    const double drift = apart * to * attempt.stride / static_cast<double>(steps);
-    if (difference > kMostDifference &&
-        drift <= kMostOverlap * options_.rtol * norm(first.data(), first.size()))
-        return true;
-    attempt.report.checks.push_back({to * attempt.stride, difference, steps});
-    if (difference <= kMostDifference) return true;
-    attempt.report.ended = "at step " + text(to * attempt.stride) + " " + std::to_string(steps) +
-                           " exact steps moved otherwise, by a share of " + text(difference);
-    return false;
-}
-
-// The iterate of a step; of an orbit of period 2 the mean with a neighbour as well.
-void LeapingDescent::iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u,
-                             Vector& middle) {
-    const double k = std::floor(step / attempt.stride);
-    leap.at(k, u);
-    if (!attempt.report.pairs) return;
-    Vector next = u;
-    descend(next, 1);
-    middle = u;
-    for (std::size_t j = 0; j < u.size(); ++j) middle[j] = 0.5 * (u[j] + next[j]);
-    if (step > 2.0 * k) u = next;
-}
-
-void LeapingDescent::descend(Vector& u, std::int64_t steps) {
-    gradient_.resize(u.size());
-    for (std::int64_t i = 0; i < steps; ++i) {
-        passes_.first(u, descent_.options().loss, gradient_);
-        for (std::size_t j = 0; j < u.size(); ++j) u[j] += descent_.rate() * gradient_[j];
-        polled();
-    }
 }
 
 }  // namespace fastgrok

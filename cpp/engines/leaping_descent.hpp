@@ -91,6 +91,11 @@ private:
         std::vector<LeapStart> single, pairs;
     };
 
+    static constexpr double kMostOverlap = 0.5;     // of rtol, by which exact steps may differ
+    static constexpr double kBetweenChecks = 10.0;  // from one to the next k grows by this
+
+    static std::string text(double x);
+    double error_between(const Vector& a, const Vector& b) const;
     bool worth_leaping(std::int64_t from) const;
     Status finish_exactly();
     bool exact_to(std::int64_t step);
