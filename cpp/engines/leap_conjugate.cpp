@@ -82,17 +82,17 @@ public:
         evaluate(u, s, error);
         const Problem& problem = given_.problem();
         const std::size_t cols = layout().cols, intercept = layout().intercept;
-        const double norm = LeapScale(u, layout()).w;
         for (std::size_t i = 0; i < problem.rows(); ++i) {
-            // By Cauchy and Schwarz.
-            const double terms = std::sqrt(squares_[i]) * norm + std::fabs(u[intercept]);
-            const Coefficient c = coefficient(i, terms);
-            const double unit = c.error + kOfSums * c.value;
             problem.visit_row(i, [&](const auto* x) {
+                double terms = std::fabs(u[intercept]);
+                for (std::size_t j = 0; j < cols; ++j)
+                    terms += std::fabs(static_cast<double>(x[j]) * u[j]);
+                const Coefficient c = coefficient(i, terms);
+                const double unit = c.error + kOfSums * c.value;
                 for (std::size_t j = 0; j < cols; ++j)
                     size[j] += unit * std::fabs(static_cast<double>(x[j]));
+                if (problem.bias()) size[intercept] += unit;
             });
-            if (problem.bias()) size[intercept] += unit;
         }
         const double most = scale.norm(size);
         if (most <= enough) return most;
