@@ -81,6 +81,9 @@ Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows
 }
 
 Problem::Problem(const Problem& rows, std::shared_ptr<const Vector> packed) : Problem(rows) {
+    const std::size_t cols = layout_.cols;
+    layout_ = packed_layout(cols);
+    partition_ = Partition(whole_lanes(rows_) / kLanes, rows_, cols + 1);
     packed_ = std::move(packed);
 }
 

@@ -42,8 +42,8 @@ public:
     // The rows of another problem, with what is known of them, under other labels (or the same).
     Problem(const Problem& rows, const double* y, bool bias);
 
-    // The same rows, packed in other coordinates by the caller. One by one they are given as
-    // before.
+    // The same rows, packed in other coordinates by the caller, of any number of columns. One by
+    // one they are given as before. Beyond kMostPackedCols margins and Passes::newton alone serve.
     Problem(const Problem& rows, std::shared_ptr<const Vector> packed);
 
     std::size_t rows() const { return rows_; }

@@ -26,8 +26,15 @@ struct Dot {
     double value() const { return sum + lost; }
 };
 
-double signed_entry(const Problem& problem, std::size_t row, std::size_t column) {
-    return problem.block(row / kLanes)[column * kLanes + row % kLanes];
+// y_i (x_i, 1), as long as what moves: without the last where there is no bias.
+Vector signed_row(const Problem& problem, std::size_t row) {
+    const std::size_t cols = problem.layout().cols;
+    const double y = problem.labels()[row];
+    Vector z(problem.bias() ? cols + 1 : cols, y);
+    problem.visit_row(row, [&](const auto* x) {
+        for (std::size_t j = 0; j < cols; ++j) z[j] = y * static_cast<double>(x[j]);
+    });
+    return z;
 }
 
 // What brings rows to about 1 whose squares, and what curvature is left of them, are out of range.
@@ -36,8 +43,7 @@ int exponent_of(const Problem& problem) {
     if (problem.bias()) return 0;
     double largest = 0.0;
     for (std::size_t i = 0; i < problem.rows(); ++i)
-        for (std::size_t j = 0; j < problem.layout().cols; ++j)
-            largest = std::max(largest, std::fabs(signed_entry(problem, i, j)));
+        for (const double z : signed_row(problem, i)) largest = std::max(largest, std::fabs(z));
     if (!(largest > 0.0) || (largest > kSmallest && largest < kLargest)) return 0;
     return -std::ilogb(largest);
 }
@@ -97,11 +103,11 @@ std::vector<std::size_t> rows_across(const Problem& problem, const Matrix& basis
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         double along = 0.0, size = 0.0;
-        for (std::size_t k = 0; k < n; ++k)
-            size = std::max(size, std::fabs(signed_entry(problem, i, k)));
+        const Vector row = signed_row(problem, i);
+        for (const double z : row) size = std::max(size, std::fabs(z));
         for (std::size_t j = first; j < n; ++j) {
             double sum = 0.0;
-            for (std::size_t k = 0; k < n; ++k) sum += signed_entry(problem, i, k) * basis(k, j);
+            for (std::size_t k = 0; k < n; ++k) sum += row[k] * basis(k, j);
             along = std::max(along, std::fabs(sum));
         }
         if (along <= tilt * size) out.push_back(i);
@@ -120,22 +126,26 @@ std::shared_ptr<const Coordinates> Coordinates::in_range(const Problem& problem)
 
 Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
                          const std::vector<std::size_t>& exact, std::size_t null)
-    : size_(basis.size()), exponent_(exponent_of(problem)), basis_(basis), rest_(basis.size()) {
+    : given_(problem.layout()),
+      size_(basis.size()),
+      exponent_(exponent_of(problem)),
+      basis_(basis),
+      rest_(basis.size()) {
     refine();
     const std::size_t cols = problem.layout().cols, block = kLanes * (cols + 1);
     auto packed = std::make_shared<Vector>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         double* to = packed->data() + i / kLanes * block + i % kLanes;
+        const Vector row = signed_row(problem, i);
         for (std::size_t j = 0; j < size_; ++j) {
             Dot dot;
             for (std::size_t k = 0; k < size_; ++k) {
-                const double z = signed_entry(problem, i, k);
-                dot.add_product(z, basis_(k, j));
-                dot.lost += z * rest_(k, j);
+                dot.add_product(row[k], basis_(k, j));
+                dot.lost += row[k] * rest_(k, j);
             }
             to[j * kLanes] = std::scalbn(dot.value(), exponent_);
         }
-        for (std::size_t j = size_; j <= cols; ++j) to[j * kLanes] = signed_entry(problem, i, j);
+        if (size_ == cols) to[cols * kLanes] = problem.labels()[i];
     }
     for (const std::size_t i : exact)
         for (std::size_t j = size_ - null; j < size_; ++j)
@@ -161,7 +171,10 @@ void Coordinates::refine() {
         }
 }
 
-Vector Coordinates::to(const Vector& u) const {
+Vector Coordinates::to(const Vector& given) const {
+    Vector u(cols() + 1);
+    std::copy_n(given.begin(), cols(), u.begin());
+    u[cols()] = given[given_.intercept];
     Vector v = u;
     for (std::size_t j = 0; j < size_; ++j) {
         Dot dot;
@@ -184,7 +197,15 @@ Vector Coordinates::from(const Vector& v) const {
         }
         u[i] = std::scalbn(dot.value(), exponent_);
     }
-    return u;
+    return as_given(u);
+}
+
+// In the layout of the problem.
+Vector Coordinates::as_given(const Vector& u) const {
+    Vector out(given_.length, 0.0);
+    std::copy_n(u.begin(), cols(), out.begin());
+    out[given_.intercept] = u[cols()];
+    return out;
 }
 
 Vector Coordinates::bounds_from(const Vector& v) const {
@@ -194,13 +215,23 @@ Vector Coordinates::bounds_from(const Vector& v) const {
         for (std::size_t k = 0; k < size_; ++k) u[i] += std::fabs(basis_(i, k)) * v[k];
         u[i] = std::scalbn(u[i], exponent_);
     }
-    return u;
+    return as_given(u);
 }
 
-std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Matrix& hessian,
+std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Vector& weights,
                                                 const ExactNull& exact_null) {
     constexpr double kLeastGap = 1e4, kTilt = 100.0, kSmallestTilt = 1e-13, kNoRatio = 1e300;
-    const std::size_t n = hessian.size();
+    const std::size_t n = problem.layout().cols + (problem.bias() ? 1 : 0);
+    Matrix hessian(n);
+    for (std::size_t i = 0; i < problem.rows(); ++i) {
+        const Vector z = signed_row(problem, i);
+        for (std::size_t j = 0; j < n; ++j) {
+            const double weighted = weights[i] * z[j];
+            for (std::size_t k = j; k < n; ++k) hessian(j, k) += weighted * z[k];
+        }
+    }
+    for (std::size_t j = 0; j < n; ++j)
+        for (std::size_t k = 0; k < j; ++k) hessian(j, k) = hessian(k, j);
     Vector values;
     Matrix vectors(n);
     diagonalize(hessian, values, vectors);

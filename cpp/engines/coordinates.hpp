@@ -25,7 +25,7 @@ public:
     // beside a bias, whose unit is that of the margin.
     static std::shared_ptr<const Coordinates> in_range(const Problem& problem);
 
-    // Of packed rows, along the columns of `basis`, orthonormal up to rounding: of the weights and
+    // Along the columns of `basis`, orthonormal up to rounding: of the weights and
     // the bias if there is one, else of the weights alone. Of the rows that `exact` names nothing
     // is left along the last `null` columns.
     Coordinates(const Problem& problem, const Matrix& basis, const std::vector<std::size_t>& exact,
@@ -36,23 +36,27 @@ public:
     const Problem& problem() const { return *problem_; }
     int exponent() const { return exponent_; }
 
-    Vector to(const Vector& u) const;
+    // Parameters in these coordinates are laid out as those of packed rows.
+    Vector to(const Vector& given) const;
     Vector from(const Vector& v) const;
     // What numbers that bound the entries of some v bound in from(v).
     Vector bounds_from(const Vector& v) const;
 
 private:
     void refine();
+    std::size_t cols() const { return given_.cols; }
+    Vector as_given(const Vector& u) const;
 
+    Layout given_;         // of the problem
     std::size_t size_;     // of what is turned
     int exponent_;         // parameters as given are 2^exponent_ times those here
     Matrix basis_, rest_;  // their sum is orthogonal to twice the digits
     std::optional<Problem> problem_;
 };
 
-// Along the eigenvectors of the Hessian at a point, whose upper triangle has a common factor, and
-// of its null space where that is found to be exact.
-std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Matrix& hessian,
+// Along the eigenvectors of the Hessian, the sum of weight_i z_i z_i^T, and of its null space where
+// that is found to be exact.
+std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Vector& weights,
                                                 const ExactNull& exact_null);
 
 }  // namespace fastgrok

@@ -110,7 +110,11 @@ double Leap::rounding_effect(const Vector& u, double k, double enough) {
 void Leap::turn(const std::shared_ptr<const Coordinates>& coordinates) {
     for (Point& point : past_)
         for (Vector* x : {&point.y, &point.g, &point.u}) *x = coordinates->to(given(*x));
-    field_->turn(coordinates);
+    next_ = past_.front();
+    if (auto other = field_->turned_field(coordinates))
+        field_ = std::move(other);
+    else
+        field_->turn(coordinates);
 }
 
 double Leap::sudden_error(const LeapScale& scale) const {

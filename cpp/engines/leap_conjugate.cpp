@@ -8,6 +8,12 @@
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {
+
+std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss, double rate,
+                                            int threads, std::function<void()> between_passes,
+                                            std::shared_ptr<const Coordinates> coordinates,
+                                            const LeapCosts& costs);
+
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
@@ -107,6 +113,21 @@ public:
             largest = std::max(largest, scale.norm(effect));
         }
         return std::min(most, kOthers * largest + enough);
+    }
+
+    std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
+                                                          const ExactNull& exact_null) override {
+        // What a dense Hessian may cost, in columns and in products of entries.
+        constexpr std::size_t kMostCols = 128, kMostProducts = 50'000'000;
+        const std::size_t cols = layout().cols + 1;
+        if (cols > kMostCols || problem().rows() * cols * cols > kMostProducts) return nullptr;
+        return turned_along(problem(), curvatures(u), exact_null);
+    }
+
+    std::unique_ptr<LeapField> turned_field(
+        std::shared_ptr<const Coordinates> coordinates) override {
+        return make_dense_field(problem(), loss_, rate_, given_.threads(), between_passes_,
+                                std::move(coordinates), costs_);
     }
 
     // At most by the trace, which costs less than Lanczos' method.

@@ -58,11 +58,17 @@ protected:
 
 class DenseField : public PackedField {
 public:
+    // Of rows that are not packed in coordinates, which pack them.
     DenseField(const Problem& problem, Loss loss, double rate, int threads,
-               std::function<void()> between_passes)
+               std::function<void()> between_passes,
+               std::shared_ptr<const Coordinates> coordinates = nullptr,
+               const LeapCosts& costs = {})
         : PackedField(problem, loss, rate, threads, std::move(between_passes)),
-          hessian_(layout().length),
-          matrix_(layout().length) {}
+          hessian_(problem.layout().cols + 1),
+          matrix_(problem.layout().cols + 1) {
+        if (coordinates) turn(std::move(coordinates));
+        costs_ = costs;
+    }
 
     void evaluate(const Vector& u, double s, Vector& g) override {
         const double factor = shifted(s, g, [&](Loss loss, double shift) {
@@ -101,17 +107,8 @@ public:
 
     std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
                                                           const ExactNull& exact_null) override {
-        const Problem& problem = given_.problem();
         if (coordinates() != nullptr && coordinates()->exponent() != 0) return nullptr;
-        given_.newton(u, loss_, 0.0, bits_, g_, triangle_);
-        ++costs_.evaluations;
-        after_pass();
-        Matrix all(matrix_.size());
-        fill(triangle_, 1.0, all);
-        Matrix moving(problem.bias() ? all.size() : all.size() - 1);
-        for (std::size_t i = 0; i < moving.size(); ++i)
-            for (std::size_t j = 0; j < moving.size(); ++j) moving(i, j) = all(i, j);
-        return turned_along(problem, moving, exact_null);
+        return turned_along(problem(), curvatures(u), exact_null);
     }
 
     bool amplifies_at(const Vector& u, double) override {
@@ -227,6 +224,14 @@ std::unique_ptr<LeapField> in_range(std::unique_ptr<LeapField> field) {
 
 std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss, double rate,
                                                 int threads, std::function<void()> between_passes);
+
+std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss, double rate,
+                                            int threads, std::function<void()> between_passes,
+                                            std::shared_ptr<const Coordinates> coordinates,
+                                            const LeapCosts& costs) {
+    return std::make_unique<DenseField>(problem, loss, rate, threads, std::move(between_passes),
+                                        std::move(coordinates), costs);
+}
 
 std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss, double rate,
                                               int threads, std::function<void()> between_passes) {

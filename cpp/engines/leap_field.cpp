@@ -15,8 +15,8 @@ LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads
       loss_(loss),
       given_rate_(rate),
       rate_(rate),
-      last_loss_(loss),
-      between_passes_(std::move(between_passes)) {
+      between_passes_(std::move(between_passes)),
+      last_loss_(loss) {
     measure_rows(0);
 }
 
@@ -56,6 +56,14 @@ void LeapField::turn(std::shared_ptr<const Coordinates> coordinates) {
     const int exponent = coordinates_->exponent();
     rate_ = std::scalbn(std::scalbn(given_rate_, -exponent), -exponent);
     measure_rows(exponent);
+}
+
+Vector LeapField::curvatures(const Vector& u) {
+    Vector weights;
+    given_.curvature_weights(u, loss_, weights);
+    ++costs_.evaluations;
+    after_pass();
+    return weights;
 }
 
 LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) const {
@@ -108,14 +116,17 @@ bool LeapField::may_amplify() {
     constexpr double kMostCurvature = 0.25, kTolerance = 0.05, kMargin = 1.2;
     constexpr int kMostPasses = 40;
     if (may_amplify_ >= 0) return may_amplify_ == 1;
+    // Of wide rows there are no such passes in other coordinates, nor are they in other units.
+    Passes& in_range = turned_ && problem().packed() ? *turned_ : given_;
     bool may = loss_ != Loss::logistic || rate_ * kMostCurvature * squares_sum_ > 2.0;
     if (may && loss_ == Loss::logistic) {
         Vector direction;
-        const double largest = largest_curvature(passes(), Vector(layout().length, 0.0), loss_,
-                                                 kTolerance, kMostPasses, direction, [this] {
-                                                     ++costs_.products;
-                                                     after_pass();
-                                                 });
+        const double largest =
+            largest_curvature(in_range, Vector(in_range.problem().layout().length, 0.0), loss_,
+                              kTolerance, kMostPasses, direction, [this] {
+                                  ++costs_.products;
+                                  after_pass();
+                              });
         may = !(kMargin * rate_ * largest <= 2.0);
     }
     may_amplify_ = may ? 1 : 0;

@@ -48,9 +48,13 @@ public:
     }
     // All parameters are in these from now on.
     void turn(std::shared_ptr<const Coordinates> coordinates);
+    // Or of another field that takes this one's place, unless it is null.
+    virtual std::unique_ptr<LeapField> turned_field(std::shared_ptr<const Coordinates>) {
+        return nullptr;
+    }
     const Coordinates* coordinates() const { return coordinates_.get(); }
 
-    LeapScale scale(const Vector& u) const { return {u, layout(), coordinates()}; }
+    LeapScale scale(const Vector& u) const { return {u, problem().layout(), coordinates()}; }
     const Problem& problem() const { return given_.problem(); }  // as given
     bool bias() const { return problem().bias(); }
 
@@ -62,7 +66,7 @@ public:
     // No margin changes faster than this times the norm of the parameters' change.
     double largest_row() const { return largest_row_; }
 
-    const Layout& layout() const { return given_.problem().layout(); }
+    const Layout& layout() const { return passes().problem().layout(); }
     const LeapCosts& costs() const { return costs_; }
 
 protected:
@@ -91,10 +95,14 @@ protected:
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }
 
+    // Curvatures l''(m_i) at u, in coordinates as given.
+    Vector curvatures(const Vector& u);
+
     Passes given_;
     Loss loss_;
     double given_rate_;
     double rate_;  // in the coordinates
+    std::function<void()> between_passes_;
     LeapCosts costs_;
     Loss last_loss_;  // that shifted() ended with, and the shift
     double last_shift_ = 0.0, last_s_ = 0.0;
@@ -105,7 +113,6 @@ private:
     bool may_amplify();
     void measure_rows(int exponent);
 
-    std::function<void()> between_passes_;
     std::shared_ptr<const Coordinates> coordinates_;
     std::unique_ptr<Passes> turned_;
     double largest_row_, squares_sum_;  // of the rows (x_i, 1)

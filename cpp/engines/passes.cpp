@@ -12,6 +12,35 @@ namespace {
 // call takes 10, or milliseconds when another process has the core.
 constexpr std::size_t kLeastWork = 1u << 18;
 
+// kernels().packed.newton for any number of columns, by others.
+void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
+                 double* out) {
+    constexpr double kLogOf2 = 0.6931471805599453;
+    const std::size_t length = rows.cols + 1, sums = length + length * (length + 1) / 2;
+    Vector v(u, u + length);
+    for (double& x : v) x *= kLog2E;
+    kernels().packed.margins(rows, v.data(), bits);
+    std::fill_n(out, sums, 0.0);
+    double p[kLanes], q[kLanes], weighted[kLanes];
+    for (std::size_t block = 0; block < rows.count; ++block) {
+        const double* const m = bits + block * kLanes;
+        for (std::size_t i = 0; i < kLanes; ++i)
+            p[i] = (loss == Loss::logistic ? -m[i] : shift - m[i]) * kLogOf2;
+        (loss == Loss::logistic ? kernels().sigmoid : kernels().exp)(p, p, kLanes);
+        for (std::size_t i = 0; i < kLanes; ++i)
+            q[i] = loss == Loss::logistic ? p[i] * (1.0 - p[i]) : p[i];
+        const double* const columns = rows.blocks + block * kLanes * length;
+        double* triangle = out + length;
+        for (std::size_t j = 0; j < length; ++j) {
+            const double* const column = columns + j * kLanes;
+            out[j] += kernels().dot(p, column, kLanes);
+            for (std::size_t i = 0; i < kLanes; ++i) weighted[i] = q[i] * column[i];
+            for (std::size_t k = j; k < length; ++k)
+                *triangle++ += kernels().dot(weighted, columns + k * kLanes, kLanes);
+        }
+    }
+}
+
 }  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
@@ -111,10 +140,12 @@ void Passes::newton(const Vector& u, Loss loss, double shift, Vector& bits, Vect
     bits.resize(whole_lanes(problem_.rows()));
     for_chunks([&](std::size_t c) {
         problem_.visit_chunk(c, [&](auto rows) {
-            if constexpr (std::is_same_v<decltype(rows), PackedRows>)
-                kernels().packed.newton(rows, u.data(), loss, shift,
-                                        bits.data() + problem_.first_row(c),
-                                        newton_partials_.data() + c * stride);
+            if constexpr (std::is_same_v<decltype(rows), PackedRows>) {
+                const auto newton =
+                    rows.cols > kMostPackedCols ? wide_newton : kernels().packed.newton;
+                newton(rows, u.data(), loss, shift, bits.data() + problem_.first_row(c),
+                       newton_partials_.data() + c * stride);
+            }
         });
     });
     out.assign(length, 0.0);
