@@ -208,6 +208,21 @@ Vector Coordinates::as_given(const Vector& u) const {
     return out;
 }
 
+Matrix Coordinates::from_other(const Coordinates& other) const {
+    Matrix out(cols() + 1);
+    out(cols(), cols()) = 1.0;  // of b, where that is not turned
+    for (std::size_t i = 0; i < size_; ++i)
+        for (std::size_t j = 0; j < size_; ++j) {
+            Dot dot;
+            for (std::size_t k = 0; k < size_; ++k) {
+                dot.add_product(basis_(k, i), other.basis_(k, j));
+                dot.lost += basis_(k, i) * other.rest_(k, j) + rest_(k, i) * other.basis_(k, j);
+            }
+            out(i, j) = dot.value();
+        }
+    return out;
+}
+
 Vector Coordinates::bounds_from(const Vector& v) const {
     Vector u = v;
     for (std::size_t i = 0; i < size_; ++i) {

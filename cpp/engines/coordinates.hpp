@@ -39,6 +39,9 @@ public:
     // Parameters in these coordinates are laid out as those of packed rows.
     Vector to(const Vector& given) const;
     Vector from(const Vector& v) const;
+    // What takes parameters from other coordinates to these. Where they are large along one
+    // direction, nothing of the others would be left in those given.
+    Matrix from_other(const Coordinates& other) const;
     // What numbers that bound the entries of some v bound in from(v).
     Vector bounds_from(const Vector& v) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "engines/finite_differences.hpp"
@@ -102,14 +103,24 @@ void Leap::keep_bias(Vector& u) const {
     if (!field_->bias()) u[intercept] = past_[0].u[intercept];
 }
 
-double Leap::rounding_effect(const Vector& u, double k, double enough) {
-    const Vector at = turned(u);
-    return field_->rounding_effect(at, std::log(k), field_->scale(at), enough);
+double Leap::rounding_effect(double k, double enough) {
+    Vector u;
+    interpolate(k, u);
+    return field_->rounding_effect(u, std::log(k), field_->scale(u), enough);
+}
+
+bool Leap::amplifies(double k) {
+    Vector u;
+    interpolate(k, u);
+    return field_->amplifies(u, past_[0].k);
 }
 
 void Leap::turn(const std::shared_ptr<const Coordinates>& coordinates) {
+    std::optional<Matrix> across;
+    if (field_->coordinates() != nullptr) across = coordinates->from_other(*field_->coordinates());
     for (Point& point : past_)
-        for (Vector* x : {&point.y, &point.g, &point.u}) *x = coordinates->to(given(*x));
+        for (Vector* x : {&point.y, &point.g, &point.u})
+            *x = across ? times(*across, *x) : coordinates->to(*x);
     next_ = past_.front();
     if (auto other = field_->turned_field(coordinates))
         field_ = std::move(other);
@@ -366,18 +377,21 @@ bool Leap::is_at_rest(const Vector& u, double horizon) {
     return false;
 }
 
-void Leap::at(double k, Vector& u) const {
+void Leap::interpolate(double k, Vector& u) const {
     u = past_[0].u;
-    if (k < past_[0].k) {
-        std::array<double, kMemory> nodes;
-        for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
-        const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(),
-                                                           last_order_ + 1, 0);
-        std::fill(u.begin(), u.end(), 0.0);
-        for (std::size_t i = 0; i <= last_order_; ++i)
-            add_multiple(u, weights.weight[0][i], past_[i].u);
-        keep_bias(u);
-    }
+    if (k >= past_[0].k) return;
+    std::array<double, kMemory> nodes;
+    for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
+    const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(), last_order_ + 1,
+                                                       0);
+    std::fill(u.begin(), u.end(), 0.0);
+    for (std::size_t i = 0; i <= last_order_; ++i)
+        add_multiple(u, weights.weight[0][i], past_[i].u);
+    keep_bias(u);
+}
+
+void Leap::at(double k, Vector& u) const {
+    interpolate(k, u);
     if (field_->coordinates() != nullptr) u = given(u);
 }
 

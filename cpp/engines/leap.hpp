@@ -57,9 +57,9 @@ public:
     // One accepted step, not beyond `horizon`, which has to lie kFewestIterations beyond now().
     Status step(double horizon);
 
-    // What rounding errors so far may have done to u, which is where it was at k, in the norm of
+    // What rounding errors so far may have done to u at k, of which at() tells, in the norm of
     // LeapScale; see LeapField::rounding_effect.
-    double rounding_effect(const Vector& u, double k, double enough);
+    double rounding_effect(double k, double enough);
 
     // Goes on in these coordinates. Parameters on this side stay in those of the problem.
     void turn(const std::shared_ptr<const Coordinates>& coordinates);
@@ -76,9 +76,9 @@ public:
     // tells more; there it turns no less suddenly.
     double sudden_error(const LeapScale& scale) const;
 
-    // Whether exact steps from u, about where it is now, can make errors larger, which the
+    // Whether exact steps from u at k, of which at() tells, can make errors larger, which the
     // integrator damps.
-    bool amplifies(const Vector& u) { return field_->amplifies(turned(u), past_[0].k); }
+    bool amplifies(double k);
 
     // u at a k of the last step, by interpolation; once converged, at any later k as well.
     void at(double k, Vector& u) const;
@@ -97,6 +97,7 @@ private:
     };
     struct Formula;
 
+    void interpolate(double k, Vector& u) const;  // in those of the field
     // From the coordinates of the field to those of the problem, and back.
     Vector given(const Vector& u) const;
     Vector turned(const Vector& u) const;

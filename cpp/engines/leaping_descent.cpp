@@ -279,7 +279,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.fine, step, u, middle);
         const double of_steps = error_of_steps(attempt, step, u);
-        const double rounding = rounding_at(attempt, step, u);
+        const double rounding = rounding_at(attempt, step);
         const double error = of_steps + rounding;
         if (!(error <= options_.rtol)) {
             const double allowed = options_.rtol - rounding;
@@ -291,7 +291,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
                     : "at step " + text(step) + " rounding errors may amount to " + text(rounding);
             break;
         }
-        if (!is_stable(attempt, u, step)) break;
+        if (!is_stable(attempt, step)) break;
         descent_.record_at(step, u, report.pairs ? &middle : nullptr,
                            report.pairs ? Regime::period_two : Regime::smooth,
                            [this] { polled(); });
@@ -336,7 +336,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
         return false;
     }
     report.converged = status == Leap::Status::converged;
-    if (!is_stable(attempt, fine.parameters(), step)) return false;
+    if (!is_stable(attempt, step)) return false;
     watch_rounding(attempt);
     if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
         return false;

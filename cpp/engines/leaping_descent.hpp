@@ -108,7 +108,7 @@ private:
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
     void close(Attempt& attempt);
-    bool is_stable(Attempt& attempt, const Vector& u, double step);
+    bool is_stable(Attempt& attempt, double step);
     bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
     bool step_fine(Attempt& attempt);
@@ -116,7 +116,7 @@ private:
     void note_difference(Attempt& attempt, double k);
     double error_of_steps(Attempt& attempt, double step, const Vector& u);
     void watch_rounding(Attempt& attempt);
-    double rounding_at(Attempt& attempt, double step, const Vector& u);
+    double rounding_at(Attempt& attempt, double step);
     void announce_exact(double until);
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);

@@ -75,19 +75,18 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
     if (k < attempt.next_rounding) return;
     attempt.next_rounding = kBetweenRounding * k;
     attempt.rounding_step = k;
-    const Vector u = fine.parameters();
-    attempt.rounding = fine.rounding_effect(u, k, enough);
+    attempt.rounding = fine.rounding_effect(k, enough);
     if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
-    const auto coordinates = fine.field().better_coordinates(u, options_.exact_null);
+    const auto coordinates = fine.field().better_coordinates(fine.parameters(), options_.exact_null);
     if (coordinates == nullptr) return;
     attempt.turned = k;
     fine.turn(coordinates);
     attempt.coarse->turn(coordinates);
-    attempt.rounding = fine.rounding_effect(u, k, enough);
+    attempt.rounding = fine.rounding_effect(k, enough);
 }
 
-// What rounding may have done to u, the iterate of a step.
-double LeapingDescent::rounding_at(Attempt& attempt, double step, const Vector& u) {
+// What rounding may have done to the iterate of a step.
+double LeapingDescent::rounding_at(Attempt& attempt, double step) {
     const double enough = kRoundingShare * options_.rtol;
     double k = std::floor(step / attempt.stride);
     if (attempt.report.converged) k = std::min(k, attempt.fine->now());
@@ -95,7 +94,7 @@ double LeapingDescent::rounding_at(Attempt& attempt, double step, const Vector& 
     const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
     if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;
     attempt.rounding_step = k;
-    attempt.rounding = attempt.fine->rounding_effect(u, k, enough);
+    attempt.rounding = attempt.fine->rounding_effect(k, enough);
     return attempt.rounding;
 }
 
@@ -120,8 +119,8 @@ bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
 
 // Implicit formulas damp what exact steps make larger; neither integration nor what rounding errors
 // have grown to by a spot check need show it.
-bool LeapingDescent::is_stable(Attempt& attempt, const Vector& u, double step) {
-    if (!attempt.fine->amplifies(u)) return true;
+bool LeapingDescent::is_stable(Attempt& attempt, double step) {
+    if (!attempt.fine->amplifies(std::floor(step / attempt.stride))) return true;
     const std::string what =
         attempt.report.pairs ? "the orbit of period 2 is unstable" : "lr * lambda_max exceeds 2";
     attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";

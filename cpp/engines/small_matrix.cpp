@@ -7,6 +7,13 @@
 
 namespace fastgrok {
 
+Vector times(const Matrix& a, const Vector& x) {
+    Vector out(a.size(), 0.0);
+    for (std::size_t i = 0; i < a.size(); ++i)
+        for (std::size_t j = 0; j < a.size(); ++j) out[i] += a(i, j) * x[j];
+    return out;
+}
+
 bool factorize(Matrix& a) {
     const std::size_t n = a.size();
     for (std::size_t j = 0; j < n; ++j) {

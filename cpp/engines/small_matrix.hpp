@@ -21,6 +21,8 @@ private:
     std::vector<double> entries_;
 };
 
+Vector times(const Matrix& a, const Vector& x);
+
 // Makes the lower triangle of a symmetric positive definite matrix its Cholesky factor; false if it
 // is not positive definite to working precision.
 bool factorize(Matrix& a);
