@@ -36,7 +36,8 @@ public:
         const Problem& rows = problem_->problem;
         const auto make = two_step ? make_two_step_field : make_descent_field;
         auto field = make(rows, parse_loss(loss), rate, threads, [this] { poll(); });
-        leap_ = std::make_unique<Leap>(std::move(field), start, LeapOptions{tolerance, most_order});
+        leap_ = std::make_unique<Leap>(std::move(field), start,
+                                       LeapOptions{tolerance, most_order, 0.5});
     }
 
     std::string step(double horizon) {

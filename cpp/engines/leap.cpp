@@ -14,7 +14,7 @@ namespace {
 constexpr double kSafety = 0.8;         // of the step size that the estimated error allows
 constexpr double kFastestGrowth = 1.5;  // of the step size from step to step
 constexpr double kFirstShare = 0.3;     // of the tolerance, for the first step
-constexpr double kLongestStill = 0.5;   // step where no step size would show an error
+constexpr double kKept = 0.9;           // of earlier errors, from step to step
 constexpr double kRestShare = 0.01;     // of the tolerance, for what is left to move at rest
 // Of a smooth motion the estimate from slopes is about twice that from differences.
 constexpr double kOfSlopes = 0.5;
@@ -255,7 +255,7 @@ bool Leap::try_step(double k, double s) {
         return false;
     }
     last_error_ = error;
-    recent_error_ = std::max(error, 0.5 * recent_error_);
+    recent_error_ = error + kKept * recent_error_;
     statistics_.step_error += error;
     if (of_slopes > kSudden * of_differences) {
         sudden_w_ += error * scale.w;
@@ -327,7 +327,7 @@ void Leap::choose_order(double s, const LeapScale& scale) {
     order_ = chosen;
     h_ *= std::clamp(best, 0.4, kFastestGrowth);
     // What hardly moves yet may begin to, and not in the middle of a long step.
-    if (scale.norm(next_.g) <= options_.tolerance) h_ = std::min(h_, kLongestStill);
+    if (scale.norm(next_.g) <= options_.tolerance) h_ = std::min(h_, options_.longest_still);
 }
 
 void Leap::accept() {

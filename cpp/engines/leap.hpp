@@ -19,8 +19,9 @@
 namespace fastgrok {
 
 struct LeapOptions {
-    double tolerance = 1e-9;  // of the error of a single step, in the norm of LeapScale
-    int most_order = 6;       // 1 to 6
+    double tolerance = 1e-9;     // of the error of a single step, in the norm of LeapScale
+    int most_order = 6;          // 1 to 6
+    double longest_still = 0.5;  // step, in s, where nothing moves that would show an error
 };
 
 struct LeapStatistics {
@@ -70,7 +71,7 @@ public:
     double now() const { return past_[0].k; }
     Vector parameters() const { return given(past_[0].u); }  // at now()
     double step_error() const { return last_error_; }        // of the last step
-    double recent_error() const { return recent_error_; }    // likewise, and half of those before
+    double recent_error() const { return recent_error_; }    // likewise, and what is left of others
 
     // The errors of all steps in which the motion turned suddenly. Elsewhere a coarser integration
     // tells more; there it turns no less suddenly.

@@ -194,15 +194,16 @@ void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance,
     attempt.report.first = static_cast<double>(starts.last);
     attempt.report.tolerance = tolerance;
     attempt.stride = pairs ? 2.0 : 1.0;
-    const auto make = [&](double allowed) {
+    // Where nothing moves yet no tolerance makes the steps of the two different.
+    const auto make = [&](double allowed, double longest_still) {
         const auto make_field = pairs ? make_two_step_field : make_descent_field;
         auto field = make_field(descent_.problem(), descent_.options().loss, descent_.rate(),
                                 descent_.options().threads, [this] { polled(); });
         return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
-                                      LeapOptions{allowed, 6});
+                                      LeapOptions{allowed, 6, longest_still});
     };
-    attempt.fine = make(tolerance);
-    attempt.coarse = make(kRatio * tolerance);
+    attempt.fine = make(tolerance, 0.25);
+    attempt.coarse = make(kRatio * tolerance, 0.5);
 }
 
 // With the exact iterate of a step.

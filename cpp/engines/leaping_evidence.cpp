@@ -13,6 +13,8 @@ namespace {
 constexpr double kCounted = 20.0;
 // Differences are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
+// Less is claimed of no record.
+constexpr double kLeastError = 1e-12;
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
@@ -65,7 +67,7 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const Leap& fine = *attempt.fine;
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
                      fine.recent_error()}) +
-           fine.statistics().model_error;
+           fine.statistics().model_error + kLeastError;
 }
 
 // Changes to other coordinates where rounding errors begin to matter.
@@ -77,7 +79,8 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
     attempt.rounding_step = k;
     attempt.rounding = fine.rounding_effect(k, enough);
     if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
-    const auto coordinates = fine.field().better_coordinates(fine.parameters(), options_.exact_null);
+    const auto coordinates =
+        fine.field().better_coordinates(fine.parameters(), options_.exact_null);
     if (coordinates == nullptr) return;
     attempt.turned = k;
     fine.turn(coordinates);
