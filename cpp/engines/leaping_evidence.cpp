@@ -13,6 +13,9 @@ namespace {
 constexpr double kCounted = 20.0;
 // Differences are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
+// What the errors of the last steps may add up to, as a multiple of what is estimated: where the
+// motion begins they are larger than that.
+constexpr double kOfRecent = 1.5;
 // Less is claimed of no record.
 constexpr double kLeastError = 1e-12;
 
@@ -66,7 +69,7 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const LeapScale scale(u, descent_.problem().layout());
     const Leap& fine = *attempt.fine;
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
-                     fine.recent_error()}) +
+                     kOfRecent * fine.recent_error()}) +
            fine.statistics().model_error + kLeastError;
 }
 
