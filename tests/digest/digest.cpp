@@ -361,10 +361,10 @@ void print_dense(std::size_t n, std::size_t d) {
     copy = a;
     for (std::size_t i = 0; i < n; ++i) square[i * n + i] = 1.0;
     const auto by_rows = [](Vector& entries, std::size_t rows, std::size_t cols) {
-        return Matrix{entries.data(), rows, cols, static_cast<std::ptrdiff_t>(cols), 1};
+        return MatrixView{entries.data(), rows, cols, static_cast<std::ptrdiff_t>(cols), 1};
     };
-    const Matrix rows = by_rows(a, n, d), products = by_rows(square, n, n);
-    const Matrix solved = by_rows(copy, n, d);
+    const MatrixView rows = by_rows(a, n, d), products = by_rows(square, n, n);
+    const MatrixView solved = by_rows(copy, n, d);
     Digest digest;
     add_product(1.0, rows, rows.transposed(), products);
     digest.add_all(square);
