@@ -215,11 +215,11 @@ class Questions:
         Raises
         ------
         ValueError
-            If the run was made without ``keep_weights=True``; if data are needed, or are not those
-            of the run (shapes, or what the first two records and the last hold, which must come out
-            bit for bit, or the curves of a population to 1e-9), also because an array has changed
-            since; if a crossing lies before the first record, or inside a leap and step 0
-            was not recorded; or as in `grokking`.
+            If the run was made without ``keep_weights=True``, or with Adam; if data are needed, or
+            are not those of the run (shapes, or what the first two records and the last hold, which
+            must come out bit for bit, or the curves of a population to 1e-9), also because an array
+            has changed since; if a crossing lies before the first record, or inside a leap and step
+            0 was not recorded; or as in `grokking`.
         TypeError
             If `evals` is no mapping, `progress` neither a bool nor callable, or as in `grokking`.
         LeapError
