@@ -13,6 +13,7 @@ from fastgrok.geometry._lifting import Integers
 from fastgrok.geometry._products import pivoted_rows
 
 _NEGLIGIBLE = 1e-12  # of a row, in floating point
+_AT_ONCE = 4096  # rows in Python's integers
 
 
 def _multiples(rows: F64) -> Integers:
@@ -69,7 +70,8 @@ def exact_null_space(rows: F64) -> F64:
         ],
         dtype=object,
     )
-    if np.any(_multiples(rows) @ whole.T):
-        return none
+    for start in range(0, len(rows), _AT_ONCE):
+        if np.any(_multiples(rows[start : start + _AT_ONCE]) @ whole.T):
+            return none
     basis: F64 = np.ascontiguousarray(qr(rounded.T, mode="economic")[0].T, dtype=np.float64)
     return basis
