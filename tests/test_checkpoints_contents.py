@@ -39,9 +39,13 @@ def text(header):
     return np.frombuffer(json.dumps(header).encode(), np.uint8)
 
 
-def assert_damaged(file, body, message=""):
+def with_checksum(body):
     digest = hashlib.blake2b(body, digest_size=32).digest()
-    content = checkpoints.FORMAT + b" " + checkpoints.VERSION + b"\n" + digest + body
+    return checkpoints.FORMAT + b" " + checkpoints.VERSION + b"\n" + digest + body
+
+
+def assert_damaged(file, body, message=""):
+    content = with_checksum(body)
     file.write_bytes(content)
     with pytest.raises(fg.CheckpointError, match=f"is damaged: {message}") as error:
         fg.train(X, Y, **OPTIONS, checkpoint=file)
@@ -52,11 +56,7 @@ def assert_damaged(file, body, message=""):
 
 def test_the_same_contents_are_accepted(parts, tmp_path):
     header, state = parts
-    body = npy(text(header), *state.values())
-    digest = hashlib.blake2b(body, digest_size=32).digest()
-    (tmp_path / "again").write_bytes(
-        checkpoints.FORMAT + b" " + checkpoints.VERSION + b"\n" + digest + body
-    )
+    (tmp_path / "again").write_bytes(with_checksum(npy(text(header), *state.values())))
     run = fg.train(X, Y, **OPTIONS, checkpoint=tmp_path / "again")
     np.testing.assert_array_equal(run.w, fg.train(X, Y, **OPTIONS).w)
 
@@ -137,10 +137,8 @@ def test_odd_identities(parts, tmp_path):
     header, state = parts
     for odd in (None, 3, {"shape": 3}, {"shape": [3, 3], "dtype": 5}, [[]]):
         changed = {**header, "run": {**header["run"], "X": odd, "steps": odd}}
-        body = npy(text(changed), *state.values())
-        digest = hashlib.blake2b(body, digest_size=32).digest()
         file = tmp_path / "file"
-        file.write_bytes(checkpoints.FORMAT + b" " + checkpoints.VERSION + b"\n" + digest + body)
+        file.write_bytes(with_checksum(npy(text(changed), *state.values())))
         with pytest.raises(fg.CheckpointError, match=r"is of another run: |is damaged: "):
             fg.train(X, Y, **OPTIONS, checkpoint=file)
 
@@ -157,8 +155,7 @@ def test_an_array_larger_than_the_memory(parts, tmp_path):
     large = npy(state["u"]).replace(b"(4,), }" + 16 * b" ", b"(1000000000000000000,)}")
     assert b"(1000000000000000000,)" in large
     body = npy(text({**header, "arrays": ["u"]})) + large
-    digest = hashlib.blake2b(body, digest_size=32).digest()
     file = tmp_path / "file"
-    file.write_bytes(checkpoints.FORMAT + b" " + checkpoints.VERSION + b"\n" + digest + body)
+    file.write_bytes(with_checksum(body))
     with pytest.raises(fg.CheckpointError, match=r"cannot be read: |is damaged: "):
         fg.train(X, Y, **OPTIONS, checkpoint=file)

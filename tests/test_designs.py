@@ -213,6 +213,18 @@ def test_without_its_last_resorts_it_is_undecided(monkeypatch):
     assert fg.separability(X, y, bias=True).verdict == "undecided"
 
 
+@pytest.mark.parametrize("more", [0, 4])
+def test_more_equations_than_can_be_lifted_are_no_error(more, monkeypatch):
+    """Every direction and its opposite, and some that have none: proved in another way or not."""
+    monkeypatch.setattr(_lifting, "MOST_EQUATIONS", 10)
+    monkeypatch.setattr(_faces, "MOST_EQUATIONS", 10)
+    X = np.eye(20 + more)
+    found = fg.separability(np.vstack([X, -X[:20]]))
+    assert found.verdict in ("boundary" if more else "interior", "undecided")
+    if found.verdict != "undecided":
+        assert_certificate(np.vstack([X, -X[:20]]), np.ones(40 + more), False, found)
+
+
 def test_the_separator_is_rounded_entry_by_entry():
     """Separated by 3 in the first column, where both labels occur: the second must not count."""
     X = np.array([[1, 3], [2, 0], [3, -1], [3, 4], [3, 1], [4, 0], [5, 2], [6, 7]], dtype=float)

@@ -1,6 +1,7 @@
 """Grokking times against a slow, literal reading of their definition."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastgrok.grokking import at_level
 from synthetic_runs import make_run
 
 
@@ -194,6 +196,14 @@ def test_the_level_is_met_exactly(level):
     assert run.grokking("t", level=level).test == 2
     assert run.grokking("t", level=level).generalizes
     assert run.grokking("t", eps=0.5, level=1).test is None
+
+
+def test_a_time_that_is_taken_away_is_none_of_several():
+    run = make_run((1, 2, 3), {"train": [5, 9, 10], "t": [3, 4, 5]}, {"train": 10, "t": 10})
+    names = ("train", "sustained_train", "test", "sustained_test")
+    times = replace(run.grokking("t", level=0), several=names)
+    assert at_level(times, run, "t", 0.5).several == names
+    assert at_level(times, run, "t", 0.6).several == names[:2]
 
 
 @pytest.mark.parametrize("level", [-0.1, 1.1, math.nan, math.inf])

@@ -10,7 +10,7 @@ namespace {
 using Strided = py::array_t<double>;
 
 // A view of an array with two axes, or of one with one axis as a column.
-Matrix view(const Strided& array) {
+MatrixView view(const Strided& array) {
     constexpr auto size = static_cast<py::ssize_t>(sizeof(double));
     require(array.ndim() == 1 || array.ndim() == 2, "a matrix or a vector is needed");
     for (py::ssize_t k = 0; k < array.ndim(); ++k)
@@ -21,7 +21,7 @@ Matrix view(const Strided& array) {
             one ? 1 : array.strides(1) / size};
 }
 
-Matrix square(const Array<double>& array) {
+MatrixView square(const Array<double>& array) {
     require(array.ndim() == 2 && array.shape(0) == array.shape(1), "a square matrix is needed");
     return view(array);
 }
@@ -34,10 +34,10 @@ Strided zeros(std::size_t rows, std::size_t cols) {
 
 Strided product(const Strided& a, const Strided& b) {
     require(a.ndim() == 2 && b.ndim() == 2, "two matrices are needed");
-    const Matrix left = view(a), right = view(b);
+    const MatrixView left = view(a), right = view(b);
     require(left.cols == right.rows, "inner sizes must agree");
     Strided out = zeros(left.rows, right.cols);
-    const Matrix to = view(out);
+    const MatrixView to = view(out);
     py::gil_scoped_release release;
     add_product(1.0, left, right, to);
     return out;
@@ -46,7 +46,7 @@ Strided product(const Strided& a, const Strided& b) {
 // A matrix, contiguous in either order, times a vector.
 Strided times(const Strided& a, const Array<double>& v) {
     require(a.ndim() == 2 && v.ndim() == 1, "a matrix and a vector are needed");
-    const Matrix left = view(a);
+    const MatrixView left = view(a);
     require(left.cols == static_cast<std::size_t>(v.shape(0)), "sizes must agree");
     require(left.col == 1 || left.row == 1 || left.rows * left.cols == 0,
             "matrix must be contiguous");
@@ -62,7 +62,7 @@ Strided times(const Strided& a, const Array<double>& v) {
 // products += sign * rows rows^T, in the lower triangle.
 void add_gram(const Array<double>& products, const Strided& rows, double sign) {
     require(rows.ndim() == 2, "rows must be a matrix");
-    const Matrix to = square(products), from = view(rows);
+    const MatrixView to = square(products), from = view(rows);
     require(to.rows == from.rows, "sizes must agree");
     require(products.writeable(), "products must be writeable");
     py::gil_scoped_release release;
@@ -70,7 +70,7 @@ void add_gram(const Array<double>& products, const Strided& rows, double sign) {
 }
 
 bool cholesky(const Array<double>& matrix) {
-    const Matrix a = square(matrix);
+    const MatrixView a = square(matrix);
     require(matrix.writeable(), "matrix must be writeable");
     py::gil_scoped_release release;
     return factorise(a);
@@ -78,10 +78,10 @@ bool cholesky(const Array<double>& matrix) {
 
 Array<double> solve_triangular(const Array<double>& l, const Array<double>& right,
                                bool transposed) {
-    const Matrix triangle = square(l), from = view(right);
+    const MatrixView triangle = square(l), from = view(right);
     require(triangle.rows == from.rows, "sizes must agree");
     Array<double> out(std::vector<py::ssize_t>(right.shape(), right.shape() + right.ndim()));
-    const Matrix to = view(out);
+    const MatrixView to = view(out);
     py::gil_scoped_release release;
     std::copy_n(from.at, from.rows * from.cols, to.at);
     solve_lower(triangle, to, transposed ? Side::transposed : Side::plain);
@@ -90,9 +90,9 @@ Array<double> solve_triangular(const Array<double>& l, const Array<double>& righ
 
 py::tuple orthonormal_rows(const Array<double>& rows) {
     require(rows.ndim() == 2 && rows.shape(0) <= rows.shape(1), "at most as many rows as columns");
-    const Matrix from = view(rows);
+    const MatrixView from = view(rows);
     Strided l = zeros(from.rows, from.rows), q = zeros(from.rows, from.cols);
-    const Matrix triangle = view(l), out = view(q);
+    const MatrixView triangle = view(l), out = view(q);
     {
         py::gil_scoped_release release;
         Vector copy(from.at, from.at + from.rows * from.cols);

@@ -18,7 +18,7 @@ std::size_t whole(std::size_t n, std::size_t size) {
 }
 
 // Rows first to first + n of `a`, n at most `room`, term by term, times sign; the rest zeros.
-void pack(const Matrix& a, std::size_t first, std::size_t room, double sign, double* out) {
+void pack(const MatrixView& a, std::size_t first, std::size_t room, double sign, double* out) {
     const std::size_t n = std::min(room, a.rows - first);
     if (a.row == 1) {
         for (std::size_t k = 0; k < a.cols; ++k, out += room) {
@@ -37,7 +37,7 @@ void pack(const Matrix& a, std::size_t first, std::size_t room, double sign, dou
 }
 
 // One tile of c; one that juts out is computed beside it.
-void add_tile(const double* a, const double* b, std::size_t count, const Matrix& c) {
+void add_tile(const double* a, const double* b, std::size_t count, const MatrixView& c) {
     const auto& dense = kernels().dense;
     if (c.rows == dense.rows && c.cols == dense.cols) return dense.tile(a, b, count, c.at, c.row);
     double room[kMostTileEntries] = {};
@@ -48,10 +48,10 @@ void add_tile(const double* a, const double* b, std::size_t count, const Matrix&
 
 // The same for terms and columns of c, whose rows are contiguous, that are taken at once. Tiles
 // above the diagonal of the whole are left out; those columns start at `offset` of it.
-void add_block(double sign, const Matrix& a, const Matrix& b, const Matrix& c, Part part,
-               std::size_t offset, Vector& packed_a, Vector& packed_b) {
+void add_block(double sign, const MatrixView& a, const MatrixView& b, const MatrixView& c,
+               Part part, std::size_t offset, Vector& packed_a, Vector& packed_b) {
     const auto& dense = kernels().dense;
-    const Matrix columns = b.transposed();
+    const MatrixView columns = b.transposed();
     const std::size_t terms = a.cols;
     packed_b.resize(whole(c.cols, dense.cols) * terms);
     for (std::size_t j = 0; j < c.cols; j += dense.cols)
@@ -69,11 +69,11 @@ void add_block(double sign, const Matrix& a, const Matrix& b, const Matrix& c, P
 }
 
 // b <- l^-1 b by halves. `l` may have any steps: l^T, turned upside down, is a lower triangle too.
-void solve(const Matrix& l, const Matrix& b) {
+void solve(const MatrixView& l, const MatrixView& b) {
     const std::size_t n = l.rows;
     if (n > kSmallTriangle) {
         const std::size_t half = whole(n / 2, kSmallTriangle), rest = n - half;
-        const Matrix first = b.part(0, 0, half, b.cols), second = b.part(half, 0, rest, b.cols);
+        const MatrixView first = b.part(0, 0, half, b.cols), second = b.part(half, 0, rest, b.cols);
         solve(l.part(0, 0, half, half), first);
         add_product(-1.0, l.part(half, 0, rest, half), first, second);
         return solve(l.part(half, half, rest, rest), second);
@@ -92,13 +92,13 @@ void solve(const Matrix& l, const Matrix& b) {
     }
 }
 
-Matrix upside_down(const Matrix& a) {
+MatrixView upside_down(const MatrixView& a) {
     if (a.rows == 0) return a;
     return {&a(a.rows - 1, 0), a.rows, a.cols, -a.row, a.col};
 }
 
 // Of one right side: no packing.
-void solve_vector(const Matrix& l, double* x, Side side) {
+void solve_vector(const MatrixView& l, double* x, Side side) {
     const std::size_t n = l.rows, stride = static_cast<std::size_t>(l.row);
     if (side == Side::plain) {
         for (std::size_t i = 0; i < n; ++i) x[i] = (x[i] - kernels().dot(&l(i, 0), x, i)) / l(i, i);
@@ -113,7 +113,8 @@ void solve_vector(const Matrix& l, double* x, Side side) {
 
 }  // namespace
 
-void add_product(double sign, const Matrix& a, const Matrix& b, const Matrix& c, Part part) {
+void add_product(double sign, const MatrixView& a, const MatrixView& b, const MatrixView& c,
+                 Part part) {
     if (c.rows == 0 || c.cols == 0 || a.cols == 0) return;
     if (c.col != 1) return add_product(sign, b.transposed(), a.transposed(), c.transposed(), part);
     Vector packed_a, packed_b;
@@ -127,7 +128,7 @@ void add_product(double sign, const Matrix& a, const Matrix& b, const Matrix& c,
     }
 }
 
-void add_product(const Matrix& a, const double* v, double* out) {
+void add_product(const MatrixView& a, const double* v, double* out) {
     if (a.rows == 0 || a.cols == 0) return;
     if (a.col != 1)
         return kernels().dense.add_rows(a.at, a.cols, a.rows, static_cast<std::size_t>(a.col), v,
@@ -135,14 +136,14 @@ void add_product(const Matrix& a, const double* v, double* out) {
     for (std::size_t i = 0; i < a.rows; ++i) out[i] += kernels().dot(&a(i, 0), v, a.cols);
 }
 
-bool factorise(const Matrix& a) {
+bool factorise(const MatrixView& a) {
     const std::size_t n = a.rows;
     if (n > kSmallTriangle) {
         const std::size_t half = whole(n / 2, kSmallTriangle), rest = n - half;
-        const Matrix first = a.part(0, 0, half, half), below = a.part(half, 0, rest, half);
+        const MatrixView first = a.part(0, 0, half, half), below = a.part(half, 0, rest, half);
         if (!factorise(first)) return false;
         solve(first, below.transposed());
-        const Matrix last = a.part(half, half, rest, rest);
+        const MatrixView last = a.part(half, half, rest, rest);
         add_product(-1.0, below, below.transposed(), last, Part::lower);
         return factorise(last);
     }
@@ -160,10 +161,10 @@ bool factorise(const Matrix& a) {
     return true;
 }
 
-void solve_lower(const Matrix& l, const Matrix& b, Side side) {
+void solve_lower(const MatrixView& l, const MatrixView& b, Side side) {
     if (b.cols == 1 && (b.row == 1 || b.rows == 1)) return solve_vector(l, b.at, side);
     if (side == Side::plain) return solve(l, b);
-    const Matrix turned = upside_down(upside_down(l.transposed()).transposed()).transposed();
+    const MatrixView turned = upside_down(upside_down(l.transposed()).transposed()).transposed();
     solve(turned, upside_down(b));
 }
 

@@ -9,8 +9,8 @@
 
 namespace fastgrok {
 
-// Entry (i, j) lies at at[i * row + j * col]; the steps may be negative.
-struct Matrix {
+// A matrix that others own. Entry (i, j) lies at at[i * row + j * col]; the steps may be negative.
+struct MatrixView {
     double* at;
     std::size_t rows, cols;
     std::ptrdiff_t row, col;
@@ -18,31 +18,31 @@ struct Matrix {
     double& operator()(std::size_t i, std::size_t j) const {
         return at[static_cast<std::ptrdiff_t>(i) * row + static_cast<std::ptrdiff_t>(j) * col];
     }
-    Matrix part(std::size_t i, std::size_t j, std::size_t n, std::size_t m) const {
+    MatrixView part(std::size_t i, std::size_t j, std::size_t n, std::size_t m) const {
         return {&(*this)(i, j), n, m, row, col};
     }
-    Matrix transposed() const { return {at, cols, rows, col, row}; }
+    MatrixView transposed() const { return {at, cols, rows, col, row}; }
 };
 
 enum class Part { all, lower };
 
 // c += sign * a b, a step of c being 1; or its lower triangle, by rows, and some of what is above.
-void add_product(double sign, const Matrix& a, const Matrix& b, const Matrix& c,
+void add_product(double sign, const MatrixView& a, const MatrixView& b, const MatrixView& c,
                  Part part = Part::all);
 
 // out += a v. A step of `a` must be 1.
-void add_product(const Matrix& a, const double* v, double* out);
+void add_product(const MatrixView& a, const double* v, double* out);
 
 // The lower triangle of a positive definite matrix becomes its Cholesky factor, what is above means
 // nothing; false if it is not positive definite to working precision. Rows are contiguous.
-bool factorise(const Matrix& a);
+bool factorise(const MatrixView& a);
 
 // b <- l^-1 b, or l^-T b; a step of b must be 1, rows of l are contiguous.
 enum class Side { plain, transposed };
-void solve_lower(const Matrix& l, const Matrix& b, Side side);
+void solve_lower(const MatrixView& l, const MatrixView& b, Side side);
 
 // Rows a = l q with orthonormal rows q, by Householder's reflections; a.rows <= a.cols. `a` is
 // overwritten; l (rows x rows, its upper triangle zero) and q (like a) are contiguous by rows.
-void orthonormalise(const Matrix& a, const Matrix& l, const Matrix& q);
+void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& q);
 
 }  // namespace fastgrok

@@ -39,7 +39,7 @@ Reflection reflect(double* x, std::size_t n) {
 class Block {
 public:
     // Takes the rows of `a` from `first` on, whose heads become a part of l.
-    Block(const Matrix& a, std::size_t first, std::size_t count, const Matrix& l)
+    Block(const MatrixView& a, std::size_t first, std::size_t count, const MatrixView& l)
         : first_(first), t_(count * count, 0.0), v_(a.part(first, first, count, a.cols - first)) {
         const std::size_t n = v_.cols;
         double tau[kBlockRows];
@@ -69,15 +69,15 @@ public:
     }
 
     // rows <- rows (I - v^T t v), or with t^T: from column `first` on, where v begins.
-    void apply(const Matrix& rows, bool transposed) {
+    void apply(const MatrixView& rows, bool transposed) {
         if (rows.rows == 0) return;
-        const Matrix part = rows.part(0, first_, rows.rows, v_.cols);
+        const MatrixView part = rows.part(0, first_, rows.rows, v_.cols);
         const std::size_t count = v_.rows;
         Vector w(part.rows * count, 0.0), x(part.rows * count, 0.0);
         const auto step = static_cast<std::ptrdiff_t>(count);
-        const Matrix products{w.data(), part.rows, count, step, 1};
-        const Matrix factors{x.data(), part.rows, count, step, 1};
-        const Matrix t{t_.data(), count, count, step, 1};
+        const MatrixView products{w.data(), part.rows, count, step, 1};
+        const MatrixView factors{x.data(), part.rows, count, step, 1};
+        const MatrixView t{t_.data(), count, count, step, 1};
         add_product(1.0, part, v_.transposed(), products);
         add_product(1.0, products, transposed ? t.transposed() : t, factors);
         add_product(-1.0, factors, v_, part);
@@ -88,18 +88,18 @@ public:
 private:
     std::size_t first_;
     Vector t_;
-    Matrix v_;
+    MatrixView v_;
 };
 
 }  // namespace
 
-void orthonormalise(const Matrix& a, const Matrix& l, const Matrix& q) {
+void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& q) {
     std::vector<Block> blocks;
     for (std::size_t i = 0; i < a.rows; i += kBlockRows) {
         const std::size_t count = std::min(kBlockRows, a.rows - i);
         blocks.emplace_back(a, i, count, l);
         const std::size_t next = i + count, rest = a.rows - next;
-        const Matrix below = a.part(next, 0, rest, a.cols);
+        const MatrixView below = a.part(next, 0, rest, a.cols);
         blocks.back().apply(below, false);
         for (std::size_t k = 0; k < rest; ++k) std::copy_n(&below(k, i), count, &l(next + k, i));
     }

@@ -261,7 +261,8 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
         if (!finer.report.ended.empty()) {
             attempt.report.ended += ", and with a finer integration " + finer.report.ended;
-            if (!leaps_.empty()) leaps_.back().ended = attempt.report.ended;
+            if (!leaps_.empty() && leaps_.back().tolerance == attempt.report.tolerance)
+                leaps_.back().ended = attempt.report.ended;
             return false;
         }
         if (leap(finer)) return true;

@@ -17,6 +17,7 @@ from fastgrok._records import log_spaced, records
 from fastgrok._sets import Sets
 from fastgrok._stable import REDUCTIONS
 from fastgrok.attacks import Pgd
+from fastgrok.geometry._null_space import exact_null_space
 from fastgrok.margins import TIES
 
 LOSSES = ("logistic", "exponential")
@@ -150,8 +151,6 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> list[F64]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        from fastgrok.geometry._null_space import exact_null_space  # noqa: PLC0415
-
         X = self.train[0][rows].astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])

@@ -336,7 +336,7 @@ class Pgd:
                 settings[prefix + "bounds"] = value is not None
                 for side, ends in zip(("lowest", "highest"), value or (), strict=False):
                     arrays[prefix + side] = ends
-            elif name != "radius_by_column" or value:  # as before there was any
+            else:
                 settings[prefix + name] = value
 
 

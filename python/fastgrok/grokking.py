@@ -162,8 +162,9 @@ def at_level(
     if best >= least:
         return times
     return replace(
-        times, test=None, delay=None, difference=None, sustained_test=None, test_bracket=None
-    )
+        times, test=None, delay=None, difference=None, sustained_test=None, test_bracket=None,
+        several=tuple(name for name in times.several if name.endswith("train")),
+    )  # fmt: skip
 
 
 def points(run: Trajectory, name: str) -> int:
@@ -171,11 +172,11 @@ def points(run: Trajectory, name: str) -> int:
     return POPULATION_SIZE if name in run.probabilities else run.sizes[name]
 
 
-def check_name(run: Trajectory, test: str) -> None:
-    """Raise ValueError unless `test` names a data set of the run."""
-    if test not in run.losses:
-        known = ", ".join(repr(name) for name in run.losses)
-        raise ValueError(f"test is {test!r}, but this run recorded only {known}")
+def check_name(run: Trajectory, name: str, argument: str = "test") -> None:
+    """Raise ValueError unless this argument names a data set of the run."""
+    if name not in run.losses:
+        known = ", ".join(map(repr, run.losses))
+        raise ValueError(f"{argument} is {name!r}, but this run recorded only {known}")
 
 
 def counted(run: Trajectory, name: str) -> NDArray[np.int64]:

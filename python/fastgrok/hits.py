@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok.grokking import counted, exact_share, points
+from fastgrok.grokking import check_name, counted, exact_share, points
 
 if TYPE_CHECKING:
     from fastgrok.trajectory import Trajectory
@@ -81,9 +81,7 @@ def refined_hit(
 
 
 def _counts(run: Trajectory, name: str) -> NDArray[np.int64]:
-    if name not in run.losses:
-        known = ", ".join(map(repr, run.losses))
-        raise ValueError(f"name is {name!r}, but this run recorded only {known}")
+    check_name(run, name, "name")
     return counted(run, name)
 
 

@@ -99,9 +99,9 @@ def train(
         and "leap" ends in a LeapError if there is no leap in the end. A smooth leap ends where
         lr * lambda_max exceeds 2, and one of an alternating motion where that has become unstable,
         since exact steps make errors larger there. Where nothing but the estimated error ends it,
-        it is made again from where it began, with a tenth of the error at every step, up to twice.
-        Every leap starts from exact iterates: behind the last one that ended, exact steps go over
-        its whole length first.
+        it is made again from where it began, up to four times, with so much smaller errors at every
+        step as it was off by; early in a run from twice as many exact steps. Every leap starts from
+        exact iterates: behind the last one that ended, exact steps go over its whole length first.
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
@@ -159,9 +159,8 @@ def train(
         `rtol`, `skip_rows`, `engine`, `exact_limit` and `checkpoint_interval`, and whether the
         processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be
         other ones, though one that needs the weights counts as `keep_weights`. One run at a time
-        should
-        use a file; of two, each does all the work, and the file is whole at any time.
-        A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
+        should use a file; of two, each does all the work, and the file is whole at any time. A
+        writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.

@@ -24,7 +24,7 @@ from scipy.sparse import csc_array
 
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import integers
-from fastgrok.geometry._lifting import Integers, Lifting, independent
+from fastgrok.geometry._lifting import MOST_EQUATIONS, Integers, Lifting, independent
 from fastgrok.geometry._rows import Index, Rows
 
 _MOST_WORK = 1e8
@@ -71,7 +71,7 @@ def find_face(rows: Rows, live: Index) -> Face | None:
     if len(live) * rows.dim > _MOST_ENTRIES:
         return None
     vectors, first = np.unique(rows.take(live), axis=0, return_index=True)
-    if np.count_nonzero(vectors) * rows.dim > _MOST_WORK:
+    if np.count_nonzero(vectors) * rows.dim > _MOST_WORK or min(vectors.shape) > MOST_EQUATIONS:
         return None
     face = _Problem(vectors).face()
     if face is None:

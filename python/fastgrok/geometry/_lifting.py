@@ -12,7 +12,7 @@ Residues = NDArray[np.int64]
 _BITS = 26
 PRIME = 2**_BITS - 5
 """A prime so small that 2048 products of two residues are added in int64."""
-_MOST_TERMS = 2048
+MOST_EQUATIONS = 2048
 
 
 def independent(rows: Integers, modulus: int = PRIME) -> tuple[list[int], list[int]]:
@@ -75,7 +75,7 @@ class Lifting:
     """
 
     def __init__(self, matrix: Integers) -> None:
-        if len(matrix) > _MOST_TERMS:
+        if len(matrix) > MOST_EQUATIONS:
             raise ArithmeticError(f"a system of {len(matrix)} equations, too large for int64")
         found = adjugate_modulo(matrix, PRIME)
         if found is None:

@@ -10,8 +10,10 @@ from scipy.linalg import qr
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import Span
 from fastgrok.geometry._lifting import Integers
+from fastgrok.geometry._products import pivoted_rows
 
 _NEGLIGIBLE = 1e-12  # of a row, in floating point
+_AT_ONCE = 4096  # rows in Python's integers
 
 
 def _multiples(rows: F64) -> Integers:
@@ -42,8 +44,7 @@ def exact_null_space(rows: F64) -> F64:
     if not len(rows):
         return np.eye(rows.shape[1])
     units = rows / np.abs(rows).max(axis=1, keepdims=True)
-    R, order = qr(units.T, mode="r", pivoting=True)
-    pivots = np.abs(np.diag(R))
+    pivots, order = pivoted_rows(units)
     chosen: NDArray[np.intp] = order[: np.count_nonzero(pivots > _NEGLIGIBLE * pivots[0])]
     if len(chosen) == rows.shape[1]:
         return none
@@ -69,7 +70,8 @@ def exact_null_space(rows: F64) -> F64:
         ],
         dtype=object,
     )
-    if np.any(_multiples(rows) @ whole.T):
-        return none
+    for start in range(0, len(rows), _AT_ONCE):
+        if np.any(_multiples(rows[start : start + _AT_ONCE]) @ whole.T):
+            return none
     basis: F64 = np.ascontiguousarray(qr(rounded.T, mode="economic")[0].T, dtype=np.float64)
     return basis

@@ -4,8 +4,8 @@ Dense linear algebra of the geometry: our own kernels, and the BLAS for what is 
 The threads of a BLAS are those of the whole process. How many they are cannot be set for one
 solver beside others, and they wait for each other in loops: in many short calls they gain next to
 nothing on idle processors, and on busy ones make solvers a hundred times slower. So only calls
-that take long go there. All others stay on the thread that calls, and give the same bits on every
-processor with fused multiply-add.
+that take long go there, and QR factorisations with pivots. All others stay on the thread that
+calls, and give the same bits on every processor with fused multiply-add.
 
 Matrices are C-contiguous where nothing else is said; of symmetric ones and of Cholesky factors the
 lower triangle counts.
