@@ -31,6 +31,19 @@ def test_pgd_is_the_literal_loop(case, iteration):
     assert_inside(got.X_adv, X, **ball)
 
 
+@pytest.mark.parametrize("step_size", [1e-18, 0.01, 0.1, 0.5, 30.0])
+@pytest.mark.parametrize("steps", [1, 6, 20, 200])
+def test_what_a_random_start_leaves_across_w_shrinks_to_the_last_step(step_size, steps):
+    """Also where the part along w has reached the radius already."""
+    for seed in range(10):
+        X, y = problem(1, 2, seed=seed)
+        w, b = point(2, seed=seed)
+        ball = {"norm": 2, "eps": 0.1, "step_size": step_size, "steps": steps}
+        got = fg.pgd(X, y, w, b, random_start=True, random_state=seed, **ball)
+        expected = reference.attack(X, y, w, b, method="pgd", random_state=seed, restarts=1, **ball)
+        np.testing.assert_allclose(got.X_adv, expected, rtol=0, atol=1e-15 * (1 + np.abs(X).max()))
+
+
 @given(attacks(), iterations(), st.sampled_from(METHODS))
 def test_the_accuracy_is_that_of_the_attacked_rows(case, iteration, method):
     X, y, w, b, ball = case

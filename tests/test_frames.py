@@ -92,6 +92,24 @@ def test_other_columns_are_named_with_the_remedy(column, error, words):
         fg.train(frame(), Y, steps=3, lr=0.1, evals={"t": (data, Y)})
 
 
+def test_batches_of_arrow():
+    """Their arrays refuse to_numpy() where it has to copy: flags, decimals, text, gaps."""
+    flags = pyarrow.array(SMALL > 0)
+    dose = pyarrow.array(
+        [decimal.Decimal(int(v)) / 4 for v in SMALL], type=pyarrow.decimal128(10, 2)
+    )
+    batch = pyarrow.record_batch({"flag": flags, "dose": dose, "bmi": pyarrow.array(SMALL)})
+    np.testing.assert_array_equal(
+        rows_of(batch), np.column_stack([SMALL > 0, SMALL / 4, SMALL]).astype(float)
+    )
+    names = pyarrow.record_batch({"name": pyarrow.array(["a"] * 12)})
+    with pytest.raises(TypeError, match=r"column 'name' must hold real numbers, but its row 0"):
+        fg.margins(names, Y, [1.0])
+    gaps = pyarrow.record_batch({"flag": pyarrow.array([None] + [True] * 11)})
+    with pytest.raises(ValueError, match="column 'flag' lacks 1 of its 12 values"):
+        fg.margins(gaps, Y, [1.0])
+
+
 def test_tables_of_arrow():
     flags = SMALL > 0
     table = pyarrow.table({"age": X[:, 0], "bmi": SMALL, "dose": flags})

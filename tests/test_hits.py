@@ -112,3 +112,18 @@ def test_arguments_are_checked():
         run.first_hit("train", 0)
     with pytest.raises(TypeError, match="accuracy must be a real number, got bool"):
         run.first_hit("train", True)
+
+
+@pytest.mark.parametrize("sustained", [False, True])
+def test_a_start_that_is_not_recorded_may_be_the_hit(sustained):
+    """The first record, step 1, does not tell."""
+    X, y = np.array([[1.0, 2.0], [-1.0, 0.25]]), np.array([1, -1])
+    options = {"steps": 50, "lr": 0.1, "w0": [1.0, 0.0], "keep_weights": True}
+    whole = fg.train(X, y, **options)
+    assert whole.refine_hit("train", 1.0, sustained=sustained) == fg.Hit(0, (0, 0))
+    late = fg.train(X, y, record=[1, 50], **options)
+    with pytest.raises(ValueError, match=r"before the first record \(step 1\).*record step 0 too"):
+        late.refine_hit("train", 1.0, sustained=sustained)
+    with pytest.raises(ValueError, match="record step 0 too"):
+        late.refine("train", include_start=True)
+    assert late.refine("train").train == 1  # of which the start is no part

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import fastgrok as fg
-from geometry_cases import hard_margin, squared_bounds
+from geometry_cases import assert_certificate, hard_margin, squared_bounds
 
 BIASES = ("none", "penalized", "free")
 # At 1e-14 of these the gap was 0.15, without a word.
@@ -96,6 +96,50 @@ def test_the_gap_is_an_upper_bound(bias, data):
             return
     assert bool(said) == (found.gap > 1e-10)
     if found.w.any():  # else it is proved without rounding, and the dual is of that proof
+        assert exact_gap(rows, y, found) <= found.gap * (1 + 1e-9) + 1e-16
+
+
+@pytest.mark.parametrize(
+    ("powers", "rows", "y"),
+    [
+        ([5, 148], [[-3, -3, 0, -1, 1], [2, -2, 0, 2, -3]], [-1, -1]),
+        ([24, 37, 149], [[2, -3, 0], [-1, -1, 1], [-1, -3, -3]], [1, 1, 1]),
+        (
+            [-108, 108, 140, 95, 135, -33, 29, 2, 102],
+            [
+                [3, -3, 3, 0, -3], [1, 1, 0, 1, 3], [0, -1, 3, 3, -2], [-1, -2, 1, -1, -2],
+                [3, 3, 1, -1, -2], [-3, -2, 3, 1, 1], [1, -2, 3, 0, 1], [3, 1, 2, 1, 0],
+                [-1, 3, 3, 0, -1],
+            ],
+            [-1, 1, 1, 1, -1, 1, 1, -1, 1],
+        ),
+        (
+            [5, 31, -147, 50, -125, 23, 89, 33, 149, -51],
+            [
+                [-3, -3, 0, -1, 1], [3, 1, -1, 1, 1], [0, -1, 0, -3, 3], [2, -3, -1, -2, -2],
+                [-3, 2, 0, 2, -2], [-3, -1, -2, 3, 1], [2, -1, -3, -1, 3], [-3, -1, 0, 0, 1],
+                [2, -2, 0, 2, -3], [-2, -2, -1, -2, 2],
+            ],
+            [-1, -1, 1, 1, -1, -1, -1, 1, -1, 1],
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("bias", BIASES)
+def test_rows_of_all_lengths_at_once(powers, rows, y, bias):
+    """A solution with a gap that holds, or a verdict with proof and no other error."""
+    rows, y = np.array(rows) * 10.0 ** np.array(powers)[:, None], np.array(y, dtype=float)
+    verdict = fg.separability(rows, y, bias=bias != "none")
+    assert_certificate(rows, y, bias != "none", verdict)
+    if not verdict.separable:
+        with pytest.raises(fg.NotSeparableError):
+            fg.max_margin(rows, y, bias=bias)
+    elif bias != "free" or len(set(y)) == 2:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a gap above tol
+            try:
+                found = fg.max_margin(rows, y, bias=bias)
+            except fg.FastgrokError:
+                return
         assert exact_gap(rows, y, found) <= found.gap * (1 + 1e-9) + 1e-16
 
 

@@ -247,6 +247,21 @@ def test_weights_are_those_of_the_rows_as_given():
     np.testing.assert_allclose(found.weights[2] / found.weights[3], 2.5)
 
 
+@pytest.mark.parametrize(
+    ("entries", "y"),
+    [
+        ([0, 3, 1, 3, -2, 2, 2, -3, -1], [1, -1, 1, -1, -1, 1, -1, 1, -1]),
+        ([-1, 3, 1, 1, 2, -1], [-1, -1, -1, -1, 1, 1]),
+        ([1, 3, 3, 2, 2], [1, -1, 1, 1, -1]),
+    ],
+)
+def test_weights_below_float64_stay_positive(entries, y):
+    """Without their rows those that balance would span less."""
+    rows, y = np.array(entries)[:, None] * 5e-324, np.array(y, dtype=float)
+    found = check(rows, "interior", y, bias=True)
+    assert min(rows[found.weights > 0]) < max(rows[found.weights > 0])
+
+
 def test_layouts_and_dtypes_give_the_same_verdict():
     X = np.random.default_rng(3).normal(size=(30, 14)).astype(np.float32)
     expected = fg.separability(X.astype(np.float64))

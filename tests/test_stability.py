@@ -101,6 +101,16 @@ def test_sharpness_finds_another_top_eigenvector_than_before() -> None:
         np.testing.assert_allclose(run.sharpness[1:], 0.25 * 2 * 0.2**2 / 3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e-78, 1.0, 1e78, 1e100, 1e150])
+@pytest.mark.parametrize(("n", "d"), [(2, 2), (5, 3), (12, 8)])
+def test_sharpness_of_rows_whose_squares_leave_float64_when_squared(scale, n, d) -> None:
+    X, y = problem(n, d)
+    curvature = 0.25 * np.linalg.norm(X, 2) ** 2 / n  # where all margins are 0
+    lr = 1.5 / curvature / scale / scale
+    run = fg.train(X * scale, y, steps=1, lr=lr, bias=False, record=[0, 1])
+    np.testing.assert_allclose(run.sharpness[0], 1.5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("scale", [1e-120, 1e-82, 1.0, 1e90])
 def test_regime_does_not_depend_on_units(scale: float) -> None:
     """Rows times s, weights over s: the same orbit of period 2, whose squares leave the range."""

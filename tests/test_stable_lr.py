@@ -92,6 +92,24 @@ def test_auto_goes_on_from_its_checkpoint(tmp_path):
         assert run.steps[-1] == 50
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-80, 1e60, 1e80, 1e120, 1e150])
+@pytest.mark.parametrize("repeated", [1, 200])
+def test_rows_of_any_size(scale, repeated):
+    """Warnings are errors here: none says that what is stable everywhere is not."""
+    X, y = problem(8, 3)
+    X, y = np.repeat(X * scale, repeated, axis=0), np.repeat(y, repeated)
+    for lr in (fg.stable_lr(X, y, bias=False), "auto"):
+        run = fg.train(X, y, steps=20, lr=lr, bias=False, engine="exact")
+        assert (run.sharpness <= 2.0).all()
+
+
+@pytest.mark.parametrize(("scale", "repeated"), [(1e154, 1), (1e152, 20_000)])
+def test_rows_whose_curvatures_leave_float64(scale, repeated):
+    X, y = problem(8, 3)
+    with pytest.raises(ValueError, match="X must be smaller, or no lr in float64 is stable"):
+        fg.stable_lr(np.repeat(X * scale, repeated, axis=0), np.repeat(y, repeated))
+
+
 def test_edges():
     X, y = problem(6, 2)
     assert fg.stable_lr(0 * X, y, bias=False) == math.inf

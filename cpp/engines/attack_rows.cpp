@@ -197,7 +197,7 @@ void RowAttack::iterate_in_ball(double y, double radius, Interrupt& interrupt, c
         along = std::min(settings_.reach(), radius);
     } else {
         for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
-            const double before = along;
+            const double before = along, rest_before = rest;
             along += settings_.step_size;
             const double norm = length(along, rest);
             if (norm > radius) {
@@ -206,7 +206,9 @@ void RowAttack::iterate_in_ball(double y, double radius, Interrupt& interrupt, c
                 rest *= factor;
                 shrunk *= factor;
             }
-            if (along == before) break;
+            // The part across w goes on shrinking where the one along w stands still already.
+            const bool settled = rest == rest_before || rest <= 0x1p-60 * radius;
+            if (along == before && settled) break;
         }
     }
     for (std::size_t j = 0; j < cols_; ++j) {

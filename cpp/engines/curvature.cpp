@@ -42,14 +42,14 @@ Vector generic_direction(const Problem& problem) {
 
 // Symmetric tridiagonal matrix: diagonal a, off-diagonal b.
 struct Tridiagonal {
-    std::vector<double> a, b;
+    std::vector<double> a, b;  // whose squares may be beyond float64
 
     // All pivots of (x I - T) are positive exactly if x lies above every eigenvalue.
     bool is_above(double x) const {
         double pivot = x - a[0];
         for (std::size_t i = 1; i < a.size(); ++i) {
             if (!(pivot > 0.0)) return false;
-            pivot = x - a[i] - b[i - 1] * b[i - 1] / pivot;
+            pivot = x - a[i] - b[i - 1] * (b[i - 1] / pivot);
         }
         return pivot > 0.0;
     }
@@ -71,7 +71,7 @@ struct Tridiagonal {
         for (std::size_t i = 1; i < a.size(); ++i) {
             s[i] = s[i - 1] * std::max(pivot, 0.0) / b[i - 1];
             square += s[i] * s[i];
-            pivot = eigenvalue - a[i] - (pivot > 0.0 ? b[i - 1] * b[i - 1] / pivot : 0.0);
+            pivot = eigenvalue - a[i] - (pivot > 0.0 ? b[i - 1] * (b[i - 1] / pivot) : 0.0);
         }
         for (double& x : s) x /= std::sqrt(square);
         return s;

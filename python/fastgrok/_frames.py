@@ -118,7 +118,8 @@ def column_numbers(name: str, column: Any) -> NDArray[Any]:
     missing = getattr(column, "null_count", missing)  # of Arrow
     if isinstance(missing, int) and missing:
         raise ValueError(f"{name} lacks {missing} of its {len(column)} values: drop or fill them")
-    values = np.asarray(column.to_numpy())
+    # Arrow's arrays make a copy only where they may, and so does __array__ of its tables' columns.
+    values = np.asarray(column)
     if values.dtype.kind in "biuf":
         return values
     if values.dtype.kind != "O":

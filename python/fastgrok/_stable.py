@@ -109,7 +109,7 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
         out = math.ldexp(mantissa, power - _BITS - 2 * exponent)
     except OverflowError:
         return float(np.finfo(np.float64).max)
-    if out == 0.0:
+    if out * scale < 256.0 * float(np.finfo(np.float64).tiny):  # sums of curvatures overflow
         raise ValueError(
             f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"
         )

@@ -28,7 +28,7 @@ class Hit:
         The step at which it was first seen to be reached, or from which on it was kept.
     bracket : tuple of int
         (lo, hi]: where that may have been in truth. Of a record, lo is the record before the hit;
-        0 if it is the first one.
+        0 if it is the first one, and the start itself may have been a hit if it is not recorded.
     """
 
     step: int

@@ -62,7 +62,7 @@ def refined_times(
         if any(map(rerun.retraceable, _bracket_ends(crossings))):
             rerun.retrace()
             crossings = _crossings(rerun, tolerance, include_start)
-        found = _walk_brackets(rerun, crossings)
+        found = _walk_brackets(rerun, crossings, include_start)
         steps.finish()
     return combine(
         run, tolerance, (crossings["train"], crossings[test]), (found["train"], found[test])
@@ -91,7 +91,9 @@ class _Steps:
     sustained: dict[str, int] = field(default_factory=dict)
 
 
-def _walk_brackets(rerun: Rerun, crossings: dict[str, Crossing]) -> dict[str, CrossingSteps]:
+def _walk_brackets(
+    rerun: Rerun, crossings: dict[str, Crossing], include_start: bool
+) -> dict[str, CrossingSteps]:
     """Find first hits and last misses, each bracket run once however many crossings share it."""
     steps, engine = rerun.run.steps, rerun.run.engine
     known = _Steps()
@@ -110,7 +112,7 @@ def _walk_brackets(rerun: Rerun, crossings: dict[str, Crossing]) -> dict[str, Cr
             if record > 0:
                 exact = rerun.exact_until(record) - int(steps[record - 1])
             else:
-                exact = int(steps[0])
+                exact = int(steps[0]) + include_start  # which may have been a hit as well
             if not in_leap and exact <= 1:
                 found[name] = int(steps[record])
             elif record == 0:

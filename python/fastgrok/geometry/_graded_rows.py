@@ -18,6 +18,7 @@ has entries of about 1 at most (Bjoerck 1996, "Numerical methods for least squar
 """
 
 import numpy as np
+from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky, solve_triangular, times
@@ -60,8 +61,9 @@ class GradedRows:
         return self._factorise(np.vstack([self._rows, row]))
 
     def remove(self, position: int) -> None:
-        """Remove one row."""
-        self._factorise(np.delete(self._rows, position, axis=0))
+        """Remove one row; raises LinAlgError if the others seem to be dependent without it."""
+        if not self._factorise(np.delete(self._rows, position, axis=0)):
+            raise LinAlgError("the rows that are left depend on each other within rounding")
 
     def _factorise(self, rows: F64) -> bool:
         """Take these rows, if they are independent."""

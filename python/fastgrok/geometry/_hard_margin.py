@@ -108,7 +108,7 @@ class HardMargin:
         self._off = 0.0  # of b, over 1 or itself
 
     def solve(self) -> None:
-        """Find the solution; raises NotSeparatedError."""
+        """Find the solution; raises NotSeparatedError or LinAlgError."""
         if not self._graded and self._solved_at_once():
             self._off = self._rounding_of_bias()
             if self._off <= self.tol:

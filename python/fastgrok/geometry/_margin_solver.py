@@ -143,7 +143,7 @@ class Solver:
         )  # fmt: skip
         try:
             found.solve()
-        except NotSeparatedError:
+        except (NotSeparatedError, LinAlgError):  # the latter for rows beyond float64 side by side
             return None
         return found
 

@@ -103,7 +103,7 @@ def hard_separator(rows: Rows, candidate: Candidate) -> F64 | None:
         if not (np.isfinite(guess).all() and guess.any()):
             continue
         hard = HardMargin(Z, None, guess, _TOLERANCE)
-        with contextlib.suppress(NotSeparatedError):
+        with contextlib.suppress(NotSeparatedError, LinAlgError):
             hard.solve()
             if np.isfinite(hard.theta).all() and hard.theta.any():
                 return hard.theta

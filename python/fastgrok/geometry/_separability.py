@@ -168,9 +168,11 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
     w, b, separator, weights = None, None, None, None
     margin = 0.0 if search.verdict != "undecided" else float("nan")
     if search.weights and search.verdict != "undecided":
-        weights = np.zeros(len(X))
-        weights[list(search.weights)] = list(search.weights.values())
+        weights, some = np.zeros(len(X)), list(search.weights)
+        weights[some] = list(search.weights.values())
         weights /= weights.sum()
+        # What is positive is not rounded to 0, or the rows that balance would be fewer.
+        weights[some] = np.maximum(weights[some], np.nextafter(0.0, 1.0))
     if search.theta is not None:
         w, b = np.zeros(len(columns)), 0.0
         w[columns], b = rows.split(search.theta)

@@ -152,7 +152,8 @@ class SoftMargin:
     @property
     def upper_bound(self) -> float:
         """Bound on the margin from above."""
-        return self._norm / float(self.alpha.sum())
+        total = float(self.alpha.sum())
+        return self._norm / total if total > 0.0 else np.inf
 
     @property
     def gap(self) -> float:
