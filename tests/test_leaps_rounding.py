@@ -65,11 +65,51 @@ def test_a_slow_direction_that_is_no_axis_in_closed_form(steps):
     assert np.abs(w[:3]).max() <= RTOL * w[3]
 
 
+@pytest.mark.parametrize("short", [2.0**-8, 2.0**-20])
+@pytest.mark.parametrize("both", [True, False])
+def test_separated_directions_much_shorter_than_the_rows(short, both):
+    """Late the margins along them grow by 1 for each factor e of the step number, up to 1/k."""
+    rng = np.random.default_rng(7)
+    rows = np.zeros((20, 4))
+    rows[:, :2] = np.round(rng.normal(size=(20, 2)) * 2**14) / 2**14
+    y = np.where(rng.random(20) < 0.5, -1.0, 1.0)
+    y[:4] = 1.0
+    rows[:2, 3], rows[2:4, 2] = short, both
+    record = np.array([1e26, 1e28, 1e30])
+    run = fg.train(
+        rows @ HALVES, y, steps=1e30, lr=0.5, bias=False, record=record, keep_weights=True,
+        engine="leap",
+    )  # fmt: skip
+    along = run.weights[:, :4] @ HALVES
+    assert np.diff(along[:, 3]) * short == pytest.approx(np.log(100), rel=1e-6)
+    assert np.diff(along[:, 2]) == pytest.approx(both * np.log(100), rel=1e-6, abs=1e-5)
+    # Nothing else moves any more.
+    assert np.abs(np.diff(along[:, :2], axis=0)).max() <= RTOL * np.linalg.norm(along[0])
+
+
+def test_a_column_that_is_the_sum_of_another_and_a_flag():
+    rng = np.random.default_rng(1)
+    columns = np.round(300 * rng.normal(size=(100, 2)), 2)
+    y = np.where(rng.random(100) < 0.5, -1.0, 1.0)
+    y[:2] = 1.0
+    flag = np.zeros(100)
+    flag[:2] = 1.0
+    X = np.column_stack([columns, columns[:, 0] + flag])
+    record = np.array([1e14, 1e18, 1e22])
+    run = fg.train(
+        X, y, steps=1e22, lr=fg.stable_lr(X, y) / 2, record=record, keep_weights=True,
+        engine="leap",
+    )  # fmt: skip
+    # What the total's weight gains its part's loses, and the flagged rows' margins grow by it.
+    assert np.diff(run.weights[:, 2]) == pytest.approx(np.log(1e4), rel=1e-5)
+    assert np.diff(run.weights[:, 0]) == pytest.approx(-np.log(1e4), rel=1e-5)
+
+
 def test_directions_orthogonal_to_all_rows_are_exact():
     rng = np.random.default_rng(0)
     rows = rng.integers(-9, 10, size=(40, 3)).astype(float) * 2.0 ** rng.integers(-40, 40, (40, 1))
     turned = rows @ np.array([[1, 2, 0, -1, 3], [0, 1, 1, 1, -2], [2, 0, -1, 4, 1]], dtype=float)
-    null = exact_null_space(turned)
+    null = exact_null_space(turned).basis
     assert null.shape == (2, 5)
     assert np.allclose(null @ null.T, np.eye(2), rtol=0, atol=1e-14)
     for row in turned[:5]:
@@ -78,9 +118,9 @@ def test_directions_orthogonal_to_all_rows_are_exact():
             product = sum(Fraction(a) * Fraction(b) for a, b in zip(row, direction, strict=True))
             assert abs(product) <= Fraction(1e-15) * size
     off = np.vstack([turned, turned[0] * (1 + 2.0**-52 * np.arange(5))])
-    assert exact_null_space(off).shape[0] < 2  # one last bit
-    assert exact_null_space(np.eye(5)).shape == (0, 5)
-    assert np.array_equal(exact_null_space(np.zeros((3, 5))), np.eye(5))
+    assert exact_null_space(off).basis.shape[0] < 2  # one last bit
+    assert exact_null_space(np.eye(5)).basis.shape == (0, 5)
+    assert np.array_equal(exact_null_space(np.zeros((3, 5))).basis, np.eye(5))
 
 
 def long_loop(X, y, rate, w, b, bias, steps):

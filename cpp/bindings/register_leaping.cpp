@@ -27,12 +27,14 @@ std::string run(LeapingDescent& self, const py::function& poll, double poll_seco
     }
 }
 
-// `ask` takes indices of rows and returns the directions row by row.
+// `ask` takes indices of rows and returns the directions row by row, in two parts, and rows.
 ExactNull asking(const py::function& ask) {
     return [ask = ask.ptr()](const std::vector<std::size_t>& rows) {
         py::gil_scoped_acquire acquire;
         const py::object answer = py::reinterpret_borrow<py::function>(ask)(rows);
-        return answer.cast<std::vector<Vector>>();
+        auto [basis, rest, orthogonal] = answer.cast<
+            std::tuple<std::vector<Vector>, std::vector<Vector>, std::vector<std::size_t>>>();
+        return NullSpace{std::move(basis), std::move(rest), std::move(orthogonal)};
     };
 }
 

@@ -24,6 +24,7 @@ struct Dot {
         add(product);
     }
     double value() const { return sum + lost; }
+    double rest() const { return (sum - value()) + lost; }  // of the value
 };
 
 // y_i (x_i, 1), as long as what moves: without the last where there is no bias.
@@ -72,8 +73,9 @@ Matrix completed(const std::vector<Vector>& first, std::size_t n) {
     return out;
 }
 
-// columns [begin, end) of `basis` <- the eigenvectors of the matrix within their span.
-void turn_within(const Matrix& hessian, std::size_t begin, std::size_t end, Matrix& basis) {
+// columns [begin, end) of `basis` <- the eigenvectors of the matrix within their span, which are
+// returned as combinations of these columns.
+Matrix turn_within(const Matrix& hessian, std::size_t begin, std::size_t end, Matrix& basis) {
     const std::size_t n = basis.size(), m = end - begin;
     Matrix product(n), small(m), vectors(m);
     for (std::size_t i = 0; i < n; ++i)
@@ -94,6 +96,7 @@ void turn_within(const Matrix& hessian, std::size_t begin, std::size_t end, Matr
             for (std::size_t k = 0; k < m; ++k) row[j] += basis(i, begin + k) * vectors(k, j);
         for (std::size_t j = 0; j < m; ++j) basis(i, begin + j) = row[j];
     }
+    return vectors;
 }
 
 // Rows that have nothing but a share of `tilt` along any column of a basis from this one on.
@@ -121,17 +124,28 @@ std::shared_ptr<const Coordinates> Coordinates::in_range(const Problem& problem)
     if (!problem.packed() || exponent_of(problem) == 0) return nullptr;
     Matrix basis(problem.layout().cols);
     for (std::size_t j = 0; j < basis.size(); ++j) basis(j, j) = 1.0;
-    return std::make_shared<Coordinates>(problem, basis, std::vector<std::size_t>(), 0);
+    return std::make_shared<Coordinates>(problem, basis);
 }
 
-Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
-                         const std::vector<std::size_t>& exact, std::size_t null)
+Coordinates::Coordinates(const Problem& problem, const Matrix& basis, const NullSpace& null,
+                         const Matrix& within)
     : given_(problem.layout()),
       size_(basis.size()),
       exponent_(exponent_of(problem)),
       basis_(basis),
       rest_(basis.size()) {
-    refine();
+    const std::size_t directions = null.basis.size(), first = size_ - directions;
+    for (std::size_t j = 0; j < directions; ++j)
+        for (std::size_t i = 0; i < size_; ++i) {
+            Dot dot;
+            for (std::size_t k = 0; k < directions; ++k) {
+                dot.add_product(null.basis[k][i], within(k, j));
+                dot.lost += null.rest[k][i] * within(k, j);
+            }
+            basis_(i, first + j) = dot.value();
+            rest_(i, first + j) = dot.rest();
+        }
+    refine(directions);
     const std::size_t cols = problem.layout().cols, block = kLanes * (cols + 1);
     auto packed = std::make_shared<Vector>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
@@ -147,28 +161,35 @@ Coordinates::Coordinates(const Problem& problem, const Matrix& basis,
         }
         if (size_ == cols) to[cols * kLanes] = problem.labels()[i];
     }
-    for (const std::size_t i : exact)
-        for (std::size_t j = size_ - null; j < size_; ++j)
+    for (const std::size_t i : null.rows)
+        for (std::size_t j = first; j < size_; ++j)
             (*packed)[i / kLanes * block + j * kLanes + i % kLanes] = 0.0;
     problem_.emplace(problem, std::move(packed));
 }
 
-// A step of Newton and Schulz.
-void Coordinates::refine() {
+// A step of Newton and Schulz, which leaves the last columns in their span.
+void Coordinates::refine(std::size_t null) {
+    const std::size_t first = size_ - null;
     Matrix error(size_);
     for (std::size_t i = 0; i < size_; ++i)
         for (std::size_t j = i; j < size_; ++j) {
             Dot dot;
             dot.add(i == j ? -1.0 : 0.0);
-            for (std::size_t k = 0; k < size_; ++k) dot.add_product(basis_(k, i), basis_(k, j));
+            for (std::size_t k = 0; k < size_; ++k) {
+                dot.add_product(basis_(k, i), basis_(k, j));
+                dot.lost += basis_(k, i) * rest_(k, j) + rest_(k, i) * basis_(k, j);
+            }
             error(i, j) = error(j, i) = dot.value();
         }
-    for (std::size_t i = 0; i < size_; ++i)
-        for (std::size_t j = 0; j < size_; ++j) {
-            double sum = 0.0;
-            for (std::size_t k = 0; k < size_; ++k) sum -= 0.5 * basis_(i, k) * error(k, j);
-            rest_(i, j) = sum;
-        }
+    for (std::size_t i = 0; i < size_; ++i) {
+        Vector change(size_, 0.0);
+        for (std::size_t j = 0; j < size_; ++j)
+            for (std::size_t k = 0; k < size_; ++k) {
+                const double share = (j < first) == (k < first) ? 0.5 : j < first ? 1.0 : 0.0;
+                change[j] -= share * basis_(i, k) * error(k, j);
+            }
+        for (std::size_t j = 0; j < size_; ++j) rest_(i, j) += change[j];
+    }
 }
 
 Vector Coordinates::to(const Vector& given) const {
@@ -235,7 +256,8 @@ Vector Coordinates::bounds_from(const Vector& v) const {
 
 std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Vector& weights,
                                                 const ExactNull& exact_null) {
-    constexpr double kLeastGap = 1e4, kTilt = 100.0, kSmallestTilt = 1e-13, kNoRatio = 1e300;
+    constexpr double kLeastGap = 1e4, kNoRatio = 1e300;
+    constexpr double kTilt = 1e5, kSmallestTilt = 1e-12, kLargestTilt = 1e-6;
     const std::size_t n = problem.layout().cols + (problem.bias() ? 1 : 0);
     Matrix hessian(n);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
@@ -254,25 +276,26 @@ std::shared_ptr<const Coordinates> turned_along(const Problem& problem, const Ve
     // Where rows that hardly matter any more separate, there is a gap between eigenvalues; there
     // are others where columns have different units.
     std::vector<std::size_t> orthogonal;
-    std::vector<Vector> null;
-    for (std::size_t j = 1; exact_null && j < n && null.empty(); ++j) {
+    NullSpace null;
+    for (std::size_t j = 1; exact_null && j < n && null.basis.empty(); ++j) {
         const double ratio = values[j] > 0.0 ? values[j - 1] / values[j] : kNoRatio;
         if (!(values[j - 1] > 0.0) || !(ratio > kLeastGap)) continue;
         const std::size_t before = orthogonal.size();
-        orthogonal = rows_across(problem, vectors, j, std::max(kTilt / ratio, kSmallestTilt));
+        orthogonal = rows_across(problem, vectors, j,
+                                 std::clamp(kTilt / ratio, kSmallestTilt, kLargestTilt));
         if (orthogonal.size() > before) null = exact_null(orthogonal);
     }
-    if (null.empty()) return std::make_shared<Coordinates>(problem, vectors, orthogonal, 0);
+    if (null.basis.empty()) return std::make_shared<Coordinates>(problem, vectors);
 
     // Those come last; the others within their complement, each by eigenvectors.
-    const Matrix all = completed(null, n);
+    const Matrix all = completed(null.basis, n);
     Matrix basis(n);
-    const std::size_t p = null.size();
+    const std::size_t p = null.basis.size();
     for (std::size_t i = 0; i < n; ++i)
         for (std::size_t j = 0; j < n; ++j) basis(i, (j + n - p) % n) = all(i, j);
     turn_within(hessian, 0, n - p, basis);
-    turn_within(hessian, n - p, n, basis);
-    return std::make_shared<Coordinates>(problem, basis, orthogonal, p);
+    const Matrix within = turn_within(hessian, n - p, n, basis);
+    return std::make_shared<Coordinates>(problem, basis, null, within);
 }
 
 }  // namespace fastgrok

@@ -15,9 +15,15 @@
 
 namespace fastgrok {
 
-// Asked for all directions that are exactly orthogonal to these rows (x_i, 1), or x_i without bias:
-// orthonormal up to rounding, one after the other.
-using ExactNull = std::function<std::vector<Vector>(const std::vector<std::size_t>& rows)>;
+// Directions, the sums of `basis` and `rest`, orthonormal up to rounding, and all rows that are
+// orthogonal to them without rounding.
+struct NullSpace {
+    std::vector<Vector> basis, rest;
+    std::vector<std::size_t> rows;
+};
+
+// Asked for all directions that are exactly orthogonal to these rows (x_i, 1), or x_i without bias.
+using ExactNull = std::function<NullSpace(const std::vector<std::size_t>& rows)>;
 
 class Coordinates {
 public:
@@ -25,11 +31,11 @@ public:
     // beside a bias, whose unit is that of the margin.
     static std::shared_ptr<const Coordinates> in_range(const Problem& problem);
 
-    // Along the columns of `basis`, orthonormal up to rounding: of the weights and
-    // the bias if there is one, else of the weights alone. Of the rows that `exact` names nothing
-    // is left along the last `null` columns.
-    Coordinates(const Problem& problem, const Matrix& basis, const std::vector<std::size_t>& exact,
-                std::size_t null);
+    // Along the columns of `basis`, orthonormal up to rounding: of the weights and the bias if
+    // there is one, else of the weights alone. The last columns are the directions of `null`,
+    // turned among themselves by `within`, along which nothing is left of its rows.
+    Coordinates(const Problem& problem, const Matrix& basis, const NullSpace& null = {},
+                const Matrix& within = Matrix(0));
 
     // The rows in these coordinates, in which the learning rate is 2^(-2 exponent()) times as
     // large.
@@ -46,7 +52,7 @@ public:
     Vector bounds_from(const Vector& v) const;
 
 private:
-    void refine();
+    void refine(std::size_t null);
     std::size_t cols() const { return given_.cols; }
     Vector as_given(const Vector& u) const;
 

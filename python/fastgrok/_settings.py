@@ -149,12 +149,13 @@ class Settings:
             exact_null=self._exact_null,
         )
 
-    def _exact_null(self, rows: list[int]) -> list[F64]:
+    def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X = self.train[0][rows].astype(np.float64)
+        X = self.train[0].astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
-        return list(exact_null_space(X))
+        null = exact_null_space(X[rows])
+        return null.basis, null.rest, null.orthogonal(X).tolist()
 
     def rest_of(self, record: NDArray[Any], exact_steps: int) -> Settings:
         """

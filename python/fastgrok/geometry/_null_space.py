@@ -1,5 +1,6 @@
 """Directions exactly orthogonal to given rows, for coordinates in which leaps lose nothing."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
@@ -26,7 +27,39 @@ def _multiples(rows: F64) -> Integers:
     return out
 
 
-def exact_null_space(rows: F64) -> F64:
+@dataclass(frozen=True)
+class NullSpace:
+    """
+    Directions that are orthogonal to some rows without rounding.
+
+    Attributes
+    ----------
+    basis, rest : ndarray of shape (p, m)
+        Their sum holds the directions to twice the digits, orthonormal up to rounding.
+    whole : ndarray of shape (p, m), object
+        Integers that span the same.
+    """
+
+    basis: F64
+    rest: F64
+    whole: Integers
+
+    def orthogonal(self, rows: F64) -> NDArray[np.intp]:
+        """Find the indices of all rows that are orthogonal to it without rounding."""
+        sizes = np.abs(rows).max(axis=1, keepdims=True)
+        units = rows / np.where(sizes > 0.0, sizes, 1.0)
+        # Most rows that are not show it without integers.
+        near = np.abs(units @ self.basis.T).max(axis=1, initial=0.0)
+        found = np.flatnonzero(near <= _NEGLIGIBLE * rows.shape[1])
+        kept = []
+        for start in range(0, len(found), _AT_ONCE):
+            some = found[start : start + _AT_ONCE]
+            products = _multiples(rows[some]) @ self.whole.T
+            kept.append(some[~(products != 0).any(axis=1)])
+        return np.concatenate(kept) if kept else found
+
+
+def exact_null_space(rows: F64) -> NullSpace:
     """
     Find all directions that are orthogonal to all rows, without rounding.
 
@@ -36,42 +69,51 @@ def exact_null_space(rows: F64) -> F64:
 
     Returns
     -------
-    ndarray of shape (p, m)
-        Orthonormal, rounded. Empty also where the rank is in doubt.
+    NullSpace
+        Without directions also where the rank is in doubt.
     """
-    none = np.empty((0, rows.shape[1]))
+    width = rows.shape[1]
+    none = NullSpace(np.empty((0, width)), np.empty((0, width)), np.empty((0, width), dtype=object))
     rows = np.unique(rows[rows.any(axis=1)], axis=0)
     if not len(rows):
-        return np.eye(rows.shape[1])
+        return _spanned([[Fraction(int(i == j)) for j in range(width)] for i in range(width)])
     units = rows / np.abs(rows).max(axis=1, keepdims=True)
     pivots, order = pivoted_rows(units)
     chosen: NDArray[np.intp] = order[: np.count_nonzero(pivots > _NEGLIGIBLE * pivots[0])]
-    if len(chosen) == rows.shape[1]:
+    if len(chosen) == width:
         return none
     span = Span.create(_multiples(rows[chosen]))
     if span is None:
         return none
     null = []
     for free in span.others:
-        direction = [Fraction(0)] * rows.shape[1]
+        direction = [Fraction(0)] * width
         direction[free] = Fraction(1)
         values = span.orthogonal(direction)
         scale = max(abs(value) for value in values)
         null.append([value / scale for value in values])
-    # Most rows that are not orthogonal to them show it without integers.
-    rounded = np.array(null, dtype=np.float64)
-    if np.abs(units @ rounded.T).max() > _NEGLIGIBLE * rows.shape[1]:
-        return none
-    denominators = [lcm(*(value.denominator for value in values)) for values in null]
-    whole = np.array(
+    found = _spanned(null)
+    return found if len(found.orthogonal(rows)) == len(rows) else none
+
+
+def _spanned(vectors: list[list[Fraction]]) -> NullSpace:
+    """Orthonormal combinations of vectors, and integers that span the same."""
+    factors = np.linalg.inv(qr(np.array(vectors, dtype=np.float64).T, mode="economic")[1]).T
+    exact = [[Fraction(value) for value in row] for row in factors.tolist()]
+    combined = [
+        [sum((f * v for f, v in zip(row, column, strict=True) if f and v), Fraction(0))
+         for column in zip(*vectors, strict=True)]
+        for row in exact
+    ]  # fmt: skip
+    basis = np.array([[float(value) for value in row] for row in combined])
+    rest = np.array(
         [
-            [int(value * d) for value in values]
-            for values, d in zip(null, denominators, strict=True)
-        ],
-        dtype=object,
+            [float(value - Fraction(near)) for value, near in zip(row, nears, strict=True)]
+            for row, nears in zip(combined, basis.tolist(), strict=True)
+        ]
     )
-    for start in range(0, len(rows), _AT_ONCE):
-        if np.any(_multiples(rows[start : start + _AT_ONCE]) @ whole.T):
-            return none
-    basis: F64 = np.ascontiguousarray(qr(rounded.T, mode="economic")[0].T, dtype=np.float64)
-    return basis
+    whole = []
+    for values in vectors:
+        denominator = lcm(*(value.denominator for value in values))
+        whole.append([int(value * denominator) for value in values])
+    return NullSpace(basis, rest, np.array(whole, dtype=object))
