@@ -324,8 +324,9 @@ def divergence_of(trajectory: Trajectory) -> str:
 
 def lost_for(trajectory: Trajectory) -> str:
     """Say why a run was given up where it could not leap, and what to do."""
+    keep = "a larger rtol may keep the leap, and " if trajectory.engine.leaps else ""
     return (
-        f"{trajectory.engine.reason}; with engine='auto' as many exact steps are taken as "
+        f"{trajectory.engine.reason}; {keep}with engine='auto' as many exact steps are taken as "
         f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"
     )
 

@@ -305,8 +305,12 @@ def _rtol(name: str, value: Any) -> float:
 def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
     if value is not None:
         return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
-    entries: int = rows.shape[0] * (rows.shape[1] + 1)
-    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
+    return affordable(*rows.shape)
+
+
+def affordable(rows: int, columns: int) -> float:
+    """Return how many exact steps may be taken, unless the caller says otherwise."""
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
 
 
 def _skip(name: str, skip_rows: object) -> str:
