@@ -285,6 +285,7 @@ class Trajectory:
         evals: Mapping[str, Any] | None = None,
         *,
         sustained: bool = False,
+        progress: bool | Callable[[int], None] = False,
     ) -> Hit | None:
         """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
 
@@ -296,6 +297,8 @@ class Trajectory:
             The training data; needed after `load`.
         evals : mapping, optional
             Must hold `name`, unless that is ``"train"``; as in `refine`.
+        progress : bool or callable, default False
+            As in `refine`.
 
         Returns
         -------
@@ -308,7 +311,7 @@ class Trajectory:
         ValueError, TypeError
             As `first_hit` and `refine`.
         """
-        return refined_hit(self, name, accuracy, X, y, evals, sustained)
+        return refined_hit(self, name, accuracy, X, y, evals, sustained, progress)
 
     def refine(
         self,
