@@ -214,7 +214,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    rate = _auto_rate(given, data[0], name) if _is_auto(given["lr"]) else given["lr"]
+    rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
     optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
     far = _may_leap(engine, given["checkpoint"], optimizer)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
@@ -267,8 +267,10 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     )
 
 
-def _is_auto(lr: object) -> bool:
-    return isinstance(lr, str) and lr == "auto"
+def _is_auto(name: str, lr: object) -> bool:
+    if isinstance(lr, str) and lr != "auto":
+        raise TypeError(f"{name} must be a real number or 'auto', got {_checks.show(lr)}")
+    return isinstance(lr, str)
 
 
 def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
