@@ -159,8 +159,8 @@ def train(
         `rtol`, `skip_rows`, `engine`, `exact_limit` and `checkpoint_interval`, and whether the
         processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be
         other ones, though one that needs the weights counts as `keep_weights`. One run at a time
-        should use a file; of two, each does all the work, and the file is whole at any time.
-        A writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
+        should use a file; of two, each does all the work, and the file is whole at any time. A
+        writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.
