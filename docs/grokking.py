@@ -20,6 +20,6 @@ for ax, seed in zip(axes, (1, 0), strict=True):
         if separable
         else "not separable from the origin: grokking"
     )
-    run.plot(ax, limit="auto", evals=POPULATION)
+    run.plot(ax, limit="auto")
 axes[1].set_ylabel("")
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png"), dpi=150)

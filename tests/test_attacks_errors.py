@@ -1,6 +1,7 @@
 """Arguments of attacks that make no sense: one clear error each."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastgrok as fg
@@ -26,6 +27,7 @@ W = np.array([1.0, -2.0])
         ({"eps": [0.1] * 5 + [-1]}, ValueError, r"eps must not be negative, got eps\[5\] = -1"),
         ({"eps": [0.1] * 5}, ValueError, r"\(n, 1\) = \(6, 1\) by row .* got shape \(5,\)$"),
         ({"eps": [0.1] * 2}, ValueError, r"got shape \(2,\): pass eps\[None, :\] by column$"),
+        ({"eps": pd.Series([0.1] * 2)}, ValueError, r": pass eps\.to_numpy\(\)\[None, :\] by col"),
         ({"eps": np.ones((6, 2))}, ValueError, r"\(1, d\) = \(1, 2\) by column, got shape \(6, 2"),
         ({"eps": np.ones((1, 2)), "norm": 2}, ValueError, "eps by column needs norm=numpy.inf"),
         ({"eps": np.ones((1, 2)), "norm": 1}, ValueError, "eps by column needs norm=numpy.inf"),

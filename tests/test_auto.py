@@ -128,6 +128,20 @@ def test_more_exact_steps_than_are_allowed():
     assert kept.engine.reason
 
 
+def test_an_error_that_is_not_allowed_is_told_with_the_way_out():
+    """Columns whose units differ by 10^6, where float64 does not know the gradient to 1e-11."""
+    rng = np.random.default_rng(3)
+    X = np.abs(rng.normal(size=(60, 20))) * 10.0 ** np.linspace(-3, 3, 20)
+    y = np.where(rng.random(60) < 0.5, -1.0, 1.0)
+    settings = {"steps": 1e13, "lr": "auto", "exact_limit": 10_000}
+    with pytest.raises(fg.LeapError, match="a larger rtol may allow the leap, and with engine"):
+        fg.train(X, y, rtol=1e-11, **settings)
+    assert fg.train(X, y, rtol=1e-6, **settings).steps[-1] == 1e13
+    with pytest.raises(fg.LeapError) as end:  # where the motion is at fault it would not help
+        train_quietly(*cube((350, 35)), **CUBE | {"steps": 1e12, "exact_limit": 5000})
+    assert "rtol" not in str(end.value)
+
+
 def test_how_many_exact_steps_are_affordable_by_default():
     assert _exact_limit("", None, np.empty((2000, 2))) == 1e8
     assert _exact_limit("", None, np.broadcast_to(0.0, (10**4, 999))) == 1e6

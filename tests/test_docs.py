@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: What a page's programs print, in this order.
 PRINTED = {
-    "README.md": ["Hit(step=841", "Hit(step=79433", "8413951416452", "251188643151"],
-    "tour.md": ["316 944061 2987.5", "Hit(step=316228", "Hit(step=300767", "None"],
+    "README.md": ["Hit(step=841", "Hit(step=79433", "separable", "7943282347243", "237137370566"],
+    "tour.md": ["316 944061 2987.5", "Hit(step=316228", "Hit(step=300767", "None", "smooth"],
 }
 
 

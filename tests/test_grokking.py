@@ -185,9 +185,30 @@ def test_a_test_set_that_is_never_generalised_to():
     )
     taken = run.grokking("t", level=0)  # the definition as it stands
     assert (taken.test, taken.delay, taken.sustained_test) == (8, 0.08, None)
-    assert "test set: step 8, but not to the end; 0.08 times as late" in str(taken)
+    assert "test set: step 8, but not to the end; 12.5 times as early" in str(taken)
     assert run.grokking("t", level=0.53).test == 8
     assert run.grokking("t", level=Fraction(54, 100)).test is None
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "words"),
+    [
+        ([4, 4, 4, 4], [0, 0, 0, 4], "100 times as late"),
+        ([0, 0, 4, 4], [0, 0, 0, 4], "5 times as late"),
+        ([0, 0, 0, 4], [0, 0, 0, 4], "at the same step"),
+        ([0, 0, 0, 4], [0, 0, 4, 4], "5 times as early"),
+    ],
+)
+def test_delays_are_told_in_words(train, test, words):
+    run = make_run((0, 1, 20, 100), {"train": train, "t": test}, {"train": 4, "t": 4})
+    assert str(run.grokking("t")).endswith(f"; {words}")
+
+
+def test_two_that_are_right_from_the_start_have_no_delay_but_words():
+    run = make_run((0, 1), {"train": [4, 4], "t": [4, 4]}, {"train": 4, "t": 4})
+    times = run.grokking("t", include_start=True)
+    assert math.isnan(times.delay)
+    assert str(times).endswith("; at the same step")
 
 
 @pytest.mark.parametrize("level", [0.6, Decimal("0.6"), Fraction(3, 5)])

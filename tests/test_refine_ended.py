@@ -168,7 +168,7 @@ def test_crossings_that_may_be_several_are_named(alternating):
     run = fg.train(X, y, record=[0, low], keep_weights=True, **options | {"steps": high})
     assert run.engine.leap_at(high) is not None
     assert run.engine.leaps[-1].overlap_until < low
-    times = run.refine("test")
+    times = run.refine("test", level=0)
     number, first, last = crossings(every, best, (low, high))
     if alternating:
         assert number > 10
@@ -178,7 +178,7 @@ def test_crossings_that_may_be_several_are_named(alternating):
         assert number == 1
         assert times.several == ()
         assert times.test == times.sustained_test == first == last
-    assert run.grokking("test").several == ()
+    assert run.grokking("test", level=0).several == ()
 
 
 def test_orbits_of_period_two_are_named():
@@ -188,6 +188,6 @@ def test_orbits_of_period_two_are_named():
     record = [0, 20_000, 40_000, 60_001]
     run = train_quietly(X, y, record=record, **options)
     assert run.engine.leaps[-1].pairs
-    times = run.refine("test")
+    times = run.refine("test", level=0)
     assert run.engine.leap_at(times.test) is not None
     assert "test" in times.several

@@ -161,6 +161,11 @@ def test_progress_inside_leaps():
     assert told == sorted(told)
     low, high = run.grokking("near").test_bracket
     assert told[-1] >= high - low
+    told.clear()
+    assert run.refine_hit("near", 0.6, progress=told) == run.refine_hit("near", 0.6)
+    assert told == sorted(told)
+    low, high = run.first_hit("near", 0.6).bracket
+    assert told[-1] >= high - low
 
 
 def test_a_bar_comes_to_its_end(capsys):

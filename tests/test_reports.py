@@ -90,6 +90,24 @@ def test_the_text_of_a_report(leap, reason, expected):
     assert str(leap).splitlines()[0] == expected.splitlines()[1].strip()
 
 
+def test_a_leap_made_again_says_so():
+    """The former of two that begin at the same step; the latter may end as well."""
+    first = report(last=3350.0, checks=(), ended="the error at step 3500 is estimated at 2e-08")
+    for ended in ("", "lr * lambda_max exceeds 2 at step 1e+09, so that errors can grow"):
+        second = report(last=1e8, checks=(), tolerance=first.tolerance / 10, ended=ended)
+        for third in ((), (report(first=1e8, last=1e9, checks=()),)):
+            leaps = (first, second, *third)
+            engine = fg.EngineReport("leap", 2050, "v3", 2, 0.125, leaps=leaps, rtol=1e-8)
+            told = [line for line in str(engine).splitlines() if line.strip().startswith("leap 1")]
+            assert len(told) == len(leaps)
+            assert told[0].endswith(
+                "; made again from its beginning, with a smaller tolerance, because " + first.ended
+            )
+            assert told[1].endswith(f"; ended because {ended}" if ended else "products")
+            assert str(engine).count("made again") == 1
+    assert "made again" not in str(first)
+
+
 def masked(engine):
     """The text with numbers as #."""
     return re.sub(r"\d[\d,.]*(e[+-]\d+)?", "#", re.sub(r"v[234]|neon", "simd", str(engine)))

@@ -129,5 +129,5 @@ def test_edges():
         fg.train(0 * X, y, steps=3, lr="auto", bias=False)
     with pytest.raises(ValueError, match=r"problems\[0\]\['lr'\] must be a number with"):
         fg.train_many([{"X": X, "y": y, "steps": 3, "lr": "auto", "optimizer": "adam"}])
-    with pytest.raises(TypeError, match="lr must be a real number, got 'best'"):
+    with pytest.raises(TypeError, match="lr must be a real number or 'auto', got 'best'"):
         fg.train(X, y, steps=3, lr="best")

@@ -87,7 +87,7 @@ def with_value(value, place=(3, 1)):
         ({"lr": math.nan}, ValueError, "lr must be finite, got nan"),
         ({"lr": math.inf}, ValueError, "lr must be finite, got inf"),
         ({"lr": 10**400}, ValueError, "lr must be finite"),
-        ({"lr": "0.1"}, TypeError, "lr must be a real number, got '0.1'"),
+        ({"lr": "0.1"}, TypeError, "lr must be a real number or 'auto', got '0.1'"),
         ({"lr": 1j}, TypeError, "lr must be a real number, got 1j"),
         # start
         ({"w0": [0.0]}, ValueError, "w0 must have length 2, got length 1"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok import _checks, _core
+from fastgrok import _checks, _core, _frames
 from fastgrok._checks import F64
 
 METHODS = ("exact", "pgd", "autodiff32", "autodiff64")
@@ -115,12 +115,13 @@ def _eps(rows: NDArray[Any], eps: ArrayLike) -> tuple[F64, str]:
     if array.shape == (1, d):
         return radii("eps", array.reshape(-1), d), "column"
     what = f"eps must be a number, (n, 1) = {(n, 1)} by row or (1, d) = {(1, d)} by column"
+    it = "eps.to_numpy()" if _frames.is_column(eps) else "eps"  # a series has no new axes
     if array.shape == (n,):
         raise ValueError(
             f"{what}: as many rows as columns make shape {array.shape} ambiguous; pass "
-            "eps[:, None] or eps[None, :]"
+            f"{it}[:, None] or {it}[None, :]"
         )
-    hint = ": pass eps[None, :] by column" if array.shape == (d,) else ""
+    hint = f": pass {it}[None, :] by column" if array.shape == (d,) else ""
     raise ValueError(f"{what}, got shape {array.shape}{hint}")
 
 

@@ -170,16 +170,21 @@ def bias_line(limit: Limit, run: Trajectory, steps: F64) -> F64:
 def accuracies(
     limit: Limit, run: Trajectory, evals: Mapping[str, EvaluationSet] | None
 ) -> dict[str, float]:
-    """Accuracy of the limit on the training set, which it separates, and on those of `evals`."""
+    """Accuracy of the limit on the training set, which it separates, and on those of `evals`.
+
+    Default: the run's own, but for those that have no limit.
+    """
     w, b = hyperplane(limit, run)
     out = {"train": 1.0}
+    if evals is None:
+        evals = {name: given for name, given in (run.evals or {}).items() if not _masked(given)}
     sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names)
     for name, data in sets.items():
         if name not in run.losses:
             raise ValueError(
                 f"evals[{name!r}] is no evaluation set of the run, which has {list(run.losses)}"
             )
-        out[name] = _accuracy(w, b, data, (evals or {})[name], name, run.params)
+        out[name] = _accuracy(w, b, data, evals[name], name, run.params)
     return out
 
 
@@ -199,12 +204,17 @@ def _accuracy(
     where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
     if not isinstance(given, Pgd):
         return problem.evaluate(*where)[1] / problem.rows
-    if given._settings.method.startswith("autodiff"):
+    if _masked(given):
         raise ValueError(
             f"evals[{name!r}] has no limit: what automatic differentiation reports depends on "
             "the size of the weights"
         )
     return float(given._evaluator(problem).evaluate(*where)[1][0]) / problem.rows
+
+
+def _masked(given: EvaluationSet) -> bool:
+    """Whether a set is attacked by automatic differentiation."""
+    return isinstance(given, Pgd) and given._settings.method.startswith("autodiff")
 
 
 def _kind(run: Trajectory) -> str:

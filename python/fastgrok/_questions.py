@@ -136,6 +136,7 @@ class Questions:
         evals: Mapping[str, Any] | None = None,
         *,
         sustained: bool = False,
+        progress: bool | Callable[[int], None] = False,
     ) -> Hit | None:
         """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
 
@@ -147,6 +148,8 @@ class Questions:
             The training data; needed after `load`.
         evals : mapping, optional
             Must hold `name`, unless that is ``"train"``; as in `refine`.
+        progress : bool or callable, default False
+            As in `refine`.
 
         Returns
         -------
@@ -159,7 +162,7 @@ class Questions:
         ValueError, TypeError
             As `first_hit` and `refine`.
         """
-        return refined_hit(self._run, name, accuracy, X, y, evals, sustained)
+        return refined_hit(self._run, name, accuracy, X, y, evals, sustained, progress)
 
     def refine(
         self,

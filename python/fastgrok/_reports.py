@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 # What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
 # by this share of rtol, and those of a spot check by this share of their own increment.
@@ -82,7 +83,7 @@ class LeapReport:
         """Say it in a line, and a line for each part of the evidence."""
         return "\n  ".join(self.lines())
 
-    def lines(self, rtol: float | None = None) -> list[str]:
+    def lines(self, rtol: float | None = None, again: bool = False) -> list[str]:
         """
         Say what was leaped, and what each part of the evidence compares with what.
 
@@ -90,10 +91,13 @@ class LeapReport:
         ----------
         rtol : float, optional
             The error that was allowed, to be shown beside what there is.
+        again : bool, default False
+            Whether the leap that follows began at the same step: it went over the same stretch.
         """
         what = "pairs of steps, " if self.pairs else ""
         rest = ", at rest" if self.converged else ""
         products = f" and {self.products:,} products" if self.products else ""
+        end = "made again from its beginning, with a smaller tolerance," if again else "ended"
         allowed, half = "", ""
         if rtol is not None:
             allowed = f" (allowed: rtol = {rtol:.1g})"
@@ -101,7 +105,7 @@ class LeapReport:
         lines = [
             f"leap {whole_number(self.first)} to {whole_number(self.last)}: {what}"
             f"{self.accepted} BDF steps, {self.evaluations:,} evaluations{products}{rest}"
-            + (f"; ended because {self.ended}" if self.ended else ""),
+            + (f"; {end} because {self.ended}" if self.ended else ""),
             f"error estimated at {self.error:.1g} of ||w|| or of max(|b|, 1) at most{allowed}",
             f"exact steps beside it up to step {whole_number(self.overlap_until)} differ by at "
             f"most {self.overlap_difference:.1g} of the same{half}",
@@ -174,8 +178,9 @@ class EngineReport:
             f"{self.threads} thread{plural}, {self.seconds:.3g} s"
         )
         lines = [first]
-        for leap in self.leaps:
-            what, *evidence = leap.lines(self.rtol)
+        for leap, following in zip_longest(self.leaps, self.leaps[1:]):
+            again = following is not None and following.first == leap.first
+            what, *evidence = leap.lines(self.rtol, again)
             lines += [what, *(f"  {line}" for line in evidence)]
         if self.reason and all(self.reason != leap.ended for leap in self.leaps):
             lines.append(f"{'no other leap' if self.leaps else 'no leap'}: {self.reason}")

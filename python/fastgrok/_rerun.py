@@ -15,6 +15,7 @@ from fastgrok._checks import F64
 from fastgrok._kept import evaluation_set, training_data
 from fastgrok._leaped_crossings import Doubt
 from fastgrok._meter import Meter
+from fastgrok._settings import FEWEST_EXACT, affordable
 from fastgrok.errors import DivergenceError, LeapWarning
 
 if TYPE_CHECKING:
@@ -224,6 +225,10 @@ class Rerun:
             "keep_weights": True,
             "progress": self.meter.still,
         }
+        if self.rtol < run.engine.rtol:  # where that takes long, the error of the run will do
+            most = affordable(run.params["rows"], run.params["dim"])
+            few = max(FEWEST_EXACT, most / 100, 4.0 * run.engine.exact_steps)
+            arguments["exact_limit"] = min(few, most)
         with warnings.catch_warnings():  # what is lost at a finer rtol says nothing about the run
             warnings.simplefilter("ignore", LeapWarning)
             again = follow_leaps(wanted, arguments, run.engine.exact_steps)

@@ -324,8 +324,11 @@ def divergence_of(trajectory: Trajectory) -> str:
 
 def lost_for(trajectory: Trajectory) -> str:
     """Say why a run was given up where it could not leap, and what to do."""
+    reason = trajectory.engine.reason
+    inexact = "the error at step" in reason or "rounding errors" in reason
+    keep = "a larger rtol may allow the leap, and " if inexact else ""
     return (
-        f"{trajectory.engine.reason}; with engine='auto' as many exact steps are taken as "
+        f"{reason}; {keep}with engine='auto' as many exact steps are taken as "
         f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"
     )
 

@@ -214,7 +214,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    rate = _auto_rate(given, data[0], name) if _is_auto(given["lr"]) else given["lr"]
+    rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
     optimizer = _optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
     far = _may_leap(engine, given["checkpoint"], optimizer)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
@@ -267,8 +267,10 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     )
 
 
-def _is_auto(lr: object) -> bool:
-    return isinstance(lr, str) and lr == "auto"
+def _is_auto(name: str, lr: object) -> bool:
+    if isinstance(lr, str) and lr != "auto":
+        raise TypeError(f"{name} must be a real number or 'auto', got {_checks.show(lr)}")
+    return isinstance(lr, str)
 
 
 def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
@@ -305,8 +307,12 @@ def _rtol(name: str, value: Any) -> float:
 def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
     if value is not None:
         return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
-    entries: int = rows.shape[0] * (rows.shape[1] + 1)
-    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
+    return affordable(*rows.shape)
+
+
+def affordable(rows: int, columns: int) -> float:
+    """Return how many exact steps may be taken, unless the caller says otherwise."""
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
 
 
 def _skip(name: str, skip_rows: object) -> str:

@@ -90,8 +90,14 @@ class GrokkingTimes:
                 f"{train}; test set: never generalises, its best accuracy {self.best_test:.4g} is "
                 f"below {float(self.level):g}"
             )
-        delay = "" if self.delay is None else f"; {self.delay:.4g} times as late"
+        delay = "" if self.delay is None else f"; {_later(self.delay)}"
         return f"{train}; test set: {_when(self.test, self.sustained_test)}{delay}"
+
+
+def _later(delay: float) -> str:
+    if delay == 1.0 or math.isnan(delay):  # both at the start
+        return "at the same step"
+    return f"{1 / delay:.4g} times as early" if 0.0 < delay < 1.0 else f"{delay:.4g} times as late"
 
 
 def _when(first: int | None, sustained: int | None) -> str:

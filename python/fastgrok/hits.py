@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -59,6 +59,7 @@ def refined_hit(
     y: NDArray[Any] | None,
     evals: Mapping[str, Any] | None,
     sustained: bool,
+    progress: bool | Callable[[int], None],
 ) -> Hit | None:
     """Find a first hit exact to the step; see `Trajectory.refine_hit`."""
     recorded = first_hit(run, name, accuracy, sustained)
@@ -66,7 +67,7 @@ def refined_hit(
         return recorded
     # The tolerance that asks for just as many points of the best count.
     eps = 1 - Fraction(_needed(run, name, accuracy), int(_counts(run, name).max()))
-    times = run.refine(name, X, y, evals, eps, include_start=True, level=0)
+    times = run.refine(name, X, y, evals, eps, include_start=True, level=0, progress=progress)
     step, bracket = times.test, times.test_bracket
     if sustained:
         step = times.sustained_test

@@ -54,6 +54,8 @@ def accuracy_curves(
         all points are of the class whose sign it has at the last record.
     evals : dict of str to (X, y), Dataset, Pgd or population, optional
         Evaluation sets of the run, as it was given them, to draw the limits of; only with `limit`.
+        Default: all that the run holds, but for attacks by automatic differentiation; none after
+        `load`.
 
     Returns
     -------
@@ -64,8 +66,8 @@ def accuracy_curves(
     ------
     ValueError
         If `limit` or `evals` do not fit the run, if `evals` comes without `limit`, for "auto" if
-        the run was loaded, or for an attack by automatic differentiation, whose result depends on
-        the size of the weights.
+        the run was loaded, or if `evals` holds an attack by automatic differentiation, whose result
+        depends on the size of the weights.
     TypeError
         If `limit` is something else.
     NotSeparableError

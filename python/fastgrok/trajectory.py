@@ -189,8 +189,9 @@ class Trajectory(Questions):
         ax : matplotlib.axes.Axes, optional
             Where to draw. Default: a new figure.
         limit, evals
-            Where the run must end, and the evaluation sets to draw the limiting accuracy of, as in
-            `fastgrok.plots.accuracy_curves`, which refuses what does not fit the run.
+            Where the run must end, and the evaluation sets to draw the limiting accuracy of (those
+            of the run, if left out), as in `fastgrok.plots.accuracy_curves`, which refuses what
+            does not fit the run.
 
         Returns
         -------
