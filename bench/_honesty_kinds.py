@@ -52,6 +52,8 @@ def curvature(rows: Any, loss: str, reduction: str) -> float:
     """Of the loss where all margins are 0."""
     rows = np.asarray(rows)
     most = np.abs(rows).max()
+    if most == 0.0:
+        return 1.0
     norm = float(np.linalg.norm((rows / most).astype(float), 2))
     per = (0.25 if loss == "logistic" else 1.0) / (len(rows) if reduction == "mean" else 1)
     return norm**2 * per * float(most) * float(most)
@@ -271,6 +273,18 @@ def quasi_turned(r: Rng) -> Problem:
     return problem
 
 
+def quasi_short(r: Rng) -> Problem:
+    """Two separated axes, of other lengths than those that overlap, or than each other; turned."""
+    n, d, width = int(r.integers(10, 60)), int(r.choice([4, 16])), int(r.integers(1, 3))
+    y, A = labels(r, n), np.zeros((n, d))
+    A[:, :width] = coarse(r.normal(size=(n, width)), 14)
+    y[:4] = 1.0
+    A[:2, -1], A[2:4, -2] = 2.0 ** r.integers(-8, 6), 2.0 ** r.integers(-8, 6)
+    problem = in_turn(r, A, y)
+    problem.steps = problem.until = horizon(r, 6.0)
+    return problem
+
+
 def nearly_quasi(r: Rng) -> Problem:
     """One axis on which a row pulls back weakly, beside others that overlap; turned."""
     A, y = _axes(r, 4, overlap=0.8)
@@ -347,6 +361,7 @@ KINDS: dict[str, Callable[[Rng], Problem]] = {
     "period 2": period_two,
     "quasi-separated, natural": quasi_natural,
     "quasi-separated, turned": quasi_turned,
+    "quasi-separated, short": quasi_short,
     "nearly quasi-separated": nearly_quasi,
     "orthogonal axes": axes,
     "ends of float64": scales,
