@@ -17,7 +17,7 @@ constexpr double kMemory = 3.0;
 // motion begins they are larger than that.
 constexpr double kOfRecent = 1.5;
 // Less is claimed of no record, and no less than this share of rtol.
-constexpr double kLeastError = 1e-12, kLeastShare = 1e-5;
+constexpr double kLeastError = 1e-12, kLeastShare = 3e-4;
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
