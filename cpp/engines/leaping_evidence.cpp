@@ -16,8 +16,9 @@ constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
 // motion begins they are larger than that.
 constexpr double kOfRecent = 1.5;
-// Less is claimed of no record, and no less than this share of rtol.
-constexpr double kLeastError = 1e-12, kLeastShare = 3e-4;
+// Less is claimed of no record, and no less than this share of rtol, or of an rtol that is not
+// loose.
+constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLoose = 1e-6;
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
@@ -70,7 +71,8 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const Leap& fine = *attempt.fine;
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
                      kOfRecent * fine.recent_error()}) +
-           fine.statistics().model_error + kLeastError + kLeastShare * options_.rtol;
+           fine.statistics().model_error + kLeastError +
+           kLeastShare * std::min(options_.rtol, kLoose);
 }
 
 // Changes to other coordinates where rounding errors begin to matter.
