@@ -27,6 +27,17 @@ struct Dot {
     double rest() const { return (sum - value()) + lost; }  // of the value
 };
 
+// The sum of (high(k) + low(k)) v(k).
+template <class High, class Low, class Values>
+Dot product(std::size_t n, High high, Low low, Values v) {
+    Dot dot;
+    for (std::size_t k = 0; k < n; ++k) {
+        dot.add_product(high(k), v(k));
+        dot.lost += low(k) * v(k);
+    }
+    return dot;
+}
+
 // y_i (x_i, 1), as long as what moves: without the last where there is no bias.
 Vector signed_row(const Problem& problem, std::size_t row) {
     const std::size_t cols = problem.layout().cols;
@@ -137,11 +148,10 @@ Coordinates::Coordinates(const Problem& problem, const Matrix& basis, const Null
     const std::size_t directions = null.basis.size(), first = size_ - directions;
     for (std::size_t j = 0; j < directions; ++j)
         for (std::size_t i = 0; i < size_; ++i) {
-            Dot dot;
-            for (std::size_t k = 0; k < directions; ++k) {
-                dot.add_product(null.basis[k][i], within(k, j));
-                dot.lost += null.rest[k][i] * within(k, j);
-            }
+            const Dot dot = product(
+                directions, [&](std::size_t k) { return null.basis[k][i]; },
+                [&](std::size_t k) { return null.rest[k][i]; },
+                [&](std::size_t k) { return within(k, j); });
             basis_(i, first + j) = dot.value();
             rest_(i, first + j) = dot.rest();
         }
@@ -151,14 +161,8 @@ Coordinates::Coordinates(const Problem& problem, const Matrix& basis, const Null
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         double* to = packed->data() + i / kLanes * block + i % kLanes;
         const Vector row = signed_row(problem, i);
-        for (std::size_t j = 0; j < size_; ++j) {
-            Dot dot;
-            for (std::size_t k = 0; k < size_; ++k) {
-                dot.add_product(row[k], basis_(k, j));
-                dot.lost += row[k] * rest_(k, j);
-            }
-            to[j * kLanes] = std::scalbn(dot.value(), exponent_);
-        }
+        for (std::size_t j = 0; j < size_; ++j)
+            to[j * kLanes] = std::scalbn(along_column(j, row), exponent_);
         if (size_ == cols) to[cols * kLanes] = problem.labels()[i];
     }
     for (const std::size_t i : null.rows)
@@ -192,30 +196,29 @@ void Coordinates::refine(std::size_t null) {
     }
 }
 
+// Of the first entries of u, in units as given.
+double Coordinates::along_column(std::size_t j, const Vector& u) const {
+    const Dot dot = product(
+        size_, [&](std::size_t k) { return basis_(k, j); },
+        [&](std::size_t k) { return rest_(k, j); }, [&](std::size_t k) { return u[k]; });
+    return dot.value();
+}
+
 Vector Coordinates::to(const Vector& given) const {
     Vector u(cols() + 1);
     std::copy_n(given.begin(), cols(), u.begin());
     u[cols()] = given[given_.intercept];
     Vector v = u;
-    for (std::size_t j = 0; j < size_; ++j) {
-        Dot dot;
-        for (std::size_t k = 0; k < size_; ++k) {
-            dot.add_product(basis_(k, j), u[k]);
-            dot.lost += rest_(k, j) * u[k];
-        }
-        v[j] = std::scalbn(dot.value(), -exponent_);
-    }
+    for (std::size_t j = 0; j < size_; ++j) v[j] = std::scalbn(along_column(j, u), -exponent_);
     return v;
 }
 
 Vector Coordinates::from(const Vector& v) const {
     Vector u = v;
     for (std::size_t i = 0; i < size_; ++i) {
-        Dot dot;
-        for (std::size_t k = 0; k < size_; ++k) {
-            dot.add_product(basis_(i, k), v[k]);
-            dot.lost += rest_(i, k) * v[k];
-        }
+        const Dot dot = product(
+            size_, [&](std::size_t k) { return basis_(i, k); },
+            [&](std::size_t k) { return rest_(i, k); }, [&](std::size_t k) { return v[k]; });
         u[i] = std::scalbn(dot.value(), exponent_);
     }
     return as_given(u);

@@ -54,6 +54,7 @@ public:
 private:
     void refine(std::size_t null);
     std::size_t cols() const { return given_.cols; }
+    double along_column(std::size_t j, const Vector& u) const;
     Vector as_given(const Vector& u) const;
 
     Layout given_;         // of the problem
