@@ -14,7 +14,7 @@ import numpy as np
 
 import fastgrok as fg
 from cases import TESTS
-from fastgrok import _running
+from fastgrok.descent import running
 
 
 def bits(run: fg.Trajectory) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def assert_same_bits(got: fg.Trajectory, expected: fg.Trajectory) -> None:
 @contextmanager
 def polling_always() -> Iterator[None]:
     """Let runs report progress after every block of steps and every pass of a record."""
-    with patch.object(_running, "POLL_SECONDS", 0.0):
+    with patch.object(running, "POLL_SECONDS", 0.0):
         yield
 
 

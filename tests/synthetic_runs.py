@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgrok.trajectory import EngineReport, Trajectory
+from fastgrok.records.reports import EngineReport
+from fastgrok.trajectory import Trajectory
 
 
 def make_run(

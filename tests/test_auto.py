@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok._settings import _exact_limit
+from fastgrok.descent.settings import _exact_limit
 from fastgrok.theory.bias import Slab
 from fastgrok.theory.edge import GaussianNoise
 from leaps import cube, difference

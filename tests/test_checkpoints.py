@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from cases import problem, python
-from fastgrok import _core, _storage
-from fastgrok.checkpoints import Checkpoint
+from fastgrok import _core
+from fastgrok.descent import checkpoints
+from fastgrok.descent.checkpoints import Checkpoint
 from runs import StopAt, assert_same_bits, polling_always, train_quietly
 
 
@@ -227,7 +228,7 @@ def test_a_finished_run_is_returned_at_once(tmp_path):
     first = fg.train(X, y, steps=1000, lr=0.1, checkpoint=file)
     before = file.read_bytes(), file.stat().st_mtime_ns
     calls = []
-    with polling_always(), patch.object(_storage, "write_atomically") as write:
+    with polling_always(), patch.object(checkpoints, "write_atomically") as write:
         again = fg.train(X, y, steps=1000, lr=0.1, checkpoint=file, progress=calls.append)
     write.assert_not_called()
     assert calls == []

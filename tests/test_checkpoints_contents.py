@@ -10,7 +10,7 @@ import pytest
 
 import fastgrok as fg
 from cases import problem
-from fastgrok import checkpoints
+from fastgrok.descent import checkpoints
 
 X, Y = problem(12, 3)
 OPTIONS = {"steps": 100, "lr": 0.1}

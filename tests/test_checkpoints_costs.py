@@ -8,7 +8,7 @@ import pytest
 
 import fastgrok as fg
 from cases import problem
-from fastgrok import _costs
+from fastgrok.descent import costs
 from runs import StopAt, assert_same_bits, polling_always
 
 X, Y = problem(200, 80)
@@ -27,10 +27,10 @@ def warned(file, rows=X, labels=Y, polls=1, **options):
 
 
 def test_both_costs(tmp_path):
-    with patch.object(_costs, "_seconds_of_a_step", lambda *_: 2e-3):
+    with patch.object(costs, "_seconds_of_a_step", lambda *_: 2e-3):
         (text,) = warned(tmp_path / "run")
     assert "each of the 100,000,000 steps is taken, which lasts up to 2 days (0.002 s" in text
-    assert f"about {_costs.LEAPED_LIKE * 2e-3:.2g} s (as long as some" in text
+    assert f"about {costs.LEAPED_LIKE * 2e-3:.2g} s (as long as some" in text
     assert "engine='exact'" in text
 
 
@@ -71,7 +71,7 @@ def test_no_checkpoint_no_warning():
 def test_a_warned_run_is_the_same_and_once_finished_silent(tmp_path):
     rows, labels = problem(30, 3)
     options = {"steps": 30_000, "lr": 0.1}
-    with patch.object(_costs, "_FEW_ENTRIES", 0.0):
+    with patch.object(costs, "_FEW_ENTRIES", 0.0):
         with pytest.warns(fg.CheckpointWarning, match="30,000 steps"):
             run = fg.train(rows, labels, **options, checkpoint=tmp_path / "run")
         assert_same_bits(run, fg.train(rows, labels, **options, engine="exact"))
@@ -91,4 +91,4 @@ def test_a_warned_run_is_the_same_and_once_finished_silent(tmp_path):
     ],
 )
 def test_durations(seconds, text):
-    assert _costs._duration(seconds) == text
+    assert costs._duration(seconds) == text

@@ -11,7 +11,8 @@ import pytest
 
 import fastgrok as fg
 from cases import point, problem, python
-from fastgrok import _core, checkpoints
+from fastgrok import _core
+from fastgrok.descent import checkpoints
 from runs import StopAt, assert_same_bits, polling_always
 
 X, Y = problem(12, 3)

@@ -12,7 +12,7 @@ import pytest
 
 import fastgrok as fg
 from cases import TESTS, problem, python
-from fastgrok import _storage
+from fastgrok._files import remove_leftovers, write_atomically
 from runs import StopAt, assert_same_bits, polling_always
 
 
@@ -105,12 +105,12 @@ FULL = """
 import os, resource, sys
 import fastgrok as fg
 from cases import problem
-from fastgrok import _running
+from fastgrok.descent import running
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 os.fsync = lambda _: None
 X, y = problem(50, 20)
-_running.POLL_SECONDS = 0.0
+running.POLL_SECONDS = 0.0
 try:
     fg.train(X, y, steps=3000, lr=0.1, record=1, keep_weights=True, checkpoint=sys.argv[1],
              checkpoint_interval=0)
@@ -141,7 +141,7 @@ KILLED_WRITER = """
 import os, signal, sys
 import fastgrok as fg
 from cases import problem
-from fastgrok import _running
+from fastgrok.descent import running
 
 fsync = os.fsync
 calls = 0
@@ -153,7 +153,7 @@ def die(descriptor):
     fsync(descriptor)
 os.fsync = die
 X, y = problem(30, 20)
-_running.POLL_SECONDS = 0.0
+running.POLL_SECONDS = 0.0
 fg.train(X, y, steps=500, lr=0.1, record=1, checkpoint=sys.argv[1], checkpoint_interval=0)
 """
 
@@ -191,12 +191,12 @@ def test_another_run_does_not_remove_what_is_being_written(tmp_path):
     file = tmp_path / "run"
 
     def write(target):
-        _storage.remove_leftovers(file)
+        remove_leftovers(file)
         assert len(os.listdir(tmp_path)) == 1
         target.write(b"whole")
-        _storage.remove_leftovers(file)
+        remove_leftovers(file)
 
-    _storage.write_atomically(file, write)
+    write_atomically(file, write)
     assert file.read_bytes() == b"whole"
     assert os.listdir(tmp_path) == ["run"]
 
@@ -205,9 +205,9 @@ TWO = """
 import sys
 import fastgrok as fg
 from cases import problem
-from fastgrok import _running
+from fastgrok.descent import running
 
-_running.POLL_SECONDS = 0.0
+running.POLL_SECONDS = 0.0
 X, y = problem(30, 20)
 print("started", flush=True)
 sys.stdin.readline()

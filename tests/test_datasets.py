@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fastgrok import Dataset, datasets
-from fastgrok._blocks import Part, block_rows, draw
+from fastgrok.datasets._blocks import Part, block_rows, draw
 
 # Large enough for several blocks in each class, and for threads to be used.
 LARGE = {

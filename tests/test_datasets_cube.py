@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import integrate, interpolate, stats
 
 from fastgrok import datasets
-from fastgrok._cube import Lattice, _ceil_log2, _sign_law, fill_side, fill_slab
+from fastgrok.datasets._cube import Lattice, _ceil_log2, _sign_law, fill_side, fill_slab
 
 F64, F32 = np.dtype(np.float64), np.dtype(np.float32)
 LEAST_P = 1e-3  # the seeds are fixed: a correct sampler passes always

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgrok.grokking import at_level
+from fastgrok.questions.grokking import at_level
 from synthetic_runs import make_run
 
 

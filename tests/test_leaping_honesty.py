@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import log_expit
 
 import fastgrok as fg
-from fastgrok import _running
+from fastgrok.descent import running
 from leaps import difference, small_problems
 from reference import descend
 
@@ -231,7 +231,7 @@ def test_auto_finishes_what_leap_refuses():
 
 
 def test_a_leap_that_is_stopped_keeps_its_evidence(monkeypatch):
-    monkeypatch.setattr(_running, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(running, "POLL_SECONDS", 0.0)
     data = fg.datasets.margin_cube((300, 300), dim=2, gamma=1e-3, seed=0)
 
     def stop(step):

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fastgrok import Trajectory, train
-from fastgrok.phases import Phases
+from fastgrok.questions.phases import Phases
 from synthetic_runs import make_run
 
 X = np.array([[1.0, 0.0], [-1.0, 0.5], [30.0, -4.0], [-50.0, 10.0], [20.0, 20.0]])

@@ -6,7 +6,7 @@ import pytest
 
 import fastgrok as fg
 from fastgrok import plots
-from fastgrok.phases import Phases
+from fastgrok.questions.phases import Phases
 from synthetic_runs import make_run
 
 mpl.use("Agg")

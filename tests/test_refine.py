@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastgrok.training
-from fastgrok import DivergenceError, Trajectory, _rerun, train
+from fastgrok import DivergenceError, Trajectory, train
+from fastgrok.questions import _rerun
 
 STEPWISE = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "weights")
 

@@ -5,10 +5,12 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 import fastgrok as fg
-from fastgrok import _leaped_crossings, _settings, training
-from fastgrok.grokking import POPULATION_SIZE
+from fastgrok import training
+from fastgrok.descent import settings
+from fastgrok.descent.again import follow_leaps
+from fastgrok.questions import _crossings
+from fastgrok.questions.grokking import POPULATION_SIZE
 from fastgrok.theory.bias import Slab
-from fastgrok.training import follow_leaps
 from leaps import cube
 from runs import train_quietly
 
@@ -67,7 +69,7 @@ def test_what_a_loose_rtol_allows_does_not_widen_the_bracket(rtol):
     of_w = np.linalg.norm(difference[:, :-1], axis=1) / np.maximum(exact.norm_w, 1e-300)
     of_b = difference[:, -1] / np.maximum(np.abs(exact.b), 1.0)
     estimate = max(leap.error, leap.overlap_difference)
-    assert np.maximum(of_w, of_b).max() <= _leaped_crossings.ESTIMATES * estimate
+    assert np.maximum(of_w, of_b).max() <= _crossings.ESTIMATES * estimate
 
 
 def test_far_out_a_time_is_known_to_an_interval():
@@ -162,7 +164,7 @@ def test_records_one_step_apart_are_in_doubt_too():
 
 def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypatch):
     """As if finer leaps were lost beyond an offset of 1e5, which only shifts scales."""
-    monkeypatch.setattr(_settings, "EXACT_STEPS", 20_000.0)
+    monkeypatch.setattr(settings, "EXACT_STEPS", 20_000.0)
     rng = np.random.default_rng(0)
     cloud, y = rng.normal(size=(30, 2)), np.where(rng.random(30) < 0.5, -1.0, 1.0)
     tried, spent = [], []
@@ -233,7 +235,7 @@ def test_after_save_and_load_and_with_few_steps_at_a_time(tmp_path, monkeypatch)
     run.save(tmp_path / "run.npz")
     again = fg.Trajectory.load(tmp_path / "run.npz")
     assert again.engine == run.engine
-    monkeypatch.setattr(_leaped_crossings, "POINTS", 7)
+    monkeypatch.setattr(_crossings, "POINTS", 7)
     assert again.refine("concentrated", X, y, evals, 0.02) == expected
 
 
@@ -263,7 +265,7 @@ def test_a_run_that_was_stopped_is_not_followed_to_its_horizon():
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fastgrok._running.POLL_SECONDS", 0.0)
+        patch.setattr("fastgrok.descent.running.POLL_SECONDS", 0.0)
         with pytest.raises(fg.Interrupted) as caught:
             fg.train(X, y, steps=1e40, progress=stop, **options)
     kept = caught.value.trajectory

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import _meter, training
+from fastgrok import training
+from fastgrok.questions import _meter
 from fastgrok.theory.bias import Slab
 from leaps import cube
 from runs import assert_same_bits
@@ -133,7 +134,7 @@ class Told(list):
 @pytest.fixture
 def at_once(monkeypatch):
     monkeypatch.setattr(_meter, "SECONDS", 0.0)
-    monkeypatch.setattr("fastgrok._running.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("fastgrok.descent.running.POLL_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")

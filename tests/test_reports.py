@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import _core, _lost_leaps
-from fastgrok._lost_leaps import why_exact
-from fastgrok._settings import Settings
+from fastgrok import _core
+from fastgrok.descent import lost_leaps
+from fastgrok.descent.lost_leaps import why_exact
+from fastgrok.descent.settings import Settings
 from leaps import cube
 from runs import polling_always, train_quietly
 
@@ -334,9 +335,9 @@ def test_many_exact_steps_have_a_bar(lose, capsys, monkeypatch, progress, termin
     """Without asking only on a terminal, and not where a function is told."""
     lose(2.5e7)
     X, y = cube(seed=3)
-    stderr = _lost_leaps.sys.stderr
+    stderr = lost_leaps.sys.stderr
     if terminal:
-        monkeypatch.setattr(_lost_leaps.sys, "stderr", Terminal(stderr))
+        monkeypatch.setattr(lost_leaps.sys, "stderr", Terminal(stderr))
     fg.train(X, y, steps=30_000, lr=1e-3, progress=progress)
     shown = capsys.readouterr().err
     assert ("exact steps:" in shown) == bar

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from cases import SEVERAL_CHUNKS, problem
-from fastgrok import _many
+from fastgrok.descent import many
 from runs import assert_same_bits, polling_always, train_quietly
 
 
@@ -36,7 +36,7 @@ def assert_as_alone(problems, *threads, **options):
 @pytest.fixture
 def in_step(monkeypatch):
     """Let runs over the same rows go in step however small these are."""
-    monkeypatch.setattr(_many, "LARGE", 0)
+    monkeypatch.setattr(many, "LARGE", 0)
 
 
 def variations(X, y, seed=0, steps=12):
@@ -141,7 +141,7 @@ def any_problem(draw):
 @given(
     problems=st.lists(any_problem(), min_size=1, max_size=6),
     threads=st.integers(1, 3),
-    large=st.sampled_from([0, _many.LARGE]),
+    large=st.sampled_from([0, many.LARGE]),
 )
 def test_any_list(problems, threads, large):
     expected, first = [], None
@@ -151,7 +151,7 @@ def test_any_list(problems, threads, large):
         except fg.DivergenceError as error:
             expected.append(error.trajectory)
             first = i if first is None else first
-    with patch.object(_many, "LARGE", large):
+    with patch.object(many, "LARGE", large):
         if first is None:
             runs = many_quietly(problems, threads=threads)
         else:

@@ -8,7 +8,7 @@ import pytest
 
 import fastgrok as fg
 from cases import problem, python
-from fastgrok import _many
+from fastgrok.descent import many
 from runs import after_ctrl_c, assert_same_bits, polling_always, train_quietly
 
 X, Y = problem(6, 2)
@@ -118,7 +118,7 @@ def test_nothing_is_computed_before_all_arguments_are_checked():
 @pytest.mark.parametrize(("n", "d", "in_step"), [(40, 2, False), (8_100, 17, True)])
 def test_divergence_of_one_lets_the_others_finish(n, d, in_step, threads, monkeypatch):
     if in_step:
-        monkeypatch.setattr(_many, "LARGE", 0)
+        monkeypatch.setattr(many, "LARGE", 0)
     rows, labels = problem(n, d)
     runs = [(0.1, "logistic"), (30.0, "exponential"), (0.2, "logistic"), (1e3, "exponential")]
     problems = [
@@ -230,7 +230,7 @@ def count_kept(problems, runs):
 @pytest.mark.parametrize(("n", "d", "in_step"), [(6, 2, False), (8_100, 17, True)])
 def test_a_callback_can_interrupt(n, d, in_step, threads, monkeypatch):
     if in_step:
-        monkeypatch.setattr(_many, "LARGE", 0)
+        monkeypatch.setattr(many, "LARGE", 0)
     problems = endless(n, d)
     with pytest.raises(fg.Interrupted) as caught:
         fg.train_many(problems, threads=threads, progress=raise_after(100, KeyboardInterrupt()))
@@ -254,7 +254,7 @@ def test_a_callback_can_interrupt(n, d, in_step, threads, monkeypatch):
 @pytest.mark.parametrize(("n", "d", "in_step"), [(6, 2, False), (8_100, 17, True)])
 def test_an_error_in_a_callback_comes_out(n, d, in_step, threads, monkeypatch):
     if in_step:
-        monkeypatch.setattr(_many, "LARGE", 0)
+        monkeypatch.setattr(many, "LARGE", 0)
     problems = endless(n, d)
     with pytest.raises(LookupError, match="mine") as caught:
         fg.train_many(problems, threads=threads, progress=raise_after(100, LookupError("mine")))
@@ -268,10 +268,10 @@ CTRL_C = """
 import sys
 import fastgrok as fg
 from cases import problem
-from fastgrok import _many
+from fastgrok.descent import many
 from test_train_many_errors import GOOD
 
-_many.LARGE = 1 << 20
+many.LARGE = 1 << 20
 started = []
 def tell(steps):
     if steps > 1000 and not started:

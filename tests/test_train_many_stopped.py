@@ -7,7 +7,7 @@ import pytest
 
 import fastgrok as fg
 from cases import problem, python
-from fastgrok import _many, _running, _settings
+from fastgrok.descent import many, running, settings
 from runs import assert_same_bits
 
 X, Y = problem(6, 2)
@@ -19,10 +19,10 @@ ONE = {"X": X, "y": Y, "steps": 3, "lr": 0.1, "watch_sharpness": False}
 def test_progress_between_short_runs(how, by_team, monkeypatch):
     """Asked for as often as time has passed, however short the runs are and however busy it is."""
     pause = 0.02
-    monkeypatch.setattr(_running, "POLL_SECONDS", pause)
+    monkeypatch.setattr(running, "POLL_SECONDS", pause)
     if by_team:
         monkeypatch.setattr(
-            _many, "_plan", lambda all_, *_: _many._Plan([[i] for i in range(len(all_))], [])
+            many, "_plan", lambda all_, *_: many._Plan([[i] for i in range(len(all_))], [])
         )
     seen = []
     runs = fg.train_many([ONE | how] * 500, threads=1, progress=seen.append)
@@ -80,7 +80,7 @@ def press(*_, **__):
 def test_ctrl_c_before_anything_has_begun(where, monkeypatch):
     problems = [ONE, {**ONE, "X": Pressing()} if where == "checks" else ONE]
     if where != "checks":
-        monkeypatch.setattr(_settings.Settings, where, press)
+        monkeypatch.setattr(settings.Settings, where, press)
     for call in (lambda: fg.train_many(problems), lambda: fg.train(**problems[1])):
         with pytest.raises(
             fg.Interrupted, match=r"^interrupted before anything had begun$"
@@ -93,7 +93,7 @@ def test_ctrl_c_before_anything_has_begun(where, monkeypatch):
 
 def test_ctrl_c_when_all_runs_have_ended(monkeypatch):
     """Once, while the trajectories are made."""
-    make, calls = _many.in_any_case, []
+    make, calls = many.in_any_case, []
 
     def pressed(*arguments, **options):
         calls.append(arguments)
@@ -101,7 +101,7 @@ def test_ctrl_c_when_all_runs_have_ended(monkeypatch):
             raise KeyboardInterrupt
         return make(*arguments, **options)
 
-    monkeypatch.setattr(_many, "in_any_case", pressed)
+    monkeypatch.setattr(many, "in_any_case", pressed)
     with pytest.raises(fg.Interrupted, match="3 of 3 runs came to their ends") as stop:
         fg.train_many([ONE] * 3)
     for run in stop.value.trajectories:

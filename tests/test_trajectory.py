@@ -14,8 +14,10 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastgrok.errors import DivergenceError, FastgrokError, Interrupted
-from fastgrok.trajectory import EngineReport, Trajectory
+from fastgrok.descent.errors import DivergenceError, Interrupted
+from fastgrok.errors import FastgrokError
+from fastgrok.records.reports import EngineReport
+from fastgrok.trajectory import Trajectory
 from synthetic_runs import make_run
 
 ARRAYS = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")

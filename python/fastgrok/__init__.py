@@ -7,27 +7,26 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastgrok import datasets
-from fastgrok._many import train_many
-from fastgrok._records import log_spaced
-from fastgrok._stable import stable_lr
-from fastgrok.attacks import Attack, Pgd, adversarial_accuracy, pgd
-from fastgrok.config import show_config
 from fastgrok.datasets import Dataset
-from fastgrok.errors import (
-    CheckpointError,
-    CheckpointWarning,
-    DivergenceError,
-    FastgrokError,
-    Interrupted,
-    LeapError,
-    LeapWarning,
-    NotSeparableError,
-    StabilityWarning,
+from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
+from fastgrok.descent.stable import stable_lr
+from fastgrok.descent.steps import log_spaced
+from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
+from fastgrok.geometry import MaxMargin, NotSeparableError, Separability, max_margin, separability
+from fastgrok.linear import (
+    Attack,
+    Pgd,
+    accuracy,
+    adversarial_accuracy,
+    hyperplane_distance,
+    margins,
+    pgd,
 )
-from fastgrok.geometry import MaxMargin, Separability, max_margin, separability
-from fastgrok.margins import accuracy, hyperplane_distance, margins
-from fastgrok.training import train
-from fastgrok.trajectory import EngineReport, GrokkingTimes, Hit, LeapReport, Phases, Trajectory
+from fastgrok.linear.config import show_config
+from fastgrok.questions import GrokkingTimes, Hit, Phases
+from fastgrok.records import EngineReport, LeapReport
+from fastgrok.training import train, train_many
+from fastgrok.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from fastgrok import theory

@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import NoReturn
 
 from fastgrok import _checks
-from fastgrok._settings import ENGINES
-from fastgrok.config import show_config
+from fastgrok.descent.settings import ENGINES
 from fastgrok.errors import FastgrokError
+from fastgrok.linear.config import show_config
 from fastgrok.papers import PAPERS, Item, Output, Paper, Settings, Stopped
 from fastgrok.papers._draw import require_matplotlib
 from fastgrok.papers._summary import table_lines, tally, write_overview

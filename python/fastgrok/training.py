@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from fastgrok import checkpoints
-from fastgrok._calls import helpful
 from fastgrok._checks import EvaluationSet
-from fastgrok._costs import warn_of_exact_steps
-from fastgrok._running import run, setting_out
-from fastgrok._sets import Sets
-from fastgrok._settings import check
-from fastgrok.checkpoints import Checkpoint
+from fastgrok._checks.calls import helpful
+from fastgrok.descent import checkpoints
+from fastgrok.descent.checkpoints import Checkpoint
+from fastgrok.descent.costs import warn_of_exact_steps
+from fastgrok.descent.many import run_many
+from fastgrok.descent.running import run, setting_out
+from fastgrok.descent.sets import Sets
+from fastgrok.descent.settings import check
 from fastgrok.trajectory import Trajectory
 
 
@@ -223,45 +223,72 @@ def train(
             if not keeper.finished:
                 warn_of_exact_steps(settings, sets, descent.step)
         leaping = settings.leaping(descent)
-    return run(descent, settings, keeper, leaping)
+    return run(descent, settings, keeper, leaping, Trajectory)
 
 
-DEFAULTS = {
-    name: parameter.default
-    for name, parameter in inspect.signature(train).parameters.items()
-    if parameter.default is not parameter.empty
-}
-
-
-def follow_leaps(
-    record: NDArray[Any], arguments: Mapping[str, Any], exact_steps: int
-) -> Trajectory:
+@helpful
+def train_many(
+    problems: Iterable[Mapping[str, Any]],
+    *,
+    threads: int | None = None,
+    progress: bool | Callable[[int], None] = False,
+) -> list[Trajectory]:
     """
-    Run what leaped before again, or with another `rtol`, to other records.
+    Train many linear classifiers, each as :func:`fastgrok.train` would, to the same bits.
+
+    Runs over the same rows take their steps together, so that the rows are read from memory once a
+    step for all of them: problems whose `X` is the same array, or shows the same memory, of more
+    than 4 MiB (smaller rows stay in the caches). Starts, learning rates, losses, reductions,
+    records and, beyond 16 columns, labels may differ (up to 16 columns the labels and the rows are
+    stored together). Other runs are taken one by each thread, the longest first, unless they are
+    large and few: these get all threads, one after the other.
 
     Parameters
     ----------
-    record : ndarray of float64, shape (R,)
-        Step numbers, increasing, the last one inside a leap. The run ends there.
-    arguments : mapping
-        Those of `train` that the run was made with, as far as its bits depend on them.
-    exact_steps : int
-        How many steps that run took one by one. As many are allowed, and no fewer than the default
-        of `exact_limit`.
+    problems : iterable of dict
+        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
+        `progress` and `checkpoint` are not for single runs and must be left out.
+    threads : int, optional
+        For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
+        results are the same to the last bit for any number.
+    progress : bool or callable, default False
+        True shows one progress bar for all runs. A function is called, a few times a second, with
+        the number of steps that all runs together have behind them; what it raises ends them all,
+        a KeyboardInterrupt as Ctrl-C does.
 
     Returns
     -------
-    Trajectory
-        With what the whole run would have recorded at these steps: the same bits with the same
-        `rtol`, up to where a leap ended before the run did, and otherwise within the errors that
-        both were allowed.
+    list of Trajectory
+        In the order of `problems`. Of each, ``engine.seconds`` runs from when the run, or the group
+        that shares its rows, was taken up to the end of the run.
 
     Raises
     ------
-    LeapError
-        If it does not leap there, and exact steps are too many.
+    ValueError, TypeError
+        For arguments that make no sense, before anything is computed; the message names problem
+        and argument, such as ``problems[3]['lr']``, and shows the value.
+    DivergenceError, LeapError
+        If a weight of a run becomes NaN or infinite, or if a run can neither leap nor take exact
+        steps to its end (as `fastgrok.train` says), after all other runs have come to their ends.
+        `trajectories` holds them all. Of several, the first in the list is told of.
+    Interrupted
+        On Ctrl-C; `trajectories` holds all runs as far as each had come, and none while the
+        arguments are checked and the data prepared.
+
+    Warns
+    -----
+    StabilityWarning
+        Once for all runs, if the recorded lr * lambda_max of one exceeds 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(50, 2))
+    >>> y = np.where(X.sum(axis=1) > 0, 1, -1)
+    >>> rates = [0.01, 0.1, 1.0]
+    >>> runs = train_many([{"X": X, "y": y, "steps": 1000, "lr": lr} for lr in rates])
+    >>> bool(runs[0].loss[-1] > runs[1].loss[-1] > runs[2].loss[-1])
+    True
     """
-    sets = Sets()
-    settings = check({**DEFAULTS, **arguments}, sets).rest_of(record, exact_steps)
-    descent = settings.descent(sets, settings.threads)
-    return run(descent, settings, None, settings.leaping(descent))
+    return run_many(problems, threads, progress, Trajectory)

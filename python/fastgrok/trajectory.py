@@ -1,36 +1,24 @@
-"""What a run returns: arrays over the recorded steps, drawn, as tables and in files."""
+"""What a run returns: its record, to be asked, drawn, made into tables and saved."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastgrok import _storage, _tables
-from fastgrok import plots as _plots
-from fastgrok._frozen import ByName, frozen
-from fastgrok._questions import Questions
-from fastgrok._reports import EngineReport, LeapReport
-from fastgrok.grokking import GrokkingTimes
-from fastgrok.hits import Hit
-from fastgrok.phases import Phases
+from fastgrok import plots
+from fastgrok._checks import EvaluationSet
+from fastgrok.questions.asked import Questions
+from fastgrok.records import file, printing, tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
 
-    from fastgrok._checks import EvaluationSet
-    from fastgrok._limits import Limit
-
-__all__ = ["EngineReport", "GrokkingTimes", "Hit", "LeapReport", "Phases", "Trajectory"]
+    from fastgrok.questions.limits import Limit
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory(Questions):
     """A run of gradient descent, as it was recorded at R steps.
 
@@ -89,92 +77,6 @@ class Trajectory(Questions):
         Names of the columns, of a run on a data frame that has them.
     """
 
-    steps: NDArray[np.int64]
-    b: NDArray[np.float64]
-    norm_w: NDArray[np.float64]
-    losses: dict[str, NDArray[np.float64]]
-    counts: dict[str, NDArray[np.int64]]
-    sizes: dict[str, int]
-    sharpness: NDArray[np.float64]
-    sharpness_mean: NDArray[np.float64]
-    regime: NDArray[np.str_]
-    w: NDArray[np.float64]
-    bias_final: float
-    weights: NDArray[np.float64] | None
-    engine: EngineReport
-    params: dict[str, Any]
-    data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
-    probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    evals: dict[str, EvaluationSet] | None = field(default=None, compare=False, repr=False)
-    feature_names: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the shapes fit together and make the arrays read-only."""
-        records = (self.steps.size,)
-        points = [name for name in self.losses if name not in self.probabilities]
-        if not (points == list(self.counts) == list(self.sizes)) or (
-            next(iter(self.losses), None) != "train"
-            or not self.probabilities.keys() < {*self.losses}
-        ):
-            raise ValueError(
-                "losses (less those of probabilities), counts and sizes must have the same names, "
-                f"'train' first; got {list(self.losses)}, {list(self.probabilities)}, "
-                f"{list(self.counts)}, {list(self.sizes)}"
-            )
-        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
-            "steps": (self.steps, records),
-            "b": (self.b, records),
-            "norm_w": (self.norm_w, records),
-            "sharpness": (self.sharpness, records),
-            "sharpness_mean": (self.sharpness_mean, records),
-            "regime": (self.regime, records),
-            "w": (self.w, (self.w.size,)),
-            **{f"losses[{name!r}]": (a, records) for name, a in self.losses.items()},
-            **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
-            **{f"probabilities[{name!r}]": (a, records) for name, a in self.probabilities.items()},
-        }
-        if self.weights is not None:
-            shapes["weights"] = (self.weights, (*records, self.w.size + 1))
-        if self.feature_names is not None and len(self.feature_names) != self.w.size:
-            raise ValueError(
-                f"feature_names has {len(self.feature_names)} names for {self.w.size} weights"
-            )
-        for name, (array, shape) in shapes.items():
-            if array.shape != shape:
-                raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-        for item in fields(self):
-            if item.name not in ("data", "evals"):
-                object.__setattr__(self, item.name, frozen(getattr(self, item.name)))
-
-    @property
-    def loss(self) -> NDArray[np.float64]:
-        """Training loss at every record, shape (R,)."""
-        return self.losses["train"]
-
-    @property
-    def accuracy(self) -> dict[str, NDArray[np.float64]]:
-        """Fraction of correctly classified points at every record, by data set, shape (R,).
-
-        Of a population, the probability that a point is classified correctly.
-        """
-        known = self.probabilities
-        return ByName(
-            {
-                name: known[name] if name in known else frozen(self.counts[name] / self.sizes[name])
-                for name in self.losses
-            }
-        )
-
-    @property
-    def distance(self) -> NDArray[np.float64]:
-        """Distance |b| / ||w|| of the hyperplane from the origin at every record, shape (R,).
-
-        NaN where w and b are both 0, infinite where only w is.
-        """
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-            distance: NDArray[np.float64] = frozen(np.abs(self.b) / self.norm_w)
-        return distance
-
     def plot(
         self,
         ax: Axes | None = None,
@@ -198,7 +100,7 @@ class Trajectory(Questions):
         matplotlib.axes.Axes
             The axes drawn on. `fastgrok.plots` has more curves.
         """
-        return _plots.accuracy_curves(self, ax, limit=limit, evals=evals)
+        return plots.accuracy_curves(self, ax, limit=limit, evals=evals)
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the record as a table.
@@ -210,7 +112,7 @@ class Trajectory(Questions):
             but for populations, ``correct_<name>``; then ``b``, ``norm_w``, ``distance``,
             ``sharpness``, ``sharpness_mean`` and ``regime``.
         """
-        return _tables.to_pandas(self)
+        return tables.to_pandas(self)
 
     def to_xarray(self) -> xr.Dataset:
         """Give the record as a labelled data set.
@@ -226,7 +128,7 @@ class Trajectory(Questions):
             as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine) and
             ``to_zarr`` write it.
         """
-        return _tables.to_xarray(self)
+        return tables.to_xarray(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to a file, atomically: there is never half a file.
@@ -242,7 +144,7 @@ class Trajectory(Questions):
         TypeError
             If ``params`` holds what JSON cannot express.
         """
-        _storage.save(self, path)
+        file.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
@@ -263,8 +165,8 @@ class Trajectory(Questions):
         ValueError
             If the file is damaged, is not a saved run, or is of an unknown version.
         """
-        return cls(**_storage.load(path, EngineReport))
+        return cls(**file.load(path))
 
     def __repr__(self) -> str:
         """Summarise the run in a few lines."""
-        return _tables.summary(self)
+        return printing.summary(self)

@@ -1,7 +1,21 @@
 """Maximum margins and linear separability, each with a certificate."""
 
+from fastgrok.geometry._errors import NotSeparableError
+from fastgrok.geometry._exact import exact_rank
+from fastgrok.geometry._least_norm import least_with_margins
 from fastgrok.geometry._max_margin import max_margin
-from fastgrok.geometry._separability import Separability, separability
+from fastgrok.geometry._null_space import exact_null_space
+from fastgrok.geometry._separability import Separability, decide, separability
 from fastgrok.geometry._solution import MaxMargin
 
-__all__ = ["MaxMargin", "Separability", "max_margin", "separability"]
+__all__ = [
+    "MaxMargin",
+    "NotSeparableError",
+    "Separability",
+    "decide",
+    "exact_null_space",
+    "exact_rank",
+    "least_with_margins",
+    "max_margin",
+    "separability",
+]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.errors import FastgrokError, NotSeparableError
+from fastgrok.errors import FastgrokError
+from fastgrok.geometry._errors import NotSeparableError
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import working_size
 from fastgrok.geometry._products import cholesky, gram

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
-from fastgrok._calls import helpful, warn
+from fastgrok._checks.calls import helpful, warn
 from fastgrok.geometry._margin_solver import Solver
 from fastgrok.geometry._solution import MODELS, MaxMargin
 

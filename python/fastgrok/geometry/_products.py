@@ -18,8 +18,13 @@ from scipy.linalg import solve_triangular as solve_by_lapack
 from scipy.linalg.blas import dgemm, dgemv, dsyrk
 from scipy.linalg.lapack import dpotrf
 
-from fastgrok import _core
 from fastgrok._checks import F64
+from fastgrok._core import add_gram as core_add_gram
+from fastgrok._core import cholesky as core_cholesky
+from fastgrok._core import orthonormal_rows as core_orthonormal_rows
+from fastgrok._core import product as core_product
+from fastgrok._core import solve_triangular as core_solve_triangular
+from fastgrok._core import times as core_times
 
 _MANY_ENTRIES = 1 << 22
 """Of a matrix times a vector: some milliseconds."""
@@ -30,7 +35,7 @@ _MANY_TERMS = 1 << 30
 def times(A: F64, vector: F64) -> F64:
     """Multiply A, contiguous in either order, by a vector."""
     if A.size < _MANY_ENTRIES:
-        return _core.times(A, vector)
+        return core_times(A, vector)
     by_rows = A.flags.c_contiguous
     out: F64 = dgemv(1.0, A.T if by_rows else A, vector, trans=by_rows)
     return out
@@ -39,7 +44,7 @@ def times(A: F64, vector: F64) -> F64:
 def product(A: F64, B: F64) -> F64:
     """Multiply matrices of any layout."""
     if A.size * B.shape[1] < _MANY_TERMS:
-        return _core.product(A, B)
+        return core_product(A, B)
     out: F64 = dgemm(1.0, B.T, A.T).T
     return out
 
@@ -47,7 +52,7 @@ def product(A: F64, B: F64) -> F64:
 def add_gram(products: F64, rows: F64, sign: float = 1.0) -> F64:
     """Add products of rows, of any layout, with one another; `products` may be changed."""
     if rows.size * len(rows) < _MANY_TERMS:
-        _core.add_gram(products, rows, sign)
+        core_add_gram(products, rows, sign)
         return products
     out: F64 = dsyrk(sign, rows, beta=1.0, c=products.T, overwrite_c=1).T
     return out
@@ -61,7 +66,7 @@ def gram(rows: F64) -> F64:
 def cholesky(matrix: F64) -> F64:
     """Factor of a matrix, which may be changed; raises LinAlgError if it is not positive."""
     if len(matrix) ** 3 < _MANY_TERMS:
-        found, factor = _core.cholesky(matrix), matrix
+        found, factor = core_cholesky(matrix), matrix
     else:
         upper, info = dpotrf(matrix.T, overwrite_a=1, clean=0)
         found, factor = info == 0, upper.T
@@ -73,7 +78,7 @@ def cholesky(matrix: F64) -> F64:
 def solve_triangular(factor: F64, right: F64, transposed: bool = False) -> F64:
     """Solve L x = right, or L^T x = right, for one right side or several columns of them."""
     if len(factor) * right.size < _MANY_TERMS:
-        return _core.solve_triangular(factor, np.ascontiguousarray(right), transposed)
+        return core_solve_triangular(factor, np.ascontiguousarray(right), transposed)
     out: F64 = solve_by_lapack(
         factor, right, trans="T" if transposed else "N", lower=True, check_finite=False
     )
@@ -88,7 +93,7 @@ def solve_cholesky(factor: F64, right: F64) -> F64:
 def orthonormal_rows(rows: F64) -> tuple[F64, F64]:
     """Return L, with zeros above the diagonal, and orthonormal rows Q with rows = L Q."""
     if rows.size * len(rows) < _MANY_TERMS:
-        return _core.orthonormal_rows(rows)
+        return core_orthonormal_rows(rows)
     Q, R = qr(rows.T, mode="economic", check_finite=False)
     return np.ascontiguousarray(R.T), np.ascontiguousarray(Q.T)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._calls import helpful
 from fastgrok._checks import F64
+from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
 

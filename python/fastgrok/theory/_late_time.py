@@ -14,8 +14,7 @@ from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry._least_norm import least_with_margins
-from fastgrok.geometry._max_margin import max_margin
+from fastgrok.geometry import least_with_margins, max_margin
 from fastgrok.theory._arguments import arguments
 from fastgrok.theory._exponential_mean import least_exponential_mean
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from fastgrok import _checks
-from fastgrok._recipe import class_counts, support_counts
+from fastgrok.datasets.recipe import class_counts, support_counts
 from fastgrok.errors import FastgrokError
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._cube_law import density, within_margin

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fastgrok import _checks
-from fastgrok._populations import Population
+from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64
 from fastgrok.theory._cube_law import transverse_variance
 from fastgrok.theory._slab_law import (

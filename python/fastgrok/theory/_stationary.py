@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry._exact import exact_rank
-from fastgrok.geometry._separability import decide
+from fastgrok.geometry import decide, exact_rank
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
 

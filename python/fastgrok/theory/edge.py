@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, owens_t
 
 from fastgrok import _checks
-from fastgrok._populations import Population
+from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._large_n import large_n_margin, large_n_stationary
 from fastgrok.theory._population_loss import gaussian_loss, population_loss

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from fastgrok import _checks
-from fastgrok._many import train_many
-from fastgrok._records import log_spaced
-from fastgrok.errors import LeapError, StabilityWarning
+from fastgrok.descent.errors import LeapError
+from fastgrok.descent.steps import log_spaced
+from fastgrok.errors import StabilityWarning
 from fastgrok.geometry import max_margin, separability
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.papers.beck2025._draws import F64, Draw, Noise
 from fastgrok.theory.edge import stationary_point
-from fastgrok.training import train
+from fastgrok.training import train, train_many
 from fastgrok.trajectory import Trajectory
 
 # What a run that cannot be leaped is worth, in multiplications with entries of X.

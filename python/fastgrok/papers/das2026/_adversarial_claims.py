@@ -4,14 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastgrok.papers._report import (
-    Outcome,
-    Verdict,
-    judge_shares,
-    markdown_table,
-    percent,
-    spread,
-)
+from fastgrok.papers._report import Outcome, Verdict, judge_shares, markdown_table, percent, spread
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._attacks import ADVERSARIES, EPS
 from fastgrok.papers.das2026._claims import Rule, full_length, over_readings

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fastgrok.attacks import Pgd
 from fastgrok.datasets import Dataset
+from fastgrok.linear import Pgd
 from fastgrok.papers.das2026._setting import HALF_WIDTH
 
 #: Radius in the maximum norm, size and number of the steps.

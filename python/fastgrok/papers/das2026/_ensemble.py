@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks, datasets
 from fastgrok.datasets import Dataset
-from fastgrok.errors import Interrupted, StabilityWarning
+from fastgrok.descent.errors import Interrupted
+from fastgrok.errors import StabilityWarning
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._attacks import attacked
 from fastgrok.papers.das2026._setting import Variant
+from fastgrok.questions.phases import Phases
 from fastgrok.training import train
-from fastgrok.trajectory import Phases, Trajectory
+from fastgrok.trajectory import Trajectory
 
 # Each of a run's data sets has a seed of its own, so the draws are independent.
 _SETS_PER_SEED = 3

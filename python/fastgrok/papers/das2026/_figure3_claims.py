@@ -4,15 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgrok.papers._report import (
-    Finding,
-    Outcome,
-    Verdict,
-    combine,
-    judge_shares,
-    number,
-    spread,
-)
+from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number, spread
 from fastgrok.papers.das2026._figure3_draws import DataDraw, DataDraws, coordinates
 
 # The distances are sums of two numbers rounded once or twice.

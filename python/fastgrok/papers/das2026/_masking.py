@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
-from fastgrok.attacks import adversarial_accuracy
 from fastgrok.datasets import margin_cube
+from fastgrok.linear import adversarial_accuracy
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks, datasets
-from fastgrok.errors import LeapError, StabilityWarning
+from fastgrok.descent.errors import LeapError
+from fastgrok.errors import StabilityWarning
 from fastgrok.papers._catalogue import Output, Settings, Stopped
 from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs

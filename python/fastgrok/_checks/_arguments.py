@@ -1,0 +1,299 @@
+"""Validation of arguments: public functions check here, once, and the core trusts what it gets.
+
+Every message names the argument and shows its value, shape or dtype. Wrong values and shapes are
+``ValueError``, wrong types ``TypeError``.
+"""
+
+import math
+import os
+import reprlib
+from collections.abc import Collection
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok._checks import frames
+from fastgrok._core import default_threads
+
+F64 = NDArray[np.float64]
+Data = tuple[NDArray[Any], F64]
+Names = tuple[str, str]
+
+MAX_EXACT_STEPS = 2**53
+"""Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
+MAX_THREADS = 2**16
+_BLOCK = 1 << 16
+
+
+def show(value: object) -> str:
+    """Describe a value in a message, however large it is."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return reprlib.repr(value)
+
+
+def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return `value` as an array of real numbers, without a copy where it is one already."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
+    if hasattr(value, "toarray"):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must be a dense array, got {kind}: call its toarray() first")
+    if frames.is_frame(value):
+        return frames.frame_numbers(name, value)
+    if frames.is_column(value):
+        return frames.column_numbers(name, value)
+    array = array_of(name, value)
+    if array.dtype.kind not in "biuf":
+        remedy = {"O": ": if all are numbers, convert it with astype(float)"}
+        hint = ": convert it to float32 first" if "float" in array.dtype.name else ""
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype}"
+            f"{remedy.get(array.dtype.kind, hint)}"
+        )
+    return array
+
+
+def array_of(name: str, value: Any) -> NDArray[Any]:
+    """Make an array of it, whatever its type says to that."""
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # of an __array__ that others wrote: anything
+        if isinstance(value, list | tuple) and isinstance(error, ValueError):
+            raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from None
+        hint = "pass a NumPy array"
+        if type(value).__module__.split(".")[0] == "torch":
+            hint = "pass its detach().cpu().double().numpy()"
+        raise TypeError(
+            f"{name} cannot be made an array: its {type(value).__name__} raises "
+            f"{type(error).__name__}: {str(error)[:200]}; {hint}"
+        ) from error
+
+
+def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.float64) -> Any:
+    """C-contiguous, aligned, native, with the values given; a copy only where it is not so yet."""
+    frames.require_exact(name, array)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
+        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
+    """Return the array if all of it is finite."""
+    flat = out.reshape(-1)
+    bad, first = 0, -1
+    for start in range(0, flat.size, _BLOCK):  # in blocks: no mask as large as the data
+        good = np.isfinite(flat[start : start + _BLOCK])
+        if not good.all():
+            if first < 0:
+                first = start + int(np.argmin(good))
+            bad += good.size - int(np.count_nonzero(good))
+    if bad:
+        where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
+        raise ValueError(
+            f"{name} must be finite, but {bad} of its {flat.size} values are NaN or infinite; "
+            f"the first is {name}[{where}] = {flat[first]}"
+        )
+    return out
+
+
+def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
+    """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
+    return finite(name, _matrix(name, value, columns))
+
+
+def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
+    array = numbers(name, value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(
+            f"{name} must have at least one row and one column, got shape {array.shape}"
+        )
+    require_columns(name, array, columns)
+    single = array.dtype.kind == "f" and array.dtype.itemsize == 4
+    rows: NDArray[Any] = as_float(name, array, np.float32 if single else np.float64)
+    return rows
+
+
+def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:
+    """Refuse rows that do not have so many columns, if it matters."""
+    if columns is not None and array.shape[1] != columns:
+        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
+
+
+def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
+    """Finite float64 vector, of the given length or at least one entry."""
+    array = numbers(name, value)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
+    if length is not None and array.size != length:
+        raise ValueError(f"{name} must have length {length}, got length {array.size}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    return finite(name, as_float(name, array))
+
+
+def labels(name: str, value: ArrayLike, rows: int) -> F64:
+    """
+    Labels -1 and +1, one a row.
+
+    In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
+    """
+    array = array_of(name, value)
+    text = array.dtype.kind in "UST" or any(
+        isinstance(item, str) for item in array.flat if array.dtype.kind == "O"
+    )
+    if not text:
+        array = numbers(name, value)
+    if array.ndim != 1:
+        column = array.ndim == 2 and array.shape[1] == 1
+        place = ".iloc[:, 0]" if frames.is_frame(value) else "[:, 0]"
+        hint = f": pass {short_name(name)}{place}" if column else ""
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
+    if array.size != rows:
+        raise ValueError(f"{name} must have one label a row: {rows} rows, {array.size} labels")
+    if array.dtype.kind == "b":
+        raise TypeError(
+            f"{name} must hold labels -1 and +1, got dtype bool: use "
+            f"np.where({short_name(name)}, 1, -1)"
+        )
+    if text:
+        raise TypeError(
+            f"{name} must hold labels -1 and +1, got {show(array.item(0))}"
+            f"{_two_classes(name, value, array)}"
+        )
+    out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
+    wrong = np.flatnonzero(np.abs(out) != 1.0)
+    if wrong.size and array.dtype.kind == "u":
+        minus = array == np.iinfo(array.dtype).max
+        out, wrong = np.where(minus, -1.0, out), wrong[~minus[wrong]]
+    if wrong.size:
+        first = int(wrong[0])
+        raise ValueError(
+            f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
+            f"({wrong.size} of {rows} are neither){_two_classes(name, value, array)}"
+        )
+    return out
+
+
+def short_name(name: str) -> str:
+    """Call an argument, such as `evals['t'] y`, by a name that an expression may hold."""
+    last = name.rsplit(" ", 1)[-1]
+    return last if last.isidentifier() else "y"
+
+
+def _two_classes(name: str, value: object, array: NDArray[Any]) -> str:
+    """Say how to make labels of other names of two classes."""
+    try:
+        classes = np.unique(array).tolist()
+    except TypeError:  # objects without an order
+        return ""
+    if len(classes) != 2 or classes[1] != classes[1]:
+        return ""
+    short = short_name(name)
+    array_name = short if hasattr(value, "dtype") else f"np.asarray({short})"
+    return f": use np.where({array_name} == {classes[1]!r}, 1, -1)"
+
+
+def data(
+    X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
+) -> Data:
+    """Rows and their labels."""
+    rows = matrix(names[0], X, columns)
+    frames.require_same_index(names, X, y)
+    return rows, labels(names[1], y, rows.shape[0])
+
+
+def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
+    """Rows and their labels, the rows not looked at yet: :func:`finite` is to follow."""
+    rows = _matrix("X", X, None)
+    frames.require_same_index(("X", "y"), X, y)
+    return rows, labels("y", y, rows.shape[0])
+
+
+def _scalar(name: str, value: object, kind: str) -> Real:
+    if hasattr(value, "__array__") and not isinstance(value, np.generic):  # of jax, torch, ...
+        array = array_of(name, value)
+        value = array[()] if array.ndim == 0 else value
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {kind}, got {show(value)} ({type(value).__name__})")
+    return value
+
+
+def real(name: str, value: object, *, positive: bool = False) -> float:
+    """Finite real number, greater than zero where `positive`."""
+    number = _scalar(name, value, "a real number")
+    try:
+        out = float(number)
+    except OverflowError:
+        out = math.inf
+    if not math.isfinite(out):
+        raise ValueError(f"{name} must be finite, got {show(value)}")
+    if isinstance(number, Integral | np.longdouble):
+        frames.require_same_value(name, number, out)
+    if positive and out <= 0.0:
+        raise ValueError(f"{name} must be greater than 0, got {show(value)}")
+    return out
+
+
+def whole(
+    name: str, value: object, *, minimum: int = 1, maximum: int | None = None, why: str = ""
+) -> int:
+    """Integer in minimum..maximum, `why` there; a float such as 1e7 is one if it is integral."""
+    number = _scalar(name, value, "an integer")
+    if isinstance(number, Integral):
+        out = int(number)
+    elif real(name, number).is_integer():
+        out = int(float(number))
+    else:
+        raise ValueError(f"{name} must be integral, got {show(value)}")
+    if out < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {show(value)}")
+    if maximum is not None and out > maximum:
+        raise ValueError(f"{name} must be at most {maximum}{why}, got {show(value)}")
+    return out
+
+
+def flag(name: str, value: object) -> bool:
+    """Accept True or False, and nothing that merely counts as one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {show(value)}")
+    return bool(value)
+
+
+def choice(name: str, value: object, names: Collection[str]) -> str:
+    """One of the given names."""
+    allowed = ", ".join(repr(option) for option in names)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {allowed}, got {show(value)}")
+    if value not in names:
+        raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+    return value
+
+
+def path(name: str, value: object) -> str:
+    """Name of a file, as text."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise TypeError(f"{name} must be a path (str or os.PathLike), got {show(value)}")
+    out = os.fspath(value)
+    if not out or "\0" in out:
+        raise ValueError(f"{name} must be the path of a file, got {show(out)}")
+    return str(out)
+
+
+def threads(value: object) -> int:
+    """
+    Count threads: None is the cores this process may use, at most OMP_NUM_THREADS and OpenMP's own.
+
+    OpenMP's own number is that variable when it was loaded, what it has been set to since, as by
+    threadpoolctl, and 1 in a child of fork.
+    """
+    if value is not None:
+        return whole("threads", value, maximum=MAX_THREADS)
+    most = min(len(os.sched_getaffinity(0)), default_threads())
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(most, int(limit)) if limit.isdecimal() and int(limit) >= 1 else most

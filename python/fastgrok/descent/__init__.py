@@ -1,0 +1,1 @@
+"""Descents: what a run may be, and running it to its end."""

@@ -1,0 +1,253 @@
+"""Many runs in one call: rows that several of them share are read once, small runs side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from tqdm.auto import tqdm
+
+from fastgrok import _checks
+from fastgrok._checks import calls
+from fastgrok._core import Descent, Ensemble, Problem
+from fastgrok.descent import running
+from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
+from fastgrok.descent.running import (
+    R,
+    divergence_of,
+    in_any_case,
+    instability_of,
+    lost_for,
+    setting_out,
+    what_is_kept,
+)
+from fastgrok.descent.sets import Sets
+from fastgrok.descent.settings import ARGUMENTS, DEFAULTS, Settings, check
+from fastgrok.errors import StabilityWarning
+from fastgrok.records import Record
+
+LARGE = 1 << 22
+"""Rows of fewer bytes lie in a cache anyway, and runs over them need not go in step."""
+
+# Threads that work on one group together wait for each other at every step.
+_WORTH_A_TEAM = 0.95
+# What belongs to the call as a whole, and the value that says nothing.
+_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
+
+
+def run_many(
+    problems: Iterable[Mapping[str, Any]],
+    threads: int | None,
+    progress: bool | Callable[[int], None],
+    kind: type[R],
+) -> list[R]:
+    """Train them all; see `fastgrok.train_many`."""
+    with setting_out():
+        workers = _checks.threads(threads)
+        report = progress if callable(progress) else _checks.flag("progress", progress)
+        sets = Sets()
+        settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
+        if not settings:
+            return []
+        plan = _plan(settings, [one.problem(sets) for one in settings], workers)
+        descents: dict[int, Descent] = {}
+        for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
+            descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
+        leaping = {i: settings[i].leaping(descent) for i, descent in descents.items()}
+        by_team, by_thread = (
+            [leaping[group[0]] or [descents[i] for i in group] for group in groups]
+            for groups in plan
+        )
+        ensemble = Ensemble(by_team, by_thread, workers)
+
+    began = perf_counter()
+    stopped_by: BaseException | None = None
+    try:
+        _run(ensemble, sum(one.steps for one in settings), report)
+    except BaseException as error:
+        stopped_by = error
+    seconds = perf_counter() - began
+
+    def end_of(i: int, number: int, place: int) -> _End:
+        status, taken = ensemble.ending(number, place)
+        if status == "going":
+            status, taken = "interrupted", seconds
+        made = in_any_case(descents[i], settings[i], status, taken, kind, leaping=leaping[i])
+        engine = leaping[i]
+        reached = descents[i].step if engine is None else int(engine.reached)
+        return _End(status, *made, number, place, reached)
+
+    ends: dict[int, _End] = {}
+    try:
+        for number, group in enumerate([*plan.by_team, *plan.by_thread]):
+            for place, i in enumerate(group):
+                try:
+                    ends[i] = end_of(i, number, place)
+                except KeyboardInterrupt as error:  # who asks twice has no patience
+                    stopped_by = stopped_by or error
+                    ends[i] = end_of(i, number, place)
+    except MemoryError:
+        raise stopped_by or MemoryError("no room for the trajectories") from None
+    return _result([ends[i] for i in range(len(settings))], ensemble, stopped_by)
+
+
+class _Plan(NamedTuple):
+    """Groups of problems, by their places in the list, and who takes a group."""
+
+    by_team: list[list[int]]
+    by_thread: list[list[int]]
+
+
+class _End(NamedTuple):
+    """What became of a run, and where in the ensemble it was."""
+
+    status: str
+    run: Record
+    failure: BaseException | None
+    group: int
+    place: int
+    reached: int
+
+
+def _listed(problems: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if isinstance(problems, Mapping | str) or not isinstance(problems, Iterable):
+        raise TypeError(
+            f"problems must be a list of dicts of train's arguments, got {_checks.show(problems)}"
+        )
+    return list(problems)
+
+
+def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
+    me = f"problems[{i}]"
+    if not isinstance(problem, Mapping):
+        raise TypeError(f"{me} must be a dict of train's arguments, got {_checks.show(problem)}")
+    for name in problem:
+        if name not in ARGUMENTS:
+            raise TypeError(
+                f"{me} has {_checks.show(name)}, which is no argument of train"
+                f"{calls.suggestion(name, ARGUMENTS)}"
+            )
+    for name in ARGUMENTS:
+        if name not in problem and name not in DEFAULTS:
+            raise TypeError(f"{me} lacks {name!r}")
+    for name, nothing in _NOT_FOR_ONE.items():
+        value = problem.get(name, nothing)
+        if value is not nothing:
+            raise ValueError(
+                f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
+                f"got {_checks.show(value)}"
+            )
+    return check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+
+
+def _plan(settings: list[Settings], problems: list[Problem], threads: int) -> _Plan:
+    """Put runs over the same large rows together, and few large groups to the whole team."""
+    shared: dict[object, list[int]] = {}
+    for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
+        rows, labels = one.train
+        large = rows.nbytes > LARGE and not one.leaps
+        shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
+    work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
+    groups = sorted(shared.values(), key=lambda group: -work[group[0]])
+    plan = _Plan([], groups)
+    # A thread takes the longest group that is left. What would keep one thread busy when the others
+    # have nothing left to do is done by all of them before.
+    time = _time_by_thread([work[group[0]] for group in groups], threads)
+    for group in [group for group in groups if problems[group[0]].chunks > 1]:
+        rest = [other for other in plan.by_thread if other is not group]
+        rest_time = _time_by_thread([work[other[0]] for other in rest], threads)
+        if rest_time + work[group[0]] / threads > _WORTH_A_TEAM * time:
+            break
+        plan = _Plan([*plan.by_team, group], rest)
+        time = rest_time
+    return plan
+
+
+def _time_by_thread(work: list[int], threads: int) -> int:
+    """Work of the busiest thread, if each takes the next of the list when it has nothing to do."""
+    busy = [0] * min(threads, max(1, len(work)))
+    for one in work:
+        heapq.heapreplace(busy, busy[0] + one)
+    return max(busy)
+
+
+def _run(ensemble: Ensemble, steps: int, progress: bool | Callable[[int], None]) -> None:
+    def tell(report: Callable[[int], object]) -> None:
+        def poll(done: float) -> bool:
+            report(int(done))
+            return False
+
+        ensemble.run(poll, running.POLL_SECONDS)
+
+    if progress is True:
+        with tqdm(total=steps, unit="step", unit_scale=True) as bar:
+            tell(lambda done: bar.update(done - bar.n))
+            bar.update(steps - bar.n)
+    else:
+        tell(progress if callable(progress) else lambda done: None)
+
+
+def _result(ends: list[_End], ensemble: Ensemble, stopped_by: BaseException | None) -> list[Any]:
+    """Return the runs, or raise with all of them what kept one from its end."""
+    runs = [end.run for end in ends]
+    if stopped_by is not None:
+        raise _stopped(ends, stopped_by)
+    for i, end in enumerate(ends):
+        if end.status == "failed":
+            try:
+                ensemble.raise_failure(end.group, end.place)
+            except Exception as error:
+                raise _with_runs(error, runs, f"problems[{i}]: {what_is_kept(end.run)}") from None
+        if end.failure is not None and end.status == "done":
+            kept = f"problems[{i}] is without its populations; .trajectories holds all runs"
+            raise _with_runs(end.failure, runs, kept)
+        if end.status in ("diverged", "lost"):
+            others = sum(other.status == "done" for other in ends)
+            kept = (
+                f"{what_is_kept(end.run)}; .trajectories holds all {len(runs)} runs, of which "
+                f"{others} came to their ends"
+            )
+            if end.status == "lost":
+                raise LeapError(
+                    f"problems[{i}]: no leap: {lost_for(end.run)}; {kept}",
+                    end.run,
+                    end.reached,
+                    runs,
+                )
+            raise DivergenceError(
+                f"problems[{i}]: {divergence_of(end.run)}; {kept}",
+                end.run,
+                end.run.params["diverged_at"],
+                runs,
+            )
+    unstable = {i: text for i, run in enumerate(runs) if (text := instability_of(run))}
+    if unstable:
+        first = next(iter(unstable))
+        more = f"; likewise in {len(unstable) - 1} more of the problems" * (len(unstable) > 1)
+        text = f"problems[{first}]: {unstable[first]}{more}"
+        try:
+            calls.warn(text, StabilityWarning)
+        except StabilityWarning as error:  # warnings are errors to the caller
+            raise _with_runs(error, runs, ".trajectories holds all runs") from None
+    return runs
+
+
+def _stopped(ends: list[_End], stopped_by: BaseException) -> BaseException:
+    runs = [end.run for end in ends]
+    done = sum(end.status == "done" for end in ends)
+    kept = f"{done} of {len(runs)} runs came to their ends; .trajectories holds what each had"
+    if not isinstance(stopped_by, KeyboardInterrupt):
+        return _with_runs(stopped_by, runs, kept)
+    first = next((end for end in ends if end.status == "interrupted"), ends[-1])
+    return Interrupted(f"interrupted: {kept}", first.run, first.reached, runs)
+
+
+def _with_runs(error: BaseException, runs: list[Any], note: str) -> BaseException:
+    if getattr(error, "trajectories", None) is None:  # else: of a call inside `progress`
+        with contextlib.suppress(AttributeError):  # a class with slots
+            error.trajectories = runs  # type: ignore[attr-defined]
+            error.add_note(note)
+    return error

@@ -1,0 +1,345 @@
+"""The arguments of a run: checked, and made into what the core needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok import _checks
+from fastgrok._checks import F64, Data, EvaluationSet, frames
+from fastgrok._checks.populations import Population, need_weights, points
+from fastgrok._core import Attack, Descent, LeapingDescent, Problem
+from fastgrok.descent import checkpoints, optimizers, stable
+from fastgrok.descent.sets import Sets
+from fastgrok.descent.stable import REDUCTIONS
+from fastgrok.descent.steps import log_spaced, records
+from fastgrok.geometry import exact_null_space
+from fastgrok.linear import TIES, Pgd
+
+REQUIRED = ("X", "y", "steps", "lr")
+DEFAULTS: dict[str, Any] = {
+    "loss": "logistic",
+    "reduction": "mean",
+    "bias": True,
+    "w0": None,
+    "b0": 0.0,
+    "optimizer": "gd",
+    "optimizer_options": None,
+    "engine": "auto",
+    "record": None,
+    "evals": None,
+    "keep_weights": False,
+    "rtol": 1e-8,
+    "skip_rows": "auto",
+    "tie": "wrong",
+    "watch_sharpness": True,
+    "exact_limit": None,
+    "threads": None,
+    "progress": False,
+    "checkpoint": None,
+    "checkpoint_interval": checkpoints.DEFAULT_INTERVAL,
+}
+"""Those of `fastgrok.train`, which writes them out for its readers: a test holds both together."""
+ARGUMENTS = (*REQUIRED, *DEFAULTS)
+LOSSES = ("logistic", "exponential")
+ENGINES = ("auto", "exact", "leap")
+MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
+FEWEST_STEPS = 2256
+"""More than between two records must be left out, or a leap does not pay."""
+EXACT_STEPS, EXACT_ENTRIES, FEWEST_EXACT = 1e8, 1e13, 1e4
+"""How many steps, and entries of X multiplied with, are affordable; so many steps always are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """
+    The checked arguments of one run, by the names that `fastgrok.train` gives them.
+
+    Attributes
+    ----------
+    data : dict
+        The training set and then the evaluation sets and populations, by name.
+    record : ndarray of int64, or of float64 beyond 2**53
+        The steps to record.
+    progress, checkpoint
+        As given, checked.
+    feature_names : tuple of str, or None
+        Names of the columns, where X is a frame that has them.
+    """
+
+    data: dict[str, Data | Population]
+    evals: Mapping[str, EvaluationSet]
+    steps: int
+    optimizer: optimizers.Optimizer
+    loss: str
+    reduction: str
+    bias: bool
+    w0: F64
+    b0: float
+    record: NDArray[Any]
+    keep_weights: bool
+    engine: str
+    rtol: float
+    exact_limit: float
+    skip_rows: str
+    tie: str
+    watch_sharpness: bool
+    threads: int
+    progress: bool | Callable[[int], None]
+    checkpoint: str | None
+    checkpoint_interval: float
+    feature_names: tuple[str, ...] | None
+
+    @property
+    def train(self) -> Data:
+        """The training set."""
+        return points(self.data)["train"]
+
+    def evals_among(self, data: Mapping[str, Data | Population]) -> dict[str, EvaluationSet]:
+        """Return the evaluation sets among `data`, checked, for a trajectory to keep."""
+        return {
+            name: self.evals[name] if isinstance(self.evals[name], Pgd) else value
+            for name, value in data.items()
+            if name != "train"
+        }
+
+    @property
+    def leaps(self) -> bool:
+        """Whether leaps are to be tried."""
+        pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
+        return pays and _may_leap(self.engine, self.checkpoint, self.optimizer)
+
+    @property
+    def work(self) -> int:
+        """Entries of X that the run multiplies with, if it looks at all rows and leaps well."""
+        rows, dim = self.train[0].shape
+        return int((min(self.steps, FEWEST_STEPS) if self.leaps else self.steps) * rows * (dim + 1))
+
+    def params(self) -> dict[str, Any]:
+        """Return the settings that a trajectory shows."""
+        rows, dim = self.train[0].shape
+        return {
+            "steps": self.steps,
+            **self.optimizer.params(),
+            "loss": self.loss,
+            "reduction": self.reduction,
+            "bias": self.bias,
+            "b0": self.b0,
+            "tie": self.tie,
+            "rows": rows,
+            "dim": dim,
+        }
+
+    def problem(self, sets: Sets) -> Problem:
+        """Prepare the training set."""
+        return sets.problem(self.train, self.bias)
+
+    def descent(self, sets: Sets, threads: int) -> Descent:
+        """Prepare the run."""
+        return Descent(
+            self.problem(sets),
+            [
+                self._evaluator(self.evals[name], data, sets)
+                for name, data in points(self.data).items()
+                if name != "train"
+            ],
+            self.record.astype(np.float64),
+            loss=self.loss,
+            scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
+            lr=self.optimizer.lr,
+            adam=self.optimizer.for_core(),
+            w=self.w0,
+            b=self.b0,
+            tie_negative=self.tie == "negative",
+            keep_weights=self.keep_weights,
+            watch_sharpness=self.watch_sharpness,
+            skip_rows=self.skip_rows,
+            threads=threads,
+        )
+
+    def leaping(self, descent: Descent) -> LeapingDescent | None:
+        """Prepare the engine that leaps, if leaps are to be tried."""
+        if not self.leaps:
+            return None
+        return LeapingDescent(
+            descent,
+            rtol=self.rtol,
+            exact_limit=self.exact_limit,
+            must_leap=self.engine == "leap",
+            horizon=float(self.steps),
+            exact_null=self._exact_null,
+        )
+
+    def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
+        # What is orthogonal to rows of the training set is where a leap loses no digits.
+        X = self.train[0].astype(np.float64)
+        if self.bias:
+            X = np.column_stack([X, np.ones(len(X))])
+        null = exact_null_space(X[rows])
+        return null.basis, null.rest, null.orthogonal(X).tolist()
+
+    def rest_of(self, record: NDArray[Any], exact_steps: int) -> Settings:
+        """
+        Return the settings of the same run, recorded elsewhere and left after its last record.
+
+        It leaps, with as many exact steps as are affordable or as the run took, `exact_steps`, and
+        has the bits of the run up to where a leap ended before that did. Where it ends, and so
+        where the next begins, depends on what is recorded; beyond, they agree within `rtol`.
+        """
+        limit = max(self.exact_limit, float(exact_steps))
+        return dataclasses.replace(self, engine="leap", record=record, exact_limit=limit)
+
+    def _evaluator(self, value: EvaluationSet, data: Data, sets: Sets) -> Problem | Attack:
+        problem = sets.problem(data, self.bias)
+        return value._evaluator(problem) if isinstance(value, Pgd) else problem
+
+    def identity(self) -> dict[str, Any]:
+        """Describe all that the bits of the run depend on, for its checkpoint."""
+        settings = {
+            **self.params(),
+            "keep_weights": self.keep_weights,
+            "watch_sharpness": self.watch_sharpness,
+        }
+        arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
+        data = points(self.data)
+        for name in list(data)[1:]:
+            value = self.evals[name]
+            if isinstance(value, Pgd):
+                value._describe(f"evals[{name!r}] ", settings, arrays)
+            else:
+                settings[f"evals[{name!r}] method"] = "no attack"
+        return checkpoints.identity(data, arrays, settings)
+
+
+def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] = str) -> Settings:
+    """
+    Check all arguments of `fastgrok.train`, by name.
+
+    Parameters
+    ----------
+    arguments : dict
+        Every one of them.
+    sets : Sets
+        Where the data sets are to be kept.
+    name : callable
+        What a message is to call an argument.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments that make no sense.
+    """
+    given = arguments
+    data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
+    dim = data[0].shape[1]
+    engine = _checks.choice(name("engine"), given["engine"], ENGINES)
+    rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
+    optimizer = optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
+    far = _may_leap(engine, given["checkpoint"], optimizer)
+    most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
+    why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
+    steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
+    names = frames.features(given["X"])
+    evals = _checks.evaluation_sets(
+        given["evals"], dim, argument=name("evals"), read=sets.data, features=names
+    )
+    interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
+    if interval < 0.0:
+        raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
+    if engine == "leap" and given["checkpoint"] is not None:
+        raise ValueError(
+            f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
+            f"got {_checks.show(given['checkpoint'])}"
+        )
+    if engine == "leap" and optimizer.adam is not None:
+        raise ValueError(
+            f"{name('engine')} must be 'auto' or 'exact' with optimizer='adam', whose steps cannot "
+            "be leaped, got 'leap'"
+        )
+    w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
+    return Settings(
+        data={"train": data, **evals},
+        evals=given["evals"] or {},
+        steps=steps,
+        optimizer=optimizer,
+        loss=_checks.choice(name("loss"), given["loss"], LOSSES),
+        reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
+        bias=_checks.flag(name("bias"), given["bias"]),
+        w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
+        b0=_checks.real(name("b0"), given["b0"]),
+        record=(
+            log_spaced(steps) if record is None else records(record, steps, name=name("record"))
+        ),
+        keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
+        or need_weights(evals),
+        engine=engine,
+        rtol=_rtol(name("rtol"), given["rtol"]),
+        exact_limit=_exact_limit(name("exact_limit"), given["exact_limit"], data[0]),
+        skip_rows=_skip(name("skip_rows"), given["skip_rows"]),
+        tie=_checks.choice(name("tie"), given["tie"], TIES),
+        watch_sharpness=_checks.flag(name("watch_sharpness"), given["watch_sharpness"]),
+        threads=_checks.threads(given["threads"]),
+        progress=progress if callable(progress) else _checks.flag(name("progress"), progress),
+        checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
+        checkpoint_interval=interval,
+        feature_names=names,
+    )
+
+
+def _is_auto(name: str, lr: object) -> bool:
+    if isinstance(lr, str) and lr != "auto":
+        raise TypeError(f"{name} must be a real number or 'auto', got {_checks.show(lr)}")
+    return isinstance(lr, str)
+
+
+def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
+    """Half of the learning rate up to which descent is surely stable."""
+    lr = name("lr")
+    if given["optimizer"] != "gd":
+        raise ValueError(f"{lr} must be a number with optimizer={given['optimizer']!r}, got 'auto'")
+    rate = 0.5 * stable.bound(
+        rows,
+        _checks.choice(name("loss"), given["loss"], LOSSES),
+        _checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
+        _checks.flag(name("bias"), given["bias"]),
+        f"{lr}='auto' cannot be: {name('loss')}",
+    )
+    if rate == np.inf:
+        raise ValueError(f"{lr} must be a number where all rows are 0 and bias=False, got 'auto'")
+    return rate
+
+
+def _may_leap(engine: str, checkpoint: object, optimizer: optimizers.Optimizer) -> bool:
+    """Whether a run may leap, if it is long; `check` refuses "leap" where "auto" may not."""
+    return engine == "leap" or (engine == "auto" and checkpoint is None and optimizer.adam is None)
+
+
+def _rtol(name: str, value: Any) -> float:
+    rtol = _checks.real(name, value)
+    if not MIN_RTOL <= rtol < 1.0:
+        raise ValueError(
+            f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}"
+        )
+    return rtol
+
+
+def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
+    if value is not None:
+        return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
+    return affordable(*rows.shape)
+
+
+def affordable(rows: int, columns: int) -> float:
+    """Return how many exact steps may be taken, unless the caller says otherwise."""
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
+
+
+def _skip(name: str, skip_rows: object) -> str:
+    if isinstance(skip_rows, str):
+        return _checks.choice(name, skip_rows, ("auto",))
+    return "always" if _checks.flag(name, skip_rows) else "never"

@@ -1,0 +1,116 @@
+"""Learning rates at which descent is stable wherever it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+
+from fastgrok import _checks
+from fastgrok._checks.calls import helpful
+
+LARGEST_CURVATURE = {"logistic": 0.25, "exponential": math.inf}
+"""Supremum of l'' over all margins."""
+REDUCTIONS = ("mean", "sum")
+_BITS = 24
+
+
+@helpful
+def stable_lr(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str = "logistic",
+    reduction: str = "mean",
+    bias: bool = True,
+) -> float:
+    r"""
+    Learning rate up to which gradient descent is surely stable, wherever the weights are.
+
+    It is 2 / L, where L bounds the largest eigenvalue of the Hessian c sum_i l''(m_i) z_i z_i^T
+    from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T), with l'' <= 1/4. Below
+    it the loss falls at every step (for L is a Lipschitz constant of its gradient), and the
+    recorded ``Trajectory.sharpness`` stays below 2. Up to half of it, 1 / L, which ``lr="auto"``
+    takes, no update points against the one before it either: ``Trajectory.regime`` is "smooth".
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        Finite rows.
+    y : array_like of shape (n,)
+        Labels -1 and +1. The bound is the same for all.
+    loss : {"logistic"}, default "logistic"
+        The exponential loss has no such bound: its curvature exp(-m) grows without end where
+        margins are negative.
+    reduction : {"mean", "sum"}, default "mean"
+        c = 1/n or 1, as in :func:`fastgrok.train`.
+    bias : bool, default True
+        Whether the bias is trained: z = (x, 1), else z = x.
+
+    Returns
+    -------
+    float
+        Rounded down to 24 bits, so that it does not depend on how many threads sum. Infinite if all
+        z are 0.
+
+    Raises
+    ------
+    ValueError
+        For wrong shapes and values, for a loss without a bound, and if X is so large that no
+        float64 is stable.
+    TypeError
+        For arguments that are not real numbers.
+
+    Notes
+    -----
+    The eigenvalue is that of the smaller Gram matrix, by LAPACK, with a bound of its rounding
+    errors added: some n d min(n, d) operations, and min(n, d)^2 numbers in memory.
+
+    Examples
+    --------
+    >>> X, y = [[3.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2), rounded down
+    1.7777777...
+    """
+    rows, _ = _checks.data(X, y)
+    _checks.choice("loss", loss, LARGEST_CURVATURE)
+    _checks.choice("reduction", reduction, REDUCTIONS)
+    return bound(rows, loss, reduction, _checks.flag("bias", bias))
+
+
+def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str = "loss") -> float:
+    """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
+    if not math.isfinite(LARGEST_CURVATURE[loss]):
+        raise ValueError(
+            f"{name}={loss!r} has no learning rate that is stable for all weights: its curvature "
+            "grows without bound where margins are negative; choose lr by Trajectory.sharpness"
+        )
+    n, d = rows.shape
+    largest = max(float(np.abs(rows).max()), 1.0 if bias else 0.0)
+    if largest == 0.0:
+        return math.inf
+    exponent = int(np.frexp(largest)[1])  # keeps every product in range
+    z = np.ldexp(rows.astype(np.float64), -exponent)
+    if bias:
+        z = np.column_stack([z, np.full(n, math.ldexp(1.0, -exponent))])
+    gram = z.T @ z if z.shape[1] <= n else z @ z.T
+    last = len(gram) - 1
+    top = eigh(gram, eigvals_only=True, subset_by_index=[last, last], check_finite=False)[0]
+    # Of the sums in the Gram matrix and of the eigenvalue, which is backward stable.
+    error = (n + d + 10 * len(gram)) * float(np.finfo(np.float64).eps) * float(np.trace(gram))
+    scale = 1.0 / n if reduction == "mean" else 1.0
+    rate = 2.0 / (scale * LARGEST_CURVATURE[loss] * (float(top) + error))
+    mantissa, power = math.frexp(rate)
+    mantissa = math.floor(math.ldexp(mantissa, _BITS))
+    try:
+        out = math.ldexp(mantissa, power - _BITS - 2 * exponent)
+    except OverflowError:
+        return float(np.finfo(np.float64).max)
+    if out * scale < 256.0 * float(np.finfo(np.float64).tiny):  # sums of curvatures overflow
+        raise ValueError(
+            f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"
+        )
+    return out

@@ -1,0 +1,180 @@
+"""Margins, accuracy and the hyperplane's distance from the origin, for a given (w, b)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastgrok import _checks
+from fastgrok._checks import F64
+from fastgrok._checks.calls import helpful
+from fastgrok._core import Problem
+
+TIES = ("wrong", "negative")
+
+
+def power_of_two(*values: float) -> int:
+    """Return the power of two that brings the largest magnitude into [1/2, 1)."""
+    return int(np.frexp(max(values))[1])
+
+
+def scaled(w: F64, b: float, exponent: int) -> tuple[F64, float]:
+    """(w, b) / 2**exponent: exact, so nothing but overflow and underflow changes."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(w, -exponent), float(np.ldexp(b, -exponent))
+
+
+def _margins_in_range(problem: Problem, w: F64, b: float, threads: int) -> tuple[F64, int]:
+    """Margins y (w . x + b) over 2**e, and e, with which they stay in float64's range."""
+    size = power_of_two(np.abs(w).max(), abs(b))
+    exponent = min(size, 0)  # scaling small weights up is exact
+    values = problem.margins(*scaled(w, b, exponent), threads)
+    if not np.isfinite(values).all():
+        # Scaling down may lose weights so small that they don't matter beside what overflowed.
+        exponent = size + len(w).bit_length() + 1
+        values = problem.margins(*scaled(w, b, exponent), threads)
+    return values, exponent
+
+
+@helpful
+def margins(
+    X: ArrayLike,
+    y: ArrayLike,
+    w: ArrayLike,
+    b: float = 0.0,
+    *,
+    normalized: bool = True,
+    threads: int | None = None,
+) -> F64:
+    """
+    Margins of labelled rows, y (x . w + b), by default divided by ||w||.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64.
+    y : array_like of shape (n,)
+        Labels -1 and +1.
+    w : array_like of shape (d,)
+        Weights.
+    b : float, default 0.0
+        Bias.
+    normalized : bool, default True
+        True: geometric margins, the signed distance of each row from the hyperplane in the units
+        of `X`, right also where ||w|| itself would overflow or underflow. False: y (x . w + b) as
+        it is.
+    threads : int, optional
+        Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
+        last bit for any number.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        Positive where the row is on its label's side.
+
+    Raises
+    ------
+    ValueError
+        For wrong shapes and values, and for `normalized` with w = 0.
+    TypeError
+        For arguments that are not real numbers.
+    """
+    rows, signs = _checks.data(X, y)
+    weights = _checks.vector("w", w, rows.shape[1])
+    bias = _checks.real("b", b)
+    count = _checks.threads(threads)
+    problem = Problem(rows, signs, True)
+    if not _checks.flag("normalized", normalized):
+        return problem.margins(weights, bias, count)
+    if not weights.any():
+        raise ValueError("w = 0 has no geometric margins; use normalized=False")
+    values, exponent = _margins_in_range(problem, weights, bias, count)
+    own = power_of_two(np.abs(weights).max())
+    norm = np.linalg.norm(scaled(weights, 0.0, own)[0])
+    with np.errstate(over="ignore", under="ignore"):
+        normalized_margins: F64 = np.ldexp(values / norm, exponent - own)
+    return normalized_margins
+
+
+@helpful
+def accuracy(
+    X: ArrayLike,
+    y: ArrayLike,
+    w: ArrayLike,
+    b: float = 0.0,
+    *,
+    tie: str = "wrong",
+    threads: int | None = None,
+) -> float:
+    """
+    Fraction of the rows on their label's side of the hyperplane x . w + b = 0.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+        Finite rows.
+    y : array_like of shape (n,)
+        Labels -1 and +1.
+    w : array_like of shape (d,)
+        Weights; zeros are allowed.
+    b : float, default 0.0
+        Bias.
+    tie : {"wrong", "negative"}, default "wrong"
+        A logit of exactly 0 counts as wrong for both classes, or as class -1, which is what a
+        threshold sigmoid(logit) > 0.5 does (Das et al. 2026).
+    threads : int, optional
+        Default, and in a child of fork, as `fastgrok.train` says.
+
+    Returns
+    -------
+    float
+        In [0, 1], an exact count divided by n.
+
+    Raises
+    ------
+    ValueError
+        For wrong shapes and values.
+    TypeError
+        For arguments that are not real numbers.
+    """
+    rows, signs = _checks.data(X, y)
+    weights = _checks.vector("w", w, rows.shape[1])
+    bias = _checks.real("b", b)
+    negative = _checks.choice("tie", tie, TIES) == "negative"
+    count = _checks.threads(threads)
+    values, _ = _margins_in_range(Problem(rows, signs, True), weights, bias, count)
+    correct = np.count_nonzero(values > 0.0)
+    if negative:
+        correct += np.count_nonzero((values == 0.0) & (signs < 0.0))
+    return correct / len(rows)
+
+
+def hyperplane_distance(w: ArrayLike, b: float) -> float:
+    """
+    Distance of the hyperplane x . w + b = 0 from the origin, |b| / ||w||.
+
+    Parameters
+    ----------
+    w : array_like of shape (d,)
+        Weights.
+    b : float
+        Bias.
+
+    Returns
+    -------
+    float
+        Infinite if only w is 0, NaN if w and b are.
+
+    Raises
+    ------
+    ValueError
+        For wrong shapes and values.
+    TypeError
+        For arguments that are not real numbers.
+    """
+    weights = _checks.vector("w", w)
+    bias = abs(_checks.real("b", b))
+    if not weights.any():
+        return float("inf") if bias else float("nan")
+    weights, bias = scaled(weights, bias, power_of_two(np.abs(weights).max()))
+    return bias / float(np.linalg.norm(weights))

@@ -1,0 +1,25 @@
+"""Curves of a run, as functions that take and return matplotlib Axes.
+
+Every function draws on the axes given, or on those of a new figure, and returns them. The step
+axis is logarithmic and starts at 1: the record of step 0 is not drawn.
+"""
+
+from fastgrok.plots._curves import (
+    accuracy_curves,
+    alignment_curve,
+    bias_curve,
+    distance_curve,
+    loss_curves,
+    phase_shading,
+    sharpness_curve,
+)
+
+__all__ = [
+    "accuracy_curves",
+    "alignment_curve",
+    "bias_curve",
+    "distance_curve",
+    "loss_curves",
+    "phase_shading",
+    "sharpness_curve",
+]

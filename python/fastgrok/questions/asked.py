@@ -1,0 +1,314 @@
+"""The questions that one asks of a run: methods of `Record`, in a file of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok.questions import limits
+from fastgrok.questions.grokking import LEVEL, GrokkingTimes, at_level, grokking_times
+from fastgrok.questions.hits import Hit, first_hit, refined_hit
+from fastgrok.questions.phases import Phases, find_phases
+from fastgrok.questions.refine import refined_times
+from fastgrok.records import Record
+from fastgrok.records.frozen import frozen
+
+if TYPE_CHECKING:
+    from fastgrok.geometry import MaxMargin
+
+
+class Questions(Record):
+    """A record that answers: when a run got where, and how far it came."""
+
+    def grokking(
+        self,
+        test: str,
+        eps: float | Fraction | Decimal = 0.0,
+        *,
+        include_start: bool = False,
+        level: float | Fraction | Decimal = LEVEL,
+    ) -> GrokkingTimes:
+        """Read the grokking times off the record.
+
+        With k_j of n points right at record t_j and K = max_j k_j, the time is
+        min{t_j : k_j >= (1 - eps) K}, compared in exact rational arithmetic and never
+        interpolated; the sustained time is the first t_j from which this holds to the end.
+        Both are found for the training set and for `test`, each with its own K.
+
+        Parameters
+        ----------
+        test : str
+            Name of an evaluation set of the run (``"train"`` is allowed: its delay is 1).
+        eps : float, Fraction or Decimal, default 0.0
+            Tolerance in [0, 1), read as the decimal that was written: 0.1 is 1/10.
+        include_start : bool, default False
+            Whether the record at step 0 takes part, both in the maximum and as a possible hit.
+        level : float, Fraction or Decimal, default 0.6
+            Best test accuracy from which on the model counts as one that generalises, in [0, 1].
+            Where it stays below, there is no test time: the best of a curve that only wavers
+            about guessing means nothing. State a higher one where one class is much larger, a
+            lower one, or 0, for attacked points. 0 is the definition of the paper.
+
+        Returns
+        -------
+        GrokkingTimes
+            Times in steps, None where the accuracy never gets there: nothing recorded after
+            the start, no point ever right (K = 0), or no test accuracy of `level`. Else a first
+            hit always exists; a sustained time need not. ``print`` says it in words.
+
+        Raises
+        ------
+        ValueError
+            If the run has no such data set or `eps` is outside [0, 1).
+        TypeError
+            If `eps` is not a real number.
+
+        Notes
+        -----
+        The definition is Das et al. (2026), arXiv 2602.08302, Definition 3.4, with two
+        differences. Its maximum is over infinite time; here it is over the record, so that the
+        times depend on the horizon: a longer run may reach a higher maximum and then have
+        later times. And a time is known only to within the spacing of the records, reported
+        as ``train_bracket`` and ``test_bracket``: the condition failed, or was not looked at,
+        at lo, and held at hi. A crossing that begins and ends between two records is not seen.
+        `refine` makes the times exact to the step.
+
+        The accuracy of a population is a number with rounding errors: it is rounded to a multiple
+        of 1e-12 and then treated as a count out of 10^12 points, so that with ``eps=0`` the time
+        is the first at which it lies within 1e-12 of its maximum.
+
+        Examples
+        --------
+        >>> times = run.grokking("concentrated", eps=0.001)  # doctest: +SKIP
+        >>> times.train, times.test, times.delay  # doctest: +SKIP
+        """
+        return at_level(grokking_times(self, test, eps, include_start), self, test, level)
+
+    def first_hit(
+        self, name: str, accuracy: float | Fraction | Decimal, *, sustained: bool = False
+    ) -> Hit | None:
+        """Say when an accuracy first reached a level, or from when on it kept it.
+
+        Parameters
+        ----------
+        name : str
+            A data set of the run: ``"train"`` or an evaluation set.
+        accuracy : float, Fraction or Decimal
+            The level, a share of the points in (0, 1], read as the decimal that was written and
+            compared in exact counts: 0.95 of 20 points is 19 of them.
+        sustained : bool, default False
+            Ask for the first record from which the level is kept to the end of the run.
+
+        Returns
+        -------
+        Hit or None
+            The step and its bracket: the record before, where the level was not reached, and the
+            hit. None if the level is never reached, or not kept to the end. The start takes part.
+
+        Raises
+        ------
+        ValueError
+            If the run has no such data set or `accuracy` is outside (0, 1].
+        TypeError
+            If `accuracy` is not a real number.
+
+        Notes
+        -----
+        In contrast to `grokking` the level does not depend on how far the run went.
+        """
+        return first_hit(self, name, accuracy, sustained)
+
+    def refine_hit(
+        self,
+        name: str,
+        accuracy: float | Fraction | Decimal,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        evals: Mapping[str, Any] | None = None,
+        *,
+        sustained: bool = False,
+        progress: bool | Callable[[int], None] = False,
+    ) -> Hit | None:
+        """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
+
+        Parameters
+        ----------
+        name, accuracy, sustained
+            As in `first_hit`.
+        X, y : ndarray, optional
+            The training data; needed after `load`.
+        evals : mapping, optional
+            Must hold `name`, unless that is ``"train"``; as in `refine`.
+        progress : bool or callable, default False
+            As in `refine`.
+
+        Returns
+        -------
+        Hit or None
+            As from `first_hit`, with a bracket as narrow as `refine` makes it; of a sustained hit
+            inside a leap the bracket remains that of the records.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `first_hit` and `refine`.
+        """
+        return refined_hit(self, name, accuracy, X, y, evals, sustained, progress)
+
+    def refine(
+        self,
+        test: str,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        evals: Mapping[str, Any] | None = None,
+        eps: float | Fraction | Decimal = 0.0,
+        *,
+        include_start: bool = False,
+        progress: bool | Callable[[int], None] = False,
+        level: float | Fraction | Decimal = LEVEL,
+    ) -> GrokkingTimes:
+        """Find the grokking times exact to the step, by running or leaping their brackets again.
+
+        Each time that `grokking` reports lies between two records. If exact steps led there, that
+        stretch is run again from the stored weights, which gives the same bits, looking at the
+        accuracy after every step. So are records of a leap that exact steps went over later. Other
+        leaps are followed again from the start, with an error of at most 1e-10 if that is possible,
+        and recorded at ever narrower sections of the bracket.
+
+        Parameters
+        ----------
+        test : str
+            Name of an evaluation set of the run, or ``"train"``.
+        X : ndarray, shape (n, d), optional
+            The training data of the run. Default: ``data``; needed after `load`.
+        y : ndarray, shape (n,), optional
+            Their labels, -1 or +1.
+        evals : mapping of str to (X, y), Dataset, Pgd or population, optional
+            Must hold `test`; other entries are not used. Default: ``evals``; needed after `load`
+            unless `test` is ``"train"``.
+        eps : float, Fraction or Decimal, default 0.0
+            Tolerance, as in `grokking`.
+        include_start : bool, default False
+            As in `grokking`.
+        progress : bool or callable, default False
+            True shows a progress bar. A function is called a few times a second, and at the end,
+            with the number of steps that are no longer in question; what it raises ends the search.
+        level : float, Fraction or Decimal, default 0.6
+            As in `grokking`.
+
+        Returns
+        -------
+        GrokkingTimes
+            As from `grokking`, with every bracket one step wide; inside a leap as wide as its error
+            implies: at the lower end surely fewer points were right than needed, at the upper end
+            surely enough. That error is `rtol`, or ten times what the leap's own evidence shows
+            where that is smaller. Up to about 10^7 steps the bracket is mostly a single step, too;
+            later a step moves the weights by less than they are known. ``several`` names the times
+            that may be one of several crossings.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``, or with Adam; if data are needed, or
+            are not those of the run (shapes, or what the first two records and the last hold, which
+            must come out bit for bit, or the curves of a population to 1e-9), also because an array
+            has changed since; if a crossing lies before the first record, or inside a leap and step
+            0 was not recorded; or as in `grokking`.
+        TypeError
+            If `evals` is no mapping, `progress` neither a bool nor callable, or as in `grokking`.
+        LeapError
+            If a leap cannot be followed again.
+
+        Notes
+        -----
+        Only the brackets are run again. An accuracy that crosses the threshold and comes back
+        entirely between two other records is not seen, nor does it count towards the maximum,
+        which stays the record's. For oscillating runs the records must be dense enough. In a leap
+        64 steps at a time are looked at, evenly spaced; of several crossings back and forth between
+        two of these one is found. ``several`` tells of them, from the points that change sides
+        between one step and the next that is looked at, unless a point does so twice in between.
+        What exact steps led to before a leap is looked at step by step. Attacks other than the
+        worst case are taken for continuous.
+        """
+        times = refined_times(self, test, X, y, evals, eps, include_start, progress)
+        return at_level(times, self, test, level)
+
+    def phases(
+        self,
+        support: ArrayLike,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        test: str | None = None,
+    ) -> Phases:
+        """Divide the run into the three phases of Das et al. (2026), arXiv 2602.08302.
+
+        In phase 1 all the data drive the descent; from ``t1`` on the support vectors do: their
+        share in sum_i -l'(m_i) is at least one half. Up to ``t2`` the hyperplane then moves
+        away from the origin, and after it, in phase 3, back. The step 0 takes no part.
+
+        Parameters
+        ----------
+        support : array_like of int
+            Row indices of the support vectors (`Dataset.support`).
+        X : ndarray, shape (n, d), optional
+            The training data; needed after `load`, which does not bring them back.
+        y : ndarray, shape (n,), optional
+            Their labels, -1 or +1.
+        test : str, optional
+            Evaluation set whose accuracy defines ``t3``. Default: ``"concentrated"`` if the
+            run has one, else its only evaluation set, else ``t3`` is None.
+
+        Returns
+        -------
+        Phases
+            ``t1``, ``t2``, ``t3`` and ``peak`` in steps, and whether phase 2 is empty.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``, if the training data are needed
+            or are not those of the run, or if `support` or `test` is not valid.
+        TypeError
+            If `support` does not hold integers.
+        """
+        return find_phases(self, support, X, y, test)
+
+    def alignment(self, solution: MaxMargin | None = None) -> NDArray[np.float64]:
+        """
+        Cosine of the angle between the weights and a maximum-margin solution, at every record.
+
+        On separable data it tends to 1, like 1 - C / log^2 t, for the solution of the problem that
+        descent solves: full-batch descent on (w, b) tends to the direction of the solution with
+        *penalised* bias, because a bias that is learned is the weight of one more column of ones
+        (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
+        cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
+        with bias is not bound to reach. Nor is a run of Adam bound to reach any of them.
+
+        Parameters
+        ----------
+        solution : MaxMargin, optional
+            What `fastgrok.max_margin` returns. Default: for the training data, with
+            ``bias="penalized"``, or ``bias="none"`` for a run without bias. Needed after `load`.
+
+        Returns
+        -------
+        ndarray of float64, shape (R,)
+            In [-1, 1]; NaN where the weights are 0, as they are at the start.
+
+        Raises
+        ------
+        ValueError
+            If the run was made without ``keep_weights=True``, if the solution is needed, or if it
+            has another number of weights.
+        TypeError
+            If `solution` is not a `MaxMargin`.
+        NotSeparableError
+            If it is to be found and the training data are not separable.
+        """
+        cosine: NDArray[np.float64] = frozen(limits.alignment(self, solution))
+        return cosine

@@ -1,0 +1,221 @@
+"""Where a run must end: its alignment with the limit, and what its plots show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok import _checks
+from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._checks.populations import Population
+from fastgrok._core import Problem
+from fastgrok.geometry import MaxMargin, max_margin
+from fastgrok.linear import Pgd
+from fastgrok.records import Record
+
+if TYPE_CHECKING:
+    from fastgrok.theory.bias import LateTime
+    from fastgrok.theory.edge import StationaryPoint
+
+    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
+
+_ALIKE = 1e-2
+"""Of a solution's own conditions: it may be rough, and other data are farther off."""
+_ZERO = 1e-12
+"""A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
+
+
+def alignment(run: Record, solution: MaxMargin | None) -> F64:
+    """Cosine of the recorded weights and a solution; see `Trajectory.alignment`."""
+    if run.weights is None:
+        raise ValueError("alignment needs a run made with keep_weights=True")
+    if solution is None:
+        if run.data is None:
+            raise ValueError(
+                "alignment needs the solution, max_margin(X, y, bias="
+                f"{_kind(run)!r}), of a run that was loaded: its data were not saved"
+            )
+        solution = max_margin(*run.data, bias=_kind(run))
+    elif not isinstance(solution, MaxMargin):
+        raise TypeError(f"solution must be what max_margin returns, got {_checks.show(solution)}")
+    if solution.w.size != run.w.size:
+        raise ValueError(
+            f"solution must have {run.w.size} weights, as the run, got {solution.w.size}"
+        )
+    if solution.bias == "penalized":
+        theta, target = run.weights, np.append(solution.w, solution.b)
+    else:
+        theta, target = run.weights[:, :-1], solution.w
+    # Powers of two keep the squares of very late and very early weights in range.
+    sizes = np.frexp(np.abs(theta).max(axis=1, initial=0.0))[1]
+    theta = np.ldexp(theta, -sizes[:, None])
+    target = np.ldexp(target, -np.frexp(np.abs(target).max())[1])
+    with np.errstate(invalid="ignore"):
+        cosine: F64 = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
+    return np.clip(cosine, -1.0, 1.0, out=cosine)
+
+
+def find(run: Record) -> MaxMargin:
+    """Find where a run must end: the maximum margin of its data, with the bias that it learns.
+
+    For points of one label that is also the limit where they are not separable from the origin:
+    weights of 0 beside the bias.
+    """
+    if run.data is None:
+        raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
+    return max_margin(*run.data, bias=_kind(run))
+
+
+def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
+    """(w, b) of the hyperplane that a run tends to, up to a positive factor."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    if isinstance(limit, MaxMargin):
+        w, b, kind = limit.w, limit.b, limit.bias
+    elif isinstance(limit, LateTime):
+        w, b, kind = limit.w_hat, limit.b_hat, "penalized"
+    elif isinstance(limit, StationaryPoint):
+        # The weights stay finite and the bias does not: beside it they vanish.
+        w, b, kind = np.zeros_like(limit.S), float(np.sign(run.bias_final)), "penalized"
+    else:
+        raise TypeError(
+            "limit must come from max_margin, theory.bias.late_time or "
+            f"theory.edge.stationary_point, got {_checks.show(limit)}"
+        )
+    if kind != _kind(run):
+        trained = "a bias" if run.params["bias"] else "no bias"
+        raise ValueError(
+            f"limit must be that of a run with {trained}, max_margin's bias={_kind(run)!r}, "
+            f"got one for bias={kind!r}"
+        )
+    if w.size != run.w.size:
+        raise ValueError(f"limit must have {run.w.size} weights, as the run, got {w.size}")
+    _check_run(limit, run)
+    norm = float(np.linalg.norm(w))
+    least = _ZERO * np.hypot(norm, b)
+    return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
+
+
+def _check_run(limit: Limit, run: Record) -> None:
+    """Refuse a limit that is not this run's, as far as its settings, rows and data show."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    optimizer = run.params.get("optimizer", "gd")
+    if optimizer != "gd":
+        raise ValueError(
+            f"limit must be that of a run of gradient descent, got a run with optimizer="
+            f"{optimizer!r}, which tends elsewhere"
+        )
+    if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
+        raise ValueError(
+            f"limit must be of the run's {run.params['rows']} rows, got one of {limit.dual.size}"
+        )
+    if isinstance(limit, LateTime):
+        rate = run.params["lr"] / (run.params["rows"] if run.params["reduction"] == "mean" else 1)
+        if not np.isclose(limit.rate, rate, rtol=1e-9, atol=0.0):
+            raise ValueError(
+                "limit must be late_time for the run's lr and reduction, "
+                f"{run.params['lr']!r} and {run.params['reduction']!r}: the learning rate of a "
+                f"row is {rate:g}, got {limit.rate:g}"
+            )
+    if run.data is not None and not _solves(limit, *run.data):
+        raise ValueError(
+            f"limit must be that of the run's training data, of shape {run.data[0].shape}: "
+            "got one of other data"
+        )
+
+
+def _solves(limit: Limit, X: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Whether a limit satisfies on these data what characterises it."""
+    from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
+
+    X, y = X.astype(np.float64), y.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if isinstance(limit, StationaryPoint):
+            exponents = -y * (X @ limit.S)
+            off = abs(float(np.log(np.mean(np.exp(exponents)) / limit.level)))
+            return bool(np.all(y == y[0])) and off <= 1e-6 * (1.0 + float(np.ptp(exponents)))
+        w, b = (limit.w, limit.b) if isinstance(limit, MaxMargin) else (limit.w_hat, limit.b_hat)
+        least = float((y * (X @ w + b)).min())
+        left = np.abs((limit.dual * y) @ X - w)
+        rounding = 1e-9 * (limit.dual @ np.abs(X)).max()
+        # Where X is so large that the dual underflows there is nothing to compare.
+        same = not limit.dual.any() or bool(left.max() <= _ALIKE * np.abs(w).max() + rounding)
+    return abs(least - 1.0) <= _ALIKE and same
+
+
+def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
+    """Late bias at these steps, which a limit that holds no more than a direction does not give."""
+    _, b = hyperplane(limit, run)
+    if isinstance(limit, MaxMargin):
+        raise TypeError(
+            "limit must come from theory.bias.late_time or theory.edge.stationary_point for the "
+            "bias itself: a maximum margin gives only the direction of (w, b)"
+        )
+    if hasattr(limit, "level"):
+        rate = run.params["lr"] * (run.params["rows"] if run.params["reduction"] == "sum" else 1)
+        line: F64 = b * np.log(rate * limit.level * steps)
+        return line
+    if not limit.finite:
+        raise ValueError("limit must be finite, but limit.b_tilde is not: see LateTime.finite")
+    late: F64 = limit.b_tilde + b * np.log(steps)
+    return late
+
+
+def accuracies(
+    limit: Limit, run: Record, evals: Mapping[str, EvaluationSet] | None
+) -> dict[str, float]:
+    """Accuracy of the limit on the training set, which it separates, and on those of `evals`.
+
+    Default: the run's own, but for those that have no limit.
+    """
+    w, b = hyperplane(limit, run)
+    out = {"train": 1.0}
+    if evals is None:
+        evals = {name: given for name, given in (run.evals or {}).items() if not _masked(given)}
+    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names)
+    for name, data in sets.items():
+        if name not in run.losses:
+            raise ValueError(
+                f"evals[{name!r}] is no evaluation set of the run, which has {list(run.losses)}"
+            )
+        out[name] = _accuracy(w, b, data, evals[name], name, run.params)
+    return out
+
+
+def _accuracy(
+    w: F64,
+    b: float,
+    data: Data | Population,
+    given: EvaluationSet,
+    name: str,
+    params: Mapping[str, Any],
+) -> float:
+    if isinstance(data, Population):
+        norm = np.array([np.linalg.norm(w)])
+        curves = data.curves(norm, np.array([b]), w[None], params["loss"], params["tie"])
+        return float(curves[0][0])
+    problem = Problem(data[0], data[1], True)
+    where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
+    if not isinstance(given, Pgd):
+        return problem.evaluate(*where)[1] / problem.rows
+    if _masked(given):
+        raise ValueError(
+            f"evals[{name!r}] has no limit: what automatic differentiation reports depends on "
+            "the size of the weights"
+        )
+    return float(given._evaluator(problem).evaluate(*where)[1][0]) / problem.rows
+
+
+def _masked(given: EvaluationSet) -> bool:
+    """Whether a set is attacked by automatic differentiation."""
+    return isinstance(given, Pgd) and given._settings.method.startswith("autodiff")
+
+
+def _kind(run: Record) -> str:
+    return "penalized" if run.params["bias"] else "none"

@@ -1,0 +1,136 @@
+"""The three phases of a run, after Das et al. (2026), arXiv 2602.08302, section 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastgrok import _checks
+from fastgrok.linear import margins
+from fastgrok.questions._kept import training_data
+from fastgrok.questions.grokking import grokking_times
+from fastgrok.records import Record
+
+# The loss at the last record, computed again from the margins, must agree this well: sums in
+# another order differ by far less, other data by far more.
+SAME_LOSS_RTOL = 1e-7
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Ends of the phases of a run, in steps; None where the record does not hold them.
+
+    Attributes
+    ----------
+    t1 : int or None
+        End of phase 1: the first recorded step from which, up to the end of the record, the
+        support vectors have at least half of the total weight sum_i -l'(m_i).
+    t2 : int or None
+        End of phase 2: the recorded step at or after ``t1`` where the distance of the hyperplane
+        from the origin, |b| / ||w||, is largest. Phase 3 is what follows.
+    t3 : int or None
+        First recorded step at which the test accuracy is at its maximum over the record.
+    peak : int or None
+        The recorded step where |b| / ||w|| is largest in the whole run. It can lie before ``t1``
+        when the bulk of the data, not the support vectors, drives the bias.
+    """
+
+    t1: int | None
+    t2: int | None
+    t3: int | None
+    peak: int | None
+
+    @property
+    def empty_phase2(self) -> bool:
+        """Whether |b| / ||w|| only falls once the support vectors dominate (t2 = t1)."""
+        return self.t1 is not None and self.t2 == self.t1
+
+
+def find_phases(
+    run: Record,
+    support: ArrayLike,
+    X: NDArray[Any] | None,
+    y: NDArray[Any] | None,
+    test: str | None,
+) -> Phases:
+    """Compute the phases of a run; see `Trajectory.phases`."""
+    test = _default_test(run) if test is None else test
+    t3 = None if test is None else grokking_times(run, test, 0.0, False).test
+    if run.weights is None:
+        raise ValueError("phases needs the weights at every record: train with keep_weights=True")
+    X, y = training_data(run, X, y)
+    shares = _support_shares(run, run.weights, X, y, _checked_support(support, len(y)))
+
+    # The start is not part of any statistic of times: every run begins with it.
+    later = run.steps > 0
+    steps, shares = run.steps[later], shares[later]
+    distance = np.where(np.isnan(run.distance), -np.inf, run.distance)[later]
+    if steps.size == 0:
+        return Phases(t1=None, t2=None, t3=t3, peak=None)
+    peak = int(steps[np.argmax(distance)])
+    misses = np.flatnonzero(shares < 0.5)
+    since = int(misses[-1]) + 1 if misses.size else 0
+    if since == steps.size:
+        return Phases(t1=None, t2=None, t3=t3, peak=peak)
+    t2 = int(steps[since + np.argmax(distance[since:])])
+    return Phases(t1=int(steps[since]), t2=t2, t3=t3, peak=peak)
+
+
+def _default_test(run: Record) -> str | None:
+    names = [name for name in run.losses if name != "train"]
+    if "concentrated" in names:
+        return "concentrated"
+    return names[0] if len(names) == 1 else None
+
+
+def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:
+    indices = _checks.array_of("support", support)
+    if indices.ndim != 1 or indices.size == 0:
+        raise ValueError(
+            "support must be a non-empty one-dimensional array of row indices, got shape "
+            f"{indices.shape}"
+        )
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"support must hold integers (row indices), got dtype {indices.dtype}")
+    if indices.min() < 0 or indices.max() >= rows:
+        raise ValueError(
+            f"support must hold row indices from 0 to {rows - 1}, got values from "
+            f"{indices.min()} to {indices.max()}"
+        )
+    unique = np.unique(indices)
+    if unique.size != indices.size:
+        raise ValueError(
+            f"support holds {indices.size - unique.size} row index or indices more than once"
+        )
+    return unique.astype(np.int64)
+
+
+def _support_shares(
+    run: Record,
+    weights: NDArray[np.float64],
+    X: NDArray[Any],
+    y: NDArray[Any],
+    support: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Share of the support vectors in sum_i -l'(m_i), at every record."""
+    exponential = run.params["loss"] == "exponential"
+    scale = 1.0 if run.params["reduction"] == "sum" else 1.0 / len(y)
+    shares = np.empty(len(weights))
+    for record, row in enumerate(weights):
+        m = margins(X, y, row[:-1], float(row[-1]), normalized=False)
+        # Logarithms of -l'(m): late in a run every -l' may underflow, their ratios do not.
+        logs = -m if exponential else -np.logaddexp(0.0, m)
+        relative = np.exp(logs - logs.max())
+        shares[record] = relative[support].sum() / relative.sum()
+    if len(weights) and not _same_loss(run.losses["train"][-1], scale, m, exponential):
+        raise ValueError("X, y are not the data of this run: its last recorded loss differs")
+    return shares
+
+
+def _same_loss(recorded: float, scale: float, m: NDArray[np.float64], exponential: bool) -> bool:
+    with np.errstate(over="ignore", under="ignore"):
+        again = scale * float(np.sum(np.exp(-m) if exponential else np.logaddexp(0.0, -m)))
+    return bool(np.isclose(again, recorded, rtol=SAME_LOSS_RTOL, atol=1e-300))

@@ -1,0 +1,123 @@
+"""Runs and reports in words. Knows them by their fields alone: they import this, to be printed."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+# What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
+# by this share of rtol, and those of a spot check by this share of their own increment.
+MOST_OVERLAP = 0.5
+MOST_DIFFERENCE = 1e-2
+
+
+def whole_number(steps: float) -> str:
+    """Write a step number, rounded where it has too many digits to read."""
+    return f"{steps:,.0f}" if steps < 1e15 else f"{float(steps):.6g}"
+
+
+def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> list[str]:
+    """
+    Say what was leaped, and what each part of the evidence compares with what.
+
+    Parameters
+    ----------
+    leap : LeapReport
+        The leap.
+    rtol : float, optional
+        The error that was allowed, to be shown beside what there is.
+    again : bool, default False
+        Whether the leap that follows began at the same step: it went over the same stretch.
+    """
+    what = "pairs of steps, " if leap.pairs else ""
+    rest = ", at rest" if leap.converged else ""
+    products = f" and {leap.products:,} products" if leap.products else ""
+    end = "made again from its beginning, with a smaller tolerance," if again else "ended"
+    allowed, half = "", ""
+    if rtol is not None:
+        allowed = f" (allowed: rtol = {rtol:.1g})"
+        half = f" (allowed: {MOST_OVERLAP * rtol:.1g})"
+    lines = [
+        f"leap {whole_number(leap.first)} to {whole_number(leap.last)}: {what}"
+        f"{leap.accepted} BDF steps, {leap.evaluations:,} evaluations{products}{rest}"
+        + (f"; {end} because {leap.ended}" if leap.ended else ""),
+        f"error estimated at {leap.error:.1g} of ||w|| or of max(|b|, 1) at most{allowed}",
+        f"exact steps beside it up to step {whole_number(leap.overlap_until)} differ by at "
+        f"most {leap.overlap_difference:.1g} of the same{half}",
+    ]
+    if leap.checks:
+        step, steps, difference = max(leap.checks, key=lambda check: check[2])
+        many = "1 spot check" if len(leap.checks) == 1 else f"{len(leap.checks)} spot checks"
+        lines.append(
+            f"{many}: what {steps} exact steps add to the weights differs by at most "
+            f"{difference:.1g} of itself (allowed: {MOST_DIFFERENCE:.1g}), at step "
+            f"{whole_number(step)}"
+        )
+    return lines
+
+
+def engine_text(report: Any) -> str:
+    """Say it in a line, then every leap with its evidence."""
+    plural = "" if report.threads == 1 else "s"
+    percent = 100.0 * report.row_share
+    share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
+    first = (
+        f"{report.name}, {report.exact_steps:,} steps one by one{share}, {report.simd}, "
+        f"{report.threads} thread{plural}, {report.seconds:.3g} s"
+    )
+    lines = [first]
+    for leap, following in zip_longest(report.leaps, report.leaps[1:]):
+        again = following is not None and following.first == leap.first
+        what, *evidence = leap_lines(leap, report.rtol, again)
+        lines += [what, *(f"  {line}" for line in evidence)]
+    if report.reason and all(report.reason != leap.ended for leap in report.leaps):
+        lines.append(f"{'no other leap' if report.leaps else 'no leap'}: {report.reason}")
+    return "\n            ".join(lines)
+
+
+def summary(run: Any) -> str:
+    """Describe the run: data and settings, engine, final state, regime."""
+    params = run.params
+    bias = "bias" if params["bias"] else "no bias"
+    adam = "Adam with " if params.get("optimizer") == "adam" else ""
+    lines = [
+        f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
+        f"({params['reduction']}), {bias}, {adam}lr {params['lr']:g}, {_steps(run)}",
+        f"  engine    {run.engine}",
+    ]
+    if run.steps.size:
+        right = ", ".join(
+            f"{name} {run.counts[name][-1]}/{run.sizes[name]} = {accuracy[-1]:.4g}"
+            if name in run.counts
+            else f"{name} {accuracy[-1]:.4g}"
+            for name, accuracy in run.accuracy.items()
+        )
+        lines += [
+            f"  accuracy  {right}",
+            f"  state     loss {run.loss[-1]:.4g}, b {run.bias_final:.4g}, "
+            f"||w|| {run.norm_w[-1]:.4g}, |b|/||w|| {run.distance[-1]:.4g}",
+            f"  regime    {_regimes(run)}",
+        ]
+    return "\n".join(lines)
+
+
+def _steps(run: Any) -> str:
+    asked = run.params["steps"]
+    reached = int(run.steps[-1]) if run.steps.size else 0
+    all_of_them = f"{whole_number(asked)} steps"
+    text = all_of_them if reached == asked else f"{whole_number(reached)} of {all_of_them}"
+    if "interrupted" in run.params:
+        text += " (interrupted)"
+    if "diverged_at" in run.params:
+        text += f" (diverged at step {run.params['diverged_at']:,})"
+    return f"{text}, {run.steps.size} records"
+
+
+def _regimes(run: Any) -> str:
+    names, records = np.unique(run.regime, return_counts=True)
+    if names.size == 1:
+        return f"{names[0]} throughout"
+    shares = ", ".join(f"{name} at {k} records" for name, k in zip(names, records, strict=True))
+    return f"{run.regime[-1]} at the end ({shares})"

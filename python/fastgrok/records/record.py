@@ -1,0 +1,107 @@
+"""What a run leaves behind: arrays over the recorded steps, and nothing that computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok._checks import EvaluationSet
+from fastgrok.records.frozen import ByName, frozen
+from fastgrok.records.reports import EngineReport
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Record:
+    """The arrays, sizes and parameters of a run, and the report of the engine that made it.
+
+    What each field holds is said where users read it, at `fastgrok.Trajectory`.
+    """
+
+    steps: NDArray[np.int64]
+    b: NDArray[np.float64]
+    norm_w: NDArray[np.float64]
+    losses: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.int64]]
+    sizes: dict[str, int]
+    sharpness: NDArray[np.float64]
+    sharpness_mean: NDArray[np.float64]
+    regime: NDArray[np.str_]
+    w: NDArray[np.float64]
+    bias_final: float
+    weights: NDArray[np.float64] | None
+    engine: EngineReport
+    params: dict[str, Any]
+    data: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+    probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    evals: dict[str, EvaluationSet] | None = field(default=None, compare=False, repr=False)
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the shapes fit together and make the arrays read-only."""
+        records = (self.steps.size,)
+        points = [name for name in self.losses if name not in self.probabilities]
+        if not (points == list(self.counts) == list(self.sizes)) or (
+            next(iter(self.losses), None) != "train"
+            or not self.probabilities.keys() < {*self.losses}
+        ):
+            raise ValueError(
+                "losses (less those of probabilities), counts and sizes must have the same names, "
+                f"'train' first; got {list(self.losses)}, {list(self.probabilities)}, "
+                f"{list(self.counts)}, {list(self.sizes)}"
+            )
+        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+            "steps": (self.steps, records),
+            "b": (self.b, records),
+            "norm_w": (self.norm_w, records),
+            "sharpness": (self.sharpness, records),
+            "sharpness_mean": (self.sharpness_mean, records),
+            "regime": (self.regime, records),
+            "w": (self.w, (self.w.size,)),
+            **{f"losses[{name!r}]": (a, records) for name, a in self.losses.items()},
+            **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
+            **{f"probabilities[{name!r}]": (a, records) for name, a in self.probabilities.items()},
+        }
+        if self.weights is not None:
+            shapes["weights"] = (self.weights, (*records, self.w.size + 1))
+        if self.feature_names is not None and len(self.feature_names) != self.w.size:
+            raise ValueError(
+                f"feature_names has {len(self.feature_names)} names for {self.w.size} weights"
+            )
+        for name, (array, shape) in shapes.items():
+            if array.shape != shape:
+                raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        for item in fields(self):
+            if item.name not in ("data", "evals"):
+                object.__setattr__(self, item.name, frozen(getattr(self, item.name)))
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Training loss at every record, shape (R,)."""
+        return self.losses["train"]
+
+    @property
+    def accuracy(self) -> dict[str, NDArray[np.float64]]:
+        """Fraction of correctly classified points at every record, by data set, shape (R,).
+
+        Of a population, the probability that a point is classified correctly.
+        """
+        known = self.probabilities
+        return ByName(
+            {
+                name: known[name] if name in known else frozen(self.counts[name] / self.sizes[name])
+                for name in self.losses
+            }
+        )
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """Distance |b| / ||w|| of the hyperplane from the origin at every record, shape (R,).
+
+        NaN where w and b are both 0, infinite where only w is.
+        """
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+            distance: NDArray[np.float64] = frozen(np.abs(self.b) / self.norm_w)
+        return distance
