@@ -5,10 +5,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 import fastgrok as fg
-from fastgrok import training
 from fastgrok.descent import settings
 from fastgrok.descent.again import follow_leaps
-from fastgrok.questions import _crossings
+from fastgrok.questions import _crossings, _rerun
 from fastgrok.questions.grokking import POPULATION_SIZE
 from fastgrok.theory.bias import Slab
 from leaps import cube
@@ -183,7 +182,7 @@ def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypat
         tried.append((arguments["rtol"], piece.engine.name))
         return piece
 
-    monkeypatch.setattr(training, "follow_leaps", spied)
+    monkeypatch.setattr(_rerun, "follow_leaps", spied)
     times = []
     for offset in (1e3, 1e5):
         X = cloud + np.array([offset, 0.0])
@@ -221,7 +220,7 @@ def test_a_finer_leap_costs_no_time_to_speak_of(monkeypatch):
         steps.append(piece.engine.exact_steps)
         return piece
 
-    monkeypatch.setattr(training, "follow_leaps", spied)
+    monkeypatch.setattr(_rerun, "follow_leaps", spied)
     recorded, refined = run.first_hit("train", 0.999), run.refine_hit("train", 0.999)
     assert recorded.bracket[0] < refined.step <= recorded.step
     assert min(spent) == 1e-10

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import training
-from fastgrok.questions import _meter
+from fastgrok.questions import _meter, _rerun
 from fastgrok.theory.bias import Slab
 from leaps import cube
 from runs import assert_same_bits
@@ -199,7 +198,7 @@ def test_a_leap_that_cannot_be_followed_is_told_as_such(monkeypatch):
     evals = {"near": fg.datasets.concentrated((300, 300), dim=2, gamma=1e-3, alpha=10, seed=7)}
     run = fg.train(X, y, steps=1e9, lr=1e-2, reduction="sum", evals=evals, keep_weights=True)
     expected = run.refine("near")
-    follow, failing = training.follow_leaps, set()
+    follow, failing = _rerun.follow_leaps, set()
 
     def fails(record, arguments, exact_steps):
         failing.add(arguments["rtol"])
@@ -207,7 +206,7 @@ def test_a_leap_that_cannot_be_followed_is_told_as_such(monkeypatch):
             raise fg.LeapError("no leap", run, 0)
         return follow(record, arguments, exact_steps)
 
-    monkeypatch.setattr(training, "follow_leaps", fails)
+    monkeypatch.setattr(_rerun, "follow_leaps", fails)
     for allowed, last in ((1, 1e-8), (2, 1e-7)):
         failures = allowed
         failing.clear()

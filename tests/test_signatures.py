@@ -8,6 +8,7 @@ import pytest
 import fastgrok as fg
 from cases import problem
 from fastgrok import plots
+from fastgrok.descent import settings
 from fastgrok.theory import bias, edge, two_point
 
 MODULES = (fg, fg.datasets, plots, bias, edge, two_point)
@@ -117,3 +118,11 @@ def test_warnings_point_at_the_line_that_called():
         (__file__, line - 3),
         (__file__, line - 1),
     ]
+
+
+def test_the_defaults_that_all_runs_share_are_those_that_train_shows():
+    shown = inspect.signature(fg.train).parameters.values()
+    assert [one.name for one in shown if one.default is one.empty] == [*settings.REQUIRED]
+    assert {
+        one.name: one.default for one in shown if one.default is not one.empty
+    } == settings.DEFAULTS
