@@ -16,7 +16,7 @@ from fastgrok.papers._report import (
     spread,
 )
 from fastgrok.papers.das2026 import _reporting
-from fastgrok.papers.das2026._theory import F64, GrokkingTime, Theory, TheoryRun
+from fastgrok.papers.das2026._theory_runs import F64, GrokkingTime, Theory, TheoryRun
 
 # b of a theorem may differ by this, or this share of |b_inf|, from that of the run.
 _NEAR_B = 0.05
