@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "engines/norms.hpp"
 #include "engines/storage.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

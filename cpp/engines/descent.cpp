@@ -9,7 +9,7 @@
 
 #include "engines/curvature.hpp"
 #include "engines/lockstep.hpp"
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

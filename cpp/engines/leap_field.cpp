@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "engines/curvature.hpp"
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 

@@ -7,7 +7,7 @@
 // for log1p.
 #pragma once
 
-#include "kernels/simd.hpp"
+#include "simd.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {

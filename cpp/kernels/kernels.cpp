@@ -3,12 +3,12 @@
 // for AVX, to code that must run everywhere.
 #include "kernels/kernels.hpp"
 
-#include "kernels/accurate_rows.hpp"
-#include "kernels/attacked_rows.hpp"
-#include "kernels/dense_blocks.hpp"
-#include "kernels/packed_newton.hpp"
-#include "kernels/packed_rows.hpp"
-#include "kernels/plain_rows.hpp"
+#include "accurate_rows.hpp"
+#include "attacked_rows.hpp"
+#include "dense_blocks.hpp"
+#include "packed_newton.hpp"
+#include "packed_rows.hpp"
+#include "plain_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {

@@ -1,7 +1,7 @@
 // Gradient and Hessian of packed rows in one pass: 16 lanes over the 16 rows of a block.
 #pragma once
 
-#include "kernels/packed_rows.hpp"
+#include "packed_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {

@@ -5,7 +5,7 @@
 // rows, which need them for accumulators. In between the blocks stay in the first-level cache.
 #pragma once
 
-#include "kernels/elementary.hpp"
+#include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {

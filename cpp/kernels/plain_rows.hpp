@@ -6,7 +6,7 @@
 // operations inside a row and from row to row does not depend on the strips.
 #pragma once
 
-#include "kernels/elementary.hpp"
+#include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {

@@ -24,13 +24,13 @@
 #include "core/types.hpp"
 
 #if defined(FASTGROK_SIMD_v4)
-#include "kernels/simd_avx512.hpp"
+#include "simd_avx512.hpp"
 #elif defined(FASTGROK_SIMD_v3)
-#include "kernels/simd_avx2.hpp"
+#include "simd_avx2.hpp"
 #elif defined(FASTGROK_SIMD_v2)
-#include "kernels/simd_sse4.hpp"
+#include "simd_sse4.hpp"
 #elif defined(FASTGROK_SIMD_neon)
-#include "kernels/simd_neon.hpp"
+#include "simd_neon.hpp"
 #else
 #error "define FASTGROK_SIMD_v2, _v3, _v4 or _neon"
 #endif
