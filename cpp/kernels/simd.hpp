@@ -41,6 +41,11 @@ namespace {
 // Registers that hold the 16 lanes.
 constexpr int kGroups = static_cast<int>(kLanes) / kWidth;
 
+// A register like another one, filled with x.
+inline Vec like(Vec, double x) {
+    return set1(x);
+}
+
 // Adds lanes in one fixed order, of 16 lane i to lane i + 8, then i + 4, i + 2 and i + 1.
 template <int G>
 inline double add_lanes(const Vec (&lanes)[G]) {
