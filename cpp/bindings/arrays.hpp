@@ -31,9 +31,12 @@ inline void require(bool condition, const std::string& message) {
 }
 
 inline Loss parse_loss(const std::string& name) {
-    if (name == "logistic") return Loss::logistic;
-    require(name == "exponential", "loss must be 'logistic' or 'exponential', not '" + name + "'");
-    return Loss::exponential;
+    std::string names;
+    for (const Loss loss : kLosses) {
+        if (name == name_of(loss)) return loss;
+        names += (names.empty() ? "'" : ", '") + std::string(name_of(loss)) + "'";
+    }
+    throw py::value_error("loss must be one of " + names + ", not '" + name + "'");
 }
 
 inline Tie parse_tie(bool tie_negative) {

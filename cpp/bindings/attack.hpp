@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "bindings/problem.hpp"
 #include "engines/evaluator.hpp"
+#include "problem.hpp"
 
 namespace fastgrok {
 

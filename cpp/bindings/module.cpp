@@ -11,6 +11,7 @@ void register_ensemble(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_leap(pybind11::module_& m);
 void register_leaping(pybind11::module_& m);
+void register_losses(pybind11::module_& m);
 void register_problem(pybind11::module_& m);
 void register_descent(pybind11::module_& m);
 
@@ -24,6 +25,7 @@ PYBIND11_MODULE(_core, m) {
         throw pybind11::import_error(error.what());
     }
     fastgrok::register_kernels(m);
+    fastgrok::register_losses(m);
     fastgrok::register_dense(m);
     fastgrok::register_problem(m);
     fastgrok::register_attack(m);

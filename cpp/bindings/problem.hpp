@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "bindings/arrays.hpp"
+#include "arrays.hpp"
 #include "core/problem.hpp"
 
 namespace fastgrok {

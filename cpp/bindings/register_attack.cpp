@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "bindings/attack.hpp"
+#include "attack.hpp"
 #include "engines/attack.hpp"
 
 namespace fastgrok {

@@ -1,7 +1,7 @@
 // Dense linear algebra for the geometry of few rows: see engines/dense.hpp.
 #include <algorithm>
 
-#include "bindings/arrays.hpp"
+#include "arrays.hpp"
 #include "engines/dense.hpp"
 
 namespace fastgrok {

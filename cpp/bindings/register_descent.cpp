@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "bindings/attack.hpp"
+#include "attack.hpp"
 #include "engines/descent.hpp"
 
 namespace fastgrok {

@@ -1,7 +1,7 @@
 // Ensemble: many runs at once.
 #include <pybind11/stl.h>
 
-#include "bindings/arrays.hpp"
+#include "arrays.hpp"
 #include "engines/ensemble.hpp"
 
 namespace fastgrok {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "bindings/arrays.hpp"
+#include "arrays.hpp"
 #include "core/team.hpp"
 #include "kernels/kernels.hpp"
 

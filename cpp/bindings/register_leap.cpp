@@ -1,9 +1,9 @@
 // Leap: the integrator that follows descent without taking every step.
 #include <pybind11/stl.h>
 
-#include "bindings/problem.hpp"
 #include "engines/interrupt.hpp"
 #include "engines/leap.hpp"
+#include "problem.hpp"
 
 namespace fastgrok {
 namespace {

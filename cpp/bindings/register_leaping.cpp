@@ -2,7 +2,7 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
-#include "bindings/arrays.hpp"
+#include "arrays.hpp"
 #include "engines/leaping_descent.hpp"
 
 namespace fastgrok {

@@ -1,8 +1,8 @@
 // Problem: margins, losses, gradients and curvature of a data set.
 #include <pybind11/stl.h>
 
-#include "bindings/problem.hpp"
 #include "engines/curvature.hpp"
+#include "problem.hpp"
 
 namespace fastgrok {
 namespace {

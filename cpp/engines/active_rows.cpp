@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "engines/norms.hpp"
 #include "engines/storage.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {
@@ -24,14 +24,16 @@ constexpr std::size_t kSample = 4096;
 
 }  // namespace
 
-ActiveRows::ActiveRows(const Problem& problem, Skip skip, int threads)
+ActiveRows::ActiveRows(const Problem& problem, Loss loss, Skip skip, int threads)
     : problem_(problem),
-      skip_(problem.rows() < kNoRow ? skip : Skip::never),
+      loss_(loss),
+      skip_(problem.rows() < kNoRow && traits_of(loss).skippable() ? skip : Skip::never),
       error_(static_cast<double>(problem.layout().cols + 32) *
              std::numeric_limits<double>::epsilon()),
       norms_(problem.norms(threads)),
       patience_(kMostLevels),
       seen_(problem.partition().count()) {
+    if (skip == Skip::always) check_needs("skipping rows at every step", needs, loss);
     levels_.reserve(kMostLevels);
     reset();
 }
@@ -60,12 +62,11 @@ std::size_t ActiveRows::places(std::size_t depth, std::size_t chunk) const {
     return std::min(problem_.first_row(chunk + 1), problem_.rows()) - problem_.first_row(chunk);
 }
 
-void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most,
-                                double* out) {
+void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, double most, double* out) {
     if (make_) fill(levels_[depth_ - 1].chunks[chunk], chunk);
     double* const bits = bits_of_chunk(chunk);
     const auto first = [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss, most, 0.0, bits, out);
+        kernels_for(rows).first(rows, u.data(), loss_, most, 0.0, bits, out);
     };
     if (depth_ == 0) {
         problem_.visit_chunk(chunk, first);
@@ -81,10 +82,10 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, d
 }
 
 void ActiveRows::first_of_block(std::size_t chunk, std::size_t first, std::size_t count,
-                                const Vector& u, Loss loss, double most, double* out) {
+                                const Vector& u, double most, double* out) {
     double* const bits = bits_of_chunk(chunk);
     problem_.visit_rows(problem_.first_row(chunk) + first, count, [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss, most, 0.0,
+        kernels_for(rows).first(rows, u.data(), loss_, most, 0.0,
                                 bits == nullptr ? bits : bits + first, out);
     });
 }
@@ -161,8 +162,10 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
         if (depth_ == levels_.size()) levels_.emplace_back();
         Level& level = levels_[depth_];
         level.u = u;
-        // Outer levels are made for longer.
-        level.most = most + static_cast<double>(kMostLevels - depth_);
+        // Outer levels are made for longer, where the bound moves.
+        level.most = most;
+        if (traits_of(loss_).exponential_tail())
+            level.most += static_cast<double>(kMostLevels - depth_);
         if (choose_radius(level, size(depth_), distance) && holds(level, next, distance, most)) {
             level.made_at = passes_;
             level.chunks.resize(seen_.size());

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

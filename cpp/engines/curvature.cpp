@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "engines/curvature.hpp"
 #include "engines/lockstep.hpp"
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {
@@ -34,13 +34,16 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       options_(options),
       rate_(options.lr * options.scale),
       passes_(*problem_, options.threads),
-      active_(*problem_, options.adam ? Skip::never : options.skip, passes_.threads()),
+      active_(*problem_, options.loss, options.adam ? Skip::never : options.skip,
+              passes_.threads()),
+      loss_(traits_of(options.loss)),
       rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
                      exponent(active_.largest_norm()) + exponent(rate_) + 3),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),
       update_(u_.size(), 0.0),
-      gradient_(u_.size(), 0.0) {
+      gradient_(u_.size(), 0.0),
+      most_bits_(loss_.zero_above) {
     if (options_.adam) adam_.emplace(*options_.adam, options_.lr, options_.scale, u_.size());
     records_.last_parameters = u_;
 }
@@ -78,12 +81,12 @@ void Descent::interrupt_by(const Ask& ask) {
 }
 
 void Descent::pass_chunk(std::size_t chunk) {
-    active_.first_of_chunk(chunk, u_, options_.loss, most_bits_, passes_.zero_partial(chunk));
+    active_.first_of_chunk(chunk, u_, most_bits_, passes_.zero_partial(chunk));
 }
 
 void Descent::pass_block(std::size_t chunk, std::size_t first, std::size_t count) {
     double* const sum = first == 0 ? passes_.zero_partial(chunk) : passes_.partial(chunk);
-    active_.first_of_block(chunk, first, count, u_, options_.loss, most_bits_, sum);
+    active_.first_of_block(chunk, first, count, u_, most_bits_, sum);
 }
 
 bool Descent::recover(const std::exception_ptr& failure) {
@@ -105,20 +108,22 @@ void Descent::make_update() {
 
 // What the rows left out depend on, from the last step alone.
 void Descent::recall_rows() {
-    most_bits_ = step_ == 0 ? kMostBits : std::min(kMostBits, bits_needed(update_) + kSpareBits);
+    most_bits_ = loss_.zero_above;
+    if (step_ > 0) most_bits_ = std::min(most_bits_, bits_needed(update_) + kSpareBits);
     active_.reset();
 }
 
 // The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
 // largest entry of `update`, whatever their number, or less than the smallest normal number each.
 // Adam makes every entry of the gradient large, however small it is: only the latter holds there.
+// So it is with a loss whose slope does not fall like e^-m: what may be left out is nothing at all.
 double Descent::bits_needed(const Vector& update) const {
-    if (adam_) return kMostBits;
+    if (adam_ || !loss_.exponential_tail()) return loss_.zero_above;
     constexpr int kNegligible = 60;
     double largest = 0.0;
     for (double x : update) largest = std::max(largest, std::fabs(x));
-    if (!(largest > 0.0)) return kMostBits;
-    return std::min<double>(kMostBits, rows_exponent_ - exponent(largest) + kNegligible);
+    if (!(largest > 0.0)) return loss_.zero_above;
+    return std::min<double>(loss_.zero_above, rows_exponent_ - exponent(largest) + kNegligible);
 }
 
 void Descent::finish_step() {
@@ -143,7 +148,7 @@ void Descent::finish_step() {
         in_range_of_squares(moved) ? std::sqrt(moved) : fastgrok::distance(next_u_, u_);
     if (options_.check_skipped) check_skipped();
     const bool enough = needed <= most_bits_;
-    most_bits_ = std::min(kMostBits, needed + kSpareBits);
+    most_bits_ = std::min(loss_.zero_above, needed + kSpareBits);
     if (!enough) {  // too much was left out: the same step again
         active_.advance(u_, u_, distance, most_bits_);
         return;
@@ -175,7 +180,7 @@ void Descent::add_turn(double dot, double square) {
 
 void Descent::check_skipped() {
     Vector bits = passes_.margins(u_);
-    for (double& m : bits) m *= kLog2E;
+    for (double& m : bits) m *= loss_.unit;
     const std::size_t missed = active_.missed(bits, most_bits_);
     if (missed > 0)
         throw std::logic_error("step " + std::to_string(step_) + " left out " +

@@ -5,8 +5,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "engines/finite_differences.hpp"
-#include "engines/norms.hpp"
+#include "finite_differences.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

@@ -153,7 +153,6 @@ private:
     // it. All of it comes from margins and row norms.
     void weigh_rows(const Vector& u) {
         const std::size_t n = squares_.size(), cols = layout().cols;
-        constexpr double kLogOf2 = 0.6931471805599453;
         weights_.resize(bits_.size());
         for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * kLogOf2;
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "engines/curvature.hpp"
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 
@@ -13,10 +13,12 @@ LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads
                      std::function<void()> between_passes)
     : given_(problem, threads),
       loss_(loss),
+      traits_(traits_of(loss)),
       given_rate_(rate),
       rate_(rate),
       between_passes_(std::move(between_passes)),
       last_loss_(loss) {
+    check_needs("leaping", needs, loss);
     measure_rows(0);
 }
 
@@ -70,16 +72,15 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
     // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
     constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
-    constexpr double kLogOf2 = 0.6931471805599453;
     const double m = bits_[row] * kLogOf2, log_factor = last_s_ + std::log(rate_);
-    if (loss_ == Loss::exponential) {
-        const double value = std::exp(log_factor - m);
-        return {value, kUnit * value * (kOfSlope + kOfTerms * terms)};
-    }
-    const double small = std::exp(-std::fabs(m));
-    const double value = std::exp(log_factor - std::max(m, 0.0) - std::log1p(small));
-    const double steep = m > 0.0 ? 1.0 / (1.0 + small) : small / (1.0 + small);
-    return {value, kUnit * value * (kOfSlope + kOfTerms * steep * terms)};
+    return with_loss(loss_, [&]<class L>(L) -> Coefficient {
+        if constexpr (L::traits.exponential_tail()) {
+            const double value = L::scaled_slope(log_factor, m);
+            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms)};
+        } else {
+            return {};  // not built with such a loss
+        }
+    });
 }
 
 void LeapField::rounding(const Vector& u, Vector& out) const {
@@ -111,15 +112,16 @@ bool LeapField::amplifies(const Vector& u, double k) {
     return may_amplify() && amplifies_at(u, k);
 }
 
-// By the curvature that the logistic loss has at most, everywhere.
+// By the curvature that the loss has at most, everywhere, and at margin 0.
 bool LeapField::may_amplify() {
-    constexpr double kMostCurvature = 0.25, kTolerance = 0.05, kMargin = 1.2;
+    constexpr double kTolerance = 0.05, kMargin = 1.2;
     constexpr int kMostPasses = 40;
     if (may_amplify_ >= 0) return may_amplify_ == 1;
     // Of wide rows there are no such passes in other coordinates, nor are they in other units.
     Passes& in_range = turned_ && problem().packed() ? *turned_ : given_;
-    bool may = loss_ != Loss::logistic || rate_ * kMostCurvature * squares_sum_ > 2.0;
-    if (may && loss_ == Loss::logistic) {
+    const bool bounded = traits_.bounded_curvature();
+    bool may = !bounded || rate_ * traits_.most_curvature * squares_sum_ > 2.0;
+    if (may && bounded) {
         Vector direction;
         const double largest =
             largest_curvature(in_range, Vector(in_range.problem().layout().length, 0.0), loss_,
@@ -133,13 +135,11 @@ bool LeapField::may_amplify() {
     return may;
 }
 
-// Whether all went well with a shift: no row of the logistic loss lies where e^-m is not the
-// slope, and nothing has overflowed.
+// Whether all went well with a shift: no row lies where the tail is not the slope, and nothing has
+// overflowed.
 bool LeapField::in_range(const Vector& out) const {
-    constexpr double kFewestBits = 58.0;
-    if (loss_ == Loss::logistic)
-        for (std::size_t i = 0; i < given_.problem().rows(); ++i)
-            if (!(bits_[i] >= kFewestBits)) return false;
+    for (std::size_t i = 0; i < given_.problem().rows(); ++i)
+        if (!(bits_[i] >= traits_.exponential_from)) return false;
     return std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "engines/coordinates.hpp"
-#include "engines/norms.hpp"
 #include "kernels/kernels.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

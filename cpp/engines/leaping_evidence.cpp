@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engines/leaping_descent.hpp"
-#include "engines/norms.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 namespace {

@@ -15,20 +15,14 @@ constexpr std::size_t kLeastWork = 1u << 18;
 // kernels().packed.newton for any number of columns, by others.
 void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
                  double* out) {
-    constexpr double kLogOf2 = 0.6931471805599453;
     const std::size_t length = rows.cols + 1, sums = length + length * (length + 1) / 2;
     Vector v(u, u + length);
-    for (double& x : v) x *= kLog2E;
+    for (double& x : v) x *= traits_of(loss).unit;
     kernels().packed.margins(rows, v.data(), bits);
     std::fill_n(out, sums, 0.0);
     double p[kLanes], q[kLanes], weighted[kLanes];
     for (std::size_t block = 0; block < rows.count; ++block) {
-        const double* const m = bits + block * kLanes;
-        for (std::size_t i = 0; i < kLanes; ++i)
-            p[i] = (loss == Loss::logistic ? -m[i] : shift - m[i]) * kLogOf2;
-        (loss == Loss::logistic ? kernels().sigmoid : kernels().exp)(p, p, kLanes);
-        for (std::size_t i = 0; i < kLanes; ++i)
-            q[i] = loss == Loss::logistic ? p[i] * (1.0 - p[i]) : p[i];
+        kernels().coefficients(bits + block * kLanes, kLanes, loss, shift, p, q);
         const double* const columns = rows.blocks + block * kLanes * length;
         double* triangle = out + length;
         for (std::size_t j = 0; j < length; ++j) {
@@ -123,10 +117,11 @@ Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
     if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
+    const double most = traits_of(loss).zero_above;
     for_chunks([&](std::size_t c) {
         double* to = bits == nullptr ? nullptr : bits->data() + problem_.first_row(c);
         problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, kMostBits, shift, to, zero_partial(c));
+            kernels_for(rows).first(rows, u.data(), loss, most, shift, to, zero_partial(c));
         });
     });
     add_chunks(out);

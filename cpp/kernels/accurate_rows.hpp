@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/kernels.hpp"
-#include "kernels/plain_rows.hpp"
+#include "plain_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernels/kernels.hpp"
-#include "kernels/simd.hpp"
+#include "simd.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {

@@ -7,7 +7,7 @@
 // for log1p.
 #pragma once
 
-#include "kernels/simd.hpp"
+#include "simd.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
@@ -85,36 +85,34 @@ inline Vec sigmoid(Vec x) {
     return select_negative(x, e, one) / (one + e);
 }
 
-// -l'(m) for the passes that sum over rows, from t = m log2(e): the factor is taken into the
-// weights before the rows are read, which saves its share of every reduction. The error that this
-// brings is that of weights off by their last place, as m has it anyway. Where t > most the result
-// is 0; most <= kMostBits.
-constexpr double kLn2 = 0.6931471805599453;
+// For the passes that sum over rows, from t = x log2(e): the factor is taken into the weights
+// before the rows are read, which saves its share of every reduction. The error that this brings is
+// that of weights off by their last place, as x has it anyway. Where t > most the result is 0; most
+// is at most 1023.
 constexpr double kPowerShift = 0x1.8p52 + 1023.0;
 
-// The logistic loss: 1 / (1 + e^m). In two halves, because a processor sees only a few dozen
-// instructions ahead and so overlaps many short chains better than few long ones.
+// 1 / (1 + e^x) in two halves.
 struct Fraction {
-    Vec r, scale;  // e^m = scale e^r
+    Vec r, scale;  // e^x = scale e^r
 };
 
 inline Fraction begin_sigmoid(Vec t, Vec most) {
     const Vec shift = set1(kPowerShift);
     t = select_greater(t, most, set1(1024.0), max_keep_nan(set1(-1021.0), t));
     const Vec shifted = t + shift;
-    return {(t - (shifted - shift)) * set1(kLn2), power(shifted)};
+    return {(t - (shifted - shift)) * set1(kLogOf2), power(shifted)};
 }
 
 inline Vec end_sigmoid(Fraction f) {
     return set1(1.0) / fma(exp_reduced(f.r), f.scale, set1(1.0));
 }
 
-// The exponential loss: e^-m, infinite from 2^1023.5 on.
+// e^-x, infinite from 2^1023.5 on.
 inline Vec exp2_of_negative(Vec t, Vec most) {
     const Vec shift = set1(kPowerShift);
     const Vec x = max_keep_nan(set1(-1024.0), t);
     const Vec shifted = shift - x;
-    const Vec r = (x + (shifted - shift)) * set1(-kLn2);
+    const Vec r = (x + (shifted - shift)) * set1(-kLogOf2);
     return select_greater(t, most, set1(0.0), exp_reduced(r) * power(shifted));
 }
 

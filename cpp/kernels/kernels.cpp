@@ -3,12 +3,12 @@
 // for AVX, to code that must run everywhere.
 #include "kernels/kernels.hpp"
 
-#include "kernels/accurate_rows.hpp"
-#include "kernels/attacked_rows.hpp"
-#include "kernels/dense_blocks.hpp"
-#include "kernels/packed_newton.hpp"
-#include "kernels/packed_rows.hpp"
-#include "kernels/plain_rows.hpp"
+#include "accurate_rows.hpp"
+#include "attacked_rows.hpp"
+#include "dense_blocks.hpp"
+#include "packed_newton.hpp"
+#include "packed_rows.hpp"
+#include "plain_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
@@ -68,23 +68,24 @@ void sigmoid_all(const double* x, double* out, std::size_t n) {
     map(x, out, n, [](Vec v) { return sigmoid(v); });
 }
 
-// l''(m): sig(m) sig(-m) = e / (1 + e)^2 with e = exp(-|m|), or exp(-m).
 void curvature_all(const double* margin, double* out, std::size_t n, Loss loss) {
-    if (loss == Loss::exponential) {
-        map(margin, out, n, [](Vec m) { return exp(set1(0.0) - m); });
-        return;
-    }
-    map(margin, out, n, [](Vec m) {
-        const Vec e = exp_of_negative(negate_abs(m));
-        const Vec s = set1(1.0) + e;
-        return e / (s * s);
+    with_loss(loss,
+              [=]<class L>(L) { map(margin, out, n, [](Vec m) { return L::curvature(m); }); });
+}
+
+void coefficients(const double* t, std::size_t n, Loss loss, double shift, double* slope,
+                  double* curvature) {
+    with_loss(loss, [=]<class L>(L) {
+        if constexpr (L::traits.exponential_tail()) {
+            map(t, slope, n, [=](Vec v) { return L::full_slope(v, set1(shift)); });
+            map(slope, curvature, n, [](Vec p) { return L::curvature_of_slope(p); });
+        }
     });
 }
 
 double loss_sum(const double* margin, std::size_t n, Loss loss) {
-    if (loss == Loss::exponential)
-        return sum_of(margin, n, [](Vec m) { return exp(set1(0.0) - m); });
-    return sum_of(margin, n, [](Vec m) { return softplus(set1(0.0) - m); });
+    return with_loss(
+        loss, [=]<class L>(L) { return sum_of(margin, n, [](Vec m) { return L::value(m); }); });
 }
 
 double dot(const double* a, const double* b, std::size_t n) {
@@ -111,6 +112,7 @@ const Kernels table = {
     softplus_all,
     sigmoid_all,
     curvature_all,
+    coefficients,
     loss_sum,
     dot,
     accurate_sums,

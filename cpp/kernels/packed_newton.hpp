@@ -1,15 +1,15 @@
 // Gradient and Hessian of packed rows in one pass: 16 lanes over the 16 rows of a block.
 #pragma once
 
-#include "kernels/packed_rows.hpp"
+#include "packed_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// The sums of p z_j and, for j <= k, of q z_j z_k, q = -p' being p (1 - p) or p. Column j times q
+// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m). Column j times q
 // takes the place of the coefficients when the columns from j on are added.
-template <int D>
-inline void newton_packed(PackedRows rows, const double* v, Loss loss, double shift, double* bits,
+template <class L, int D>
+inline void newton_packed(PackedRows rows, const double* v, double shift, double* bits,
                           double* out) {
     constexpr std::size_t kMost = kMostPackedCols + 1;
     const std::size_t cols = D > 0 ? D : rows.cols, length = cols + 1;
@@ -24,11 +24,9 @@ inline void newton_packed(PackedRows rows, const double* v, Loss loss, double sh
         dot_blocks<D>(blocks, count, cols, v, p);
         if (bits != nullptr)
             for (std::size_t i = 0; i < n; i += kWidth) store(bits + k * kLanes + i, load(p + i));
-        slopes(loss, kMostBits, shift, n, p);
-        for (std::size_t i = 0; i < n; i += kWidth) {
-            const Vec slope = load(p + i);
-            store(q + i, loss == Loss::logistic ? slope * (set1(1.0) - slope) : slope);
-        }
+        slopes<L>(L::traits.zero_above, shift, n, p);
+        for (std::size_t i = 0; i < n; i += kWidth)
+            store(q + i, L::curvature_of_slope(load(p + i)));
         add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
         double* triangle = lanes + length * kLanes;
         for (std::size_t j = 0; j < length; ++j) {
@@ -46,15 +44,17 @@ inline void newton_packed(PackedRows rows, const double* v, Loss loss, double sh
 
 void packed_newton(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
                    double* out) {
-    double v[kMostPackedCols + 1];
-    for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * kLog2E;
-    switch (rows.cols) {
-        case 1: return newton_packed<1>(rows, v, loss, shift, bits, out);
-        case 2: return newton_packed<2>(rows, v, loss, shift, bits, out);
-        case 3: return newton_packed<3>(rows, v, loss, shift, bits, out);
-        case 4: return newton_packed<4>(rows, v, loss, shift, bits, out);
-        default: return newton_packed<0>(rows, v, loss, shift, bits, out);
-    }
+    with_loss(loss, [=]<class L>(L) {
+        double v[kMostPackedCols + 1];
+        for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * L::traits.unit;
+        switch (rows.cols) {
+            case 1: return newton_packed<L, 1>(rows, v, shift, bits, out);
+            case 2: return newton_packed<L, 2>(rows, v, shift, bits, out);
+            case 3: return newton_packed<L, 3>(rows, v, shift, bits, out);
+            case 4: return newton_packed<L, 4>(rows, v, shift, bits, out);
+            default: return newton_packed<L, 0>(rows, v, shift, bits, out);
+        }
+    });
 }
 
 }  // namespace

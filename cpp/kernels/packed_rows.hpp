@@ -5,7 +5,7 @@
 // rows, which need them for accumulators. In between the blocks stay in the first-level cache.
 #pragma once
 
-#include "kernels/elementary.hpp"
+#include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
@@ -96,33 +96,36 @@ void packed_margins(PackedRows rows, const double* u, double* out) {
     dot_blocks<0>(rows.blocks, rows.count, rows.cols, u, out);
 }
 
-// -l'(m), n values, from t = m log2(e).
-inline void slopes(Loss loss, double most, double shift, std::size_t n, double* t) {
-    if (loss == Loss::exponential) {
+// -l'(m), n values, from t = m unit.
+template <class L>
+inline void slopes(double most, double shift, std::size_t n, double* t) {
+    if constexpr (requires(Vec v) { L::begin_slope(v, v); }) {
+        double scale[kBlocksAtOnce * kLanes];
+        for (std::size_t i = 0; i < n; i += kWidth) {
+            const Fraction f = L::begin_slope(load(t + i), set1(most));
+            store(t + i, f.r);
+            store(scale + i, f.scale);
+        }
         for (std::size_t i = 0; i < n; i += kWidth)
-            store(t + i, exp2_of_negative(load(t + i) - set1(shift), set1(most)));
-        return;
+            store(t + i, L::end_slope(Fraction{load(t + i), load(scale + i)}));
+    } else {
+        for (std::size_t i = 0; i < n; i += kWidth)
+            store(t + i, L::slope(load(t + i), set1(most), set1(shift)));
     }
-    double scale[kBlocksAtOnce * kLanes];
-    for (std::size_t i = 0; i < n; i += kWidth) {
-        const Fraction f = begin_sigmoid(load(t + i), set1(most));
-        store(t + i, f.r);
-        store(scale + i, f.scale);
-    }
-    for (std::size_t i = 0; i < n; i += kWidth)
-        store(t + i, end_sigmoid({load(t + i), load(scale + i)}));
 }
 
 void packed_first(PackedRows rows, const double* u, Loss loss, double most, double shift,
                   double* bits, double* out) {
-    double v[kMostPackedCols + 1];
-    for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * kLog2E;
-    const auto weigh = [=](std::size_t row, std::size_t n, double* t) {
-        if (bits != nullptr)
-            for (std::size_t i = 0; i < n; i += kWidth) store(bits + row + i, load(t + i));
-        slopes(loss, most, shift, n, t);
-    };
-    accumulate_packed(rows, v, weigh, out);
+    with_loss(loss, [=]<class L>(L) {
+        double v[kMostPackedCols + 1];
+        for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * L::traits.unit;
+        const auto weigh = [=](std::size_t row, std::size_t n, double* t) {
+            if (bits != nullptr)
+                for (std::size_t i = 0; i < n; i += kWidth) store(bits + row + i, load(t + i));
+            slopes<L>(most, shift, n, t);
+        };
+        accumulate_packed(rows, v, weigh, out);
+    });
 }
 
 void packed_second(PackedRows rows, const double* weight, const double* v, double* out) {

@@ -6,7 +6,7 @@
 // operations inside a row and from row to row does not depend on the strips.
 #pragma once
 
-#include "kernels/elementary.hpp"
+#include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
@@ -223,19 +223,19 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
 template <class Real>
 void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                  double* bits, double* out) {
-    const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
-        for (std::size_t r = 0; r < n; r += kWidth) {
-            const Vec label = load(y + r);
-            const Vec m = load(t + r) * label * set1(kLog2E);
-            store(t + r, m);
-            if (bits != nullptr)
-                for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
-            const Vec f = loss == Loss::logistic ? end_sigmoid(begin_sigmoid(m, set1(most)))
-                                                 : exp2_of_negative(m - set1(shift), set1(most));
-            store(t + r, f * label);
-        }
-    };
-    accumulate_plain(rows, u, weigh, out);
+    with_loss(loss, [=]<class L>(L) {
+        const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
+            for (std::size_t r = 0; r < n; r += kWidth) {
+                const Vec label = load(y + r);
+                const Vec m = load(t + r) * label * set1(L::traits.unit);
+                store(t + r, m);
+                if (bits != nullptr)
+                    for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
+                store(t + r, L::slope(m, set1(most), set1(shift)) * label);
+            }
+        };
+        accumulate_plain(rows, u, weigh, out);
+    });
 }
 
 template <class Real>

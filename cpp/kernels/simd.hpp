@@ -24,13 +24,13 @@
 #include "core/types.hpp"
 
 #if defined(FASTGROK_SIMD_v4)
-#include "kernels/simd_avx512.hpp"
+#include "simd_avx512.hpp"
 #elif defined(FASTGROK_SIMD_v3)
-#include "kernels/simd_avx2.hpp"
+#include "simd_avx2.hpp"
 #elif defined(FASTGROK_SIMD_v2)
-#include "kernels/simd_sse4.hpp"
+#include "simd_sse4.hpp"
 #elif defined(FASTGROK_SIMD_neon)
-#include "kernels/simd_neon.hpp"
+#include "simd_neon.hpp"
 #else
 #error "define FASTGROK_SIMD_v2, _v3, _v4 or _neon"
 #endif
@@ -40,6 +40,11 @@ namespace {
 
 // Registers that hold the 16 lanes.
 constexpr int kGroups = static_cast<int>(kLanes) / kWidth;
+
+// A register like another one, filled with x.
+inline Vec like(Vec, double x) {
+    return set1(x);
+}
 
 // Adds lanes in one fixed order, of 16 lane i to lane i + 8, then i + 4, i + 2 and i + 1.
 template <int G>

@@ -31,12 +31,6 @@ std::string shape_name(std::size_t n, std::size_t d, bool single) {
            " n=" + std::to_string(n);
 }
 
-const char* name_of(Loss loss) {
-    return loss == Loss::logistic ? "logistic" : "exponential";
-}
-
-constexpr Loss kLosses[] = {Loss::logistic, Loss::exponential};
-
 void print_elementary() {
     std::vector<double> x = {0.0, -0.0, kInfinity, -kInfinity, kNan, -kNan};
     for (int sign = 0; sign < 2; ++sign)
@@ -156,7 +150,7 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
         passes.first(u, loss, out);
         print_sum("first " + suffix, out);
         Vector bits;
-        if (loss == Loss::exponential) {
+        if (traits_of(loss).takes_shift()) {
             passes.first(u, loss, out, 40.0, &bits);
             print_sum("shifted first " + suffix, out);
         }

@@ -140,6 +140,7 @@ private:
     double rate_;  // lr * scale
     Passes passes_;
     ActiveRows active_;
+    const LossTraits& loss_;
     int rows_exponent_;  // 2^rows_exponent_ > n * largest row norm * rate
 
     std::int64_t step_ = 0;
@@ -149,7 +150,7 @@ private:
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0;
     std::optional<Adam> adam_;
-    double most_bits_ = kMostBits;  // rows with larger margins are left out of the coming step
+    double most_bits_;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
     Turns turns_;
     Vector top_direction_, top_direction_mean_;

@@ -6,8 +6,6 @@
 
 namespace fastgrok {
 
-enum class Loss { logistic, exponential };
-
 // Every sum runs in a fixed number of lanes whatever the register width: that is what makes the
 // instruction sets agree to the last bit. Lanes run over rows where there are at most 16 columns,
 // else over columns; the products of a row, of which several are under way at a time, have fewer.
@@ -15,10 +13,7 @@ inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kRowLanes = 8;
 inline constexpr std::size_t kMostPackedCols = 16;
 
-// A descent step leaves out rows whose margin, in bits (times log2(e)), is above a bound; this is
-// the highest: what lies above it contributes less than the smallest normal number.
-inline constexpr double kMostBits = 1023.0;
-inline constexpr double kLog2E = 1.4426950408889634;
+inline constexpr double kLog2E = 1.4426950408889634, kLogOf2 = 0.6931471805599453;
 
 // Where the entries of a parameter vector (w, b) lie. Rows that are swept by columns want w padded
 // with zeros to whole groups of lanes, packed rows want no padding; the intercept follows in either

@@ -38,11 +38,12 @@ public:
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
     // 0.
-    // `bits`, if given, gets the margins times log2(e), padded like those above. Of the exponential
-    // loss 2^shift times the sum.
+    // `bits`, if given, gets the margins in the loss's unit, padded like those above. Of a loss
+    // that takes a shift 2^shift times the sum.
     void first(const Vector& u, Loss loss, Vector& out, double shift = 0.0, Vector* bits = nullptr);
 
-    // The same, and the upper triangle, row by row, of the Hessian of the summed loss. Packed rows.
+    // The same, and the upper triangle, row by row, of the Hessian of the summed loss. Packed rows;
+    // of more than kMostPackedCols columns an exponential tail as well.
     void newton(const Vector& u, Loss loss, double shift, Vector& bits, Vector& out,
                 Vector& hessian);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/rows.hpp"
+#include "kernels/losses.hpp"
 
 namespace fastgrok {
 
@@ -17,6 +18,11 @@ struct Kernels {
     void (*softplus)(const double* x, double* out, std::size_t n);
     void (*sigmoid)(const double* x, double* out, std::size_t n);
     void (*curvature)(const double* margin, double* out, std::size_t n, Loss loss);  // l''(m)
+
+    // Slopes to full precision and curvatures of n margins in the unit of a loss with an
+    // exponential tail, times 2^shift where that is so everywhere.
+    void (*coefficients)(const double* t, std::size_t n, Loss loss, double shift, double* slope,
+                         double* curvature);
 
     // Sum of the losses of n margins in 16 lanes.
     double (*loss_sum)(const double* margin, std::size_t n, Loss loss);
@@ -48,10 +54,11 @@ struct Kernels {
     //   margins  y_i (x_i . w + b)
     //   accurate the same as if computed with twice the digits: see Passes::accurate_margins
     //   first    sum of -l'(m_i) y_i (x_i, 1), minus the gradient of the summed loss, over the rows
-    //            with m_i log2(e) <= most <= kMostBits; these values to `bits` unless it is null.
-    //            Of the exponential loss 2^shift times that, over the rows with m_i log2(e) <=
-    //            most + shift, where without the factor nothing but zeros might be left.
-    //   newton   the same over all rows with m_i log2(e) <= kMostBits (+ shift), followed by the
+    //            with m_i unit <= most <= zero_above, both of the loss; these values to `bits`
+    //            unless it is null. Of a loss that takes a shift 2^shift times that, over the rows
+    //            with m_i unit <= most + shift, where without the factor nothing but zeros might
+    //            be left.
+    //   newton   the same over all rows with m_i unit <= zero_above (+ shift), followed by the
     //            upper triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted
     //            likewise
     //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product

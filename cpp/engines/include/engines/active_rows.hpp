@@ -1,13 +1,14 @@
 // The rows that can still matter to a descent step, found without looking at the others.
 //
-// A step leaves out, exactly, every row whose margin in bits (m log2(e)) is above a bound that
-// depends on the last step's gradient alone (Descent). A row whose margin was far above it cannot
-// have come below before the parameters have moved by the excess over the row's norm. So levels of
-// ever shorter lists are kept: level k was made at parameters u_k, holds the rows of level k - 1
-// (level 0: all rows) whose excess allows for less than a radius r_k, and answers for the others as
-// long as |u - u_k| <= r_k and the bound has not outgrown the allowance made for it. A step visits
-// the innermost level that holds; what it leaves out would have added exact zeros, so the result is
-// that of a pass over all rows to the last bit.
+// A step leaves out, exactly, every row whose margin, in the loss's unit (which is called bits
+// here, as it mostly is), is above a bound that depends on the loss and the last step's gradient
+// alone (Descent). A row whose margin was far above it cannot have come below before the parameters
+// have moved by the excess over the row's norm. So levels of ever shorter lists are kept: level k
+// was made at parameters u_k, holds the rows of level k - 1 (level 0: all rows) whose excess allows
+// for less than a radius r_k, and answers for the others as long as |u - u_k| <= r_k and the bound
+// has not outgrown the allowance made for it. A step visits the innermost level that holds; what it
+// leaves out would have added exact zeros, so the result is that of a pass over all rows to the
+// last bit.
 //
 // A level is made from the margins that a step over its parent has computed anyway, and keeps a
 // quarter to three quarters of the parent's rows: the least for which the radius is worth a number
@@ -19,6 +20,7 @@
 
 #include "core/problem.hpp"
 #include "core/team.hpp"
+#include "engines/needs.hpp"
 
 namespace fastgrok {
 
@@ -30,7 +32,10 @@ enum class Skip {
 
 class ActiveRows {
 public:
-    ActiveRows(const Problem& problem, Skip skip, int threads);
+    // What it skips by is a bound that a loss has; others are not asked for it (never).
+    static constexpr LossProperty needs[] = {kSkippable};
+
+    ActiveRows(const Problem& problem, Loss loss, Skip skip, int threads);
 
     // The largest norm of a row (x_i, 1).
     double largest_norm() const { return norms_.largest; }
@@ -38,7 +43,7 @@ public:
     // One chunk's share of a step from u, to zeros: sum of -l'(m_i) y_i (x_i, 1) over its rows with
     // margins of at most `most` bits. All chunks must have their turn before `advance`; any order,
     // any threads.
-    void first_of_chunk(std::size_t chunk, const Vector& u, Loss loss, double most, double* out);
+    void first_of_chunk(std::size_t chunk, const Vector& u, double most, double* out);
 
     // Whether the coming pass goes over all rows.
     bool over_all() const { return depth_ == 0; }
@@ -47,7 +52,7 @@ public:
     // on are added. Block by block in order, from row 0, all of a chunk come to what first_of_chunk
     // gives.
     void first_of_block(std::size_t chunk, std::size_t first, std::size_t count, const Vector& u,
-                        Loss loss, double most, double* out);
+                        double most, double* out);
 
     // By one thread alone: the pass at u is over, the next one is at `next`, which is `distance`
     // away, or less, with the bound `most`.
@@ -101,6 +106,7 @@ private:
     void watch(const Vector& next);
 
     const Problem& problem_;
+    Loss loss_;
     Skip skip_;
     double error_;  // bound of the rounding of a margin, per norm of row and parameters
     const RowNorms& norms_;

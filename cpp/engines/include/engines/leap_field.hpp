@@ -9,6 +9,7 @@
 
 #include "engines/coordinates.hpp"
 #include "engines/leap_scale.hpp"
+#include "engines/needs.hpp"
 #include "engines/passes.hpp"
 
 namespace fastgrok {
@@ -21,6 +22,10 @@ struct LeapCosts {
 
 class LeapField {
 public:
+    // The flow of -grad L has one limit or direction, second derivatives lead there, and far out
+    // what is left of a margin can be a factor of e^s.
+    static constexpr LossProperty needs[] = {kTwiceDifferentiable, kConvex, kExponentialTail};
+
     virtual ~LeapField() = default;
 
     // g <- e^s F(u). The solves that follow are about this point.
@@ -100,6 +105,7 @@ protected:
 
     Passes given_;
     Loss loss_;
+    const LossTraits& traits_;  // of the loss
     double given_rate_;
     double rate_;  // in the coordinates
     std::function<void()> between_passes_;
@@ -137,8 +143,9 @@ double squared_row(const Problem& problem, std::size_t row);
 
 template <class Pass>
 double LeapField::shifted(double s, const Vector& out, Pass pass) {
-    // From e^100 steps on the margins that matter are about as large as s, and the logistic loss is
-    // the exponential one to the last bit there. Where that should be wrong the pass is repeated.
+    // From e^100 steps on the margins that matter are about as large as s, and a loss with an
+    // exponential tail is that tail to the last bit there. Where that should be wrong the pass is
+    // repeated.
     constexpr double kPlain = 100.0;
     last_s_ = s;
     last_shift_ = s > kPlain ? std::floor(s * kLog2E) : 0.0;
@@ -153,7 +160,6 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
         ++costs_.evaluations;
         after_pass();
     }
-    constexpr double kLogOf2 = 0.6931471805599453;
     return std::exp(s + std::log(rate_) - last_shift_ * kLogOf2);
 }
 

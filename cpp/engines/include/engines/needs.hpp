@@ -1,0 +1,32 @@
+// What an engine needs of a loss. Each says so beside its declaration, and looks when it is built;
+// who builds it had better look before.
+#pragma once
+
+#include <span>
+
+#include "kernels/losses.hpp"
+
+namespace fastgrok {
+
+struct LossProperty {
+    const char* name;
+    bool (*of)(const LossTraits&);
+};
+
+inline constexpr LossProperty kLossProperties[] = {
+    {"convex", [](const LossTraits& loss) { return loss.convex; }},
+    {"twice_differentiable", [](const LossTraits& loss) { return loss.twice_differentiable; }},
+    {"skippable", [](const LossTraits& loss) { return loss.skippable(); }},
+    {"exponential_tail", [](const LossTraits& loss) { return loss.exponential_tail(); }},
+};
+inline constexpr LossProperty kConvex = kLossProperties[0];
+inline constexpr LossProperty kTwiceDifferentiable = kLossProperties[1];
+inline constexpr LossProperty kSkippable = kLossProperties[2];
+inline constexpr LossProperty kExponentialTail = kLossProperties[3];
+
+using LossNeeds = std::span<const LossProperty>;
+
+// std::invalid_argument naming the first property that is missing.
+void check_needs(const char* engine, LossNeeds needs, Loss loss);
+
+}  // namespace fastgrok
