@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls
 from fastgrok._checks.populations import Population, points
+from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, LeapingDescent, simd
 from fastgrok.descent.checkpoints import Checkpoint
 from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
@@ -183,7 +183,9 @@ def _descend(
     report = progress if callable(progress) else None
     try:
         if progress is True:  # tqdm would start a thread, disabled or not
-            with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
+            with progress_bar(
+                total=last, initial=descent.step, unit="step", unit_scale=True
+            ) as bar:
                 status = _polled(
                     descent, lambda step: bar.update(step - bar.n), keeper, leaping, True
                 )

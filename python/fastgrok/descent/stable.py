@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
@@ -98,6 +97,8 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
         z = np.column_stack([z, np.full(n, math.ldexp(1.0, -exponent))])
     gram = z.T @ z if z.shape[1] <= n else z @ z.T
     last = len(gram) - 1
+    from scipy.linalg import eigh  # noqa: PLC0415
+
     top = eigh(gram, eigvals_only=True, subset_by_index=[last, last], check_finite=False)[0]
     # Of the sums in the Gram matrix and of the eigenvalue, which is backward stable.
     error = (n + d + 10 * len(gram)) * float(np.finfo(np.float64).eps) * float(np.trace(gram))
