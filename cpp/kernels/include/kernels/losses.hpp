@@ -17,6 +17,15 @@ enum class Loss { FASTGROK_LOSSES(FASTGROK_NAME) };
 inline constexpr Loss kLosses[] = {FASTGROK_LOSSES(FASTGROK_VALUE)};
 #undef FASTGROK_VALUE
 
+// What the passes over rows and the engines take for granted.
+static constexpr bool is_sound(const LossTraits& loss) {
+    return loss.unit > 0.0 && (!loss.exponential_tail() ||
+                               (loss.unit == kLog2E && loss.zero_above == kMostBits));
+}
+#define FASTGROK_CHECK(name, Type) static_assert(is_sound(Type::traits));
+FASTGROK_LOSSES(FASTGROK_CHECK)
+#undef FASTGROK_CHECK
+
 // use(an object of the loss's type): the one place where what a run says becomes a type. static,
 // because the kernels are compiled for several instruction sets.
 template <class Use>
