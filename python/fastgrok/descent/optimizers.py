@@ -89,11 +89,8 @@ class Optimizer:
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows, and that the bits depend on."""
-        return {
-            "lr": self.lr,
-            "optimizer": self.name,
-            **({} if self.adam is None else asdict(self.adam)),
-        }
+        options = {} if self.adam is None else asdict(self.adam)
+        return {"lr": self.lr, "optimizer": self.name, **options}
 
     def for_core(self) -> tuple[float, float, float] | None:
         """Return what the core is to know of Adam."""

@@ -163,7 +163,7 @@ class Settings:
             tie_negative=self.tie == "negative",
             keep_weights=self.keep_weights,
             watch_sharpness=self.watch_sharpness,
-            skip_rows=self.skip_rows,
+            skip_rows="never" if table.lack("skip_rows", self.parts) else self.skip_rows,
             threads=threads,
         )
 
@@ -322,12 +322,12 @@ def _check_together(
     name: Callable[[str], str],
 ) -> None:
     """Refuse an engine, and populations, that lack something for the rest."""
-    if checkpoint is not None and engine != "auto":
-        if missing := table.lack("checkpoint", {"engine": engine}):
-            raise ValueError(
-                f"{name('checkpoint')} must be None with {missing.whose}, "
-                f"got {_checks.show(checkpoint)}: {missing}"
-            )
+    resumed = {} if checkpoint is None or engine == "auto" else {"engine": engine}
+    if missing := table.lack("checkpoint", resumed):
+        raise ValueError(
+            f"{name('checkpoint')} must be None with {missing.whose}, "
+            f"got {_checks.show(checkpoint)}: {missing}"
+        )
     if engine != "auto" and (missing := table.lack(engine, parts)):
         raise ValueError(
             f"{name('engine')} must be 'auto' or 'exact' with {missing.whose}, "

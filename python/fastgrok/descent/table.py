@@ -14,7 +14,7 @@ from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.linear.losses import LOSSES
 
 TRAITS = {
-    "convex": "a convex loss",
+    "convex": "convexity",
     "twice_differentiable": "a continuous second derivative",
     "bounded_curvature": "a curvature that is bounded over all margins",
     "skippable_rows": "slopes that vanish as margins grow",
@@ -123,7 +123,7 @@ USES = {
     "refine": Use("refined times", {"optimizer": ("memoryless",)}, "refused"),
     "stable_lr": Use(
         "rates that are stable everywhere",
-        {"loss": _SMOOTH[:1] + ("bounded_curvature",), "optimizer": ("along_gradient",)},
+        {"loss": ("convex", "bounded_curvature"), "optimizer": ("along_gradient",)},
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
