@@ -123,7 +123,7 @@ USES = {
     "refine": Use("refined times", {"optimizer": ("memoryless",)}, "refused"),
     "stable_lr": Use(
         "rates that are stable everywhere",
-        {"loss": ("convex", "bounded_curvature"), "optimizer": ("along_gradient",)},
+        {"optimizer": ("along_gradient",), "loss": ("convex", "bounded_curvature")},
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
