@@ -329,8 +329,13 @@ def _check_together(
             f"got {_checks.show(checkpoint)}: {missing}"
         )
     if engine != "auto" and (missing := table.lack(engine, parts)):
+        able = [
+            repr(other)
+            for other in ENGINES
+            if other not in table.USES or not table.lack(other, parts)
+        ]
         raise ValueError(
-            f"{name('engine')} must be 'auto' or 'exact' with {missing.whose}, "
+            f"{name('engine')} must be {' or '.join(able)} with {missing.whose}, "
             f"got {engine!r}: {missing}"
         )
     for key, value in evals.items():
