@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok.descent import table
+from fastgrok.linear.losses import LOSSES
 
-LARGEST_CURVATURE = {"logistic": 0.25, "exponential": math.inf}
-"""Supremum of l'' over all margins."""
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
 
@@ -75,17 +75,17 @@ def stable_lr(
     1.7777777...
     """
     rows, _ = _checks.data(X, y)
-    _checks.choice("loss", loss, LARGEST_CURVATURE)
+    _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     return bound(rows, loss, reduction, _checks.flag("bias", bias))
 
 
 def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str = "loss") -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
-    if not math.isfinite(LARGEST_CURVATURE[loss]):
+    if missing := table.lack("stable_lr", {"loss": loss}):
         raise ValueError(
-            f"{name}={loss!r} has no learning rate that is stable for all weights: its curvature "
-            "grows without bound where margins are negative; choose lr by Trajectory.sharpness"
+            f"{name}={loss!r} has no learning rate that is stable for all weights: {missing}; "
+            "choose lr by Trajectory.sharpness"
         )
     n, d = rows.shape
     largest = max(float(np.abs(rows).max()), 1.0 if bias else 0.0)
@@ -103,7 +103,7 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
     # Of the sums in the Gram matrix and of the eigenvalue, which is backward stable.
     error = (n + d + 10 * len(gram)) * float(np.finfo(np.float64).eps) * float(np.trace(gram))
     scale = 1.0 / n if reduction == "mean" else 1.0
-    rate = 2.0 / (scale * LARGEST_CURVATURE[loss] * (float(top) + error))
+    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * (float(top) + error))
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))
     try:
