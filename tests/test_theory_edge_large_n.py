@@ -1,4 +1,4 @@
-"""Gaussian points of constant label where there are infinitely many: margins and stationary points."""
+"""Gaussian points of constant label, infinitely many: margins and stationary points."""
 
 import itertools
 import math

@@ -19,8 +19,8 @@ inline constexpr Loss kLosses[] = {FASTGROK_LOSSES(FASTGROK_VALUE)};
 
 // What the passes over rows and the engines take for granted.
 static constexpr bool is_sound(const LossTraits& loss) {
-    return loss.unit > 0.0 && (!loss.exponential_tail() ||
-                               (loss.unit == kLog2E && loss.zero_above == kMostBits));
+    return loss.unit > 0.0 &&
+           (!loss.exponential_tail() || (loss.unit == kLog2E && loss.zero_above == kMostBits));
 }
 #define FASTGROK_CHECK(name, Type) static_assert(is_sound(Type::traits));
 FASTGROK_LOSSES(FASTGROK_CHECK)
