@@ -12,7 +12,7 @@ from fastgrok import _core, _lost_leaps
 from fastgrok._lost_leaps import why_exact
 from fastgrok._settings import Settings
 from leaps import cube
-from runs import polling_always, train_quietly
+from runs import StopAtStep, polling_always, train_quietly
 
 CUBE = {"lr": 1e-2, "reduction": "sum", "threads": 1}
 
@@ -168,15 +168,6 @@ def test_the_text_of_a_leap_that_ended():
     )
     assert masked(engine).splitlines() == [FIRST, line, *EVIDENCE, *CHECKS]
     assert engine.reason == "it was stopped"
-
-
-class StopAtStep:
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, step):
-        if step > self.step:
-            raise KeyboardInterrupt
 
 
 # ------------------------------------------------------------------------ why exact steps followed
