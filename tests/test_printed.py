@@ -120,6 +120,7 @@ def test_answers(printed):
         "answers",
         both(
             run.grokking("test"),
+            run.grokking("slab"),
             run.grokking("slab", eps=0.25),
             run.grokking("noise"),
             run.first_hit("test", accuracy=0.95),
