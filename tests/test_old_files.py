@@ -154,6 +154,9 @@ def test_the_same_data_set_gives_the_same_bytes(tmp_path):
 
 # ------------------------------------------------------------------------------------- checkpoints
 
+# These are read for as long as their steps give the same bits. Who changes the bits raises the
+# version, and then a checkpoint of version 5 must be refused by that name instead.
+
 
 def read_checkpoint(content):
     """Header and arrays of a file, by NumPy alone."""
