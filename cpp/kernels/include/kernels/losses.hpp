@@ -7,7 +7,11 @@
 namespace fastgrok {
 
 // Name, which is that of the value of Loss and of the loss in Python, and type. New ones come last.
-#define FASTGROK_LOSSES(use) use(logistic, Logistic) use(exponential, Exponential)
+// clang-format off
+#define FASTGROK_LOSSES(use)      \
+    use(logistic, Logistic)       \
+    use(exponential, Exponential)
+// clang-format on
 
 #define FASTGROK_NAME(name, Type) name,
 enum class Loss { FASTGROK_LOSSES(FASTGROK_NAME) };
