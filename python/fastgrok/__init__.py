@@ -77,6 +77,16 @@ __all__ = [
     "train_many",
 ]
 
+try:  # at once: it says whether this machine can run it
+    importlib.import_module("fastgrok._core")
+except ModuleNotFoundError as error:
+    if error.name != "fastgrok._core":
+        raise
+    raise ImportError(
+        "fastgrok has no compiled extension: this is its source, or an installation that "
+        "failed half-way. Install it with pip install . in the folder that holds pyproject.toml"
+    ) from error
+
 _FROM = {
     "datasets": ("Dataset",),
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
@@ -101,27 +111,15 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for, and keep it."""
     value: Any
     if name in ("datasets", "theory"):
-        value = _load(name)
+        value = importlib.import_module(f"fastgrok.{name}")
     elif name == "__version__":
         value = importlib.import_module("importlib.metadata").version("fastgrok")
     elif name in _WHERE:
-        value = getattr(_load(_WHERE[name]), name)
+        value = getattr(importlib.import_module(f"fastgrok.{_WHERE[name]}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
-
-
-def _load(module: str) -> Any:
-    try:
-        return importlib.import_module(f"fastgrok.{module}")
-    except ModuleNotFoundError as error:
-        if error.name != "fastgrok._core":
-            raise
-        raise ImportError(
-            "fastgrok has no compiled extension: this is its source, or an installation that "
-            "failed half-way. Install it with pip install . in the folder that holds pyproject.toml"
-        ) from error
 
 
 def __dir__() -> list[str]:
