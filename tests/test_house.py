@@ -46,8 +46,9 @@ def test_files_are_short():
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False
     )
-    names = listed.stdout.split() if listed.returncode == 0 else []
-    for name in names:
+    if listed.returncode != 0:
+        pytest.skip("not in a clone, whose files git would name")
+    for name in listed.stdout.split():
         if re.search(r"\.(py|pyi|[ch]pp|txt|toml|md)$", name) and name != "CHANGELOG.md":
             assert len((ROOT / name).read_text().splitlines()) <= LONGEST, name
 

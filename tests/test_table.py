@@ -11,6 +11,7 @@ import pytest
 
 import fastgrok as fg
 import reference
+from fastgrok._core import losses
 from fastgrok.descent import table
 from fastgrok.linear.losses import LOSSES, formula
 from fastgrok.questions import limits
@@ -59,6 +60,10 @@ def test_every_name_of_a_trait_is_known():
         for name, part in parts.items():
             assert part.name == name
             assert part.has <= set(table.TRAITS)
+
+
+def test_the_losses_are_those_of_the_core():
+    assert list(LOSSES) == list(losses())
 
 
 def test_kinds_without_an_argument_have_one_part():
@@ -226,7 +231,7 @@ def test_curvature(name):
 def test_slopes_far_away(name):
     # A row whose slope is 2^-100 of another's moves nothing.
     falls = slope_log(name, 120) - slope_log(name, 20)
-    assert ("skippable_rows" in LOSSES[name].has) == (falls < -100 * math.log(2))
+    assert ("skippable" in LOSSES[name].has) == (falls < -100 * math.log(2))
     exponential = abs(falls + 100) < 1e-6
     assert ("exponential_tail" in LOSSES[name].has) == exponential
 

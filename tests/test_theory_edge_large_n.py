@@ -17,13 +17,6 @@ from fastgrok.theory import edge
 
 mp.mp.dps = 22
 FEW = settings(max_examples=10, deadline=None)
-MANY = settings(max_examples=200, deadline=None)
-
-
-def quad(f, points):
-    """Integrate piece by piece, and skip pieces of no length."""
-    points = sorted({mp.mpf(float(p)) for p in points})
-    return mp.fsum(mp.quad(f, pair) for pair in itertools.pairwise(points))
 
 
 @FEW

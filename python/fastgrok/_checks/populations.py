@@ -2,13 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-F64 = NDArray[np.float64]
-Data = tuple[NDArray[Any], F64]
+from fastgrok._checks._arguments import F64, Data
 
 
 class Population(ABC):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fastgrok._core import loss_needs
 from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.linear.losses import LOSSES
 
@@ -17,7 +18,7 @@ TRAITS = {
     "convex": "convexity",
     "twice_differentiable": "a continuous second derivative",
     "bounded_curvature": "a curvature that is bounded over all margins",
-    "skippable_rows": "slopes that vanish as margins grow",
+    "skippable": "slopes that vanish as margins grow",
     "exponential_tail": "slopes that fall off like exp(-m)",
     "memoryless": "steps without memory (running means besides w and b)",
     "autonomous": "steps that do not depend on how many came before",
@@ -101,14 +102,15 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
 DEFAULTS = {"loss": "logistic", "penalty": "none", "optimizer": "gd", "schedule": "constant"}
 """What a record says nothing of."""
 
-_SMOOTH = ("convex", "twice_differentiable")
+_OF_LOSS = {engine: tuple(traits) for engine, traits in loss_needs().items()}
+"""What the engines of the core declare."""
 USES = {
     "exact": Use("exact steps", {}, "refused"),
     "leap": Use(
         "leaps",
         {
-            "loss": _SMOOTH,
-            "penalty": _SMOOTH,
+            "loss": _OF_LOSS["leaping"],
+            "penalty": ("convex", "twice_differentiable"),
             "optimizer": ("memoryless", "autonomous", "along_gradient"),
             "schedule": ("autonomous",),
         },
@@ -117,7 +119,7 @@ USES = {
     "checkpoint": Use("checkpoints", {"engine": ("every_step",)}, "refused"),
     "skip_rows": Use(
         "skipped rows",
-        {"loss": ("skippable_rows",), "optimizer": ("along_gradient",)},
+        {"loss": _OF_LOSS["skipping"], "optimizer": ("along_gradient",)},
         "no row is skipped",
     ),
     "refine": Use("refined times", {"optimizer": ("memoryless",)}, "refused"),

@@ -1,17 +1,18 @@
-"""The losses, each with all that Python must know of it."""
+"""The losses, each with all that Python must know of it; the traits are those of the core."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-F64 = NDArray[np.float64]
+from fastgrok._checks import F64
+from fastgrok._core import losses
+
 T = TypeVar("T")
+_TRAITS = losses()
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,23 @@ class Loss:
         l of an array of margins.
     log_slope : callable
         log(-l') of an array of margins: late in a run every -l' may underflow, their ratios do not.
-    largest_curvature : float
-        Supremum of l'' over all margins.
-    has : frozenset of str
-        Its traits; the table of what goes together says what they mean.
     """
 
     name: str
     formula: str
     value: Callable[[F64], F64]
     log_slope: Callable[[F64], F64]
-    largest_curvature: float
-    has: frozenset[str]
 
+    @property
+    def largest_curvature(self) -> float:
+        """Supremum of l'' over all margins."""
+        return _TRAITS[self.name]["most_curvature"]
 
-_SMOOTH = frozenset({"convex", "twice_differentiable", "skippable_rows", "exponential_tail"})
+    @property
+    def has(self) -> frozenset[str]:
+        """Its traits; the table of what goes together says what they mean."""
+        return frozenset(name for name, value in _TRAITS[self.name].items() if value is True)
+
 
 LOSSES = {
     loss.name: loss
@@ -53,16 +56,12 @@ LOSSES = {
             formula="log(1 + exp(-m))",
             value=lambda m: np.logaddexp(0.0, -m),
             log_slope=lambda m: -np.logaddexp(0.0, m),
-            largest_curvature=0.25,
-            has=_SMOOTH | {"bounded_curvature"},
         ),
         Loss(
             name="exponential",
             formula="exp(-m)",
             value=lambda m: np.exp(-m),
             log_slope=lambda m: -m,
-            largest_curvature=math.inf,
-            has=_SMOOTH,
         ),
     )
 }

@@ -18,6 +18,7 @@ inline constexpr LossProperty kLossProperties[] = {
     {"twice_differentiable", [](const LossTraits& loss) { return loss.twice_differentiable; }},
     {"skippable", [](const LossTraits& loss) { return loss.skippable(); }},
     {"exponential_tail", [](const LossTraits& loss) { return loss.exponential_tail(); }},
+    {"bounded_curvature", [](const LossTraits& loss) { return loss.bounded_curvature(); }},
 };
 inline constexpr LossProperty kConvex = kLossProperties[0];
 inline constexpr LossProperty kTwiceDifferentiable = kLossProperties[1];

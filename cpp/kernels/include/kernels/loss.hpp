@@ -4,8 +4,7 @@
 //
 //   value(m)                    l(m)
 //   curvature(m)                l''(m); where there is none, that of one side
-//   slope(t, most, shift)       -l'(m) of t = m unit, 0 where t > most, most <= zero_above. Of a
-//   loss
+//   slope(t, most, shift)       -l'(m) of t = m unit, 0 where t > most, most <= zero_above. Of one
 //                               whose slope is e^-m everywhere 2^shift times that; `most` then is
 //                               compared with t - shift
 //   begin_slope, end_slope      the same in two halves, where that is faster
