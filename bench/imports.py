@@ -1,54 +1,61 @@
-"""How long `import fastgrok` takes beside `import numpy`, which it contains.
+"""Time to import fastgrok beside NumPy: whole processes in turn, medians.
 
-Every import is the first thing that a new process does, and is timed there, so that the start of
-Python is not counted. The two take turns, after one of each that is not counted (it may write byte
-code and fill the file cache); what is printed is the medians over the processes, and their ratio:
-of the time that passed, and of that of the processor, which other programs disturb less.
+    python bench/imports.py [--processes 10]
 
-    python bench/imports.py [--turns 10] [--json]
+A process that imports nothing is measured as well and taken off. `use` trains a run of ten
+steps, which loads what an import alone does not.
 """
 
 import argparse
-import json
+import resource
+import statistics
 import subprocess
 import sys
-
-import numpy as np
-
-from _race import show
-
-PACKAGES = ("numpy", "fastgrok")
-IMPORT = """
 import time
-passed, used = time.perf_counter(), time.process_time()
-import {package}
-print(time.perf_counter() - passed, time.process_time() - used)
-"""
+
+USE = (
+    "import numpy as np, fastgrok as fg; X = np.eye(2); "
+    "fg.train(X, np.array([1, -1]), steps=10, lr=0.1)"
+)
+SIDES = {
+    "nothing": "pass",
+    "import numpy": "import numpy",
+    "import fastgrok": "import fastgrok",
+    "use": USE,
+}
 
 
-def take(package: str) -> tuple[float, float]:
-    """The seconds that passed and those of the processor."""
-    command = [sys.executable, "-c", IMPORT.format(package=package)]
-    passed, used = subprocess.check_output(command, text=True).split()
-    return float(passed), float(used)
+def measure(code: str) -> tuple[float, float]:
+    """Wall clock and processor milliseconds of one process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    wall = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return 1e3 * wall, 1e3 * busy
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=10)
-    parser.add_argument("--json", action="store_true", help="a JSON object")
-    args = parser.parse_args()
-    for package in PACKAGES:
-        take(package)
-    turns = [[take(package) for package in PACKAGES] for _ in range(args.turns)]
-    median = np.median(turns, axis=0)  # a line for each package: passed, processor
-    row = {
-        **{f"{package}_s": one for package, one in zip(PACKAGES, median[:, 0], strict=True)},
-        "ratio": median[1, 0] / median[0, 0],
-        **{f"{package}_cpu_s": one for package, one in zip(PACKAGES, median[:, 1], strict=True)},
-        "ratio_cpu": median[1, 1] / median[0, 1],
+    parser.add_argument("--processes", type=int, default=10, help="of each side")
+    processes = parser.parse_args().processes
+    for code in SIDES.values():  # once, so that everything is compiled and in the disk's cache
+        measure(code)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in SIDES}
+    for _ in range(processes):
+        for name, code in SIDES.items():
+            taken[name].append(measure(code))
+    medians = {
+        name: [statistics.median(column) for column in zip(*values, strict=True)]
+        for name, values in taken.items()
     }
-    print(json.dumps(row) if args.json else show(row))
+    empty = medians.pop("nothing")
+    numpy = [one - start for one, start in zip(medians["import numpy"], empty, strict=True)]
+    print(f"{'ms':<16}{'wall':>8}{'ratio':>7}{'processor':>11}{'ratio':>7}")
+    for name, median in medians.items():
+        wall, busy = (one - start for one, start in zip(median, empty, strict=True))
+        print(f"{name:<16}{wall:8.0f}{wall / numpy[0]:7.2f}{busy:11.0f}{busy / numpy[1]:7.2f}")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,17 @@ class StopAt:
             raise KeyboardInterrupt
 
 
+class StopAtStep:
+    """A progress function that presses Ctrl-C behind a step."""
+
+    def __init__(self, step: float) -> None:
+        self.step = step
+
+    def __call__(self, step: float) -> None:
+        if step > self.step:
+            raise KeyboardInterrupt
+
+
 def after_ctrl_c(code: str, *arguments: object) -> str:
     """Return what code in a child process prints after a Ctrl-C, pressed once it says "started"."""
     child = subprocess.Popen(

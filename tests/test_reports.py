@@ -13,7 +13,7 @@ from fastgrok.descent import lost_leaps
 from fastgrok.descent.lost_leaps import why_exact
 from fastgrok.descent.settings import Settings
 from leaps import cube
-from runs import polling_always, train_quietly
+from runs import StopAtStep, polling_always, train_quietly
 
 CUBE = {"lr": 1e-2, "reduction": "sum", "threads": 1}
 
@@ -169,15 +169,6 @@ def test_the_text_of_a_leap_that_ended():
     )
     assert masked(engine).splitlines() == [FIRST, line, *EVIDENCE, *CHECKS]
     assert engine.reason == "it was stopped"
-
-
-class StopAtStep:
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, step):
-        if step > self.step:
-            raise KeyboardInterrupt
 
 
 # ------------------------------------------------------------------------ why exact steps followed

@@ -1,37 +1,43 @@
-"""Exact, fast full-batch gradient descent for the study of grokking in linear models."""
+"""Exact, fast full-batch gradient descent for the study of grokking in linear models.
+
+What is public is imported when it is first asked for: importing the package costs next to nothing.
+"""
 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from fastgrok import datasets
-from fastgrok.datasets import Dataset
-from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
-from fastgrok.descent.stable import stable_lr
-from fastgrok.descent.steps import log_spaced
-from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
-from fastgrok.geometry import MaxMargin, NotSeparableError, Separability, max_margin, separability
-from fastgrok.linear import (
-    Attack,
-    Pgd,
-    accuracy,
-    adversarial_accuracy,
-    hyperplane_distance,
-    margins,
-    pgd,
-)
-from fastgrok.linear.config import show_config
-from fastgrok.questions import GrokkingTimes, Hit, Phases
-from fastgrok.records import EngineReport, LeapReport
-from fastgrok.training import train, train_many
-from fastgrok.trajectory import Trajectory
-
 if TYPE_CHECKING:
-    from fastgrok import theory
+    from fastgrok import datasets, theory
+    from fastgrok.datasets import Dataset
+    from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
+    from fastgrok.descent.stable import stable_lr
+    from fastgrok.descent.steps import log_spaced
+    from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
+    from fastgrok.geometry import (
+        MaxMargin,
+        NotSeparableError,
+        Separability,
+        max_margin,
+        separability,
+    )
+    from fastgrok.linear import (
+        Attack,
+        Pgd,
+        accuracy,
+        adversarial_accuracy,
+        hyperplane_distance,
+        margins,
+        pgd,
+    )
+    from fastgrok.linear.config import show_config
+    from fastgrok.questions import GrokkingTimes, Hit, Phases
+    from fastgrok.records import EngineReport, LeapReport
+    from fastgrok.training import train, train_many
+    from fastgrok.trajectory import Trajectory
 
-__version__ = version("fastgrok")
+    __version__: str
 
 __all__ = [
     "Attack",
@@ -71,9 +77,51 @@ __all__ = [
     "train_many",
 ]
 
+try:  # at once: it says whether this machine can run it
+    importlib.import_module("fastgrok._core")
+except ModuleNotFoundError as error:
+    if error.name != "fastgrok._core":
+        raise
+    raise ImportError(
+        "fastgrok has no compiled extension: this is its source, or an installation that "
+        "failed half-way. Install it with pip install . in the folder that holds pyproject.toml"
+    ) from error
+
+_FROM = {
+    "datasets": ("Dataset",),
+    "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
+    "descent.stable": ("stable_lr",),
+    "descent.steps": ("log_spaced",),
+    "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
+    "geometry": ("MaxMargin", "NotSeparableError", "Separability", "max_margin", "separability"),
+    "linear": (
+        "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",
+        "pgd",
+    ),
+    "linear.config": ("show_config",),
+    "questions": ("GrokkingTimes", "Hit", "Phases"),
+    "records": ("EngineReport", "LeapReport"),
+    "training": ("train", "train_many"),
+    "trajectory": ("Trajectory",),
+}  # fmt: skip
+_WHERE = {name: module for module, names in _FROM.items() for name in names}
+
 
 def __getattr__(name: str) -> Any:
-    """Import `theory` when it is first asked for: it loads more of SciPy than the rest needs."""
-    if name == "theory":
-        return importlib.import_module("fastgrok.theory")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import what is asked for, and keep it."""
+    value: Any
+    if name in ("datasets", "theory"):
+        value = importlib.import_module(f"fastgrok.{name}")
+    elif name == "__version__":
+        value = importlib.import_module("importlib.metadata").version("fastgrok")
+    elif name in _WHERE:
+        value = getattr(importlib.import_module(f"fastgrok.{_WHERE[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Give the public names."""
+    return __all__

@@ -20,6 +20,9 @@ class Population(ABC):
     computed during the descent: both follow from the recorded weights.
     """
 
+    losses: ClassVar[tuple[str, ...]]
+    """The losses of which it has the expectation."""
+
     needs_weights: ClassVar[bool]
     """Whether the curves depend on more than the norm of the weights."""
 
@@ -40,8 +43,8 @@ class Population(ABC):
             Norm of the weights, and bias.
         weights : ndarray of shape (R, d), or None
             The weights; never None where `needs_weights`.
-        loss : {"logistic", "exponential"}
-            Loss of a point.
+        loss : str
+            Loss of a point, one of `losses`.
         tie : {"wrong", "negative"}
             What a logit of exactly 0 counts as, which matters only where w and b are all 0.
         """

@@ -4,6 +4,7 @@ Which numbers a row gets depends on the seed and on its place alone, never on ho
 work or in which order the blocks are finished.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+
+from fastgrok._checks.progress import progress_bar
 
 Fill = Callable[[np.random.Generator, NDArray[Any]], None]
 
@@ -71,14 +73,23 @@ def draw(parts: Sequence[Part], *, seed: int, threads: int, progress: bool) -> N
     rows = sum(part.rows.shape[0] for part in parts)
     small = sum(part.rows.size for part in parts) <= _INLINE_ELEMENTS
     workers = 1 if small else min(threads, len(jobs))
-    with tqdm(total=rows, unit="row", desc="drawing", disable=not progress) as bar:
+    with contextlib.ExitStack() as stack:
+        update: Callable[[int], object] = _untold
+        if progress:
+            update = stack.enter_context(
+                progress_bar(total=rows, unit="row", desc="drawing")
+            ).update
         if workers <= 1:
             for job in jobs:
-                bar.update(_draw(job))
+                update(_draw(job))
             return
         pool = ThreadPoolExecutor(workers, thread_name_prefix="fastgrok-draw")
         try:
             for done in as_completed([pool.submit(_draw, job) for job in jobs]):
-                bar.update(done.result())
+                update(done.result())
         finally:  # after an error or Ctrl-C no further block is begun
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _untold(rows: int) -> None:
+    """Tell nobody."""

@@ -4,9 +4,8 @@ import sys
 from itertools import pairwise
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from fastgrok._checks import calls
+from fastgrok._checks.progress import progress_bar
 from fastgrok._core import LeapingDescent
 from fastgrok.errors import LeapWarning
 from fastgrok.records.printing import whole_number
@@ -31,7 +30,7 @@ class LostLeaps:
         self._engine = engine
         self._wanted = sys.stderr.isatty() if bar is None else bar
         self._warned = False
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
         self._from = 0
 
     def look(self) -> None:
@@ -42,7 +41,7 @@ class LostLeaps:
             return
         if self._wanted and self._bar is None:
             self._from = self._engine.exact_steps
-            self._bar = tqdm(
+            self._bar = progress_bar(
                 total=ahead, desc="exact steps", unit="step", unit_scale=True, leave=False
             )
         if self._bar is not None:

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
 from fastgrok import _checks
 from fastgrok._checks import calls
+from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, Ensemble, Problem
 from fastgrok.descent import running
 from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
@@ -183,7 +182,7 @@ def _run(ensemble: Ensemble, steps: int, progress: bool | Callable[[int], None])
         ensemble.run(poll, running.POLL_SECONDS)
 
     if progress is True:
-        with tqdm(total=steps, unit="step", unit_scale=True) as bar:
+        with progress_bar(total=steps, unit="step", unit_scale=True) as bar:
             tell(lambda done: bar.update(done - bar.n))
             bar.update(steps - bar.n)
     else:

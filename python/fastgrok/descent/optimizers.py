@@ -6,7 +6,46 @@ from typing import Any
 
 from fastgrok import _checks
 
-OPTIMIZERS = ("gd", "adam")
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A kind of step, as the table of what goes together has it.
+
+    Attributes
+    ----------
+    name, title : str
+        As the argument `optimizer` has it, and as one says it.
+    has : frozenset of str
+        Its traits.
+    overflows : str
+        What becomes NaN or infinite where a run with it diverges.
+    """
+
+    name: str
+    title: str
+    has: frozenset[str]
+    overflows: str
+
+
+OPTIMIZERS = {
+    step.name: step
+    for step in (
+        Step(
+            name="gd",
+            title="plain descent",
+            has=frozenset({"memoryless", "autonomous", "along_gradient"}),
+            overflows="a weight",
+        ),
+        # Its running means start at 0, which is made up for by the number of the step.
+        Step(
+            name="adam",
+            title="Adam",
+            has=frozenset(),
+            overflows="a weight or a squared gradient",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -43,10 +82,15 @@ class Optimizer:
     lr: float
     adam: Adam | None = None
 
+    @property
+    def name(self) -> str:
+        """The argument `optimizer`."""
+        return "gd" if self.adam is None else "adam"
+
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows, and that the bits depend on."""
-        kind = {"optimizer": "gd" if self.adam is None else "adam"}
-        return {"lr": self.lr, **kind, **({} if self.adam is None else asdict(self.adam))}
+        options = {} if self.adam is None else asdict(self.adam)
+        return {"lr": self.lr, "optimizer": self.name, **options}
 
     def for_core(self) -> tuple[float, float, float] | None:
         """Return what the core is to know of Adam."""

@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls
 from fastgrok._checks.populations import Population, points
+from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, LeapingDescent, simd
+from fastgrok.descent import table
 from fastgrok.descent.checkpoints import Checkpoint
 from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
 from fastgrok.descent.lost_leaps import LostLeaps, why_exact
+from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.descent.settings import Settings
 from fastgrok.errors import StabilityWarning
 from fastgrok.records import Record
@@ -159,9 +161,10 @@ def _why_exact(settings: Settings, leaping: LeapingDescent | None) -> str:
     if leaping is not None:
         return why_exact(leaping)
     if settings.engine == "auto" and settings.checkpoint is not None:
-        return "exact steps alone can go on from a checkpoint"
-    if settings.engine == "auto" and settings.optimizer.adam is not None:
-        return "the steps of Adam cannot be leaped"
+        able = " and ".join(table.goes_with("checkpoint", "engine"))
+        return f"{able} steps alone can go on from a checkpoint"
+    if settings.engine == "auto" and (missing := table.lack("leap", settings.parts)):
+        return table.unable(missing)
     return ""
 
 
@@ -183,7 +186,9 @@ def _descend(
     report = progress if callable(progress) else None
     try:
         if progress is True:  # tqdm would start a thread, disabled or not
-            with tqdm(total=last, initial=descent.step, unit="step", unit_scale=True) as bar:
+            with progress_bar(
+                total=last, initial=descent.step, unit="step", unit_scale=True
+            ) as bar:
                 status = _polled(
                     descent, lambda step: bar.update(step - bar.n), keeper, leaping, True
                 )
@@ -314,7 +319,7 @@ def divergence_of(trajectory: Record) -> str:
     """Say where and with which settings a run diverged."""
     params = trajectory.params
     settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
-    what = "a weight" if params.get("optimizer", "gd") == "gd" else "a weight or a squared gradient"
+    what = OPTIMIZERS[params.get("optimizer", "gd")].overflows
     return (
         f"{what} became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
         f"with {settings}"
@@ -334,7 +339,7 @@ def lost_for(trajectory: Record) -> str:
 
 def instability_of(trajectory: Record) -> str | None:
     """Say by how much lr is too large for gradient descent to be stable, if it is."""
-    if trajectory.params.get("optimizer", "gd") != "gd":
+    if table.lack("sharpness_limit", trajectory.params):
         return None  # 2 is the limit of plain descent
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
     beyond = np.flatnonzero(sharpness > 2.0)
@@ -342,8 +347,8 @@ def instability_of(trajectory: Record) -> str | None:
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
     smooth = 2.0 * trajectory.params["lr"] / sharpness[worst]
-    bounded = trajectory.params["loss"] == "logistic"
-    surely = ", and lr='auto' is everywhere" if bounded else ""
+    unsure = table.lack("stable_lr", trajectory.params)
+    surely = "" if unsure else ", and lr='auto' is everywhere"
     return (
         f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
         f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "

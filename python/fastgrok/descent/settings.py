@@ -14,12 +14,13 @@ from fastgrok import _checks
 from fastgrok._checks import F64, Data, EvaluationSet, frames
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
-from fastgrok.descent import checkpoints, optimizers, stable
+from fastgrok.descent import checkpoints, optimizers, stable, table
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
 from fastgrok.geometry import exact_null_space
 from fastgrok.linear import TIES, Pgd
+from fastgrok.linear.losses import LOSSES, formula
 
 REQUIRED = ("X", "y", "steps", "lr")
 DEFAULTS: dict[str, Any] = {
@@ -46,8 +47,7 @@ DEFAULTS: dict[str, Any] = {
 }
 """Those of `fastgrok.train`, which writes them out for its readers: a test holds both together."""
 ARGUMENTS = (*REQUIRED, *DEFAULTS)
-LOSSES = ("logistic", "exponential")
-ENGINES = ("auto", "exact", "leap")
+ENGINES = ("auto", *table.ENGINES)
 MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
 FEWEST_STEPS = 2256
 """More than between two records must be left out, or a leap does not pay."""
@@ -112,7 +112,12 @@ class Settings:
     def leaps(self) -> bool:
         """Whether leaps are to be tried."""
         pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
-        return pays and _may_leap(self.engine, self.checkpoint, self.optimizer)
+        return pays and _may_leap(self.engine, self.checkpoint, self.parts)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the table of what goes together is to be asked with."""
+        return {"loss": self.loss, "optimizer": self.optimizer.name}
 
     @property
     def work(self) -> int:
@@ -158,7 +163,7 @@ class Settings:
             tie_negative=self.tie == "negative",
             keep_weights=self.keep_weights,
             watch_sharpness=self.watch_sharpness,
-            skip_rows=self.skip_rows,
+            skip_rows="never" if table.lack("skip_rows", self.parts) else self.skip_rows,
             threads=threads,
         )
 
@@ -240,7 +245,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
     rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
     optimizer = optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
-    far = _may_leap(engine, given["checkpoint"], optimizer)
+    loss = _checks.choice(name("loss"), given["loss"], LOSSES)
+    parts = {"loss": loss, "optimizer": optimizer.name}
+    far = _may_leap(engine, given["checkpoint"], parts)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
     why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
     steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
@@ -251,23 +258,14 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
-    if engine == "leap" and given["checkpoint"] is not None:
-        raise ValueError(
-            f"{name('checkpoint')} must be None with engine='leap', which keeps no state, "
-            f"got {_checks.show(given['checkpoint'])}"
-        )
-    if engine == "leap" and optimizer.adam is not None:
-        raise ValueError(
-            f"{name('engine')} must be 'auto' or 'exact' with optimizer='adam', whose steps cannot "
-            "be leaped, got 'leap'"
-        )
+    _check_together(engine, parts, evals, given["checkpoint"], name)
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     return Settings(
         data={"train": data, **evals},
         evals=given["evals"] or {},
         steps=steps,
         optimizer=optimizer,
-        loss=_checks.choice(name("loss"), given["loss"], LOSSES),
+        loss=loss,
         reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         bias=_checks.flag(name("bias"), given["bias"]),
         w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
@@ -300,11 +298,13 @@ def _is_auto(name: str, lr: object) -> bool:
 def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
     """Half of the learning rate up to which descent is surely stable."""
     lr = name("lr")
-    if given["optimizer"] != "gd":
-        raise ValueError(f"{lr} must be a number with optimizer={given['optimizer']!r}, got 'auto'")
+    optimizer = _checks.choice(name("optimizer"), given["optimizer"], table.PARTS["optimizer"])
+    loss = _checks.choice(name("loss"), given["loss"], LOSSES)
+    if missing := table.lack("stable_lr", {"optimizer": optimizer}):
+        raise ValueError(f"{lr} must be a number with {missing.whose}, got 'auto': {missing}")
     rate = 0.5 * stable.bound(
         rows,
-        _checks.choice(name("loss"), given["loss"], LOSSES),
+        loss,
         _checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         _checks.flag(name("bias"), given["bias"]),
         f"{lr}='auto' cannot be: {name('loss')}",
@@ -314,9 +314,40 @@ def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str
     return rate
 
 
-def _may_leap(engine: str, checkpoint: object, optimizer: optimizers.Optimizer) -> bool:
+def _check_together(
+    engine: str,
+    parts: Mapping[str, str],
+    evals: Mapping[str, Data | Population],
+    checkpoint: object,
+    name: Callable[[str], str],
+) -> None:
+    """Refuse an engine, and populations, that lack something for the rest."""
+    resumed = {} if checkpoint is None or engine == "auto" else {"engine": engine}
+    if missing := table.lack("checkpoint", resumed):
+        raise ValueError(
+            f"{name('checkpoint')} must be None with {missing.whose}, "
+            f"got {_checks.show(checkpoint)}: {missing}"
+        )
+    if engine != "auto" and (missing := table.lack(engine, parts)):
+        able = [
+            repr(other)
+            for other in ENGINES
+            if other not in table.USES or not table.lack(other, parts)
+        ]
+        raise ValueError(
+            f"{name('engine')} must be {' or '.join(able)} with {missing.whose}, "
+            f"got {engine!r}: {missing}"
+        )
+    for key, value in evals.items():
+        if isinstance(value, Population):
+            formula(dict.fromkeys(value.losses), parts["loss"], f"{name('evals')}[{key!r}]")
+
+
+def _may_leap(engine: str, checkpoint: object, parts: Mapping[str, str]) -> bool:
     """Whether a run may leap, if it is long; `check` refuses "leap" where "auto" may not."""
-    return engine == "leap" or (engine == "auto" and checkpoint is None and optimizer.adam is None)
+    return engine == "leap" or (
+        engine == "auto" and checkpoint is None and table.lack("leap", parts) is None
+    )
 
 
 def _rtol(name: str, value: Any) -> float:

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok.descent import table
+from fastgrok.linear.losses import LOSSES
 
-LARGEST_CURVATURE = {"logistic": 0.25, "exponential": math.inf}
-"""Supremum of l'' over all margins."""
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
 
@@ -76,17 +75,17 @@ def stable_lr(
     1.7777777...
     """
     rows, _ = _checks.data(X, y)
-    _checks.choice("loss", loss, LARGEST_CURVATURE)
+    _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     return bound(rows, loss, reduction, _checks.flag("bias", bias))
 
 
 def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str = "loss") -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
-    if not math.isfinite(LARGEST_CURVATURE[loss]):
+    if missing := table.lack("stable_lr", {"loss": loss}):
         raise ValueError(
-            f"{name}={loss!r} has no learning rate that is stable for all weights: its curvature "
-            "grows without bound where margins are negative; choose lr by Trajectory.sharpness"
+            f"{name}={loss!r} has no learning rate that is stable for all weights: {missing}; "
+            "choose lr by Trajectory.sharpness"
         )
     n, d = rows.shape
     largest = max(float(np.abs(rows).max()), 1.0 if bias else 0.0)
@@ -98,11 +97,13 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
         z = np.column_stack([z, np.full(n, math.ldexp(1.0, -exponent))])
     gram = z.T @ z if z.shape[1] <= n else z @ z.T
     last = len(gram) - 1
+    from scipy.linalg import eigh  # noqa: PLC0415
+
     top = eigh(gram, eigvals_only=True, subset_by_index=[last, last], check_finite=False)[0]
     # Of the sums in the Gram matrix and of the eigenvalue, which is backward stable.
     error = (n + d + 10 * len(gram)) * float(np.finfo(np.float64).eps) * float(np.trace(gram))
     scale = 1.0 / n if reduction == "mean" else 1.0
-    rate = 2.0 / (scale * LARGEST_CURVATURE[loss] * (float(top) + error))
+    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * (float(top) + error))
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))
     try:

@@ -1,7 +1,6 @@
 """A QR factorisation of linearly independent rows that come and go."""
 
 import numpy as np
-from scipy.linalg import qr_delete
 
 from fastgrok._checks import F64
 from fastgrok.geometry._products import orthonormal_rows, solve_triangular, times
@@ -65,6 +64,8 @@ class IndependentRows:
         if k == 1:
             self.Q, self.R = self.Q[:, :0], self.R[:0, :0]
             return
+        from scipy.linalg import qr_delete  # noqa: PLC0415
+
         Q, R = qr_delete(self.Q, self.R, position, which="col", check_finite=False)
         self.Q, self.R = np.asfortranarray(Q[:, : k - 1]), np.asfortranarray(R[: k - 1])
 

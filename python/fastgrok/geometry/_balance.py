@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
 
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import Span, integers
@@ -53,6 +52,8 @@ class Balance:
         anything. The old weights times a power of two take up what the new ones leave over.
         """
         members, before = [*self.base, *base], len(self.base)
+        from scipy.linalg import qr  # noqa: PLC0415
+
         Q, R = qr(self.rows.scaled(members)[0].T, mode="economic", check_finite=False)
         if not 0 < len(members) <= self.rows.dim or not np.all(np.diag(R)):
             return None
@@ -60,6 +61,8 @@ class Balance:
         if not np.all(old > 0.0):
             return None
         vector = self.rows.scaled([extra])[0][0]
+        from scipy.linalg import solve_triangular  # noqa: PLC0415
+
         new = -solve_triangular(R, Q.T @ vector, check_finite=False)
         missing = float((-new[:before] / old).max(initial=0.0))
         factor = 2.0 ** np.ceil(np.log2(max(1.0, 0.5 + missing)))
@@ -126,6 +129,8 @@ class Balance:
         """Orthonormal columns with the same span, up to rounding."""
         if not self.base:
             return None
+        from scipy.linalg import qr  # noqa: PLC0415
+
         columns = qr(self.rows.scaled(self.base)[0].T, mode="economic", check_finite=False)[0]
         return np.asarray(columns, dtype=np.float64)
 

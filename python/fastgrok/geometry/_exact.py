@@ -6,8 +6,6 @@ from math import gcd, isqrt
 from typing import Any
 
 import numpy as np
-from scipy.linalg import qr
-from scipy.linalg.lapack import dtrcon
 
 from fastgrok._checks import F64
 from fastgrok.geometry._lifting import Integers, adjugate_modulo, independent
@@ -42,8 +40,10 @@ def exact_rank(rows: F64) -> int:
     if len(rows) >= rows.shape[1]:
         sizes = np.abs(rows).max(axis=0)
         scaled = np.ldexp(rows, -np.frexp(sizes)[1])
+        from scipy.linalg import lapack, qr  # noqa: PLC0415
+
         R = qr(scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
-        if dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
+        if lapack.dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
             return int(rows.shape[1])
     table = (integer_rows(rows) % _PRIME).astype(np.int64)
     rank = 0

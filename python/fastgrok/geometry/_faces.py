@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
 
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import integers
@@ -81,7 +80,9 @@ def find_face(rows: Rows, live: Index) -> Face | None:
 
 def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
     """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
-    from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
+    # Slow to import, rarely needed.
+    from scipy.optimize import linprog  # noqa: PLC0415
+    from scipy.sparse import csc_array  # noqa: PLC0415
 
     limits = [(float(low), float(high)) for low, high in bounds]
     dense = np.count_nonzero(matrix) > _SPARSE * matrix.size

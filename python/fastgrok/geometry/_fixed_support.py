@@ -1,7 +1,7 @@
 """Maximum margins of rows that are all known to be on the margin, by a Cholesky factorisation."""
 
 import numpy as np
-from scipy.linalg import LinAlgError
+from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky, times

@@ -18,7 +18,7 @@ has entries of about 1 at most (Bjoerck 1996, "Numerical methods for least squar
 """
 
 import numpy as np
-from scipy.linalg import LinAlgError
+from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky, solve_triangular, times

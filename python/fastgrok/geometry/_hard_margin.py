@@ -27,8 +27,8 @@ Where b shows rounding, or columns differ much, `fastgrok.geometry._polish` does
 from math import hypot, isnan, sqrt
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product

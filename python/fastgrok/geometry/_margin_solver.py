@@ -6,8 +6,8 @@ import contextlib
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError

@@ -6,7 +6,6 @@ from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
 
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import Span
@@ -98,6 +97,8 @@ def exact_null_space(rows: F64) -> NullSpace:
 
 def _spanned(vectors: list[list[Fraction]]) -> NullSpace:
     """Orthonormal combinations of vectors, and integers that span the same."""
+    from scipy.linalg import qr  # noqa: PLC0415
+
     factors = np.linalg.inv(qr(np.array(vectors, dtype=np.float64).T, mode="economic")[1]).T
     exact = [[Fraction(value) for value in row] for row in factors.tolist()]
     combined = [

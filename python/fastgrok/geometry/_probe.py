@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError
+from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError

@@ -8,15 +8,12 @@ that take long go there, and QR factorisations with pivots. All others stay on t
 calls, and give the same bits on every processor with fused multiply-add.
 
 Matrices are C-contiguous where nothing else is said; of symmetric ones and of Cholesky factors the
-lower triangle counts.
+lower triangle counts. SciPy is slow to import, and only where it is called.
 """
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, qr
-from scipy.linalg import solve_triangular as solve_by_lapack
-from scipy.linalg.blas import dgemm, dgemv, dsyrk
-from scipy.linalg.lapack import dpotrf
 
 from fastgrok._checks import F64
 from fastgrok._core import add_gram as core_add_gram
@@ -36,6 +33,8 @@ def times(A: F64, vector: F64) -> F64:
     """Multiply A, contiguous in either order, by a vector."""
     if A.size < _MANY_ENTRIES:
         return core_times(A, vector)
+    from scipy.linalg.blas import dgemv  # noqa: PLC0415
+
     by_rows = A.flags.c_contiguous
     out: F64 = dgemv(1.0, A.T if by_rows else A, vector, trans=by_rows)
     return out
@@ -45,6 +44,8 @@ def product(A: F64, B: F64) -> F64:
     """Multiply matrices of any layout."""
     if A.size * B.shape[1] < _MANY_TERMS:
         return core_product(A, B)
+    from scipy.linalg.blas import dgemm  # noqa: PLC0415
+
     out: F64 = dgemm(1.0, B.T, A.T).T
     return out
 
@@ -54,6 +55,8 @@ def add_gram(products: F64, rows: F64, sign: float = 1.0) -> F64:
     if rows.size * len(rows) < _MANY_TERMS:
         core_add_gram(products, rows, sign)
         return products
+    from scipy.linalg.blas import dsyrk  # noqa: PLC0415
+
     out: F64 = dsyrk(sign, rows, beta=1.0, c=products.T, overwrite_c=1).T
     return out
 
@@ -68,6 +71,8 @@ def cholesky(matrix: F64) -> F64:
     if len(matrix) ** 3 < _MANY_TERMS:
         found, factor = core_cholesky(matrix), matrix
     else:
+        from scipy.linalg.lapack import dpotrf  # noqa: PLC0415
+
         upper, info = dpotrf(matrix.T, overwrite_a=1, clean=0)
         found, factor = info == 0, upper.T
     if not found:
@@ -79,6 +84,8 @@ def solve_triangular(factor: F64, right: F64, transposed: bool = False) -> F64:
     """Solve L x = right, or L^T x = right, for one right side or several columns of them."""
     if len(factor) * right.size < _MANY_TERMS:
         return core_solve_triangular(factor, np.ascontiguousarray(right), transposed)
+    from scipy.linalg import solve_triangular as solve_by_lapack  # noqa: PLC0415
+
     out: F64 = solve_by_lapack(
         factor, right, trans="T" if transposed else "N", lower=True, check_finite=False
     )
@@ -94,11 +101,15 @@ def orthonormal_rows(rows: F64) -> tuple[F64, F64]:
     """Return L, with zeros above the diagonal, and orthonormal rows Q with rows = L Q."""
     if rows.size * len(rows) < _MANY_TERMS:
         return core_orthonormal_rows(rows)
+    from scipy.linalg import qr  # noqa: PLC0415
+
     Q, R = qr(rows.T, mode="economic", check_finite=False)
     return np.ascontiguousarray(R.T), np.ascontiguousarray(Q.T)
 
 
 def pivoted_rows(rows: F64) -> tuple[F64, NDArray[np.intp]]:
     """Diagonal of L, and the order of the rows, where every row is the farthest from the last."""
+    from scipy.linalg import qr  # noqa: PLC0415
+
     R, pivots = qr(rows.T, mode="r", pivoting=True, check_finite=False)
     return np.abs(np.diag(R)), pivots.astype(np.intp)

@@ -18,8 +18,8 @@ part of alpha that grows tends to weights with sum_i alpha_i z_i = 0.
 """
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._products import add_gram, cholesky, gram, solve_cholesky, times

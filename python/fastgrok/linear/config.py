@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
-
 import numpy as np
-import scipy
 
 from fastgrok import _checks
 from fastgrok._core import build_info, simd, simd_available
@@ -46,6 +42,11 @@ def show_config() -> Config:
     >>> fg.show_config()["simd"] in fg.show_config()["simd_available"].split()
     True
     """
+    import platform  # noqa: PLC0415 (slow to import, as all of these)
+    from importlib.metadata import version  # noqa: PLC0415 (slow to import)
+
+    import scipy  # noqa: PLC0415 (likewise)
+
     return Config(
         {
             "fastgrok": version("fastgrok"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok._checks import EvaluationSet
+from fastgrok.descent import table
 from fastgrok.linear import hyperplane_distance
 from fastgrok.questions import limits
 
@@ -248,7 +249,7 @@ def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     ax = _step_axes(run, ax)
     _curve(ax, run, run.sharpness, "at the iterate")
     _curve(ax, run, run.sharpness_mean, "at the mean of two iterates", linestyle="--")
-    if run.params.get("optimizer", "gd") == "gd":
+    if table.lack("sharpness_limit", run.params) is None:
         ax.axhline(2.0, color="0.4", linewidth=1.0, linestyle=":", label="limit of stability")
     _log_values(ax, run.sharpness, run.sharpness_mean)
     ax.set_ylabel(r"sharpness $\eta\,\lambda_{\max}$")

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from tqdm.auto import tqdm
-
 from fastgrok import _checks
+from fastgrok._checks.progress import progress_bar
 
 SECONDS = 0.1
 
@@ -64,7 +63,7 @@ def meter(progress: bool | Callable[[int], None]) -> Iterator[Meter]:
     if callable(progress):
         yield Meter(progress)
     elif _checks.flag("progress", progress):
-        with tqdm(total=0, unit="step", unit_scale=True) as bar:
+        with progress_bar(total=0, unit="step", unit_scale=True) as bar:
 
             def grow(steps: float) -> None:
                 bar.total = steps

@@ -12,6 +12,7 @@ from fastgrok import _checks
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._checks.populations import Population
 from fastgrok._core import Problem
+from fastgrok.descent import table
 from fastgrok.geometry import MaxMargin, max_margin
 from fastgrok.linear import Pgd
 from fastgrok.records import Record
@@ -105,11 +106,10 @@ def _check_run(limit: Limit, run: Record) -> None:
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
-    optimizer = run.params.get("optimizer", "gd")
-    if optimizer != "gd":
+    if missing := table.lack("direction", run.params):
         raise ValueError(
-            f"limit must be that of a run of gradient descent, got a run with optimizer="
-            f"{optimizer!r}, which tends elsewhere"
+            "limit must be that of a run of gradient descent, got a run with "
+            f"{missing.whose}, which tends elsewhere: {missing}"
         )
     if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
         raise ValueError(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok.linear import margins
+from fastgrok.linear.losses import LOSSES, Loss
 from fastgrok.questions._kept import training_data
 from fastgrok.questions.grokking import grokking_times
 from fastgrok.records import Record
@@ -116,21 +117,20 @@ def _support_shares(
     support: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Share of the support vectors in sum_i -l'(m_i), at every record."""
-    exponential = run.params["loss"] == "exponential"
+    loss = LOSSES[run.params["loss"]]
     scale = 1.0 if run.params["reduction"] == "sum" else 1.0 / len(y)
     shares = np.empty(len(weights))
     for record, row in enumerate(weights):
         m = margins(X, y, row[:-1], float(row[-1]), normalized=False)
-        # Logarithms of -l'(m): late in a run every -l' may underflow, their ratios do not.
-        logs = -m if exponential else -np.logaddexp(0.0, m)
+        logs = loss.log_slope(m)
         relative = np.exp(logs - logs.max())
         shares[record] = relative[support].sum() / relative.sum()
-    if len(weights) and not _same_loss(run.losses["train"][-1], scale, m, exponential):
+    if len(weights) and not _same_loss(run.losses["train"][-1], scale, m, loss):
         raise ValueError("X, y are not the data of this run: its last recorded loss differs")
     return shares
 
 
-def _same_loss(recorded: float, scale: float, m: NDArray[np.float64], exponential: bool) -> bool:
+def _same_loss(recorded: float, scale: float, m: NDArray[np.float64], loss: Loss) -> bool:
     with np.errstate(over="ignore", under="ignore"):
-        again = scale * float(np.sum(np.exp(-m) if exponential else np.logaddexp(0.0, -m)))
+        again = scale * float(np.sum(loss.value(m)))
     return bool(np.isclose(again, recorded, rtol=SAME_LOSS_RTOL, atol=1e-300))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok.descent import table
 from fastgrok.descent.errors import LeapError
 from fastgrok.questions._crossings import Inside, cross_inside_leaps
 from fastgrok.questions._meter import meter
@@ -46,11 +47,8 @@ def refined_times(
     """Rerun the brackets around each crossing; see `Trajectory.refine`."""
     check_name(run, test)
     tolerance = exact_tolerance(eps)
-    if run.params.get("optimizer", "gd") != "gd":
-        raise ValueError(
-            "refine needs a run of plain descent: the running means that Adam goes on from are not "
-            "recorded; train with record=1 for every step"
-        )
+    if missing := table.lack("refine", run.params):
+        raise ValueError(f"{missing}: train with record=1 for every step")
     if run.weights is None:
         raise ValueError("refine needs the weights at every record: train with keep_weights=True")
     with meter(progress) as steps:

@@ -81,10 +81,11 @@ def summary(run: Any) -> str:
     """Describe the run: data and settings, engine, final state, regime."""
     params = run.params
     bias = "bias" if params["bias"] else "no bias"
-    adam = "Adam with " if params.get("optimizer") == "adam" else ""
+    optimizer = params.get("optimizer", "gd")
+    how = "" if optimizer == "gd" else f"{optimizer.capitalize()} with "
     lines = [
         f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
-        f"({params['reduction']}), {bias}, {adam}lr {params['lr']:g}, {_steps(run)}",
+        f"({params['reduction']}), {bias}, {how}lr {params['lr']:g}, {_steps(run)}",
         f"  engine    {run.engine}",
     ]
     if run.steps.size:

@@ -78,7 +78,7 @@ def grokking_time(
     >>> f"{float(grokking_time((350, 35), 1e-3)):.3g}"
     '1.19e+05'
     """
-    _checks.choice("loss", loss, ("logistic", "exponential"))
+    _checks.choice("loss", loss, _GROWTHS)
     if not isinstance(support, tuple | list) or len(support) != 2:
         raise ValueError(f"support must be a pair (n_plus, n_minus), got {_checks.show(support)}")
     plus, minus, margin, tolerance, reach, rate = arguments(
@@ -91,19 +91,27 @@ def grokking_time(
     kappa = _kappa(tolerance, reach)
     many, few = np.maximum(plus, minus), np.minimum(plus, minus)
     log_ratio = np.log1p((many - few) / few)
-    if loss == "exponential":
-        growth = np.expm1(0.5 * log_ratio / kappa) / np.sqrt(many * few)
-    else:
-        end = _balance(log_ratio, kappa)
-        # The integral of 1 + e^m x(m) in closed form, with v the square root in x.
-        excess, four = many - few, 4.0 * many * few
-        start = many + few
-        square_root = np.sqrt(excess**2 + four * np.exp(2.0 * end))
-        rise = four * np.expm1(2.0 * end) / (square_root + start)
-        area = 2.0 * excess * end + rise - excess * np.log1p(rise / (start + excess))
-        growth = (end + area / (2.0 * few)) / many
+    growth = _GROWTHS[loss](many, few, log_ratio, kappa)
     with np.errstate(over="ignore", under="ignore"):
         return scalar(2.0 * growth / margin / margin / rate)
+
+
+def _logistic(many: F64, few: F64, log_ratio: F64, kappa: F64) -> F64:
+    end = _balance(log_ratio, kappa)
+    # The integral of 1 + e^m x(m) in closed form, with v the square root in x.
+    excess, four = many - few, 4.0 * many * few
+    start = many + few
+    square_root = np.sqrt(excess**2 + four * np.exp(2.0 * end))
+    rise = four * np.expm1(2.0 * end) / (square_root + start)
+    area = 2.0 * excess * end + rise - excess * np.log1p(rise / (start + excess))
+    return (end + area / (2.0 * few)) / many
+
+
+def _exponential(many: F64, few: F64, log_ratio: F64, kappa: F64) -> F64:
+    return np.expm1(0.5 * log_ratio / kappa) / np.sqrt(many * few)
+
+
+_GROWTHS = {"logistic": _logistic, "exponential": _exponential}
 
 
 def _balance(log_ratio: F64, kappa: F64) -> F64:

@@ -13,12 +13,14 @@ c, is the same sum with 1/k^2.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfc, erfcx, ndtr
 
 from fastgrok import _checks
+from fastgrok.linear.losses import formula
 from fastgrok.theory._arguments import F64, arguments, scalar
 
 _TERMS = 24
@@ -71,7 +73,7 @@ def population_loss(
     >>> float(population_loss(0.0, 0.0, 5.0))
     0.6931471805599453
     """
-    _checks.choice("loss", loss, ("logistic", "exponential"))
+    _checks.choice("loss", loss, FORMULAS)
     size, bias, width = arguments(
         norm_w=(norm_w, "[0, inf)"), b=(b, "(-inf, inf)"), sigma=(sigma, "(0, inf)")
     )
@@ -85,34 +87,44 @@ def population_loss(
 def gaussian_loss(c: F64, s: F64, loss: str) -> F64:
     """Mean of the loss over margins -(c + s Z)."""
     with np.errstate(all="ignore"):
-        if loss == "exponential":
-            out: F64 = np.exp(c + 0.5 * s * s)
-            return out
-        series = positive_part(c, s) + 0.5 * _alternating(c, s, power=1)
-        return np.where(s > 0.0, series, np.logaddexp(0.0, c))
+        return formula(FORMULAS, loss, "the mean over a Gaussian")(c, s)
+
+
+def _logistic(c: F64, s: F64) -> F64:
+    series = positive_part(c, s) + 0.5 * _alternating(c, s, power=1)
+    return np.where(s > 0.0, series, np.logaddexp(0.0, c))
+
+
+def _exponential(c: F64, s: F64) -> F64:
+    out: F64 = np.exp(c + 0.5 * s * s)
+    return out
 
 
 def interval_loss(low: F64, high: F64, s: F64, loss: str) -> F64:
     """Mean of the loss over margins -(c + s Z), c uniform between `low` and `high`."""
     with np.errstate(all="ignore"):
-        length = high - low
-        if loss == "exponential":
-            top = np.maximum(low, high)
-            share = np.abs(length)
-            average = np.where(share > 0.0, -np.expm1(-share) / share, 1.0)
-            return np.exp(top + 0.5 * s * s) * average
-        exact = (_integrated(high, s) - _integrated(low, s)) / length
-        # Too short for a difference: the integrand is then a polynomial, to rounding.
-        near = np.abs(length) < 1.0
-        if not near.any():
-            return exact
-        pieces = gaussian_loss(
-            (low + 0.5 * length)[near, None] + 0.5 * length[near, None] * _NODES,
-            np.broadcast_to(s, length.shape)[near, None],
-            loss,
-        )
-        exact[near] = 0.5 * (pieces * _WEIGHTS).sum(axis=-1)
+        return formula(_INTERVALS, loss, "the mean over an interval")(low, high, s)
+
+
+def _logistic_interval(low: F64, high: F64, s: F64) -> F64:
+    length = high - low
+    exact = (_integrated(high, s) - _integrated(low, s)) / length
+    # Too short for a difference: the integrand is then a polynomial, to rounding.
+    near = np.abs(length) < 1.0
+    if not near.any():
         return exact
+    pieces = _logistic(
+        (low + 0.5 * length)[near, None] + 0.5 * length[near, None] * _NODES,
+        np.broadcast_to(s, length.shape)[near, None],
+    )
+    exact[near] = 0.5 * (pieces * _WEIGHTS).sum(axis=-1)
+    return exact
+
+
+def _exponential_interval(low: F64, high: F64, s: F64) -> F64:
+    share = np.abs(high - low)
+    average = np.where(share > 0.0, -np.expm1(-share) / share, 1.0)
+    return np.exp(np.maximum(low, high) + 0.5 * s * s) * average
 
 
 def positive_part(c: F64, s: F64) -> F64:
@@ -190,3 +202,13 @@ def _acceleration(terms: int) -> list[float]:
 
 
 _ACCELERATION = _acceleration(_TERMS)
+
+FORMULAS: Mapping[str, Callable[[F64, F64], F64]] = {
+    "logistic": _logistic,
+    "exponential": _exponential,
+}
+"""Means over margins -(c + s Z), by loss."""
+_INTERVALS: Mapping[str, Callable[[F64, F64, F64], F64]] = {
+    "logistic": _logistic_interval,
+    "exponential": _exponential_interval,
+}

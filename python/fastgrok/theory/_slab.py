@@ -12,6 +12,7 @@ from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64
 from fastgrok.theory._cube_law import transverse_variance
 from fastgrok.theory._slab_law import (
+    LOSSES,
     decompose,
     plane_accuracy,
     plane_loss,
@@ -66,6 +67,7 @@ class Slab(Population):
     True
     """
 
+    losses: ClassVar[tuple[str, ...]] = LOSSES
     needs_weights: ClassVar[bool] = True
 
     def __init__(self, gamma: float, alpha: float = 10.0, *, half_width: float = 5.0) -> None:

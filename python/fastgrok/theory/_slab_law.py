@@ -7,10 +7,13 @@ z as normal.
 """
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.special import ndtr
 
+from fastgrok.linear.losses import LOSSES as ALL
+from fastgrok.linear.losses import formula
 from fastgrok.theory._arguments import F64
 from fastgrok.theory._population_loss import below_zero, interval_loss
 
@@ -18,6 +21,12 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 # Ends of the panels of an integral over the logit, above and below where the loss bends.
 _PANELS = np.array([-60.0, -30.0, -18.0, -10.0, -5.0, -2.0, 0.0, 2.0, 5.0, 10.0, 18.0, 40.0])
 _RECORDS = 512  # at a time
+_BENDS: Mapping[str, Callable[[F64, F64], F64]] = {
+    "logistic": lambda least, most: np.clip(0.0, least, most),
+    "exponential": lambda least, most: most,
+}
+"""Where the panels are to lie about, between the least and the largest logit."""
+LOSSES = tuple(_BENDS)
 
 
 def thin_accuracy(first: F64, last: F64, spread: F64) -> F64:
@@ -76,7 +85,7 @@ def _piece_loss(foot: F64, top: F64, loss: str) -> F64:
     length = top - foot
     least, most = np.minimum(foot, top), np.maximum(foot, top)
     # The loss falls off like e^x below 0 or, the exponential one, below its largest value.
-    bend = np.clip(0.0, least, most) if loss == "logistic" else most
+    bend = formula(_BENDS, loss, "the slab's law")(least, most)
     shape = (*foot.shape, 1)
     ends = np.concatenate(
         [least.reshape(shape), bend[..., None] + _PANELS, most.reshape(shape)], axis=-1
@@ -95,7 +104,7 @@ def _piece_loss(foot: F64, top: F64, loss: str) -> F64:
 
 def _loss(x: F64, loss: str) -> F64:
     with np.errstate(over="ignore", under="ignore"):
-        return np.logaddexp(0.0, x) if loss == "logistic" else np.exp(x)
+        return ALL[loss].value(-x)
 
 
 def trapezoid(

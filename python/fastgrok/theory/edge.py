@@ -18,7 +18,7 @@ from fastgrok import _checks
 from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._large_n import large_n_margin, large_n_stationary
-from fastgrok.theory._population_loss import gaussian_loss, population_loss
+from fastgrok.theory._population_loss import FORMULAS, gaussian_loss, population_loss
 from fastgrok.theory._stationary import StationaryPoint, stationary_point
 from fastgrok.theory._wendel import separable_probability
 
@@ -310,6 +310,7 @@ class GaussianNoise(Population):
     True
     """
 
+    losses: ClassVar[tuple[str, ...]] = tuple(FORMULAS)
     needs_weights: ClassVar[bool] = False
 
     def __init__(self, sigma: float) -> None:

@@ -7,7 +7,11 @@
 namespace fastgrok {
 
 // Name, which is that of the value of Loss and of the loss in Python, and type. New ones come last.
-#define FASTGROK_LOSSES(use) use(logistic, Logistic) use(exponential, Exponential)
+// clang-format off
+#define FASTGROK_LOSSES(use)      \
+    use(logistic, Logistic)       \
+    use(exponential, Exponential)
+// clang-format on
 
 #define FASTGROK_NAME(name, Type) name,
 enum class Loss { FASTGROK_LOSSES(FASTGROK_NAME) };
@@ -16,6 +20,15 @@ enum class Loss { FASTGROK_LOSSES(FASTGROK_NAME) };
 #define FASTGROK_VALUE(name, Type) Loss::name,
 inline constexpr Loss kLosses[] = {FASTGROK_LOSSES(FASTGROK_VALUE)};
 #undef FASTGROK_VALUE
+
+// What the passes over rows and the engines take for granted.
+static constexpr bool is_sound(const LossTraits& loss) {
+    return loss.unit > 0.0 &&
+           (!loss.exponential_tail() || (loss.unit == kLog2E && loss.zero_above == kMostBits));
+}
+#define FASTGROK_CHECK(name, Type) static_assert(is_sound(Type::traits));
+FASTGROK_LOSSES(FASTGROK_CHECK)
+#undef FASTGROK_CHECK
 
 // use(an object of the loss's type): the one place where what a run says becomes a type. static,
 // because the kernels are compiled for several instruction sets.

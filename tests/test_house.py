@@ -1,0 +1,70 @@
+"""What keeps the house in order: who may import what of whom, and how large a file may be."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastgrok as fg
+from fastgrok import training
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(training.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+TOP = {"__init__", "__main__", "cli", "errors", "training", "trajectory"}
+LONGEST = 400
+
+
+def of_ours(path):
+    """Modules of the package that a module imports, at its top, in functions or for types."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fastgrok"):
+            yield from (f"{node.module}.{one.name}" for one in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (one.name for one in node.names if one.name.startswith("fastgrok"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_has_an_underscore_stays_inside_its_package(path):
+    inside = ("fastgrok", *path.relative_to(PACKAGE).parts[:-1])
+    for name in of_ours(path):
+        parts = name.split(".")
+        for i, part in enumerate(parts):
+            if i > 1 and part.startswith("_") and (PACKAGE / Path(*parts[1:i])).is_dir():
+                assert inside[:i] == tuple(parts[:i]), name
+
+
+def test_the_top_level_has_the_modules_that_it_must_have():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == TOP
+
+
+def test_files_are_short():
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False
+    )
+    names = listed.stdout.split() if listed.returncode == 0 else []
+    for name in names:
+        if re.search(r"\.(py|pyi|[ch]pp|txt|toml|md)$", name) and name != "CHANGELOG.md":
+            assert len((ROOT / name).read_text().splitlines()) <= LONGEST, name
+
+
+def test_the_public_names_are_found_and_listed():
+    assert dir(fg) == sorted(fg.__all__)
+    assert all(hasattr(fg, name) for name in fg.__all__)
+    with pytest.raises(AttributeError, match="'fastgrok' has no attribute 'trian'"):
+        fg.trian  # noqa: B018
+
+
+def test_without_its_extension_the_package_says_what_to_do(tmp_path):
+    without = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "fastgrok", ignore=without)
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.path[:0] = '.'; import fastgrok; fastgrok.train"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 1
+    assert "ImportError: fastgrok has no compiled extension" in said.stderr
