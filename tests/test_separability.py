@@ -179,7 +179,7 @@ def test_random_sets_around_the_edge():
     assert min(counts.values()) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a minute of linear programs; the twelve sets above are checked in the same way
 def test_a_thousand_random_sets_around_the_edge():
     counts = compare_with_linear_programs(sets=1000, seed=0)
     assert min(counts.values()) > 300
