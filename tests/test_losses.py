@@ -34,12 +34,12 @@ def test_its_passes_are_its_formula(loss):
     row = _core.Problem(np.ones((1, 1)), np.ones(1), False)
     one = np.array([1.0])
     with mpmath.workdps(40):
-        for k, m in enumerate(MARGINS[::7]):
+        for m in MARGINS[1::7]:
             value, slope, curvature = (mpmath.diff(FORMULAS[loss], m, n) for n in range(3))
             w = m * one
             assert row.evaluate(w, 0.0, loss, False, 1)[0] == pytest.approx(float(value), rel=1e-14)
             got = row.gradient(w, 0.0, loss, 1)[0][0]
-            assert got == pytest.approx(float(slope), rel=1e-14), k
+            assert got == pytest.approx(float(slope), rel=1e-14)
             got = row.curvature(w, 0.0, loss, 1)
             assert got == pytest.approx(float(curvature), rel=1e-13)
 
@@ -51,14 +51,14 @@ def test_its_bounds_hold_and_are_reached(loss):
     assert says["convex"] == all(x >= 0 for x in curvatures)
     assert max(slopes) <= says["lipschitz"]
     if math.isinf(says["lipschitz"]):
-        assert max(slopes) > 1e6
+        assert abs(mpmath.diff(FORMULAS[loss], -1e7)) > 1e6
     else:
         assert float(max(slopes)) == pytest.approx(says["lipschitz"], rel=1e-6)
     if math.isinf(says["most_curvature"]):
         assert max(curvatures) > 1e6
     else:
-        assert max(curvatures) == curvatures[MARGINS.index(0.0)]
-        assert float(max(curvatures)) == says["most_curvature"]
+        for most in (max(curvatures), curvatures[MARGINS.index(0.0)]):
+            assert float(most) == pytest.approx(says["most_curvature"], rel=1e-12)
 
 
 def test_its_tail(loss):
