@@ -1,10 +1,11 @@
 """Plain NumPy, as one would write it down: what every fast path is held against.
 
-Losses are l(m) = log(1 + exp(-m)) or exp(-m) of the margins m_i = y_i (w . x_i + b).
+Losses are functions l(m) of the margins m_i = y_i (w . x_i + b).
 """
 
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
@@ -14,20 +15,45 @@ from scipy.special import expit
 F64 = NDArray[np.float64]
 
 
+class Loss(NamedTuple):
+    """A loss of a margin: for mpmath, and in NumPy its value and its first two derivatives."""
+
+    formula: Callable[[Any], Any]
+    value: Callable[[F64], F64]
+    slope: Callable[[F64], F64]
+    curvature: Callable[[F64], F64]
+
+
+LOSSES = {
+    "logistic": Loss(
+        formula=lambda m: mpmath.log1p(mpmath.exp(-m)),
+        value=lambda m: np.logaddexp(0.0, -m),
+        slope=lambda m: -expit(-m),
+        curvature=lambda m: expit(m) * expit(-m),
+    ),
+    "exponential": Loss(
+        formula=lambda m: mpmath.exp(-m),
+        value=lambda m: np.exp(-m),
+        slope=lambda m: -np.exp(-m),
+        curvature=lambda m: np.exp(-m),
+    ),
+}
+
+
 def margins(X: NDArray[Any], y: F64, w: F64, b: float) -> F64:
     return y * (X.astype(np.float64) @ w + b)
 
 
 def loss_value(m: F64, loss: str) -> F64:
-    return np.logaddexp(0.0, -m) if loss == "logistic" else np.exp(-m)
+    return LOSSES[loss].value(m)
 
 
 def loss_slope(m: F64, loss: str) -> F64:
-    return -expit(-m) if loss == "logistic" else -np.exp(-m)
+    return LOSSES[loss].slope(m)
 
 
 def loss_curvature(m: F64, loss: str) -> F64:
-    return expit(m) * expit(-m) if loss == "logistic" else np.exp(-m)
+    return LOSSES[loss].curvature(m)
 
 
 def scale(rows: int, reduction: str) -> float:

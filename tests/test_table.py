@@ -1,34 +1,25 @@
 """The table of what goes together: every combination trained or refused, every trait measured."""
 
 import itertools
-import math
 import warnings
 from pathlib import Path
 
-import mpmath
 import numpy as np
 import pytest
 
 import fastgrok as fg
 import reference
-from fastgrok._core import losses
 from fastgrok.descent import table
 from fastgrok.linear.losses import LOSSES, formula
 from fastgrok.questions import limits
 
 PAGE = Path(__file__).parents[1] / "docs" / "combinations.md"
-FORMULAS = {
-    "logistic": lambda m: mpmath.log1p(mpmath.exp(-m)),
-    "exponential": lambda m: mpmath.exp(-m),
-}
 COMBINATIONS = [
     dict(zip(("loss", "penalty", "optimizer", "schedule"), names, strict=True))
     for names in itertools.product(*(table.PARTS[kind] for kind in table.DEFAULTS))
 ]
 ARGUMENTS = ("loss", "optimizer")
 """Kinds that `train` has an argument for; of the others there must be one part alone."""
-KINKS = [mpmath.mpf(m) for m in (-3, -1, 0, 1, 3)]
-GRID = np.linspace(-20.0, 20.0, 161)
 X = np.array([[3.0, 1.0], [1.0, 2.0], [-2.0, 1.0], [-1.0, -1.5], [0.5, -1.0], [0.3, 0.4]])
 Y = np.array([1.0, 1.0, -1.0, -1.0, -1.0, 1.0])
 
@@ -39,12 +30,6 @@ def given(parts):
 
 def named(parts):
     return "-".join(parts.values())
-
-
-def slope_log(name, m):
-    """log(-l'(m)) with 50 digits, by a derivative that is taken numerically."""
-    with mpmath.workdps(200):
-        return mpmath.log(-mpmath.diff(FORMULAS[name], mpmath.mpf(m)))
 
 
 def test_the_page_is_what_the_table_renders():
@@ -60,10 +45,6 @@ def test_every_name_of_a_trait_is_known():
         for name, part in parts.items():
             assert part.name == name
             assert part.has <= set(table.TRAITS)
-
-
-def test_the_losses_are_those_of_the_core():
-    assert list(LOSSES) == list(losses())
 
 
 def test_kinds_without_an_argument_have_one_part():
@@ -178,62 +159,6 @@ def test_a_closed_form_for_another_loss_is_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"evals\['noise'\] has no formula for loss='logistic'"):
         fg.train(X, Y, steps=3, lr=0.1, evals=tests)
     assert fg.train(X, Y, steps=3, lr=0.1, evals=tests, loss="exponential").losses["noise"].all()
-
-
-# --- losses -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_values_and_slopes(name):
-    loss, m = LOSSES[name], np.array([-30.0, -2.5, -1e-3, 0.0, 0.7, 12.0, 300.0])
-    with mpmath.workdps(200):
-        expected = [float(FORMULAS[name](mpmath.mpf(x))) for x in m]
-    np.testing.assert_allclose(loss.value(m), expected, rtol=1e-14)
-    slopes = [float(slope_log(name, x)) for x in m]
-    np.testing.assert_allclose(loss.log_slope(m), slopes, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_convex(name):
-    with mpmath.workdps(60):
-        l, h = FORMULAS[name], mpmath.mpf("0.125")  # noqa: E741
-        bends = [l(m + h) - 2 * l(m) + l(m - h) for m in map(mpmath.mpf, GRID)]
-    assert ("convex" in LOSSES[name].has) == (min(bends) >= 0)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_twice_differentiable(name):
-    # l'' from the left and from the right, at the places where piecewise losses have their seams.
-    with mpmath.workdps(80):
-        h = mpmath.mpf(10) ** -20
-        jumps = []
-        for m in KINKS:
-            sides = [
-                (FORMULAS[name](m + 2 * s) - 2 * FORMULAS[name](m + s) + FORMULAS[name](m)) / s**2
-                for s in (h, -h)
-            ]
-            jumps.append(abs(sides[0] - sides[1]))
-    assert ("twice_differentiable" in LOSSES[name].has) == (max(jumps) < 1e-15)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_curvature(name):
-    with mpmath.workdps(60):
-        bends = {m: mpmath.diff(FORMULAS[name], mpmath.mpf(m), 2) for m in (*GRID, -200.0, -700.0)}
-    largest = LOSSES[name].largest_curvature
-    bounded = bends[-700.0] < 1e6
-    assert ("bounded_curvature" in LOSSES[name].has) == bounded == math.isfinite(largest)
-    if bounded:
-        assert float(max(bends.values())) == pytest.approx(largest, rel=1e-12)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_slopes_far_away(name):
-    # A row whose slope is 2^-100 of another's moves nothing.
-    falls = slope_log(name, 120) - slope_log(name, 20)
-    assert ("skippable" in LOSSES[name].has) == (falls < -100 * math.log(2))
-    exponential = abs(falls + 100) < 1e-6
-    assert ("exponential_tail" in LOSSES[name].has) == exponential
 
 
 # --- steps ------------------------------------------------------------------------------------
