@@ -10,9 +10,8 @@ import pytest
 from scipy.special import ndtr
 
 import fastgrok as fg
-from fastgrok.papers import Settings, Stopped
+from fastgrok.papers import Outcome, Settings, Stopped, Verdict
 from fastgrok.papers import beck2025 as beck
-from fastgrok.papers._report import Outcome, Verdict
 from fastgrok.papers.beck2025 import _figure9, _reporting, _setting, _sweep, _training
 from fastgrok.papers.beck2025._figure1_claims import _law
 from fastgrok.papers.beck2025._figure16 import rise

@@ -8,21 +8,20 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
-from fastgrok.papers.das2026 import _theory
+from fastgrok.papers import Outcome, das2026
+from fastgrok.papers.das2026 import _theory_runs
 from fastgrok.theory import bias
 
 
 @pytest.fixture(scope="module")
-def data() -> _theory.Theory:
+def data() -> _theory_runs.Theory:
     return das2026.theory_runs(
         supports=((20, 20), (20, 5)), gammas=(1e-2, 4.0), alphas=(10.0,), epsilons=(0.0, 0.05),
         seeds=[0], classes=(40, 40), steps=1e10, threads=2,
     )  # fmt: skip
 
 
-def test_runs_and_what_is_said_of_them(data: _theory.Theory) -> None:
+def test_runs_and_what_is_said_of_them(data: _theory_runs.Theory) -> None:
     assert [str(run.setup) for run in data.runs] == [
         "S(20,20), gamma = 0.01",
         "S(20,5), gamma = 0.01",
@@ -47,7 +46,7 @@ def test_runs_and_what_is_said_of_them(data: _theory.Theory) -> None:
     assert run.restored[-1] == pytest.approx(float(expected))
 
 
-def test_times(data: _theory.Theory) -> None:
+def test_times(data: _theory_runs.Theory) -> None:
     # Balanced and iid support vectors have no predicted time.
     assert {str(t.run.setup) for t in data.times} == {
         "S(20,5), gamma = 0.01",
@@ -63,7 +62,7 @@ def test_times(data: _theory.Theory) -> None:
     assert time.reduced == pytest.approx(time.measured, rel=0.5)
 
 
-def test_verdicts(data: _theory.Theory) -> None:
+def test_verdicts(data: _theory_runs.Theory) -> None:
     verdicts = {verdict.claim: verdict for verdict in das2026.judge_theory(data)}
     stated = verdicts["Theorem 4.6 as it stands gives the grokking time"]
     corrected = verdicts["Theorem 4.6 corrected gives the grokking time"]
@@ -81,12 +80,12 @@ def test_verdicts(data: _theory.Theory) -> None:
 def test_kept_from() -> None:
     steps = np.array([0.0, 1.0, 10.0, 100.0, 1000.0])
     accuracy = np.array([0.0, 1.0, 0.5, 1.0, 1.0])
-    assert _theory.kept_from(steps, accuracy, 1.0) == 100.0
-    assert np.isnan(_theory.kept_from(steps, np.ones(5), 1.0))
-    assert np.isnan(_theory.kept_from(steps, accuracy[::-1].copy(), 1.0))
+    assert _theory_runs.kept_from(steps, accuracy, 1.0) == 100.0
+    assert np.isnan(_theory_runs.kept_from(steps, np.ones(5), 1.0))
+    assert np.isnan(_theory_runs.kept_from(steps, accuracy[::-1].copy(), 1.0))
 
 
-def test_the_picture_has_room_for_everything(data: _theory.Theory) -> None:
+def test_the_picture_has_room_for_everything(data: _theory_runs.Theory) -> None:
     """As many panels and names as at full size; matplotlib warns where they leave no room."""
     supports = ((350, 350), (350, 200), (350, 100), (350, 35), (3, 2))
     runs = tuple(
@@ -101,7 +100,7 @@ def test_the_picture_has_room_for_everything(data: _theory.Theory) -> None:
     assert 0.0 <= box.x0 < box.x1 <= figure.bbox.x1
 
 
-def test_files(data: _theory.Theory, tmp_path: Path) -> None:
+def test_files(data: _theory_runs.Theory, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     output = das2026.write_theory(data, tmp_path)
     assert {path.name for path in output.files} == {

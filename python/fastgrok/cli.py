@@ -12,9 +12,18 @@ from fastgrok import _checks
 from fastgrok._settings import ENGINES
 from fastgrok.config import show_config
 from fastgrok.errors import FastgrokError
-from fastgrok.papers import PAPERS, Item, Output, Paper, Settings, Stopped
-from fastgrok.papers._draw import require_matplotlib
-from fastgrok.papers._summary import table_lines, tally, write_overview
+from fastgrok.papers import (
+    PAPERS,
+    Item,
+    Output,
+    Paper,
+    Settings,
+    Stopped,
+    require_matplotlib,
+    table_lines,
+    tally,
+    write_overview,
+)
 
 _ALL = "all"
 _FAILED = 1

@@ -1,10 +1,28 @@
 """The papers' figures and tables: each is made, drawn and judged by functions of its own."""
 
 from fastgrok.papers._catalogue import Item, Output, Paper, Settings, Stopped
+from fastgrok.papers._draw import require_matplotlib
+from fastgrok.papers._report import Finding, Outcome, Verdict
+from fastgrok.papers._summary import REPORT, table_lines, tally, write_overview
 from fastgrok.papers.beck2025 import PAPER as _BECK2025
 from fastgrok.papers.das2026 import PAPER as _DAS2026
 
-__all__ = ["PAPERS", "Item", "Output", "Paper", "Settings", "Stopped"]
+__all__ = [
+    "PAPERS",
+    "REPORT",
+    "Finding",
+    "Item",
+    "Outcome",
+    "Output",
+    "Paper",
+    "Settings",
+    "Stopped",
+    "Verdict",
+    "require_matplotlib",
+    "table_lines",
+    "tally",
+    "write_overview",
+]
 
 #: What `fastgrok reproduce` offers, by the name to ask for.
 PAPERS: dict[str, Paper] = {paper.key: paper for paper in (_DAS2026, _BECK2025)}

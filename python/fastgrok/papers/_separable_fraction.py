@@ -19,6 +19,7 @@ from fastgrok.geometry import separability
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import as_columns, write_item
+from fastgrok.papers._making import make
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -217,10 +218,11 @@ def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
 
 def make_separable_fraction(settings: Settings, folder: Path) -> Output:
     """Draw, decide and judge at the scale asked for, and write everything into `folder`."""
-    draws = _DRAWS[settings.scale]
-    return write_separable_fraction(
-        separable_fraction(draws=draws, progress=settings.progress), folder
-    )
+
+    def train(settings: Settings) -> tuple[Share, ...]:
+        return separable_fraction(draws=_DRAWS[settings.scale], progress=settings.progress)
+
+    return make("separable", settings, folder, train, write_separable_fraction)
 
 
 def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:

@@ -25,9 +25,10 @@ from fastgrok.papers.das2026._setting import Variant
 from fastgrok.papers.das2026._table1 import make_table1, table1, write_table1
 from fastgrok.papers.das2026._table1_claims import judge_table1
 from fastgrok.papers.das2026._table1_picture import draw_table1
-from fastgrok.papers.das2026._theory import make_theory, theory_runs, write_theory
+from fastgrok.papers.das2026._theory import make_theory, write_theory
 from fastgrok.papers.das2026._theory_claims import judge_theory
 from fastgrok.papers.das2026._theory_picture import draw_theory
+from fastgrok.papers.das2026._theory_runs import theory_runs
 
 __all__ = [
     "PAPER",

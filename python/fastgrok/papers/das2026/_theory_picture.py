@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels, legend_below
-from fastgrok.papers.das2026._theory import Theory, TheoryRun
+from fastgrok.papers.das2026._theory_runs import Theory, TheoryRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
