@@ -148,7 +148,6 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
         Above the shares on Wendel's curve, below their difference from it; the band holds 95 % of
         all counts of so many draws, dimension by dimension.
     """
-    from matplotlib import rc_context  # noqa: PLC0415
     from scipy.stats import binom  # noqa: PLC0415 (slow to import)
 
     n, draws = data[0].n, data[0].draws
@@ -158,7 +157,7 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
     wendel = np.asarray(separable_probability(n, every))
     low, high = (binom.ppf(q, draws, wendel) / draws for q in (0.025, 0.975))
     at = np.searchsorted(every, dims)
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(2, 1, height=4.6, sharey=False)
         law = f"Wendel: 95 % of the counts of {draws} draws"
         for ax, less in zip(axes[:, 0], (0.0 * wendel, wendel), strict=True):

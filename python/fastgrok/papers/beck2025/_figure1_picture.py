@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
+from fastgrok.papers._draw import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    VERMILION,
+    label_panels,
+    legend_below,
+    panels,
+    step_name,
+    styled,
+)
 from fastgrok.papers.beck2025 import _setting as setting
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, curves, step_axis
+from fastgrok.papers.beck2025._pictures import band, curves, headline, step_axis
 from fastgrok.papers.beck2025._sweep import by_ratio, table
 from fastgrok.papers.beck2025._training import Run
 from fastgrok.theory import edge, two_point
@@ -18,10 +28,8 @@ if TYPE_CHECKING:
 
 def draw_curves(runs: Sequence[Run]) -> "Figure":
     """Draw loss and accuracy against steps, a column for each side of the transition."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(runs)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = panels(2, len(groups), height=4.2, sharey="row")
         for column, (ratio, group) in zip(axes.T, groups.items(), strict=True):
             loss, accuracy = column
@@ -33,7 +41,7 @@ def draw_curves(runs: Sequence[Run]) -> "Figure":
                 edge.large_n_margin(ratio, runs[0].data.sigma), runs[0].data.sigma
             )
             accuracy.axhline(
-                float(limit), color=RED, lw=0.8, ls="--", label=r"limit for large $N$, $t$"
+                float(limit), color=VERMILION, lw=0.8, ls="--", label=r"limit for large $N$, $t$"
             )
             loss.set(yscale="log", title=rf"$\lambda$ = {ratio:g}", ylim=(1e-10, None))
             loss.minorticks_off()
@@ -43,26 +51,18 @@ def draw_curves(runs: Sequence[Run]) -> "Figure":
         step_axis(axes, max(run.case.steps for run in runs))
         label_panels(axes.ravel())
         legend_below(figure, ("training", "population"))
-        first = runs[0]
-        draws = len({run.data.seed for run in runs})
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            f"median and range of {draws} draws",
-            size=8,
-        )
+        figure.suptitle(headline(runs[0], len({run.data.seed for run in runs})), size=8)
     return figure
 
 
 def draw_sweep(runs: Sequence[Run]) -> "Figure":
     """Draw final accuracy, rest, grokking time and share of separable draws against lambda."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(runs)
     first, ratios = runs[0], np.array(list(groups))
     sigma, level = first.data.sigma, setting.ACCURACY
     fine = np.linspace(ratios[0], ratios[-1], 400)
     below = np.linspace(ratios[0], min(0.499, ratios[-1]), 200)
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = panels(2, 2, height=4.6, sharey=False)
         final, rest, times, share = axes.ravel()
 
@@ -77,7 +77,7 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
                 band(final, ratios, values, color=color, label=f"run, {step_name(step)}")
         limits = table(groups, lambda run: edge.limit_accuracy(run.margin, sigma))[1]
         final.plot(
-            np.tile(ratios, len(limits)), limits.ravel(), ".", color=RED, ms=2.5,
+            np.tile(ratios, len(limits)), limits.ravel(), ".", color=VERMILION, ms=2.5,
             label=r"limit of each draw, $\Phi(1/\sigma M)$",
         )  # fmt: skip
         final.set(ylabel="accuracy on the population")
@@ -89,7 +89,7 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
             at_end = table(halves, lambda run: sigma * run.norm_w[-1])[1]
             band(rest, left, values, color=BLUE, label=r"$\sigma\|S_\infty\|$ of each draw")
             rest.plot(
-                np.tile(left, len(at_end)), at_end.ravel(), ".", color=RED, ms=2.5,
+                np.tile(left, len(at_end)), at_end.ravel(), ".", color=VERMILION, ms=2.5,
                 label="run, last step",
             )  # fmt: skip
         s = edge.large_n_stationary(below)[0]
@@ -125,9 +125,5 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
             ax.axvline(0.5, color="0.6", lw=0.6)
             ax.set(xlim=(ratios[0] - 0.02, ratios[-1] + 0.02))
         label_panels(axes.ravel())
-        figure.suptitle(
-            rf"N = {n}, $\sigma$ = {sigma:g}, $\eta$ = {first.case.lr:g}; median and range of "
-            f"{len(next(iter(groups.values())))} draws",
-            size=8,
-        )
+        figure.suptitle(headline(first, len(next(iter(groups.values())))), size=8)
     return figure

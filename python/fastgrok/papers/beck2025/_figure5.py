@@ -9,8 +9,7 @@ import numpy as np
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, spread
 from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
-from fastgrok.papers.beck2025._reporting import make
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._item import Plan, make_item
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 if TYPE_CHECKING:
@@ -134,14 +133,14 @@ def draw_figure5(data: Groups) -> "Figure":
 def make_figure5(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Groups:
-        few = size.curve_points < 4000
+    def train(plan: Plan) -> Groups:
+        points = plan.size.curve_points
         return figure5(
-            trainer, n=min(size.curve_points, 4000), seeds=seeds or range(size.curve_seeds),
-            steps=1000 if few else _STEPS, dtype=size.dtype,
+            plan.trainer, **plan.curves() | {"n": min(points, 4000)},
+            steps=1000 if points < 4000 else _STEPS,
         )  # fmt: skip
 
-    return make("figure5", settings, folder, at, write_figure5)
+    return make_item("figure5", settings, folder, train, write_figure5)
 
 
 def write_figure5(data: Groups, folder: Path) -> Output:

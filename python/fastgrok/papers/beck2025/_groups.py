@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers._catalogue import Output
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
+from fastgrok.papers._draw import BLUE, ORANGE, label_panels, legend_below, panels, styled
 from fastgrok.papers._report import Verdict
-from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, curves, step_axis
-from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_report
+from fastgrok.papers.beck2025._pictures import curves, step_axis
+from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_runs
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
@@ -72,9 +71,7 @@ def draw_groups(
 
     `mark(accuracy_axes, runs)` may add to the lower panel of a group.
     """
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = panels(2, len(data.runs), height=4.0, sharey="row")
         for (loss, accuracy), (name, runs) in zip(axes.T, data.runs.items(), strict=True):
             for suffix, color, label in (("", BLUE, legend[0]), ("test_", ORANGE, legend[1])):
@@ -118,12 +115,16 @@ def write_groups(
     arrays: dict[str, Any] = {}
     for number, group in enumerate(data.runs.values()):
         arrays |= as_arrays(group, f"group{number}_")
-    return write_item(
+    return write_runs(
         name,
         folder,
+        runs,
+        title=title,
+        made_of=made_of,
         pictures=pictures,
         tables={"records": record_rows(runs)},
         arrays=arrays,
         verdicts=verdicts,
-        report=write_report(title, made_of, verdicts, sections or {}, choices, runs),
+        choices=choices,
+        sections=sections,
     )

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
+from fastgrok.papers._draw import PALETTE, label_panels, legend_below, panels, styled
 from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import LAWS, Coordinates
 from fastgrok.papers.beck2025._groups import Groups, train_groups, write_groups
-from fastgrok.papers.beck2025._pictures import curves, stacked, step_axis, upper_median
-from fastgrok.papers.beck2025._reporting import ended_before, make
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._pictures import curves, headline, stacked, step_axis, upper_median
+from fastgrok.papers.beck2025._reporting import ended_before
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 if TYPE_CHECKING:
@@ -113,14 +113,12 @@ def _fitted(run: Run) -> float:
 
 def draw_laws(data: dict[float, Groups]) -> "Figure":
     """Draw accuracy against steps, a column for each lambda and a colour for each law."""
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure, axes = panels(1, len(data), height=3.4)
         names = list(next(iter(data.values())).runs)
         for ax, (ratio, groups) in zip(axes[0], data.items(), strict=True):
             for number_, (name, runs) in enumerate(groups.runs.items()):
-                color = f"C{number_}"
+                color = PALETTE[number_ % len(PALETTE)]
                 curves(ax, runs, "test_accuracy", color=color, label=name)
                 steps, rows = stacked(runs, "accuracy")
                 ax.plot(steps[1:], upper_median(rows)[1:], ":", color=color, lw=0.9)
@@ -130,26 +128,19 @@ def draw_laws(data: dict[float, Groups]) -> "Figure":
         step_axis(axes, first.case.steps)
         label_panels(axes.ravel())
         legend_below(figure, names, columns=4)
-        draws = next(iter(data.values())).draws
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            f"median and range of {draws} draws",
-            size=8,
-        )
+        figure.suptitle(headline(first, next(iter(data.values())).draws), size=8)
     return figure
 
 
 def make_laws(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> dict[float, Groups]:
-        few = size.sweep_points < 1000
-        return laws(
-            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
-            names=tuple(LAWS)[:3] if few else tuple(LAWS),
-        )  # fmt: skip
+    def train(plan: Plan) -> dict[float, Groups]:
+        n, names = plan.size.sweep_points, tuple(LAWS)
+        seeds = plan.seeds or range(plan.size.sweep_seeds)
+        return laws(plan.trainer, n=n, seeds=seeds, names=names[:3] if n < 1000 else names)
 
-    return make("laws", settings, folder, at, write_laws)
+    return make_item("laws", settings, folder, train, write_laws)
 
 
 def write_laws(data: dict[float, Groups], folder: Path) -> Output:

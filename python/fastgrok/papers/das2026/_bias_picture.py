@@ -49,10 +49,7 @@ def draw_bias(data: Ensemble, what: str, marks: Marks) -> Mapping[str, "Figure"]
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         return {
             reduction: _picture(part, f"{what}, loss: {reduction}", marks)
             for reduction, part in data.by_reduction().items()

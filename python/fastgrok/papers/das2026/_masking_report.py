@@ -104,12 +104,9 @@ def draw_masking(data: Masking) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     used = data.settings
     norms = np.array(used["norms"])
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(1, len(used["dims"]), height=2.9)
         for ax, dim in zip(axes[0], used["dims"], strict=True):
             for method in METHODS:

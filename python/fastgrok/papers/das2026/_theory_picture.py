@@ -4,28 +4,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels, legend_below
+from fastgrok.papers._draw import (
+    BLUE,
+    GREEN,
+    PAGE_WIDTH,
+    PALETTE,
+    VERMILION,
+    label_panels,
+    legend_below,
+    styled,
+)
 from fastgrok.papers.das2026._theory_runs import Theory, TheoryRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")
 _FORMS = (
-    ("stated", "Theorem 4.6 as it stands", "x", "tab:red"),
-    ("corrected", "Theorem 4.6 corrected", "o", "tab:blue"),
-    ("reduced", r"model of $\|w\|$ and $b$", "+", "tab:green"),
+    ("stated", "Theorem 4.6 as it stands", "x", VERMILION),
+    ("corrected", "Theorem 4.6 corrected", "o", BLUE),
+    ("reduced", r"model of $\|w\|$ and $b$", "+", GREEN),
 )
 
 
 def draw_theory(data: Theory) -> "Figure":
     """Draw b(t) by gamma (above), and times and distances (below)."""
-    import matplotlib  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
     gammas = list(dict.fromkeys(run.setup.gamma for run in data.runs))
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = Canvas(figsize=(PAGE_WIDTH, 5.9), layout="constrained")
         rows = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.2))
         upper, lower = rows[0].subgridspec(1, len(gammas)), rows[1].subgridspec(1, 2)
@@ -73,7 +80,7 @@ def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
 def _color(data: Theory, run: TheoryRun) -> str:
     """Give the same support vectors the same colour in every panel."""
     kinds = list(dict.fromkeys((r.setup.support, r.setup.planting) for r in data.runs))
-    return _COLORS[kinds.index((run.setup.support, run.setup.planting)) % len(_COLORS)]
+    return PALETTE[kinds.index((run.setup.support, run.setup.planting)) % len(PALETTE)]
 
 
 def _draw_times(ax: "Axes", data: Theory) -> None:
