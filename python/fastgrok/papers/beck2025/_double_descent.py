@@ -6,30 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    VERMILION,
-    label_panels,
-    legend_below,
-    panels,
-    step_name,
-    styled,
-)
 from fastgrok.papers._report import Finding, Outcome, Verdict, number
 from fastgrok.papers.beck2025._item import Plan, make_item
 from fastgrok.papers.beck2025._pictures import band, headline, upper_median
-from fastgrok.papers.beck2025._reporting import ended_before
-from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table, write_horizons
+from fastgrok.papers.beck2025._reporting import ended_before, write_runs
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, horizon_files, sweep, table
 from fastgrok.papers.beck2025._training import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HORIZONS = (1e2, 1e4, 1e6, 1e10)
-_COLORS = (GREEN, BLUE, ORANGE, VERMILION)
+_COLORS = (_draw.GREEN, _draw.BLUE, _draw.ORANGE, _draw.VERMILION)
 # A peak counts if the loss falls by this factor on either side of it.
 _PEAK = 1.05
 
@@ -70,9 +60,9 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
 def draw_double_descent(runs: Sequence[Run]) -> "Figure":
     """Draw accuracy and loss on the population against lambda, a curve for each horizon."""
     groups = by_ratio(runs)
-    labels = [step_name(horizon) for horizon in HORIZONS]
-    with styled():
-        figure, axes = panels(1, 2, height=3.0, sharey=False)
+    labels = [_draw.step_name(horizon) for horizon in HORIZONS]
+    with _draw.styled():
+        figure, axes = _draw.panels(1, 2, height=3.0, sharey=False)
         for ax, name in zip(axes[0], ("test_accuracy", "test_loss"), strict=True):
             for horizon, color, label in zip(HORIZONS, _COLORS, labels, strict=True):
                 ratios, values = table(groups, lambda run, h=horizon, m=name: run.at(h, m))
@@ -82,8 +72,8 @@ def draw_double_descent(runs: Sequence[Run]) -> "Figure":
         axes[0, 0].set(ylabel="population accuracy")
         axes[0, 1].set(ylabel="population loss (mean)", yscale="log", ylim=(1e-6, None))
         axes[0, 1].minorticks_off()
-        label_panels(axes.ravel())
-        legend_below(figure, labels)
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, labels)
         figure.suptitle(headline(runs[0], len(next(iter(groups.values())))), size=8)
     return figure
 
@@ -109,13 +99,12 @@ def make_double_descent(settings: Settings, folder: Path) -> Output:
 def write_double_descent(runs: Sequence[Run], folder: Path) -> Output:
     """Write the picture (png), the curves (CSV, npz) and the report (Markdown)."""
     data = runs[0].data
-    return write_horizons(
+    return write_runs(
         "double-descent", folder, runs,
         title="fixed horizons against lambda",
         made_of=f"The sweep of Figure 1: N = {data.n}, sigma = {data.sigma:g}, learning rate "
         f"{runs[0].case.lr:g}.",
-        picture=draw_double_descent(runs),
-        rows=rows(runs),
+        pictures={"": draw_double_descent(runs)},
+        **horizon_files(rows(runs), HORIZONS),
         verdicts=judge_double_descent(runs),
-        horizons=HORIZONS,
     )  # fmt: skip

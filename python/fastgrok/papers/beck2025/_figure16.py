@@ -10,8 +10,9 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Verdict, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._delay import RULE, judge_delay
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
+from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
 from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import write_runs
 from fastgrok.papers.beck2025._training import Case, Trainer, noise
 
 if TYPE_CHECKING:
@@ -105,9 +106,10 @@ def write_figure16(data: Groups, folder: Path) -> Output:
         for name, runs in data.runs.items()
         if runs[0].data.n <= 4000
     }
-    return write_groups(
-        "figure16", data, folder,
+    return write_runs(
+        "figure16", folder, data.all,
         pictures={"": draw_figure16(data)},
+        **group_files(data),
         verdicts=judge_figure16(data),
         title="Figure 16: label fractions",
         made_of=f"{draw.n} points of N(0, {draw.sigma:g}^2 I), lambda = {number(draw.ratio)}, "

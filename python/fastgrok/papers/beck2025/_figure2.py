@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import BLUE, GREEN, ORANGE, label_panels, legend_below, panels, styled
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
+from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._item import Plan, make_item
@@ -125,10 +125,9 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_readings(
             "With the bias, the weights follow the path without it in the time tau",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             f"Follows: within {_FOLLOWS:g} of the largest ||w||. The path is that of the "
             "exponential loss. For the flow of that loss the identity is exact; descent differs "
             "by the size of its steps, and the logistic loss only approaches it, once e^b is "
@@ -141,13 +140,13 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
 def draw_figure2(data: Figure2) -> "Figure":
     """Draw ||w|| and |b| against t, and against tau, a row for each lambda."""
     ratios = sorted({path.free.data.ratio for path in data.paths})
-    with styled():
-        figure, axes = panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)
         for row, ratio in zip(axes, ratios, strict=True):
             for path in (p for p in data.paths if p.free.data.ratio == ratio):
                 for run, color, label in (
-                    (path.exponential, BLUE, "exponential loss"),
-                    (path.logistic, ORANGE, "logistic loss"),
+                    (path.exponential, _draw.BLUE, "exponential loss"),
+                    (path.logistic, _draw.ORANGE, "logistic loss"),
                 ):
                     style: dict[str, Any] = {"color": color, "lw": 1, "alpha": 0.8, "label": label}
                     row[0].plot(run.steps[1:], run.norm_w[1:], **style)
@@ -157,7 +156,7 @@ def draw_figure2(data: Figure2) -> "Figure":
                     row[3].plot(tau[1:], -run.b[1:], **style)
                 free: F64 = path.free.steps
                 row[2].plot(
-                    free[1:], path.free.norm_w[1:], color=GREEN, lw=2.2, alpha=0.5,
+                    free[1:], path.free.norm_w[1:], color=_draw.GREEN, lw=2.2, alpha=0.5,
                     label="exponential loss, no bias", zorder=1,
                 )  # fmt: skip
             for ax, what in zip(row, (r"$\|S\|$", r"$-b$") * 2, strict=True):
@@ -170,8 +169,10 @@ def draw_figure2(data: Figure2) -> "Figure":
             ax.set_xlabel("t (steps)")
         for ax in axes[-1, 2:]:
             ax.set_xlabel(r"$\tau = \int e^b dt$ (steps)")
-        label_panels(axes.ravel())
-        legend_below(figure, ("exponential loss", "logistic loss", "exponential loss, no bias"))
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(
+            figure, ("exponential loss", "logistic loss", "exponential loss, no bias")
+        )
         figure.suptitle(f"{headline(data.paths[0].free)}; each draw a line", size=8)
     return figure
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.geometry import MaxMargin, max_margin
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import BLUE, PAGE_WIDTH, VERMILION, label_panels, styled
 from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
@@ -155,8 +155,8 @@ def draw_figure3(data: Figure3) -> "Figure":
     from matplotlib.colors import LogNorm  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
-    with styled():
-        figure = Canvas(figsize=(PAGE_WIDTH, 5.0), layout="constrained")
+    with _draw.styled():
+        figure = Canvas(figsize=(_draw.PAGE_WIDTH, 5.0), layout="constrained")
         grid = figure.add_gridspec(2, len(data.margins), height_ratios=(1, 1.5))
         above = [figure.add_subplot(grid[0, k]) for k in range(len(data.margins))]
         for ax, (c, best) in zip(above, data.margins, strict=True):
@@ -185,7 +185,7 @@ def draw_figure3(data: Figure3) -> "Figure":
             title="white: the flow in closed form",
         )  # fmt: skip
         below.grid(visible=False)
-        label_panels([*above, below])
+        _draw.label_panels([*above, below])
     return figure
 
 
@@ -199,8 +199,8 @@ def _draw_margin(ax: Any, c: float, best: MaxMargin) -> None:
     ax.plot(*line.T, color="0.3", lw=1)
     ax.plot(*(line - margin * normal).T, color="0.3", lw=0.7, ls="--")
     ax.plot(*points.T, "-", color="0.7", lw=1)
-    ax.plot(*points.T, "o", color=BLUE, ms=4)
-    arrow = {"arrowstyle": "->", "color": VERMILION}
+    ax.plot(*points.T, "o", color=_draw.BLUE, ms=4)
+    arrow = {"arrowstyle": "->", "color": _draw.VERMILION}
     ax.annotate("", -margin * normal, (0.0, 0.0), arrowprops=arrow)
     ax.set(xlim=(-1.4, 1.0), ylim=(-0.4, 1.4), aspect="equal", xlabel="x")
     w, b = (round(float(x), 6) + 0.0 for x in (best.w[0], best.b))

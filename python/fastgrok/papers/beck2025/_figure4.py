@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgrok import datasets
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import BLUE, ORANGE, label_panels, panels, styled
 from fastgrok.papers._report import Verdict, spread
 from fastgrok.papers.beck2025._delay import RULE, judge_delay
 from fastgrok.papers.beck2025._draws import Gaussians
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
+from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
 from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import write_runs
 from fastgrok.papers.beck2025._training import Case, Trainer
 
 if TYPE_CHECKING:
@@ -103,19 +104,19 @@ def draw_figure4(data: Groups) -> "Figure":
 
 def draw_data(data: Groups) -> "Figure":
     """Draw the signal and one of the noise coordinates of the data, for each spread."""
-    with styled():
-        figure, axes = panels(1, len(data.runs), height=2.4)
+    with _draw.styled():
+        figure, axes = _draw.panels(1, len(data.runs), height=2.4)
         for ax, (name, runs) in zip(axes[0], data.runs.items(), strict=True):
             draw = runs[0].data
             shown = datasets.two_gaussians(
                 _POINTS_SHOWN, 1, mu=draw.mu, sigma_a=draw.sigma_a, sigma_b=draw.sigma_b
             )
-            for label, color in ((1.0, BLUE), (-1.0, ORANGE)):
+            for label, color in ((1.0, _draw.BLUE), (-1.0, _draw.ORANGE)):
                 points = shown.X[shown.y == label]
                 ax.plot(points[:, 0], points[:, 1], ".", color=color, ms=2)
             ax.set(title=name, xlabel=r"$x_1$, the signal")
         axes[0, 0].set(ylabel=r"$x_2$, noise")
-        label_panels(axes.ravel())
+        _draw.label_panels(axes.ravel())
     return figure
 
 
@@ -131,9 +132,10 @@ def make_figure4(settings: Settings, folder: Path) -> Output:
 def write_figure4(data: Groups, folder: Path) -> Output:
     """Write the pictures (png), all records (CSV, npz) and the report (Markdown)."""
     draw, case = data.first.data, data.first.case
-    return write_groups(
-        "figure4", data, folder,
+    return write_runs(
+        "figure4", folder, data.all,
         pictures={"": draw_figure4(data), "data": draw_data(data)},
+        **group_files(data),
         verdicts=judge_figure4(data),
         title="Figure 4: two Gaussian classes",
         made_of=f"x = (y mu + sigma_A xi, sigma_B z), N = {draw.n}, {draw.dim} noise coordinates, "

@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import (
-    BLUE,
-    ORANGE,
-    PALETTE,
-    label_panels,
-    panels,
-    styled,
-)
 from fastgrok.papers._files import as_columns
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number
+from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
 from fastgrok.papers.beck2025._item import Plan, make_item
@@ -183,10 +176,9 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_readings(
             "sqrt(log(t_gen / t_train)) grows by 1/sqrt 2 for each unit of |log(1 - 2 lambda)|",
-            combine(f.outcome for f in slopes),
-            tuple(slopes),
+            slopes,
             "Least squares over all c, with the standard error of the slope; agrees within two of "
             "them or 5 %. The slope is a limit: it needs c sigma^2 log(1/eps) large at every c, "
             "so that S is at rest when the losses reach eps. The paper names neither sigma nor "
@@ -204,8 +196,8 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
 
 def draw_figure9(data: Figure9) -> "Figure":
     """Draw how the times are read (left), and the root of the log ratio against log c (right)."""
-    with styled():
-        figure, axes = panels(1, 2, height=3.4, sharex=False, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(1, 2, height=3.4, sharex=False, sharey=False)
         left, right = axes[0]
         shown = min(
             data.times,
@@ -216,12 +208,12 @@ def draw_figure9(data: Figure9) -> "Figure":
             ),
         )
         run = shown.run
-        left.plot(run.steps[1:], run.loss[1:], color=BLUE, label="training")
-        left.plot(run.steps[1:], run.test_loss[1:], color=ORANGE, label="population")
+        left.plot(run.steps[1:], run.loss[1:], color=_draw.BLUE, label="training")
+        left.plot(run.steps[1:], run.test_loss[1:], color=_draw.ORANGE, label="population")
         left.axhline(shown.eps, color="0.5", lw=0.8, ls="--")
         for log_time, color, name in (
-            (shown.log_train, BLUE, "train"),
-            (shown.log_general, ORANGE, "gen"),
+            (shown.log_train, _draw.BLUE, "train"),
+            (shown.log_general, _draw.ORANGE, "gen"),
         ):
             if np.isnan(log_time):  # the run ended before
                 continue
@@ -244,7 +236,9 @@ def draw_figure9(data: Figure9) -> "Figure":
         left.minorticks_off()
         left.legend(fontsize=7)
         labels = []
-        for (sigma, eps), marker, color in zip(data.readings, _MARKERS, PALETTE, strict=False):
+        for (sigma, eps), marker, color in zip(
+            data.readings, _MARKERS, _draw.PALETTE, strict=False
+        ):
             times = data.reading(sigma, eps)
             c: F64 = np.array([t.run.data.c for t in times])
             label = rf"$\sigma$ = {sigma:g}, $\epsilon$ = {eps:g}"
@@ -266,7 +260,7 @@ def draw_figure9(data: Figure9) -> "Figure":
             title="points: runs; lines: the flow in closed form",
         )  # fmt: skip
         right.invert_xaxis()
-        label_panels(axes.ravel())
+        _draw.label_panels(axes.ravel())
         right.legend(fontsize=6)
     return figure
 

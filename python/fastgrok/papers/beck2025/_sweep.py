@@ -1,21 +1,18 @@
 """Runs over a range of lambda = d / N, which several figures share, and what is read off them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._catalogue import Output
 from fastgrok.papers._files import as_columns
-from fastgrok.papers._report import Verdict, markdown_table, number, percent
+from fastgrok.papers._report import markdown_table, number, percent
 from fastgrok.papers.beck2025 import _setting as setting
-from fastgrok.papers.beck2025._reporting import write_runs
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 from fastgrok.theory.edge import limit_accuracy
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 #: How near to 1/2 lambda is where separable and inseparable draws are mixed, in the sweeps.
 NEAR_HALF = 0.05
@@ -151,28 +148,10 @@ def limits_table(runs: Sequence[Run]) -> str:
     )
 
 
-def write_horizons(
-    name: str,
-    folder: Path,
-    runs: Sequence[Run],
-    *,
-    title: str,
-    made_of: str,
-    picture: "Figure",
-    rows: Sequence[Mapping[str, Any]],
-    verdicts: Sequence[Verdict],
-    horizons: Sequence[float],
-) -> Output:
-    """Write the picture, where runs were at several steps (CSV, npz), and the report."""
-    return write_runs(
-        name,
-        folder,
-        runs,
-        title=title,
-        made_of=made_of,
-        pictures={"": picture},
-        tables={"horizons": rows},
-        arrays=as_columns(rows),
-        verdicts=verdicts,
-        choices={"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in horizons) + " steps."},
-    )
+def horizon_files(rows: Sequence[Mapping[str, Any]], horizons: Sequence[float]) -> dict[str, Any]:
+    """Return the table, arrays and choices of runs that are shown at steps, for `write_runs`."""
+    return {
+        "tables": {"horizons": rows},
+        "arrays": as_columns(rows),
+        "choices": {"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in horizons) + " steps."},
+    }

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import BLUE, GREEN, ORANGE, label_panels, legend_below, panels, styled
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -162,12 +162,12 @@ def _meaning(row: Row) -> str:
 def draw_table1(data: Sequence[Row]) -> "Figure":
     """Draw -b and S against log t for each regime, a column for each sigma."""
     sigmas = sorted({row.run.data.sigma for row in data})
-    with styled():
-        figure, axes = panels(2, len(sigmas), height=4.0, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(2, len(sigmas), height=4.0, sharey=False)
         names = []
         for column, sigma in zip(axes.T, sigmas, strict=True):
             rows = [row for row in data if row.run.data.sigma == sigma]
-            for row, color in zip(rows, (BLUE, ORANGE, GREEN), strict=False):
+            for row, color in zip(rows, (_draw.BLUE, _draw.ORANGE, _draw.GREEN), strict=False):
                 run = row.run
                 names.append(rf"$\lambda$ = {0.5 * (1.0 - run.data.c):g}")
                 column[0].plot(run.steps[1:], -run.b[1:], color=color, label=names[-1])
@@ -181,8 +181,8 @@ def draw_table1(data: Sequence[Row]) -> "Figure":
             column[1].set(xscale="log", yscale="log", xlabel="steps", ylabel="$S$")
             column[1].set_xlim(1.0, run.steps[-1])
             column[1].minorticks_off()
-        label_panels(axes.ravel())
-        legend_below(figure, list(dict.fromkeys(names)))
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, list(dict.fromkeys(names)))
         figure.suptitle("two-point model; lines: runs, dots: the flow in closed form", size=8)
     return figure
 

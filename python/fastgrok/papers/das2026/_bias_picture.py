@@ -84,7 +84,7 @@ def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
         for ax in (top, middle, bottom):
             _shade(ax, data, variant)
             for step in marks(variant):
-                ax.axvline(step, color="#aa3377", lw=0.9, ls=(0, (2, 2)), label="paper's times")
+                ax.axvline(step, color=_draw.PURPLE, lw=0.9, ls=(0, (2, 2)), label="paper's times")
         top.set_title(f"{variant.population}\n{variant.planted}" if mixed else variant.planted)
         bottom.set_xlabel("gradient descent steps")
     axes[0, 0].set_ylabel("bias $b$")

@@ -8,7 +8,6 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     judge_shares,
     number,
     spread,
@@ -81,7 +80,7 @@ def _over_draws(
         draws = data.of(variant)
         outcome: Outcome = judge_shares([holds(draw) for draw in draws])
         findings.append(Finding(variant.data, outcome, numbers(draws)))
-    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+    return Verdict.of_readings(claim, findings)
 
 
 def _half(draw: DataDraw) -> float:

@@ -12,7 +12,6 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     judge_shares,
     markdown_table,
     number,
@@ -216,7 +215,7 @@ def _judge(
             holds, numbers = rule(dim, method)
             outcome = judge_shares(holds) if decidable else Outcome.SHORT
             findings.append(Finding(f"d = {dim}, {method}", outcome, numbers, _NOT_CONFIDENT))
-    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+    return Verdict.of_readings(claim, findings)
 
 
 def _expected(dim: int, eps: float, half_width: float) -> float:

@@ -10,7 +10,6 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     judge_shares,
     number,
     spread,
@@ -99,10 +98,9 @@ def _limit(data: Theory) -> Verdict:
                 f"moved by {spread(moved)} over the last {_LATE:g} decades",
             )
         )
-    return Verdict(
+    return Verdict.of_readings(
         "The bias tends to b_inf = (1/2) log(A_+ / A_-)",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         f"Within {_NEAR_B:g} at the last step. A_+ and A_- are those of each draw, from the "
         "maximum-margin solution and its dual.",
     )
