@@ -10,12 +10,11 @@ import pytest
 from scipy.special import ndtr
 
 import fastgrok as fg
-from fastgrok.papers import Settings, Stopped
+from fastgrok.papers import Outcome, Settings, Stopped, Verdict
 from fastgrok.papers import beck2025 as beck
-from fastgrok.papers._report import Outcome, Verdict
-from fastgrok.papers.beck2025 import _figure9, _reporting, _setting, _sweep, _training
+from fastgrok.papers.beck2025 import _figure9, _item, _reporting, _setting, _sweep, _training
+from fastgrok.papers.beck2025._delay import rise
 from fastgrok.papers.beck2025._figure1_claims import _law
-from fastgrok.papers.beck2025._figure16 import rise
 from fastgrok.papers.beck2025._training import RunsInterrupted
 from fastgrok.theory import edge, two_point
 
@@ -336,11 +335,11 @@ def test_what_was_finished_is_kept_on_ctrl_c(tmp_path: Path) -> None:
         raise RunsInterrupted((run,))
 
     with pytest.raises(Stopped, match=r"kept the records of 1 finished runs in .*fig-partial.csv"):
-        _reporting.make("fig", Settings(), tmp_path, stopped, lambda *_: None)  # type: ignore[arg-type, return-value]
+        _item.make_item("fig", Settings(), tmp_path, stopped, lambda *_: None)  # type: ignore[arg-type, return-value]
     assert (tmp_path / "fig-partial.csv").stat().st_size > 0
 
     def at_once(*_: object) -> object:
         raise RunsInterrupted(())
 
     with pytest.raises(Stopped, match="no run had been finished"):
-        _reporting.make("fig", Settings(), tmp_path, at_once, lambda *_: None)  # type: ignore[arg-type, return-value]
+        _item.make_item("fig", Settings(), tmp_path, at_once, lambda *_: None)  # type: ignore[arg-type, return-value]

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fastgrok.cli import main
-from fastgrok.papers import _separable_fraction
+from fastgrok.papers import Outcome, Verdict, _separable_fraction
 from fastgrok.papers import beck2025 as beck
-from fastgrok.papers._report import Outcome, Verdict
 from fastgrok.papers.beck2025 import _figure9, _setting, _training
 
 TINY = beck.Size(40, 2, 40, 2, (0.2, 0.3, 0.7))

@@ -5,8 +5,7 @@ import pytest
 
 import fastgrok as fg
 from das2026_runs import ensemble, find, synthetic
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026 import _adversarial_claims, _ensemble
 from fastgrok.papers.das2026._attacks import ADVERSARIES
 

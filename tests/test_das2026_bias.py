@@ -8,8 +8,7 @@ import pytest
 
 from das2026_runs import ensemble, find, synthetic
 from fastgrok import Phases
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026._setting import Variant
 
 STEPS = (0, 1, 100, 700, 2_000, 10_000_000)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from das2026_runs import UNPLANTED, ensemble, find, synthetic
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026._attacks import ADVERSARIES
 from fastgrok.papers.das2026._setting import Variant
 

@@ -7,8 +7,7 @@ import pytest
 
 import fastgrok as fg
 from das2026_runs import find
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026 import _figure3_draws
 
 ASSUMPTION = "The data meet Assumption 3.1"

@@ -6,8 +6,7 @@ from math import inf
 import pytest
 
 from das2026_runs import ensemble, find, synthetic
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026 import _table1
 
 STEPS = (0, 1, 10, 400, 7_000_000, 10_000_000)

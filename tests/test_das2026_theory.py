@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026 import _theory_runs
 from fastgrok.theory import bias
 

@@ -13,8 +13,7 @@ import pytest
 import fastgrok as fg
 import reference_attacks as reference
 from fastgrok.cli import main
-from fastgrok.papers import das2026
-from fastgrok.papers._report import Outcome
+from fastgrok.papers import Outcome, das2026
 from fastgrok.papers.das2026 import _masking as module
 from fastgrok.papers.das2026 import _masking_report as report
 

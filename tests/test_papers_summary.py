@@ -4,9 +4,19 @@ import re
 
 import pytest
 
-from fastgrok.papers import Item, Output, Paper, das2026
-from fastgrok.papers._report import Finding, Outcome, Verdict
-from fastgrok.papers._summary import REPORT, table_lines, tally, write_overview
+from fastgrok.papers import (
+    REPORT,
+    Finding,
+    Item,
+    Outcome,
+    Output,
+    Paper,
+    Verdict,
+    das2026,
+    table_lines,
+    tally,
+    write_overview,
+)
 from fastgrok.papers.das2026._item import SCALES
 
 

@@ -7,9 +7,8 @@ import pytest
 from scipy.stats import binom
 
 import fastgrok as fg
-from fastgrok.papers import Settings
+from fastgrok.papers import Outcome, Settings
 from fastgrok.papers import _separable_fraction as item
-from fastgrok.papers._report import Outcome
 
 
 @pytest.fixture(scope="module")

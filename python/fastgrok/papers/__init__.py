@@ -2,17 +2,22 @@
 
 from fastgrok.papers._catalogue import Item, Output, Paper, Settings, Stopped
 from fastgrok.papers._draw import require_matplotlib
-from fastgrok.papers._summary import table_lines, tally, write_overview
+from fastgrok.papers._report import Finding, Outcome, Verdict
+from fastgrok.papers._summary import REPORT, table_lines, tally, write_overview
 from fastgrok.papers.beck2025 import PAPER as _BECK2025
 from fastgrok.papers.das2026 import PAPER as _DAS2026
 
 __all__ = [
     "PAPERS",
+    "REPORT",
+    "Finding",
     "Item",
+    "Outcome",
     "Output",
     "Paper",
     "Settings",
     "Stopped",
+    "Verdict",
     "require_matplotlib",
     "table_lines",
     "tally",

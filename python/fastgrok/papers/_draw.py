@@ -1,7 +1,8 @@
 """What the papers' pictures have in common; matplotlib is loaded only when one is drawn."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,14 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours that stay apart for colour-blind readers too.
-BLUE, GREEN, VERMILION = "#0072b2", "#009e73", "#d55e00"
+#: Colours that stay apart for colour-blind readers too (Okabe and Ito 2008), the yellow left out.
+BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
+
+#: All of them, for curves that are many.
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 
 #: Text width of a page, in inches.
 PAGE_WIDTH = 7.2
 
-#: Settings of matplotlib for all pictures, for `matplotlib.rc_context`.
-STYLE: Any = {
+# Settings of matplotlib for all pictures.
+_STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -50,6 +55,23 @@ def require_matplotlib() -> None:
         raise ImportError(
             "drawing needs matplotlib, which is not installed: pip install 'fastgrok[plot]'"
         ) from error
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """
+    Draw in the style of all pictures.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing, as `require_matplotlib`.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context  # noqa: PLC0415
+
+    with rc_context(_STYLE):
+        yield
 
 
 def panels(

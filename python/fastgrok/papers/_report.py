@@ -67,6 +67,12 @@ class Verdict:
     parts: bool = False
 
     @classmethod
+    def of_readings(cls, claim: str, findings: Iterable[Finding], note: str = "") -> "Verdict":
+        """Judge a claim that was held against every reading of the paper, by `combine`."""
+        readings = tuple(findings)
+        return cls(claim, combine(f.outcome for f in readings), readings, note)
+
+    @classmethod
     def of_all(cls, claim: str, findings: Iterable[Finding], note: str = "") -> "Verdict":
         """Judge a claim that says all that the findings are about, by `combine_all`."""
         parts = tuple(findings)

@@ -19,6 +19,7 @@ from fastgrok.geometry import separability
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import as_columns, write_item
+from fastgrok.papers._making import make
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -147,7 +148,6 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
         Above the shares on Wendel's curve, below their difference from it; the band holds 95 % of
         all counts of so many draws, dimension by dimension.
     """
-    from matplotlib import rc_context  # noqa: PLC0415
     from scipy.stats import binom  # noqa: PLC0415 (slow to import)
 
     n, draws = data[0].n, data[0].draws
@@ -157,7 +157,7 @@ def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
     wendel = np.asarray(separable_probability(n, every))
     low, high = (binom.ppf(q, draws, wendel) / draws for q in (0.025, 0.975))
     at = np.searchsorted(every, dims)
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(2, 1, height=4.6, sharey=False)
         law = f"Wendel: 95 % of the counts of {draws} draws"
         for ax, less in zip(axes[:, 0], (0.0 * wendel, wendel), strict=True):
@@ -217,10 +217,11 @@ def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
 
 def make_separable_fraction(settings: Settings, folder: Path) -> Output:
     """Draw, decide and judge at the scale asked for, and write everything into `folder`."""
-    draws = _DRAWS[settings.scale]
-    return write_separable_fraction(
-        separable_fraction(draws=draws, progress=settings.progress), folder
-    )
+
+    def train(settings: Settings) -> tuple[Share, ...]:
+        return separable_fraction(draws=_DRAWS[settings.scale], progress=settings.progress)
+
+    return make("separable", settings, folder, train, write_separable_fraction)
 
 
 def write_separable_fraction(data: Sequence[Share], folder: Path) -> Output:

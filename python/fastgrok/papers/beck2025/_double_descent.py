@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
-from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, number
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, upper_median
-from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
-from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
-from fastgrok.papers.beck2025._training import Run, Trainer
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._pictures import band, headline, upper_median
+from fastgrok.papers.beck2025._reporting import ended_before, write_runs
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, horizon_files, sweep, table
+from fastgrok.papers.beck2025._training import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HORIZONS = (1e2, 1e4, 1e6, 1e10)
-_COLORS = (GREEN, BLUE, ORANGE, RED)
+_COLORS = (_draw.GREEN, _draw.BLUE, _draw.ORANGE, _draw.VERMILION)
 # A peak counts if the loss falls by this factor on either side of it.
 _PEAK = 1.05
 
@@ -60,12 +59,10 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
 
 def draw_double_descent(runs: Sequence[Run]) -> "Figure":
     """Draw accuracy and loss on the population against lambda, a curve for each horizon."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(runs)
-    labels = [step_name(horizon) for horizon in HORIZONS]
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(1, 2, height=3.0, sharey=False)
+    labels = [_draw.step_name(horizon) for horizon in HORIZONS]
+    with _draw.styled():
+        figure, axes = _draw.panels(1, 2, height=3.0, sharey=False)
         for ax, name in zip(axes[0], ("test_accuracy", "test_loss"), strict=True):
             for horizon, color, label in zip(HORIZONS, _COLORS, labels, strict=True):
                 ratios, values = table(groups, lambda run, h=horizon, m=name: run.at(h, m))
@@ -75,14 +72,9 @@ def draw_double_descent(runs: Sequence[Run]) -> "Figure":
         axes[0, 0].set(ylabel="population accuracy")
         axes[0, 1].set(ylabel="population loss (mean)", yscale="log", ylim=(1e-6, None))
         axes[0, 1].minorticks_off()
-        label_panels(axes.ravel())
-        legend_below(figure, labels)
-        first = runs[0]
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            f"median and range of {len(next(iter(groups.values())))} draws",
-            size=8,
-        )
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, labels)
+        figure.suptitle(headline(runs[0], len(next(iter(groups.values())))), size=8)
     return figure
 
 
@@ -98,33 +90,21 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 def make_double_descent(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> tuple[Run, ...]:
-        return sweep(
-            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
-            ratios=size.ratios,
-        )  # fmt: skip
+    def train(plan: Plan) -> tuple[Run, ...]:
+        return sweep(plan.trainer, **plan.sweep())
 
-    return make("double-descent", settings, folder, at, write_double_descent)
+    return make_item("double-descent", settings, folder, train, write_double_descent)
 
 
 def write_double_descent(runs: Sequence[Run], folder: Path) -> Output:
     """Write the picture (png), the curves (CSV, npz) and the report (Markdown)."""
-    verdicts = judge_double_descent(runs)
-    table_ = rows(runs)
-    report = write_report(
-        "fixed horizons against lambda",
-        f"The sweep of Figure 1: N = {runs[0].data.n}, sigma = {runs[0].data.sigma:g}, learning "
-        f"rate {runs[0].case.lr:g}.",
-        verdicts,
-        {},
-        {"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in HORIZONS) + " steps."},
-        runs,
-    )
-    return write_item(
-        "double-descent", folder,
+    data = runs[0].data
+    return write_runs(
+        "double-descent", folder, runs,
+        title="fixed horizons against lambda",
+        made_of=f"The sweep of Figure 1: N = {data.n}, sigma = {data.sigma:g}, learning rate "
+        f"{runs[0].case.lr:g}.",
         pictures={"": draw_double_descent(runs)},
-        tables={"horizons": table_},
-        arrays=as_columns(table_),
-        verdicts=verdicts,
-        report=report,
+        **horizon_files(rows(runs), HORIZONS),
+        verdicts=judge_double_descent(runs),
     )  # fmt: skip

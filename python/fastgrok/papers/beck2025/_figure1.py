@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._files import write_item
-from fastgrok.papers._report import Verdict
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._figure1_claims import judge_figure1
 from fastgrok.papers.beck2025._figure1_picture import draw_curves, draw_sweep
-from fastgrok.papers.beck2025._reporting import as_arrays, make, record_rows, write_report
+from fastgrok.papers.beck2025._item import make_item
+from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_runs
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._sweep import limits_table, sweep, sweep_rows
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
@@ -89,42 +88,33 @@ def figure1(
 
 def make_figure1(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make(
+    return make_item(
         "figure1", settings, folder,
-        lambda trainer, size, seeds: figure1(trainer, size=size, seeds=seeds), write_figure1,
+        lambda plan: figure1(plan.trainer, size=plan.size, seeds=plan.seeds), write_figure1,
     )  # fmt: skip
 
 
 def write_figure1(data: Figure1, folder: Path) -> Output:
     """Write pictures (png), records and sweep (CSV, npz), and the report (Markdown)."""
-    verdicts = judge_figure1(data.curves, data.sweep)
-    return write_item(
-        "figure1",
-        folder,
+    curve, run = data.curves[0], data.sweep[0]
+    limits = limits_table(data.sweep)
+    return write_runs(
+        "figure1", folder, (*data.curves, *data.sweep),
+        title="Figure 1: grokking at the edge of linear separability",
+        made_of=f"x ~ N(0, sigma^2 I), every label -1, sigma = {curve.data.sigma:g}, mean logistic "
+        f"loss, learning rate {curve.case.lr:g}, descent from 0. Learning curves of "
+        f"N = {curve.data.n} points to step {curve.case.steps:g}; sweep over lambda = d/N with "
+        f"N = {run.data.n} to step {run.case.steps:g}, {len({r.data.seed for r in data.sweep})} "
+        "draws each.",
         pictures={"curves": draw_curves(data.curves), "sweep": draw_sweep(data.sweep)},
         tables={
             "records": record_rows(data.curves),
             "sweep": sweep_rows(data.sweep, setting.ACCURACY),
         },
         arrays=as_arrays(data.curves, "curves_") | as_arrays(data.sweep, "sweep_"),
-        verdicts=verdicts,
-        report=report_figure1(data, verdicts),
-    )
-
-
-def report_figure1(data: Figure1, verdicts: Sequence[Verdict]) -> str:
-    """Write the Markdown report."""
-    curve, run = data.curves[0], data.sweep[0]
-    limits = limits_table(data.sweep)
-    return write_report(
-        "Figure 1: grokking at the edge of linear separability",
-        f"x ~ N(0, sigma^2 I), every label -1, sigma = {curve.data.sigma:g}, mean logistic loss, "
-        f"learning rate {curve.case.lr:g}, descent from 0. Learning curves of N = {curve.data.n} "
-        f"points to step {curve.case.steps:g}; sweep over lambda = d/N with N = {run.data.n} to "
-        f"step {run.case.steps:g}, {len({r.data.seed for r in data.sweep})} draws each.",
-        verdicts,
-        {"Accuracies near lambda = 1/2 and their limits": limits} if limits else {},
-        {
+        verdicts=judge_figure1(data.curves, data.sweep),
+        sections={"Accuracies near lambda = 1/2 and their limits": limits} if limits else {},
+        choices={
             "Size": f"the paper has N = 40000 and lambda = {setting.BELOW} and {setting.ABOVE}. "
             "Where descent ends depends on N only through the draw of the margin, or of "
             "||S_infinity||, which scatters more for small N.",
@@ -135,5 +125,4 @@ def report_figure1(data: Figure1, verdicts: Sequence[Verdict]) -> str:
             "Horizon": "not stated in the text. Accuracies approach their limits like 1/log t, "
             "which is why the sweep goes to 1e60 steps.",
         },
-        (*data.curves, *data.sweep),
-    )
+    )  # fmt: skip

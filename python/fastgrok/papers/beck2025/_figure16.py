@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._report import Finding, Verdict, judge_shares, number, spread
+from fastgrok.papers._report import Verdict, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
-from fastgrok.papers.beck2025._reporting import ended_before, make
-from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
+from fastgrok.papers.beck2025._delay import RULE, judge_delay
+from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import write_runs
+from fastgrok.papers.beck2025._training import Case, Trainer, noise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FRACTIONS = (1.0, 0.99, 0.95)
-
-#: A delay: what is gained after the training set is fitted, and the factor of steps to half of it.
-GAIN, LATE = 0.1, 2.0
 
 
 def figure16(
@@ -66,44 +64,17 @@ def figure16(
     return train_groups(trainer, cases)
 
 
-def rise(run: Run) -> tuple[float, float]:
-    """
-    Return how far the population's accuracy rises after the training set is fitted, and when.
-
-    From the first record with training accuracy 1: the later maximum less the value there, and the
-    step at which half of that is done.
-    """
-    fitted = np.flatnonzero((run.accuracy >= 1.0) & (run.steps > 0.0))
-    if not fitted.size:
-        return 0.0, float("inf")
-    later = run.test_accuracy[fitted[0] :]
-    gained = float(later.max() - later[0])
-    half = int(np.argmax(later >= later[0] + 0.5 * gained))
-    return gained, float(run.steps[fitted[0] + half] / run.steps[fitted[0]])
-
-
 def judge_figure16(data: Groups) -> list[Verdict]:
     """Judge whether generalisation is delayed for every fraction."""
     findings = []
     for name, runs in data.runs.items():
-        gains = [rise(run) for run in runs]
-        findings.append(
-            ended_before(name, runs)
-            or Finding(
-                name,
-                judge_shares([gain >= GAIN and delay >= LATE for gain, delay in gains]),
-                f"accuracy gained after the training set is fitted {spread([g for g, _ in gains])}"
-                f", half of it by {spread([d for _, d in gains])} times as many steps; last "
-                f"accuracy {spread([float(run.test_accuracy[-1]) for run in runs])}",
-            )
-        )
+        last = spread([float(run.test_accuracy[-1]) for run in runs])
+        findings.append(judge_delay(name, runs, f"last accuracy {last}"))
     return [
         Verdict.of_all(
             "Generalisation is delayed when a few labels are of the other class, too",
             findings,
-            "Delayed: the accuracy on the population gains at least 0.1 after training accuracy 1 "
-            "is reached, half of it only after twice as many "
-            "steps.",
+            RULE,
         )
     ]
 
@@ -121,12 +92,10 @@ def draw_figure16(data: Groups) -> "Figure":
 def make_figure16(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Groups:
-        return figure16(
-            trainer, n=size.curve_points, seeds=seeds or range(size.curve_seeds), dtype=size.dtype
-        )
+    def train(plan: Plan) -> Groups:
+        return figure16(plan.trainer, **plan.curves())
 
-    return make("figure16", settings, folder, at, write_figure16)
+    return make_item("figure16", settings, folder, train, write_figure16)
 
 
 def write_figure16(data: Groups, folder: Path) -> Output:
@@ -137,9 +106,10 @@ def write_figure16(data: Groups, folder: Path) -> Output:
         for name, runs in data.runs.items()
         if runs[0].data.n <= 4000
     }
-    return write_groups(
-        "figure16", data, folder,
+    return write_runs(
+        "figure16", folder, data.all,
         pictures={"": draw_figure16(data)},
+        **group_files(data),
         verdicts=judge_figure16(data),
         title="Figure 16: label fractions",
         made_of=f"{draw.n} points of N(0, {draw.sigma:g}^2 I), lambda = {number(draw.ratio)}, "

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
+from fastgrok.papers import _draw
 from fastgrok.papers.beck2025 import _setting as setting
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED, band, curves, step_axis
+from fastgrok.papers.beck2025._pictures import band, curves, headline, step_axis
 from fastgrok.papers.beck2025._sweep import by_ratio, table
 from fastgrok.papers.beck2025._training import Run
 from fastgrok.theory import edge, two_point
@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 
 def draw_curves(runs: Sequence[Run]) -> "Figure":
     """Draw loss and accuracy against steps, a column for each side of the transition."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(runs)
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(2, len(groups), height=4.2, sharey="row")
+    with _draw.styled():
+        figure, axes = _draw.panels(2, len(groups), height=4.2, sharey="row")
         for column, (ratio, group) in zip(axes.T, groups.items(), strict=True):
             loss, accuracy = column
-            curves(loss, group, "loss", color=BLUE, label="training")
-            curves(loss, group, "test_loss", color=ORANGE, label="population")
-            curves(accuracy, group, "accuracy", color=BLUE)
-            curves(accuracy, group, "test_accuracy", color=ORANGE)
+            curves(loss, group, "loss", color=_draw.BLUE, label="training")
+            curves(loss, group, "test_loss", color=_draw.ORANGE, label="population")
+            curves(accuracy, group, "accuracy", color=_draw.BLUE)
+            curves(accuracy, group, "test_accuracy", color=_draw.ORANGE)
             limit = edge.limit_accuracy(
                 edge.large_n_margin(ratio, runs[0].data.sigma), runs[0].data.sigma
             )
             accuracy.axhline(
-                float(limit), color=RED, lw=0.8, ls="--", label=r"limit for large $N$, $t$"
+                float(limit),
+                color=_draw.VERMILION,
+                lw=0.8,
+                ls="--",
+                label=r"limit for large $N$, $t$",
             )
             loss.set(yscale="log", title=rf"$\lambda$ = {ratio:g}", ylim=(1e-10, None))
             loss.minorticks_off()
@@ -41,29 +43,21 @@ def draw_curves(runs: Sequence[Run]) -> "Figure":
         axes[0, 0].set(ylabel="loss (mean)")
         axes[1, 0].set(ylabel="accuracy")
         step_axis(axes, max(run.case.steps for run in runs))
-        label_panels(axes.ravel())
-        legend_below(figure, ("training", "population"))
-        first = runs[0]
-        draws = len({run.data.seed for run in runs})
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            f"median and range of {draws} draws",
-            size=8,
-        )
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, ("training", "population"))
+        figure.suptitle(headline(runs[0], len({run.data.seed for run in runs})), size=8)
     return figure
 
 
 def draw_sweep(runs: Sequence[Run]) -> "Figure":
     """Draw final accuracy, rest, grokking time and share of separable draws against lambda."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(runs)
     first, ratios = runs[0], np.array(list(groups))
     sigma, level = first.data.sigma, setting.ACCURACY
     fine = np.linspace(ratios[0], ratios[-1], 400)
     below = np.linspace(ratios[0], min(0.499, ratios[-1]), 200)
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(2, 2, height=4.6, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(2, 2, height=4.6, sharey=False)
         final, rest, times, share = axes.ravel()
 
         final.plot(
@@ -71,13 +65,13 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
             color="0.4", lw=1, ls="--", label="limit, large N",
         )  # fmt: skip
         last = float(first.case.steps)
-        for step, color in ((1e6, GREEN), (last, BLUE)):
+        for step, color in ((1e6, _draw.GREEN), (last, _draw.BLUE)):
             if step <= last:
                 values = table(groups, lambda run, step=step: run.at(step, "test_accuracy"))[1]
-                band(final, ratios, values, color=color, label=f"run, {step_name(step)}")
+                band(final, ratios, values, color=color, label=f"run, {_draw.step_name(step)}")
         limits = table(groups, lambda run: edge.limit_accuracy(run.margin, sigma))[1]
         final.plot(
-            np.tile(ratios, len(limits)), limits.ravel(), ".", color=RED, ms=2.5,
+            np.tile(ratios, len(limits)), limits.ravel(), ".", color=_draw.VERMILION, ms=2.5,
             label=r"limit of each draw, $\Phi(1/\sigma M)$",
         )  # fmt: skip
         final.set(ylabel="accuracy on the population")
@@ -87,9 +81,9 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
         if halves:
             left, values = table(halves, lambda run: sigma * run.rest)
             at_end = table(halves, lambda run: sigma * run.norm_w[-1])[1]
-            band(rest, left, values, color=BLUE, label=r"$\sigma\|S_\infty\|$ of each draw")
+            band(rest, left, values, color=_draw.BLUE, label=r"$\sigma\|S_\infty\|$ of each draw")
             rest.plot(
-                np.tile(left, len(at_end)), at_end.ravel(), ".", color=RED, ms=2.5,
+                np.tile(left, len(at_end)), at_end.ravel(), ".", color=_draw.VERMILION, ms=2.5,
                 label="run, last step",
             )  # fmt: skip
         s = edge.large_n_stationary(below)[0]
@@ -97,7 +91,7 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
             below, s, color="0.4", lw=1, ls="--", label=r"large N: $0.926(1/2-\lambda)^{-1/2}$"
         )
         rest.plot(
-            below, two_point.stationary_point(below, 1.0), color=ORANGE, lw=1, ls=":",
+            below, two_point.stationary_point(below, 1.0), color=_draw.ORANGE, lw=1, ls=":",
             label="two-point model: logarithm",
         )  # fmt: skip
         rest.set(yscale="log", ylabel=r"$\sigma\|S\|$ at rest")
@@ -106,7 +100,7 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
 
         values = table(groups, lambda run: run.kept_from(level))[1]
         reached = np.where(np.isfinite(values), values, np.nan)
-        band(times, ratios, np.maximum(reached, 1.0), color=BLUE)
+        band(times, ratios, np.maximum(reached, 1.0), color=_draw.BLUE)
         times.set(yscale="log", ylabel=f"steps to accuracy {level:g}", xlabel=r"$\lambda = d/N$")
         times.minorticks_off()
 
@@ -117,17 +111,13 @@ def draw_sweep(runs: Sequence[Run]) -> "Figure":
             dims / n, edge.separable_probability(n, dims), color="0.4", lw=1, ls="--",
             label="Wendel",
         )  # fmt: skip
-        share.plot(ratios, times_separable.mean(axis=0), ".", color=BLUE, label="draws")
+        share.plot(ratios, times_separable.mean(axis=0), ".", color=_draw.BLUE, label="draws")
         share.set(ylabel="share of separable draws", xlabel=r"$\lambda = d/N$")
         share.legend(fontsize=6, loc="upper left")
 
         for ax in axes.ravel():
             ax.axvline(0.5, color="0.6", lw=0.6)
             ax.set(xlim=(ratios[0] - 0.02, ratios[-1] + 0.02))
-        label_panels(axes.ravel())
-        figure.suptitle(
-            rf"N = {n}, $\sigma$ = {sigma:g}, $\eta$ = {first.case.lr:g}; median and range of "
-            f"{len(next(iter(groups.values())))} draws",
-            size=8,
-        )
+        _draw.label_panels(axes.ravel())
+        figure.suptitle(headline(first, len(next(iter(groups.values())))), size=8)
     return figure

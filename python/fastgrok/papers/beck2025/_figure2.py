@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
-from fastgrok.papers._report import Finding, Verdict, combine, judge_shares, spread
+from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._pictures import headline
 from fastgrok.papers.beck2025._reporting import (
     as_arrays,
     ended_before,
-    make,
     record_rows,
-    write_report,
+    write_runs,
 )
-from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 from fastgrok.theory.edge import conformal_time
 
@@ -127,10 +125,9 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_readings(
             "With the bias, the weights follow the path without it in the time tau",
-            combine(f.outcome for f in findings),
-            tuple(findings),
+            findings,
             f"Follows: within {_FOLLOWS:g} of the largest ||w||. The path is that of the "
             "exponential loss. For the flow of that loss the identity is exact; descent differs "
             "by the size of its steps, and the logistic loss only approaches it, once e^b is "
@@ -142,16 +139,14 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
 
 def draw_figure2(data: Figure2) -> "Figure":
     """Draw ||w|| and |b| against t, and against tau, a row for each lambda."""
-    import matplotlib  # noqa: PLC0415
-
     ratios = sorted({path.free.data.ratio for path in data.paths})
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)
         for row, ratio in zip(axes, ratios, strict=True):
             for path in (p for p in data.paths if p.free.data.ratio == ratio):
                 for run, color, label in (
-                    (path.exponential, BLUE, "exponential loss"),
-                    (path.logistic, ORANGE, "logistic loss"),
+                    (path.exponential, _draw.BLUE, "exponential loss"),
+                    (path.logistic, _draw.ORANGE, "logistic loss"),
                 ):
                     style: dict[str, Any] = {"color": color, "lw": 1, "alpha": 0.8, "label": label}
                     row[0].plot(run.steps[1:], run.norm_w[1:], **style)
@@ -161,7 +156,7 @@ def draw_figure2(data: Figure2) -> "Figure":
                     row[3].plot(tau[1:], -run.b[1:], **style)
                 free: F64 = path.free.steps
                 row[2].plot(
-                    free[1:], path.free.norm_w[1:], color=GREEN, lw=2.2, alpha=0.5,
+                    free[1:], path.free.norm_w[1:], color=_draw.GREEN, lw=2.2, alpha=0.5,
                     label="exponential loss, no bias", zorder=1,
                 )  # fmt: skip
             for ax, what in zip(row, (r"$\|S\|$", r"$-b$") * 2, strict=True):
@@ -174,50 +169,41 @@ def draw_figure2(data: Figure2) -> "Figure":
             ax.set_xlabel("t (steps)")
         for ax in axes[-1, 2:]:
             ax.set_xlabel(r"$\tau = \int e^b dt$ (steps)")
-        label_panels(axes.ravel())
-        legend_below(figure, ("exponential loss", "logistic loss", "exponential loss, no bias"))
-        first = data.paths[0].free
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            "each draw a line",
-            size=8,
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(
+            figure, ("exponential loss", "logistic loss", "exponential loss, no bias")
         )
+        figure.suptitle(f"{headline(data.paths[0].free)}; each draw a line", size=8)
     return figure
 
 
 def make_figure2(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Figure2:
-        return figure2(trainer, n=size.sweep_points, seeds=seeds or range(3), dtype=size.dtype)
+    def train(plan: Plan) -> Figure2:
+        size, seeds = plan.size, plan.seeds or range(3)
+        return figure2(plan.trainer, n=size.sweep_points, seeds=seeds, dtype=size.dtype)
 
-    return make("figure2", settings, folder, at, write_figure2)
+    return make_item("figure2", settings, folder, train, write_figure2)
 
 
 def write_figure2(data: Figure2, folder: Path) -> Output:
     """Write the picture (png), all records (CSV, npz) and the report (Markdown)."""
-    verdicts = judge_figure2(data)
     with_bias = [run for path in data.paths for run in (path.exponential, path.logistic)]
     free = [path.free for path in data.paths]
     first = free[0]
-    report = write_report(
-        "Figure 2: conformal time",
-        f"x ~ N(0, sigma^2 I), labels -1, N = {first.data.n}, sigma = {first.data.sigma:g}, "
-        f"learning rate {first.case.lr:g}; runs with bias to step {with_bias[0].case.steps:g}, "
-        "those without to the conformal time that the others reach.",
-        verdicts,
-        {},
-        {
-            "Path": "without bias means the exponential loss from S = 0 with b = 0 throughout.",
-            "tau": "the integral of e^b over steps, b between records by a cubic spline in log t.",
-        },
-        [*with_bias, *free],
-    )
-    return write_item(
-        "figure2", folder,
+    return write_runs(
+        "figure2", folder, [*with_bias, *free],
+        title="Figure 2: conformal time",
+        made_of=f"x ~ N(0, sigma^2 I), labels -1, N = {first.data.n}, "
+        f"sigma = {first.data.sigma:g}, learning rate {first.case.lr:g}; runs with bias to step "
+        f"{with_bias[0].case.steps:g}, those without to the conformal time that the others reach.",
         pictures={"": draw_figure2(data)},
         tables={"records": record_rows([*with_bias, *free])},
         arrays=as_arrays(with_bias, "bias_") | as_arrays(free, "free_"),
-        verdicts=verdicts,
-        report=report,
+        verdicts=judge_figure2(data),
+        choices={
+            "Path": "without bias means the exponential loss from S = 0 with b = 0 throughout.",
+            "tau": "the integral of e^b over steps, b between records by a cubic spline in log t.",
+        },
     )  # fmt: skip

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.geometry import MaxMargin, max_margin
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels
-from fastgrok.papers._files import write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
-from fastgrok.papers.beck2025._pictures import BLUE, RED
-from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import ended_before, write_runs
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 from fastgrok.theory import two_point
 
@@ -154,12 +152,11 @@ def judge_figure3(data: Figure3) -> list[Verdict]:
 
 def draw_figure3(data: Figure3) -> "Figure":
     """Draw the margins (above) and the map of times (below)."""
-    import matplotlib  # noqa: PLC0415
     from matplotlib.colors import LogNorm  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
-    with matplotlib.rc_context(STYLE):
-        figure = Canvas(figsize=(PAGE_WIDTH, 5.0), layout="constrained")
+    with _draw.styled():
+        figure = Canvas(figsize=(_draw.PAGE_WIDTH, 5.0), layout="constrained")
         grid = figure.add_gridspec(2, len(data.margins), height_ratios=(1, 1.5))
         above = [figure.add_subplot(grid[0, k]) for k in range(len(data.margins))]
         for ax, (c, best) in zip(above, data.margins, strict=True):
@@ -188,7 +185,7 @@ def draw_figure3(data: Figure3) -> "Figure":
             title="white: the flow in closed form",
         )  # fmt: skip
         below.grid(visible=False)
-        label_panels([*above, below])
+        _draw.label_panels([*above, below])
     return figure
 
 
@@ -202,8 +199,8 @@ def _draw_margin(ax: Any, c: float, best: MaxMargin) -> None:
     ax.plot(*line.T, color="0.3", lw=1)
     ax.plot(*(line - margin * normal).T, color="0.3", lw=0.7, ls="--")
     ax.plot(*points.T, "-", color="0.7", lw=1)
-    ax.plot(*points.T, "o", color=BLUE, ms=4)
-    arrow = {"arrowstyle": "->", "color": RED}
+    ax.plot(*points.T, "o", color=_draw.BLUE, ms=4)
+    arrow = {"arrowstyle": "->", "color": _draw.VERMILION}
     ax.annotate("", -margin * normal, (0.0, 0.0), arrowprops=arrow)
     ax.set(xlim=(-1.4, 1.0), ylim=(-0.4, 1.4), aspect="equal", xlabel="x")
     w, b = (round(float(x), 6) + 0.0 for x in (best.w[0], best.b))
@@ -227,36 +224,29 @@ def rows(data: Figure3) -> list[dict[str, Any]]:
 def make_figure3(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Figure3:
-        few = 3 if size.curve_points < 4000 else 1
-        return figure3(trainer, sigmas=SIGMAS[::few], distances=DISTANCES[::few])
+    def train(plan: Plan) -> Figure3:
+        few = 3 if plan.size.curve_points < 4000 else 1
+        return figure3(plan.trainer, sigmas=SIGMAS[::few], distances=DISTANCES[::few])
 
-    return make("figure3", settings, folder, at, write_figure3)
+    return make_item("figure3", settings, folder, train, write_figure3)
 
 
 def write_figure3(data: Figure3, folder: Path) -> Output:
     """Write the picture (png), the map (CSV, npz) and the report (Markdown)."""
-    verdicts = judge_figure3(data)
     sigmas, cs, times = data.times()
-    report = write_report(
-        "Figure 3: the two-point model",
-        f"Two points, labels -1, mean exponential loss, descent with learning rate 0.25 / sigma^2 "
-        f"from 0 to step {data.runs[0].case.steps:g}; {len(data.runs)} runs. Times are given as "
-        "lr t, which no longer depends on the learning rate.",
-        verdicts,
-        {},
-        {
+    return write_runs(
+        "figure3", folder, data.runs,
+        title="Figure 3: the two-point model",
+        made_of="Two points, labels -1, mean exponential loss, descent with learning rate "
+        f"0.25 / sigma^2 from 0 to step {data.runs[0].case.steps:g}; {len(data.runs)} runs. Times "
+        "are given as lr t, which no longer depends on the learning rate.",
+        pictures={"": draw_figure3(data)},
+        tables={"map": rows(data)},
+        arrays={"sigma": sigmas, "c": cs, "lr_t": times},
+        verdicts=judge_figure3(data),
+        choices={
             "Margins": "of min S^2 + b^2 subject to -(S x + b) >= 1, for points -1 and x_2.",
             "Time": "from where on the accuracy Phi(-b / (sigma |S|)) stays above 0.95; 0 where "
             "the first step is there already.",
         },
-        data.runs,
-    )
-    return write_item(
-        "figure3", folder,
-        pictures={"": draw_figure3(data)},
-        tables={"map": rows(data)},
-        arrays={"sigma": sigmas, "c": cs, "lr_t": times},
-        verdicts=verdicts,
-        report=report,
     )  # fmt: skip

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastgrok import datasets
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, panels
-from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
+from fastgrok.papers._report import Verdict, spread
+from fastgrok.papers.beck2025._delay import RULE, judge_delay
 from fastgrok.papers.beck2025._draws import Gaussians
-from fastgrok.papers.beck2025._figure16 import GAIN, LATE, rise
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
-from fastgrok.papers.beck2025._pictures import BLUE, ORANGE
-from fastgrok.papers.beck2025._reporting import ended_before, make
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import write_runs
 from fastgrok.papers.beck2025._training import Case, Trainer
 
 if TYPE_CHECKING:
@@ -67,27 +66,22 @@ def judge_figure4(data: Groups) -> list[Verdict]:
     """Judge the delay for every spread of the signal."""
     findings = []
     for runs in data.runs.values():
-        gains = [rise(run) for run in runs]
-        name = f"sigma_A = {runs[0].data.sigma_a:g}"
+        draw = runs[0].data
+        train = spread([float(run.accuracy[-1]) for run in runs])
+        population = spread([float(run.test_accuracy[-1]) for run in runs])
         findings.append(
-            ended_before(name, runs)
-            or Finding(
-                name,
-                judge_shares([gain >= GAIN and delay >= LATE for gain, delay in gains]),
-                f"accuracy gained after the training set is fitted {spread([g for g, _ in gains])}"
-                f", half of it by {spread([d for _, d in gains])} times as many steps; training "
-                f"accuracy at the end {spread([float(run.accuracy[-1]) for run in runs])}, "
-                f"population {spread([float(run.test_accuracy[-1]) for run in runs])}, where the "
-                f"best classifier has {_best(runs[0].data):.4g}",
+            judge_delay(
+                f"sigma_A = {draw.sigma_a:g}",
+                runs,
+                f"training accuracy at the end {train}, population {population}, where the best "
+                f"classifier has {_best(draw):.4g}",
             )
         )
     return [
         Verdict.of_all(
             "Two Gaussian classes show the same delay, as long as sigma_A is small",
             findings,
-            "Delayed: the accuracy on the population gains at least 0.1 after training accuracy 1 "
-            "is reached, half of it only after twice as many "
-            "steps.",
+            RULE,
         )
     ]
 
@@ -110,41 +104,38 @@ def draw_figure4(data: Groups) -> "Figure":
 
 def draw_data(data: Groups) -> "Figure":
     """Draw the signal and one of the noise coordinates of the data, for each spread."""
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(1, len(data.runs), height=2.4)
+    with _draw.styled():
+        figure, axes = _draw.panels(1, len(data.runs), height=2.4)
         for ax, (name, runs) in zip(axes[0], data.runs.items(), strict=True):
             draw = runs[0].data
             shown = datasets.two_gaussians(
                 _POINTS_SHOWN, 1, mu=draw.mu, sigma_a=draw.sigma_a, sigma_b=draw.sigma_b
             )
-            for label, color in ((1.0, BLUE), (-1.0, ORANGE)):
+            for label, color in ((1.0, _draw.BLUE), (-1.0, _draw.ORANGE)):
                 points = shown.X[shown.y == label]
                 ax.plot(points[:, 0], points[:, 1], ".", color=color, ms=2)
             ax.set(title=name, xlabel=r"$x_1$, the signal")
         axes[0, 0].set(ylabel=r"$x_2$, noise")
-        label_panels(axes.ravel())
+        _draw.label_panels(axes.ravel())
     return figure
 
 
 def make_figure4(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Groups:
-        return figure4(
-            trainer, n=size.curve_points, seeds=seeds or range(size.curve_seeds), dtype=size.dtype
-        )
+    def train(plan: Plan) -> Groups:
+        return figure4(plan.trainer, **plan.curves())
 
-    return make("figure4", settings, folder, at, write_figure4)
+    return make_item("figure4", settings, folder, train, write_figure4)
 
 
 def write_figure4(data: Groups, folder: Path) -> Output:
     """Write the pictures (png), all records (CSV, npz) and the report (Markdown)."""
     draw, case = data.first.data, data.first.case
-    return write_groups(
-        "figure4", data, folder,
+    return write_runs(
+        "figure4", folder, data.all,
         pictures={"": draw_figure4(data), "data": draw_data(data)},
+        **group_files(data),
         verdicts=judge_figure4(data),
         title="Figure 4: two Gaussian classes",
         made_of=f"x = (y mu + sigma_A xi, sigma_B z), N = {draw.n}, {draw.dim} noise coordinates, "

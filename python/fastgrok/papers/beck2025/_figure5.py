@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, spread
-from fastgrok.papers.beck2025._groups import Groups, draw_groups, train_groups, write_groups
-from fastgrok.papers.beck2025._reporting import make
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spread
+from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._reporting import write_runs
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 if TYPE_CHECKING:
@@ -94,16 +94,14 @@ def judge_figure5(data: Groups) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_readings(
             "With Adam, the accuracy on the population stays at chance first",
-            combine(f.outcome for f in chance),
-            tuple(chance),
+            chance,
             f"Chance: its least value after step 0 is within {_CHANCE:g} of 1/2.",
         ),
-        Verdict(
+        Verdict.of_readings(
             "With Adam, generalisation comes long after the training set is fitted",
-            combine(f.outcome for f in late),
-            tuple(late),
+            late,
             "Long: 0.95 is reached for good ten times later than on the training set, or not at "
             "all by the last step.",
         ),
@@ -134,22 +132,23 @@ def draw_figure5(data: Groups) -> "Figure":
 def make_figure5(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Groups:
-        few = size.curve_points < 4000
+    def train(plan: Plan) -> Groups:
+        points = plan.size.curve_points
         return figure5(
-            trainer, n=min(size.curve_points, 4000), seeds=seeds or range(size.curve_seeds),
-            steps=1000 if few else _STEPS, dtype=size.dtype,
+            plan.trainer, **plan.curves() | {"n": min(points, 4000)},
+            steps=1000 if points < 4000 else _STEPS,
         )  # fmt: skip
 
-    return make("figure5", settings, folder, at, write_figure5)
+    return make_item("figure5", settings, folder, train, write_figure5)
 
 
 def write_figure5(data: Groups, folder: Path) -> Output:
     """Write the picture (png), all records (CSV, npz) and the report (Markdown)."""
     draw, case = data.first.data, data.first.case
-    return write_groups(
-        "figure5", data, folder,
+    return write_runs(
+        "figure5", folder, data.all,
         pictures={"": draw_figure5(data)},
+        **group_files(data),
         verdicts=judge_figure5(data),
         title="Figure 5: Adam",
         made_of=f"Adam with beta1, beta2 = {case.betas} and eps = 1e-8 from 0, every step taken, "

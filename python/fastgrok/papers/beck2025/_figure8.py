@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels, step_name
-from fastgrok.papers._files import as_columns, write_item
 from fastgrok.papers._report import Finding, Outcome, Verdict, number, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import TwoPoints
-from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, band, upper_median
-from fastgrok.papers.beck2025._reporting import ended_before, make, write_report
-from fastgrok.papers.beck2025._setting import Size
-from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, sweep, table
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._pictures import band, upper_median
+from fastgrok.papers.beck2025._reporting import ended_before, write_runs
+from fastgrok.papers.beck2025._sweep import at_horizon, by_ratio, horizon_files, sweep, table
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
@@ -130,26 +129,24 @@ def judge_figure8(data: Figure8) -> list[Verdict]:
 
 def draw_figure8(data: Figure8) -> "Figure":
     """Draw accuracy and population loss against lambda, a column for each horizon."""
-    import matplotlib  # noqa: PLC0415
-
     groups = by_ratio(data.full)
     ratios = [ratio_of(run) for run in data.two]
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(2, len(HORIZONS), height=4.2, sharey="row")
+    with _draw.styled():
+        figure, axes = _draw.panels(2, len(HORIZONS), height=4.2, sharey="row")
         for horizon, column in zip(HORIZONS, axes.T, strict=True):
             for ax, name in zip(column, ("test_loss", "test_accuracy"), strict=True):
                 at, values = table(groups, lambda run, h=horizon, m=name: run.at(h, m))
-                band(ax, at, values, color=BLUE, label="full model")
+                band(ax, at, values, color=_draw.BLUE, label="full model")
                 two = [run.at(horizon, name) for run in data.two]
-                ax.plot(ratios, two, color=ORANGE, lw=1.2, label="two-point model")
+                ax.plot(ratios, two, color=_draw.ORANGE, lw=1.2, label="two-point model")
                 ax.axvline(0.5, color="0.6", lw=0.6)
-            column[0].set(yscale="log", title=step_name(horizon))
+            column[0].set(yscale="log", title=_draw.step_name(horizon))
             column[0].minorticks_off()
             column[1].set(xlabel=r"$\lambda$")
         axes[0, 0].set(ylabel="population loss (mean)", ylim=(1e-9, None))
         axes[1, 0].set(ylabel="population accuracy")
-        label_panels(axes.ravel())
-        legend_below(figure, ("full model", "two-point model"))
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, ("full model", "two-point model"))
         first = data.full[0]
         figure.suptitle(
             rf"full model: N = {first.data.n}, median and range of "
@@ -170,35 +167,22 @@ def rows(data: Figure8) -> list[dict[str, Any]]:
 def make_figure8(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Figure8:
-        return figure8(
-            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
-            ratios=size.ratios,
-        )  # fmt: skip
+    def train(plan: Plan) -> Figure8:
+        return figure8(plan.trainer, **plan.sweep())
 
-    return make("figure8", settings, folder, at, write_figure8)
+    return make_item("figure8", settings, folder, train, write_figure8)
 
 
 def write_figure8(data: Figure8, folder: Path) -> Output:
     """Write the picture (png), the curves (CSV, npz) and the report (Markdown)."""
-    verdicts = judge_figure8(data)
-    table_ = rows(data)
     draws = spread([float(len(runs)) for runs in by_ratio(data.full).values()])
-    report = write_report(
-        "Figure 8: the two-point model against lambda",
-        f"The sweep of Figure 1 (N = {data.full[0].data.n}, {draws} draws for each lambda) and "
-        f"{len(data.two)} runs of the two-point model, of the same sigma and learning rate, "
+    return write_runs(
+        "figure8", folder, (*data.full, *data.two),
+        title="Figure 8: the two-point model against lambda",
+        made_of=f"The sweep of Figure 1 (N = {data.full[0].data.n}, {draws} draws for each lambda) "
+        f"and {len(data.two)} runs of the two-point model, of the same sigma and learning rate, "
         "logistic loss.",
-        verdicts,
-        {},
-        {"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in HORIZONS) + " steps."},
-        (*data.full, *data.two),
-    )
-    return write_item(
-        "figure8", folder,
         pictures={"": draw_figure8(data)},
-        tables={"horizons": table_},
-        arrays=as_columns(table_),
-        verdicts=verdicts,
-        report=report,
+        **horizon_files(rows(data), HORIZONS),
+        verdicts=judge_figure8(data),
     )  # fmt: skip

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, panels
-from fastgrok.papers._files import as_columns, write_item
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number
+from fastgrok.papers._files import as_columns
+from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import F64, TwoPoints
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE, RED
+from fastgrok.papers.beck2025._item import Plan, make_item
 from fastgrok.papers.beck2025._reporting import (
     ended_before,
     fitted_slope,
-    make,
     record_rows,
-    write_report,
+    write_runs,
 )
-from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 from fastgrok.theory import two_point
 
@@ -36,7 +34,6 @@ SHOWN = 0.001
 # The times must be those of the closed form to this, of log t: what reading them off records costs.
 _LOG_TIME = 0.05
 _MARKERS = "osD^v"
-_COLORS = (BLUE, ORANGE, GREEN, RED, "tab:purple")
 
 
 @dataclass(frozen=True)
@@ -179,10 +176,9 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
             )
         )
     return [
-        Verdict(
+        Verdict.of_readings(
             "sqrt(log(t_gen / t_train)) grows by 1/sqrt 2 for each unit of |log(1 - 2 lambda)|",
-            combine(f.outcome for f in slopes),
-            tuple(slopes),
+            slopes,
             "Least squares over all c, with the standard error of the slope; agrees within two of "
             "them or 5 %. The slope is a limit: it needs c sigma^2 log(1/eps) large at every c, "
             "so that S is at rest when the losses reach eps. The paper names neither sigma nor "
@@ -200,10 +196,8 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
 
 def draw_figure9(data: Figure9) -> "Figure":
     """Draw how the times are read (left), and the root of the log ratio against log c (right)."""
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(1, 2, height=3.4, sharex=False, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(1, 2, height=3.4, sharex=False, sharey=False)
         left, right = axes[0]
         shown = min(
             data.times,
@@ -214,12 +208,12 @@ def draw_figure9(data: Figure9) -> "Figure":
             ),
         )
         run = shown.run
-        left.plot(run.steps[1:], run.loss[1:], color=BLUE, label="training")
-        left.plot(run.steps[1:], run.test_loss[1:], color=ORANGE, label="population")
+        left.plot(run.steps[1:], run.loss[1:], color=_draw.BLUE, label="training")
+        left.plot(run.steps[1:], run.test_loss[1:], color=_draw.ORANGE, label="population")
         left.axhline(shown.eps, color="0.5", lw=0.8, ls="--")
         for log_time, color, name in (
-            (shown.log_train, BLUE, "train"),
-            (shown.log_general, ORANGE, "gen"),
+            (shown.log_train, _draw.BLUE, "train"),
+            (shown.log_general, _draw.ORANGE, "gen"),
         ):
             if np.isnan(log_time):  # the run ended before
                 continue
@@ -242,7 +236,9 @@ def draw_figure9(data: Figure9) -> "Figure":
         left.minorticks_off()
         left.legend(fontsize=7)
         labels = []
-        for (sigma, eps), marker, color in zip(data.readings, _MARKERS, _COLORS, strict=False):
+        for (sigma, eps), marker, color in zip(
+            data.readings, _MARKERS, _draw.PALETTE, strict=False
+        ):
             times = data.reading(sigma, eps)
             c: F64 = np.array([t.run.data.c for t in times])
             label = rf"$\sigma$ = {sigma:g}, $\epsilon$ = {eps:g}"
@@ -264,7 +260,7 @@ def draw_figure9(data: Figure9) -> "Figure":
             title="points: runs; lines: the flow in closed form",
         )  # fmt: skip
         right.invert_xaxis()
-        label_panels(axes.ravel())
+        _draw.label_panels(axes.ravel())
         right.legend(fontsize=6)
     return figure
 
@@ -288,39 +284,32 @@ def time_rows(data: Figure9) -> list[dict[str, Any]]:
 def make_figure9(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> Figure9:
-        few = size.curve_points < 1000
-        return figure9(trainer, distances=FEW_DISTANCES if few else DISTANCES)
+    def train(plan: Plan) -> Figure9:
+        few = plan.size.curve_points < 1000
+        return figure9(plan.trainer, distances=FEW_DISTANCES if few else DISTANCES)
 
-    return make("figure9", settings, folder, at, write_figure9)
+    return make_item("figure9", settings, folder, train, write_figure9)
 
 
 def write_figure9(data: Figure9, folder: Path) -> Output:
     """Write the picture (png), times and records (CSV, npz), and the report (Markdown)."""
-    verdicts = judge_figure9(data)
     rows = time_rows(data)
     runs = [t.run for t in data.times]
-    report = write_report(
-        "Figure 9: times of the two-point model",
-        "Two points, -sigma and sigma (1 - 2 lambda), labels -1, mean exponential loss, descent "
-        "from 0 with learning rate 0.25 / sigma^2; the population is N(0, sigma^2). The data are "
-        "given, so there are no draws.",
-        verdicts,
-        {},
-        {
+    return write_runs(
+        "figure9", folder, runs,
+        title="Figure 9: times of the two-point model",
+        made_of="Two points, -sigma and sigma (1 - 2 lambda), labels -1, mean exponential loss, "
+        "descent from 0 with learning rate 0.25 / sigma^2; the population is N(0, sigma^2). The "
+        "data are given, so there are no draws.",
+        pictures={"": draw_figure9(data)},
+        tables={"times": rows, "records": record_rows(runs)},
+        arrays=as_columns(rows),
+        verdicts=judge_figure9(data),
+        choices={
             "sigma and eps": "not stated; "
             + ", ".join(f"({sigma:g}, {eps:g})" for sigma, eps in data.readings),
             "Times": "the last at which a loss equals eps, by straight lines in log-log between "
             "records, 40 a decade.",
             "Learning rate": "not stated; it moves both times by the same factor.",
         },
-        runs,
-    )
-    return write_item(
-        "figure9", folder,
-        pictures={"": draw_figure9(data)},
-        tables={"times": rows, "records": record_rows(runs)},
-        arrays=as_columns(rows),
-        verdicts=verdicts,
-        report=report,
     )  # fmt: skip

@@ -2,17 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._catalogue import Output
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
-from fastgrok.papers._report import Verdict
-from fastgrok.papers.beck2025._pictures import BLUE, ORANGE, curves, step_axis
-from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_report
+from fastgrok.papers import _draw
+from fastgrok.papers.beck2025._pictures import curves, step_axis
+from fastgrok.papers.beck2025._reporting import as_arrays, record_rows
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 
 if TYPE_CHECKING:
@@ -72,12 +68,13 @@ def draw_groups(
 
     `mark(accuracy_axes, runs)` may add to the lower panel of a group.
     """
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(2, len(data.runs), height=4.0, sharey="row")
+    with _draw.styled():
+        figure, axes = _draw.panels(2, len(data.runs), height=4.0, sharey="row")
         for (loss, accuracy), (name, runs) in zip(axes.T, data.runs.items(), strict=True):
-            for suffix, color, label in (("", BLUE, legend[0]), ("test_", ORANGE, legend[1])):
+            for suffix, color, label in (
+                ("", _draw.BLUE, legend[0]),
+                ("test_", _draw.ORANGE, legend[1]),
+            ):
                 curves(loss, runs, f"{suffix}loss", color=color, label=label)
                 curves(accuracy, runs, f"{suffix}accuracy", color=color)
             if mark is not None:
@@ -94,36 +91,16 @@ def draw_groups(
         )
         axes[1, 0].set(ylabel="accuracy")
         step_axis(axes, max(run.case.steps for run in data.all))
-        label_panels(axes.ravel())
-        legend_below(figure, legend)
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, legend)
         draws = f"; median and range of {data.draws} draws" if data.draws > 1 else "; 1 draw"
         figure.suptitle(title + draws, size=8)
     return figure
 
 
-def write_groups(
-    name: str,
-    data: Groups,
-    folder: Path,
-    *,
-    pictures: Mapping[str, "Figure"],
-    verdicts: Sequence[Verdict],
-    title: str,
-    made_of: str,
-    choices: Mapping[str, str],
-    sections: Mapping[str, str] | None = None,
-) -> Output:
-    """Write pictures (png), all records (CSV, npz) and the report (Markdown)."""
-    runs = data.all
+def group_files(data: Groups) -> dict[str, Any]:
+    """Return the tables (all records) and arrays of groups, for `write_runs`."""
     arrays: dict[str, Any] = {}
     for number, group in enumerate(data.runs.values()):
         arrays |= as_arrays(group, f"group{number}_")
-    return write_item(
-        name,
-        folder,
-        pictures=pictures,
-        tables={"records": record_rows(runs)},
-        arrays=arrays,
-        verdicts=verdicts,
-        report=write_report(title, made_of, verdicts, sections or {}, choices, runs),
-    )
+    return {"tables": {"records": record_rows(data.all)}, "arrays": arrays}

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
 from fastgrok.papers._report import Finding, Verdict, judge_shares, spread
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._draws import LAWS, Coordinates
-from fastgrok.papers.beck2025._groups import Groups, train_groups, write_groups
-from fastgrok.papers.beck2025._pictures import curves, stacked, step_axis, upper_median
-from fastgrok.papers.beck2025._reporting import ended_before, make
-from fastgrok.papers.beck2025._setting import Size
+from fastgrok.papers.beck2025._groups import Groups, group_files, train_groups
+from fastgrok.papers.beck2025._item import Plan, make_item
+from fastgrok.papers.beck2025._pictures import curves, headline, stacked, step_axis, upper_median
+from fastgrok.papers.beck2025._reporting import ended_before, write_runs
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 if TYPE_CHECKING:
@@ -113,14 +113,12 @@ def _fitted(run: Run) -> float:
 
 def draw_laws(data: dict[float, Groups]) -> "Figure":
     """Draw accuracy against steps, a column for each lambda and a colour for each law."""
-    import matplotlib  # noqa: PLC0415
-
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(1, len(data), height=3.4)
+    with _draw.styled():
+        figure, axes = _draw.panels(1, len(data), height=3.4)
         names = list(next(iter(data.values())).runs)
         for ax, (ratio, groups) in zip(axes[0], data.items(), strict=True):
             for number_, (name, runs) in enumerate(groups.runs.items()):
-                color = f"C{number_}"
+                color = _draw.PALETTE[number_ % len(_draw.PALETTE)]
                 curves(ax, runs, "test_accuracy", color=color, label=name)
                 steps, rows = stacked(runs, "accuracy")
                 ax.plot(steps[1:], upper_median(rows)[1:], ":", color=color, lw=0.9)
@@ -128,28 +126,21 @@ def draw_laws(data: dict[float, Groups]) -> "Figure":
         axes[0, 0].set(ylabel="accuracy (dots: training; lines: population)")
         first = next(iter(data.values())).first
         step_axis(axes, first.case.steps)
-        label_panels(axes.ravel())
-        legend_below(figure, names, columns=4)
-        draws = next(iter(data.values())).draws
-        figure.suptitle(
-            rf"N = {first.data.n}, $\sigma$ = {first.data.sigma:g}, $\eta$ = {first.case.lr:g}; "
-            f"median and range of {draws} draws",
-            size=8,
-        )
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, names, columns=4)
+        figure.suptitle(headline(first, next(iter(data.values())).draws), size=8)
     return figure
 
 
 def make_laws(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> dict[float, Groups]:
-        few = size.sweep_points < 1000
-        return laws(
-            trainer, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds),
-            names=tuple(LAWS)[:3] if few else tuple(LAWS),
-        )  # fmt: skip
+    def train(plan: Plan) -> dict[float, Groups]:
+        n, names = plan.size.sweep_points, tuple(LAWS)
+        seeds = plan.seeds or range(plan.size.sweep_seeds)
+        return laws(plan.trainer, n=n, seeds=seeds, names=names[:3] if n < 1000 else names)
 
-    return make("laws", settings, folder, at, write_laws)
+    return make_item("laws", settings, folder, train, write_laws)
 
 
 def write_laws(data: dict[float, Groups], folder: Path) -> Output:
@@ -158,9 +149,10 @@ def write_laws(data: dict[float, Groups], folder: Path) -> Output:
         {f"lambda = {r:g}, {name}": runs for r, g in data.items() for name, runs in g.runs.items()}
     )
     first = joined.first
-    return write_groups(
-        "laws", joined, folder,
+    return write_runs(
+        "laws", folder, joined.all,
         pictures={"": draw_laws(data)},
+        **group_files(joined),
         verdicts=judge_laws(data),
         title="other distributions, and the exponential loss",
         made_of=f"N = {first.data.n} points whose coordinates are independent, of mean 0 and "

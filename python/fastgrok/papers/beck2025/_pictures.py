@@ -11,8 +11,6 @@ from fastgrok.papers.beck2025._training import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLUE, ORANGE, GREEN, RED = "tab:blue", "tab:orange", "tab:green", "tab:red"
-
 
 def stacked(runs: Sequence[Run], name: str) -> tuple[F64, F64]:
     """
@@ -60,3 +58,10 @@ def step_axis(axes: Any, last: float) -> None:
     for ax in np.ravel(axes):
         ax.set(xscale="log", xlim=(1.0, last))
         ax.minorticks_off()
+
+
+def headline(run: Run, draws: int | None = None) -> str:
+    """Write a picture's title: the setting that runs like this one share, and how many draws."""
+    data = run.data
+    setting = rf"N = {data.n}, $\sigma$ = {data.sigma:g}, $\eta$ = {run.case.lr:g}"
+    return setting if draws is None else f"{setting}; median and range of {draws} draws"

@@ -1,12 +1,13 @@
-"""How this paper's figures and tables are made, and the parts that their reports share."""
+"""The files of this paper's figures and tables, and the parts that their reports share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._catalogue import Output, Settings, Stopped
+from fastgrok.papers._catalogue import Output
+from fastgrok.papers._files import write_item
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -15,44 +16,13 @@ from fastgrok.papers._report import (
     number,
     spread,
     versions,
-    write_csv,
 )
 from fastgrok.papers.beck2025._draws import F64
 from fastgrok.papers.beck2025._pictures import stacked
-from fastgrok.papers.beck2025._setting import SIZES, Size
-from fastgrok.papers.beck2025._training import Run, RunsInterrupted, Trainer
+from fastgrok.papers.beck2025._training import Run
 
-T = TypeVar("T")
-
-
-def make(
-    name: str,
-    settings: Settings,
-    folder: Path,
-    figure: Callable[[Trainer, Size, Sequence[int] | None], T],
-    write: Callable[[T, Path], Output],
-) -> Output:
-    """
-    Train what an item needs at the scale asked for, and write it into `folder`.
-
-    `figure` gets the seeds that were asked for, if any.
-
-    Raises
-    ------
-    Stopped
-        On Ctrl-C; the records of finished runs are then in NAME-partial.csv.
-    """
-    trainer = Trainer(settings.engine, settings.threads, settings.progress, settings.cache)
-    seeds = None if settings.seeds is None else range(settings.seeds)
-    try:
-        data = figure(trainer, SIZES[settings.scale], seeds)
-    except RunsInterrupted as stop:
-        if not stop.finished:
-            raise Stopped("no run had been finished yet") from None
-        path = folder / f"{name}-partial.csv"
-        write_csv(path, record_rows(stop.finished))
-        raise Stopped(f"kept the records of {len(stop.finished)} finished runs in {path}") from None
-    return write(data, folder)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def record_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -81,16 +51,22 @@ def as_arrays(runs: Sequence[Run], prefix: str = "") -> dict[str, Any]:
     return arrays
 
 
-def write_report(
+def write_runs(
+    name: str,
+    folder: Path,
+    runs: Sequence[Run],
+    *,
     title: str,
     made_of: str,
+    pictures: Mapping[str, "Figure"],
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    arrays: Mapping[str, Any],
     verdicts: Sequence[Verdict],
-    sections: Mapping[str, str],
     choices: Mapping[str, str],
-    runs: Sequence[Run],
-) -> str:
-    """Assemble a Markdown report as `assemble_report` does, of verdicts that state their rules."""
-    return assemble_report(
+    sections: Mapping[str, str] | None = None,
+) -> Output:
+    """Write what an item consists of as `write_item` does, with a report on the runs behind it."""
+    report = assemble_report(
         f"Beck et al. (2025), {title}",
         made_of,
         verdicts,
@@ -98,9 +74,18 @@ def write_report(
         "[smallest, largest]` over the draws of the data (of an even number of draws the larger of "
         "the two in the middle); times are in steps. A claim in several parts agrees if all of "
         "them do and differs if one does. Runs that ended early decide nothing about later steps.",
-        sections=sections,
+        sections=sections or {},
         choices=choices,
         made_by=f"{versions()}. {computed(runs)}",
+    )
+    return write_item(
+        name,
+        folder,
+        pictures=pictures,
+        tables=tables,
+        arrays=arrays,
+        verdicts=verdicts,
+        report=report,
     )
 
 

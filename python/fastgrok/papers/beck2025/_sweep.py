@@ -1,14 +1,18 @@
 """Runs over a range of lambda = d / N, which several figures share, and what is read off them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers._files import as_columns
 from fastgrok.papers._report import markdown_table, number, percent
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 from fastgrok.theory.edge import limit_accuracy
+
+if TYPE_CHECKING:
+    pass
 
 #: How near to 1/2 lambda is where separable and inseparable draws are mixed, in the sweeps.
 NEAR_HALF = 0.05
@@ -142,3 +146,12 @@ def limits_table(runs: Sequence[Run]) -> str:
         "before the limit an accuracy also depends on where descent began, which the limit does "
         "not: read no final accuracy without it.\n\n" + markdown_table(header, rows)
     )
+
+
+def horizon_files(rows: Sequence[Mapping[str, Any]], horizons: Sequence[float]) -> dict[str, Any]:
+    """Return the table, arrays and choices of runs that are shown at steps, for `write_runs`."""
+    return {
+        "tables": {"horizons": rows},
+        "arrays": as_columns(rows),
+        "choices": {"Horizons": "not stated; " + ", ".join(f"{h:g}" for h in horizons) + " steps."},
+    }

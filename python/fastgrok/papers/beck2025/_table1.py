@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
-from fastgrok.papers._draw import STYLE, label_panels, legend_below, panels
-from fastgrok.papers._files import write_item
 from fastgrok.papers._report import (
     Finding,
     Outcome,
@@ -20,15 +19,13 @@ from fastgrok.papers._report import (
     number,
 )
 from fastgrok.papers.beck2025._draws import TwoPoints
-from fastgrok.papers.beck2025._pictures import BLUE, GREEN, ORANGE
+from fastgrok.papers.beck2025._item import Plan, make_item
 from fastgrok.papers.beck2025._reporting import (
     as_arrays,
     ended_before,
-    make,
     record_rows,
-    write_report,
+    write_runs,
 )
-from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
 from fastgrok.theory import two_point
 
@@ -164,15 +161,13 @@ def _meaning(row: Row) -> str:
 
 def draw_table1(data: Sequence[Row]) -> "Figure":
     """Draw -b and S against log t for each regime, a column for each sigma."""
-    import matplotlib  # noqa: PLC0415
-
     sigmas = sorted({row.run.data.sigma for row in data})
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(2, len(sigmas), height=4.0, sharey=False)
+    with _draw.styled():
+        figure, axes = _draw.panels(2, len(sigmas), height=4.0, sharey=False)
         names = []
         for column, sigma in zip(axes.T, sigmas, strict=True):
             rows = [row for row in data if row.run.data.sigma == sigma]
-            for row, color in zip(rows, (BLUE, ORANGE, GREEN), strict=False):
+            for row, color in zip(rows, (_draw.BLUE, _draw.ORANGE, _draw.GREEN), strict=False):
                 run = row.run
                 names.append(rf"$\lambda$ = {0.5 * (1.0 - run.data.c):g}")
                 column[0].plot(run.steps[1:], -run.b[1:], color=color, label=names[-1])
@@ -186,8 +181,8 @@ def draw_table1(data: Sequence[Row]) -> "Figure":
             column[1].set(xscale="log", yscale="log", xlabel="steps", ylabel="$S$")
             column[1].set_xlim(1.0, run.steps[-1])
             column[1].minorticks_off()
-        label_panels(axes.ravel())
-        legend_below(figure, list(dict.fromkeys(names)))
+        _draw.label_panels(axes.ravel())
+        _draw.legend_below(figure, list(dict.fromkeys(names)))
         figure.suptitle("two-point model; lines: runs, dots: the flow in closed form", size=8)
     return figure
 
@@ -213,32 +208,26 @@ def table_rows(data: Sequence[Row]) -> list[dict[str, Any]]:
 def make_table1(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge, and write everything into `folder`."""
 
-    def at(trainer: Trainer, size: Size, seeds: Sequence[int] | None) -> tuple[Row, ...]:
-        return table1(trainer)
+    def train(plan: Plan) -> tuple[Row, ...]:
+        return table1(plan.trainer)
 
-    return make("table1", settings, folder, at, write_table1)
+    return make_item("table1", settings, folder, train, write_table1)
 
 
 def write_table1(data: Sequence[Row], folder: Path) -> Output:
     """Write the picture (png), the table (CSV), all records (CSV, npz) and the report."""
-    verdicts = judge_table1(data)
     runs = [row.run for row in data]
     rows = table_rows(data)
     cells = [[number(v) if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    report = write_report(
-        "Table 1: late times of the two-point model",
-        f"Two points, labels -1, mean exponential loss, learning rate 0.25 / sigma^2, descent from "
-        f"0 to step {runs[0].case.steps:g}.",
-        verdicts,
-        {"The table": markdown_table(list(rows[0]), cells)},
-        {"sigma": "the table is stated without it."},
-        runs,
-    )
-    return write_item(
-        "table1", folder,
+    return write_runs(
+        "table1", folder, runs,
+        title="Table 1: late times of the two-point model",
+        made_of="Two points, labels -1, mean exponential loss, learning rate 0.25 / sigma^2, "
+        f"descent from 0 to step {runs[0].case.steps:g}.",
         pictures={"": draw_table1(data)},
         tables={"": rows, "records": record_rows(runs)},
         arrays=as_arrays(runs),
-        verdicts=verdicts,
-        report=report,
+        verdicts=judge_table1(data),
+        sections={"The table": markdown_table(list(rows[0]), cells)},
+        choices={"sigma": "the table is stated without it."},
     )  # fmt: skip

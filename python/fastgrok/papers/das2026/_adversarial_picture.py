@@ -42,14 +42,11 @@ def draw_adversarial(data: Ensemble) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     reductions = list(dict.fromkeys(variant.reduction for variant in data.variants))
     columns = list(dict.fromkeys((v.support, v.bias) for v in data.variants))
     names = {name: f"attack: {adversary.label}" for name, adversary in ADVERSARIES.items()}
     names = {"train": "training set", **names}
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(
             len(reductions), len(columns), height=1.1 + 1.7 * len(reductions)
         )

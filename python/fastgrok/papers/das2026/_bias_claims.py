@@ -256,11 +256,10 @@ def _delay_by_imbalance(data: Ensemble, *, decidable: bool) -> Verdict:
         outcome = combine(_in_order([[draw[v] for v in g] for g in ordered]) for draw in draws)
         numbers = "; ".join(f"{v.data} {spread(t)}" for v, t in times.items())
         findings.append(finding(reduction, outcome, numbers, decidable=decidable))
-    return Verdict(
+    return Verdict.of_readings(
         "The more unbalanced the support vectors, the later the concentrated test is right: the "
         f"first step from which on {percent(_RIGHT)} % of it are",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         note="In each draw, none may be right later than one that is more unbalanced, and the most "
         "unbalanced ones must be right later than the least unbalanced ones. Mirror images, and "
         "all others that are equally unbalanced, are not compared. Two that are not right by the "

@@ -49,10 +49,7 @@ def draw_bias(data: Ensemble, what: str, marks: Marks) -> Mapping[str, "Figure"]
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         return {
             reduction: _picture(part, f"{what}, loss: {reduction}", marks)
             for reduction, part in data.by_reduction().items()
@@ -87,7 +84,7 @@ def _picture(data: Ensemble, what: str, marks: Marks) -> "Figure":
         for ax in (top, middle, bottom):
             _shade(ax, data, variant)
             for step in marks(variant):
-                ax.axvline(step, color="#aa3377", lw=0.9, ls=(0, (2, 2)), label="paper's times")
+                ax.axvline(step, color=_draw.PURPLE, lw=0.9, ls=(0, (2, 2)), label="paper's times")
         top.set_title(f"{variant.population}\n{variant.planted}" if mixed else variant.planted)
         bottom.set_xlabel("gradient descent steps")
     axes[0, 0].set_ylabel("bias $b$")

@@ -11,7 +11,6 @@ from fastgrok.papers._report import (
     Outcome,
     Stated,
     Verdict,
-    combine,
     judge_number,
     spread,
 )
@@ -28,11 +27,13 @@ _UNSEEN = "does not show in these runs"
 
 def over_readings(data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True) -> Verdict:
     """Hold a claim against every reading; one that the runs are too short for stays undecided."""
-    findings = tuple(
-        finding(str(variant), *rule(data.of(variant)), decidable=decidable)
-        for variant in data.variants
+    return Verdict.of_readings(
+        claim,
+        (
+            finding(str(variant), *rule(data.of(variant)), decidable=decidable)
+            for variant in data.variants
+        ),
     )
-    return Verdict(claim, combine(f.outcome for f in findings), findings)
 
 
 def finding(reading: str, outcome: Outcome, numbers: str, *, decidable: bool) -> Finding:

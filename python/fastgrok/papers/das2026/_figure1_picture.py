@@ -41,12 +41,9 @@ def draw_figure1(data: Ensemble) -> dict[str, "Figure"]:
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     data = data.where(lambda variant: variant.bias)
     reductions = tuple(dict.fromkeys(variant.reduction for variant in data.variants))
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         pictures = {reduction: _accuracy(data, reduction) for reduction in reductions}
         pictures["errors"] = _errors(data, reductions)
     return pictures

@@ -39,7 +39,7 @@ def figure2(
     n : (int, int), default (1000, 1000)
         Points of each class.
     **options
-        Keyword arguments of `train_ensemble`.
+        Keyword arguments of `train_ensemble`, whose errors are also those of this.
 
     Returns
     -------
@@ -49,9 +49,7 @@ def figure2(
     Raises
     ------
     ValueError
-        If no support vectors are planted in a class, and as `train_ensemble`.
-    EnsembleInterrupted
-        On Ctrl-C (a KeyboardInterrupt), with everything recorded so far.
+        If no support vectors are planted in a class.
     """
     if any(min(support) < 1 for support in supports):
         raise ValueError(f"supports must plant in both classes, got {list(supports)}")

@@ -8,19 +8,18 @@ import numpy as np
 
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import as_columns, write_item
+from fastgrok.papers._making import make
 from fastgrok.papers._report import Verdict, markdown_table, spread
 from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._figure3_claims import judge_figure3
 from fastgrok.papers.das2026._figure3_draws import DataDraws, coordinates, figure3
 from fastgrok.papers.das2026._figure3_picture import draw_figure3
-from fastgrok.papers.das2026._item import SCALES
+from fastgrok.papers.das2026._item import seeds_of
 
 
 def make_figure3(settings: Settings, folder: Path) -> Output:
     """Draw the data, the picture and the verdicts of Figure 3, and write them into `folder`."""
-    return write_figure3(
-        figure3(seeds=range(settings.seeds or SCALES[settings.scale]["seeds"])), folder
-    )
+    return make("figure3", settings, folder, lambda at: figure3(seeds=seeds_of(at)), write_figure3)
 
 
 def write_figure3(data: DataDraws, folder: Path) -> Output:

@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgrok.papers._report import Finding, Outcome, Verdict, combine, judge_shares, number, spread
+from fastgrok.papers._report import (
+    Finding,
+    Outcome,
+    Verdict,
+    judge_shares,
+    number,
+    spread,
+)
 from fastgrok.papers.das2026._figure3_draws import DataDraw, DataDraws, coordinates
 
 # The distances are sums of two numbers rounded once or twice.
@@ -73,7 +80,7 @@ def _over_draws(
         draws = data.of(variant)
         outcome: Outcome = judge_shares([holds(draw) for draw in draws])
         findings.append(Finding(variant.data, outcome, numbers(draws)))
-    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+    return Verdict.of_readings(claim, findings)
 
 
 def _half(draw: DataDraw) -> float:

@@ -42,16 +42,13 @@ def draw_figure3(data: DataDraws) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     firsts = [data.of(variant)[0] for variant in data.variants]
     columns: list[tuple[str, Dataset]] = [
         (f"training set\n{draw.variant.data}", draw.training) for draw in firsts
     ]
     columns.append(("concentrated\ntest set", firsts[0].concentrated))
     plus, minus = firsts[0].variant.classes
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(3, len(columns), height=6.2, sharex="row", sharey="row")
         for (square, *close), (title, points) in zip(axes.T, columns, strict=True):
             square.set_title(title)

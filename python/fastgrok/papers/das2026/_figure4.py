@@ -44,7 +44,7 @@ def figure4(
     populations : sequence of ((int, int), (int, int))
         Classes D(n+, n-) and the support vectors S(s+, s-) planted in them.
     **options
-        Keyword arguments of `train_ensemble`.
+        Keyword arguments of `train_ensemble`, whose errors are also those of this.
 
     Returns
     -------
@@ -54,9 +54,7 @@ def figure4(
     Raises
     ------
     ValueError
-        If no support vectors are planted in a class, and as `train_ensemble`.
-    EnsembleInterrupted
-        On Ctrl-C (a KeyboardInterrupt), with everything recorded so far.
+        If no support vectors are planted in a class.
     """
     if any(min(support) < 1 for _, support in populations):
         raise ValueError(f"populations must plant in both classes, got {list(populations)}")

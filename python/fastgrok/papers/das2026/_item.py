@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fastgrok.papers._catalogue import Output, Settings, Stopped
+from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._making import keep_nothing, make
 from fastgrok.papers._report import write_csv
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._ensemble import Ensemble, EnsembleInterrupted
@@ -18,6 +19,11 @@ SCALES: dict[str, dict[str, int]] = {
 }
 
 
+def seeds_of(settings: Settings) -> range:
+    """Return the draws of the data that are asked for."""
+    return range(settings.seeds or SCALES[settings.scale]["seeds"])
+
+
 def make_item(
     name: str,
     settings: Settings,
@@ -26,29 +32,27 @@ def make_item(
     write: Callable[[Ensemble, Path], Output],
 ) -> Output:
     """
-    Train what an item needs at the scale asked for, and write it into `folder`.
+    Make an item of runs as `make` does; `train` takes the keyword arguments of `train_ensemble`.
 
-    Raises
-    ------
-    Stopped
-        On Ctrl-C; the records so far are then in NAME-partial.csv.
+    On Ctrl-C the records so far are kept in NAME-partial.csv.
     """
-    scale = SCALES[settings.scale]
-    try:
-        data = train(
-            steps=scale["steps"],
-            seeds=range(settings.seeds or scale["seeds"]),
+
+    def at(settings: Settings) -> Ensemble:
+        return train(
+            steps=SCALES[settings.scale]["steps"],
+            seeds=seeds_of(settings),
             engine=settings.engine,
             threads=settings.threads,
             progress=settings.progress,
             cache=settings.cache,
         )
-    except EnsembleInterrupted as stop:
-        raise Stopped(_keep_partial(stop, folder / f"{name}-partial.csv")) from None
-    return write(data, folder)
+
+    return make(name, settings, folder, at, write, _keep)
 
 
-def _keep_partial(stop: EnsembleInterrupted, path: Path) -> str:
+def _keep(stop: KeyboardInterrupt, path: Path) -> str:
+    if not isinstance(stop, EnsembleInterrupted):
+        return keep_nothing(stop, path)
     runs = (*stop.finished.runs, *stop.unfinished)
     if not runs:
         return "nothing had been recorded yet"

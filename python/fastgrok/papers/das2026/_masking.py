@@ -12,6 +12,7 @@ from fastgrok.datasets import margin_cube
 from fastgrok.linear import adversarial_accuracy
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import write_item
+from fastgrok.papers._making import make
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._masking_report import (
     METHODS,
@@ -114,8 +115,12 @@ def masking(
 
 def make_masking(settings: Settings, folder: Path) -> Output:
     """Attack, draw and judge at the scale asked for, and write everything into `folder`."""
-    seeds = range(settings.seeds or _SEEDS[settings.scale])
-    return write_masking(masking(seeds=seeds, threads=settings.threads), folder)
+
+    def train(settings: Settings) -> Masking:
+        seeds = range(settings.seeds or _SEEDS[settings.scale])
+        return masking(seeds=seeds, threads=settings.threads)
+
+    return make("masking", settings, folder, train, write_masking)
 
 
 def write_masking(data: Masking, folder: Path) -> Output:

@@ -12,7 +12,6 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     judge_shares,
     markdown_table,
     number,
@@ -104,12 +103,9 @@ def draw_masking(data: Masking) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     used = data.settings
     norms = np.array(used["norms"])
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(1, len(used["dims"]), height=2.9)
         for ax, dim in zip(axes[0], used["dims"], strict=True):
             for method in METHODS:
@@ -219,7 +215,7 @@ def _judge(
             holds, numbers = rule(dim, method)
             outcome = judge_shares(holds) if decidable else Outcome.SHORT
             findings.append(Finding(f"d = {dim}, {method}", outcome, numbers, _NOT_CONFIDENT))
-    return Verdict(claim, combine(f.outcome for f in findings), tuple(findings))
+    return Verdict.of_readings(claim, findings)
 
 
 def _expected(dim: int, eps: float, half_width: float) -> float:

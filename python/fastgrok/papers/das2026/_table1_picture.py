@@ -39,11 +39,8 @@ def draw_table1(data: Ensemble) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    _draw.require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
     variants = data.variants
-    with rc_context(_draw.STYLE):
+    with _draw.styled():
         figure, axes = _draw.panels(
             1, len(setting.TABLE_1), height=1.3 + 0.3 * len(variants), sharey=True
         )

@@ -1,6 +1,6 @@
 """Theorems 4.5 and 4.6 of Das et al. (2026), as they stand and corrected, held against runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,10 @@ from fastgrok.papers._report import (
     Finding,
     Outcome,
     Verdict,
-    combine,
     judge_shares,
     number,
     spread,
 )
-from fastgrok.papers.das2026 import _reporting
 from fastgrok.papers.das2026._theory_runs import F64, GrokkingTime, Theory, TheoryRun
 
 # b of a theorem may differ by this, or this share of |b_inf|, from that of the run.
@@ -100,10 +98,9 @@ def _limit(data: Theory) -> Verdict:
                 f"moved by {spread(moved)} over the last {_LATE:g} decades",
             )
         )
-    return Verdict(
+    return Verdict.of_readings(
         "The bias tends to b_inf = (1/2) log(A_+ / A_-)",
-        combine(f.outcome for f in findings),
-        tuple(findings),
+        findings,
         f"Within {_NEAR_B:g} at the last step. A_+ and A_- are those of each draw, from the "
         "maximum-margin solution and its dual.",
     )
@@ -134,28 +131,4 @@ def _times(data: Theory, claim: str, predict: Callable[[GrokkingTime], float]) -
         findings,
         f"Within a factor of {READING:g} for every alpha, eps and draw at which the concentrated "
         "accuracy was below 1 - eps and came back.",
-    )
-
-
-def report_theory(data: Theory, verdicts: Sequence[Verdict]) -> str:
-    """Write the Markdown report."""
-    used = data.settings
-    ended = [f"{run.setup}, seed {run.setup.seed}: {run.ended}" for run in data.runs if run.ended]
-    return _reporting.write_report(
-        "the theory over its trajectories, d = 2",
-        f"{len(data.runs)} runs to step {used['steps']:g} (engine {used['engine']}), mean of the "
-        f"losses, learning rate {used['lr']:g}, D{used['classes']}; the accuracies are those of "
-        "the concentrated population in closed form.",
-        verdicts,
-        {"Runs that ended early": "\n".join(f"* {line}" for line in ended)} if ended else {},
-        {
-            "Sum or mean": "the mean; the sum of the losses oscillates at this learning rate, and "
-            "no theorem speaks of that.",
-            "t0": "the first record from which on the support vectors carry half of the gradient.",
-            "Learning rate in g(t)": "as it stands, g = 2 sqrt(A_+ A_-) log(t/t0) without it; "
-            "restored, the learning rate over n.",
-            "Antipodal, iid": "antipodal support vectors make the paper's Assumption 3.1 hold "
-            "exactly and A_-/A_+ = s_-/s_+; iid ones are uniform on the margin.",
-            "alpha": "at gamma = 4 the slab ends at the cube's corner.",
-        },
     )

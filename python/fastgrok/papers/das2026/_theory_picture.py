@@ -4,29 +4,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastgrok.papers._draw import PAGE_WIDTH, STYLE, label_panels, legend_below
+from fastgrok.papers import _draw
 from fastgrok.papers.das2026._theory_runs import Theory, TheoryRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")
 _FORMS = (
-    ("stated", "Theorem 4.6 as it stands", "x", "tab:red"),
-    ("corrected", "Theorem 4.6 corrected", "o", "tab:blue"),
-    ("reduced", r"model of $\|w\|$ and $b$", "+", "tab:green"),
+    ("stated", "Theorem 4.6 as it stands", "x", _draw.VERMILION),
+    ("corrected", "Theorem 4.6 corrected", "o", _draw.BLUE),
+    ("reduced", r"model of $\|w\|$ and $b$", "+", _draw.GREEN),
 )
 
 
 def draw_theory(data: Theory) -> "Figure":
     """Draw b(t) by gamma (above), and times and distances (below)."""
-    import matplotlib  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
     gammas = list(dict.fromkeys(run.setup.gamma for run in data.runs))
-    with matplotlib.rc_context(STYLE):
-        figure = Canvas(figsize=(PAGE_WIDTH, 5.9), layout="constrained")
+    with _draw.styled():
+        figure = Canvas(figsize=(_draw.PAGE_WIDTH, 5.9), layout="constrained")
         rows = figure.add_gridspec(2, 1, height_ratios=(1.0, 1.2))
         upper, lower = rows[0].subgridspec(1, len(gammas)), rows[1].subgridspec(1, 2)
         above = []
@@ -38,8 +36,8 @@ def draw_theory(data: Theory) -> "Figure":
         times, distance = figure.add_subplot(lower[0]), figure.add_subplot(lower[1])
         _draw_times(times, data)
         _draw_distance(distance, data, gammas[0])
-        label_panels([*above, times, distance])
-        legend_below(figure, (), columns=4)
+        _draw.label_panels([*above, times, distance])
+        _draw.legend_below(figure, (), columns=4)
         used = data.settings
         figure.suptitle(
             rf"d = 2, D{used['classes']}, mean, $\eta$ = {used['lr']:g}; the first draw in a to "
@@ -50,9 +48,7 @@ def draw_theory(data: Theory) -> "Figure":
 
 
 def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
-    runs = [run for run in data.runs if run.setup.gamma == gamma]
-    first = [run for run in runs if run.setup.seed == runs[0].setup.seed]
-    for run in first:
+    for run in _first_draw(data, gamma):
         color = _color(data, run)
         later = run.steps > 0.0
         steps = run.steps[later]
@@ -70,10 +66,15 @@ def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
     ax.minorticks_off()
 
 
+def _first_draw(data: Theory, gamma: float) -> list[TheoryRun]:
+    runs = [run for run in data.runs if run.setup.gamma == gamma]
+    return [run for run in runs if run.setup.seed == runs[0].setup.seed]
+
+
 def _color(data: Theory, run: TheoryRun) -> str:
     """Give the same support vectors the same colour in every panel."""
     kinds = list(dict.fromkeys((r.setup.support, r.setup.planting) for r in data.runs))
-    return _COLORS[kinds.index((run.setup.support, run.setup.planting)) % len(_COLORS)]
+    return _draw.PALETTE[kinds.index((run.setup.support, run.setup.planting)) % len(_draw.PALETTE)]
 
 
 def _draw_times(ax: "Axes", data: Theory) -> None:
@@ -93,9 +94,7 @@ def _draw_times(ax: "Axes", data: Theory) -> None:
 
 
 def _draw_distance(ax: "Axes", data: Theory, gamma: float) -> None:
-    runs = [run for run in data.runs if run.setup.gamma == gamma]
-    first = [run for run in runs if run.setup.seed == runs[0].setup.seed]
-    for run in first:
+    for run in _first_draw(data, gamma):
         color = _color(data, run)
         later = run.steps > 0.0
         ax.plot(run.steps[later], run.distance[later], color=color, lw=1.3)

@@ -1,4 +1,4 @@
-"""The runs that theorems 4.5 and 4.6 of Das et al. (2026) are held against, and what they say."""
+"""The runs over which Theorems 4.5 and 4.6 of Das et al. (2026) are followed, and predictions."""
 
 import warnings
 from collections.abc import Sequence
@@ -279,40 +279,3 @@ def kept_from(steps: F64, accuracy: F64, level: float) -> float:
     if not below.size or below[-1] == steps.size - 1:
         return float("nan")
     return float(steps[below[-1] + 1])
-
-
-def _labels(setup: Setup) -> dict[str, Any]:
-    return {
-        "support_plus": setup.support[0],
-        "support_minus": setup.support[1],
-        "gamma": setup.gamma,
-        "planting": setup.planting,
-        "seed": setup.seed,
-    }
-
-
-def record_rows(data: Theory) -> list[dict[str, Any]]:
-    """Make one row for each run and record."""
-    rows = []
-    for run in data.runs:
-        nothing = np.full(run.steps.size, np.nan)
-        reduced_w, reduced_b = run.reduced or (nothing, nothing)
-        columns = {
-            "step": run.steps,
-            "norm_w": run.norm_w,
-            "b": run.b,
-            "theorem_4_5_stated": run.stated,
-            "theorem_4_5_with_lr": run.restored,
-            "reduced_norm_w": reduced_w,
-            "reduced_b": reduced_b,
-        }
-        label = _labels(run.setup)
-        for values in zip(*(c.tolist() for c in columns.values()), strict=True):
-            rows.append(label | dict(zip(columns, values, strict=True)))
-    return rows
-
-
-def time_rows(data: Theory) -> list[dict[str, Any]]:
-    """Make one row for each grokking time."""
-    names = ("alpha", "eps", "measured", "stated", "corrected", "reduced")
-    return [_labels(t.run.setup) | {name: getattr(t, name) for name in names} for t in data.times]
