@@ -2,7 +2,10 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
-#include <array>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
 #include <optional>
 
 #include "attack.hpp"
@@ -33,19 +36,81 @@ Skip parse_skip(const std::string& name) {
     return Skip::never;
 }
 
-std::optional<AdamOptions> parse_adam(const std::optional<std::array<double, 3>>& adam) {
-    if (!adam) return std::nullopt;
-    const auto& [beta1, beta2, eps] = *adam;
-    require(beta1 >= 0.0 && beta1 < 1.0 && beta2 >= 0.0 && beta2 < 1.0 && eps > 0.0,
-            "adam must be (beta1, beta2, eps) with betas in [0, 1) and eps > 0");
-    return AdamOptions{beta1, beta2, eps};
+template <class T>
+T option(const py::dict& options, const char* name) {
+    require(options.contains(name), std::string("the stepper's ") + name + " is missing");
+    return options[name].cast<T>();
 }
 
-std::unique_ptr<Descent> make_descent(
-    const Shared& problem, const std::vector<EvaluationSet>& evals, const Array<double>& records,
-    const std::string& loss, double scale, double lr, const Array<double>& w, double b,
-    bool tie_negative, bool keep_weights, bool watch_sharpness, const std::string& skip_rows,
-    bool check_skipped, const std::optional<std::array<double, 3>>& adam, int threads) {
+double number(const py::dict& options, const char* name, double least, double most) {
+    const auto value = option<double>(options, name);
+    require(value >= least && value <= most,
+            std::string("the stepper's ") + name + " is out of range");
+    return value;
+}
+
+constexpr double kAny = std::numeric_limits<double>::max();
+
+Schedule parse_schedule(const py::dict& options) {
+    Schedule schedule;
+    const auto kind = option<std::string>(options, "kind");
+    if (kind == "power") {
+        schedule.kind = Schedule::Kind::power;
+        schedule.exponent = number(options, "exponent", 0.0, kAny);
+    } else if (kind == "warmup") {
+        schedule.kind = Schedule::Kind::warmup;
+    } else if (kind == "cosine") {
+        schedule.kind = Schedule::Kind::cosine;
+        schedule.floor = number(options, "floor", 0.0, 1.0);
+    } else {
+        require(kind == "table", "the stepper's schedule must be power, warmup, cosine or table");
+        schedule.kind = Schedule::Kind::table;
+        const auto table = option<Array<double>>(options, "table");
+        schedule.table.assign(table.data(), table.data() + table.size());
+        require(!schedule.table.empty(), "the stepper's table must not be empty");
+        return schedule;
+    }
+    schedule.length = number(options, "length", 0.0, kAny);
+    require(schedule.length > 0.0, "the stepper's length must be positive");
+    return schedule;
+}
+
+StepperOptions parse_stepper(const std::optional<py::dict>& given) {
+    using Kind = StepperOptions::Kind;
+    StepperOptions stepper;
+    if (!given) return stepper;
+    const py::dict& options = *given;
+    const std::map<std::string, Kind> kinds{
+        {"gd", Kind::plain},  {"momentum", Kind::momentum},     {"nesterov", Kind::nesterov},
+        {"sign", Kind::sign}, {"normalized", Kind::normalized}, {"adam", Kind::adam}};
+    const auto kind = kinds.find(option<std::string>(options, "kind"));
+    require(kind != kinds.end(), "the stepper's kind is not known");
+    stepper.kind = kind->second;
+    const double below_one = std::nextafter(1.0, 0.0);
+    if (stepper.kind == Kind::momentum || stepper.kind == Kind::nesterov)
+        stepper.momentum = number(options, "momentum", 0.0, below_one);
+    if (stepper.kind == Kind::adam) {
+        stepper.beta1 = number(options, "beta1", 0.0, below_one);
+        stepper.beta2 = number(options, "beta2", 0.0, below_one);
+        stepper.eps = number(options, "eps", std::numeric_limits<double>::denorm_min(), kAny);
+    }
+    if (options.contains("weight_decay")) {
+        stepper.weight_decay = number(options, "weight_decay", 0.0, kAny);
+        stepper.decay_bias = option<bool>(options, "decay_bias");
+        stepper.decoupled = option<bool>(options, "decoupled");
+    }
+    if (options.contains("schedule"))
+        stepper.schedule = parse_schedule(option<py::dict>(options, "schedule"));
+    return stepper;
+}
+
+std::unique_ptr<Descent> make_descent(const Shared& problem,
+                                      const std::vector<EvaluationSet>& evals,
+                                      const Array<double>& records, const std::string& loss,
+                                      double scale, double lr, const Array<double>& w, double b,
+                                      bool tie_negative, bool keep_weights, bool watch_sharpness,
+                                      const std::string& skip_rows, bool check_skipped,
+                                      const std::optional<py::dict>& stepper, int threads) {
     DescentOptions options;
     options.loss = parse_loss(loss);
     options.scale = scale;
@@ -53,7 +118,7 @@ std::unique_ptr<Descent> make_descent(
     options.tie = parse_tie(tie_negative);
     options.keep_weights = keep_weights;
     options.watch_sharpness = watch_sharpness;
-    options.adam = parse_adam(adam);
+    options.stepper = parse_stepper(stepper);
     options.skip = parse_skip(skip_rows);
     options.check_skipped = check_skipped;
     options.threads = threads;
@@ -123,9 +188,11 @@ py::dict state_of(const Descent& self) {
                                                        static_cast<std::uint64_t>(s.turns.seen)});
     out["top_direction"] = to_array(s.top_direction);
     out["top_direction_mean"] = to_array(s.top_direction_mean);
-    out["adam_first"] = to_array(s.adam.first);
-    out["adam_second"] = to_array(s.adam.second);
-    out["adam_powers"] = to_array(Vector{s.adam.beta1_power, s.adam.beta2_power});
+    // As they were called when Adam alone had them.
+    out["adam_first"] = to_array(s.stepper.first);
+    out["adam_second"] = to_array(s.stepper.second);
+    out["adam_powers"] = to_array(Vector{s.stepper.beta1_power, s.stepper.beta2_power});
+    out["largest"] = to_array(Vector{s.largest});
     out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
     return out;
 }
@@ -161,8 +228,13 @@ void restore(Descent& self, const py::dict& state) {
     s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
     const auto powers = values_of<double>(state, "adam_powers");
     require(powers.size() == 2, "the state's adam_powers must be two numbers");
-    s.adam = {values_of<double>(state, "adam_first"), values_of<double>(state, "adam_second"),
-              powers[0], powers[1]};
+    s.stepper = {values_of<double>(state, "adam_first"), values_of<double>(state, "adam_second"),
+                 powers[0], powers[1]};
+    // Earlier files are of plain descent and of Adam alone, and have not this.
+    if (state.contains("largest"))
+        s.largest = value_of<double>(state, "largest");
+    else
+        for (const double x : s.update) s.largest = std::max(s.largest, std::fabs(x));
     Records r;
     r.steps = values_of<double>(state, "steps");
     r.correct = values_of<std::int64_t>(state, "correct");
@@ -186,7 +258,7 @@ void register_descent(py::module_& m) {
              py::kw_only(), py::arg("loss"), py::arg("scale"), py::arg("lr"),
              py::arg("w").noconvert(), py::arg("b"), py::arg("tie_negative"),
              py::arg("keep_weights"), py::arg("watch_sharpness"), py::arg("skip_rows") = "auto",
-             py::arg("check_skipped") = false, py::arg("adam") = py::none(), py::arg("threads"))
+             py::arg("check_skipped") = false, py::arg("stepper") = py::none(), py::arg("threads"))
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("step", &Descent::step)
         .def_property_readonly("threads", &Descent::threads)

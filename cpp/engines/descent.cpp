@@ -23,6 +23,12 @@ int exponent(double x) {
     return std::isfinite(x) ? std::ilogb(x) : 10000;
 }
 
+// Without a bias there is none that decays.
+StepperOptions of_problem(StepperOptions options, const Problem& problem) {
+    options.decay_bias = options.decay_bias && problem.bias();
+    return options;
+}
+
 }  // namespace
 
 Descent::Descent(std::shared_ptr<const Problem> problem,
@@ -34,8 +40,8 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       options_(options),
       rate_(options.lr * options.scale),
       passes_(*problem_, options.threads),
-      active_(*problem_, options.loss, options.adam ? Skip::never : options.skip,
-              passes_.threads()),
+      active_(*problem_, options.loss,
+              options.stepper.keeps_proportions() ? options.skip : Skip::never, passes_.threads()),
       loss_(traits_of(options.loss)),
       rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
                      exponent(active_.largest_norm()) + exponent(rate_) + 3),
@@ -43,8 +49,9 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       next_u_(u_),
       update_(u_.size(), 0.0),
       gradient_(u_.size(), 0.0),
+      stepper_(of_problem(options.stepper, *problem_), options.lr, options.scale, u_.size(),
+               problem_->layout().intercept),
       most_bits_(loss_.zero_above) {
-    if (options_.adam) adam_.emplace(*options_.adam, options_.lr, options_.scale, u_.size());
     records_.last_parameters = u_;
 }
 
@@ -100,35 +107,28 @@ bool Descent::recover(const std::exception_ptr& failure) {
     }
 }
 
-// From minus the gradient of the summed loss to what the step adds to the parameters.
-void Descent::make_update() {
-    if (adam_) return adam_->propose(gradient_);
-    for (double& x : gradient_) x *= rate_;
-}
-
 // What the rows left out depend on, from the last step alone.
 void Descent::recall_rows() {
     most_bits_ = loss_.zero_above;
-    if (step_ > 0) most_bits_ = std::min(most_bits_, bits_needed(update_) + kSpareBits);
+    if (step_ > 0) most_bits_ = std::min(most_bits_, bits_needed(largest_) + kSpareBits);
     active_.reset();
 }
 
 // The bound for the rows to be left out: all of them together add less than 2^-kNegligible of the
-// largest entry of `update`, whatever their number, or less than the smallest normal number each.
-// Adam makes every entry of the gradient large, however small it is: only the latter holds there.
-// So it is with a loss whose slope does not fall like e^-m: what may be left out is nothing at all.
-double Descent::bits_needed(const Vector& update) const {
-    if (adam_ || !loss_.exponential_tail()) return loss_.zero_above;
+// largest entry of their gradient, whatever their number, or less than the smallest normal number
+// each. It is the losses' own gradient that they are held against: what decays the weights may be
+// as large and opposite. Where a step makes small entries of it large only the latter holds. So it
+// is with a loss whose slope does not fall like e^-m: what may be left out is nothing at all.
+double Descent::bits_needed(double largest) const {
+    if (!options_.stepper.keeps_proportions() || !loss_.exponential_tail()) return loss_.zero_above;
     constexpr int kNegligible = 60;
-    double largest = 0.0;
-    for (double x : update) largest = std::max(largest, std::fabs(x));
     if (!(largest > 0.0)) return loss_.zero_above;
     return std::min<double>(loss_.zero_above, rows_exponent_ - exponent(largest) + kNegligible);
 }
 
 void Descent::finish_step() {
     passes_.add_chunks(gradient_);
-    make_update();
+    const double largest = stepper_.propose(step_, u_, gradient_);
     double dot = 0.0, square = 0.0, moved = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {
@@ -143,7 +143,7 @@ void Descent::finish_step() {
         diverged_ = true;
         return;
     }
-    const double needed = bits_needed(gradient_);
+    const double needed = bits_needed(largest);
     const double distance =
         in_range_of_squares(moved) ? std::sqrt(moved) : fastgrok::distance(next_u_, u_);
     if (options_.check_skipped) check_skipped();
@@ -154,11 +154,12 @@ void Descent::finish_step() {
         return;
     }
     active_.advance(u_, next_u_, distance, most_bits_);
-    if (adam_) adam_->accept();
+    stepper_.accept();
     if (step_ > 0) add_turn(dot, square);
     std::swap(update_, gradient_);
     std::swap(u_, next_u_);
     update_square_ = square;
+    largest_ = largest;
     ++step_;
 }
 
@@ -236,12 +237,13 @@ void Descent::record_at(double step, const Vector& u, const Vector* middle, Regi
         const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
         const int most =
             static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
+        const double rate = rate_ * options_.stepper.schedule.at(step);
         const auto curvature = [&](const Vector& at, Vector& direction) {
-            return rate_ * largest_curvature(passes_, at, options_.loss, few ? 1e-7 : 1e-3, most,
-                                             direction, [&] {
-                                                 ++spent;
-                                                 between_passes();
-                                             });
+            return rate * largest_curvature(passes_, at, options_.loss, few ? 1e-7 : 1e-3, most,
+                                            direction, [&] {
+                                                ++spent;
+                                                between_passes();
+                                            });
         };
         sharpness = curvature(u, top);
         sharpness_mean = middle == nullptr ? sharpness : curvature(*middle, top_mean);
@@ -291,11 +293,12 @@ DescentState Descent::state() const {
             u_,
             update_,
             update_square_,
+            largest_,
             turns_,
             top_direction_,
             top_direction_mean_,
             sharpness_passes_,
-            adam_ ? adam_->state() : AdamState{}};
+            stepper_.state()};
 }
 
 void Descent::restore(DescentState state, Records records) {
@@ -304,11 +307,12 @@ void Descent::restore(DescentState state, Records records) {
     u_ = std::move(state.u);
     update_ = std::move(state.update);
     update_square_ = state.update_square;
+    largest_ = state.largest;
     turns_ = state.turns;
     top_direction_ = std::move(state.top_direction);
     top_direction_mean_ = std::move(state.top_direction_mean);
     sharpness_passes_ = state.sharpness_passes;
-    if (adam_) adam_->restore(std::move(state.adam));
+    stepper_.restore(std::move(state.stepper));
     recall_rows();
     records_ = std::move(records);
     next_record_ = records_.steps.size();
@@ -328,9 +332,11 @@ void Descent::check(const DescentState& state, const Records& records) const {
         require(direction->empty() || direction->size() == length,
                 "a direction needs the length of the parameters");
     require(state.sharpness_passes >= 0, "a number of passes is not negative");
-    const std::size_t moments = adam_ ? length : 0;
-    require(state.adam.first.size() == moments && state.adam.second.size() == moments,
-            "the running means need the length of the parameters, and are for Adam alone");
+    const std::size_t moments = stepper_.moments();
+    require(state.stepper.first.size() == (moments >= 1 ? length : 0) &&
+                state.stepper.second.size() == (moments >= 2 ? length : 0),
+            "a velocity, or running means, need the length of the parameters, and an optimizer "
+            "that has them");
     require(state.turns.seen >= 0 && state.turns.seen <= 64, "at most 64 turns are remembered");
 
     require(count <= record_steps_.size() &&

@@ -89,7 +89,7 @@ class Descent:
         watch_sharpness: bool,
         skip_rows: str = "auto",
         check_skipped: bool = False,
-        adam: tuple[float, float, float] | None = None,
+        stepper: dict[str, Any] | None = None,
         threads: int,
     ) -> None: ...
     def run(self, poll: Callable[[int], bool], poll_seconds: float = 0.1) -> str: ...

@@ -1,10 +1,15 @@
-"""How a step is made of the gradient: plain descent or Adam."""
+"""How a step is made of the gradient: optimizers, weight decay and schedules of the rate."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from fastgrok import _checks
+from fastgrok.descent import schedules
+from fastgrok.descent.schedules import CONSTANT, Schedule
 
 
 @dataclass(frozen=True)
@@ -20,13 +25,21 @@ class Step:
         Its traits.
     overflows : str
         What becomes NaN or infinite where a run with it diverges.
+    options : dict of str to float
+        What `optimizer_options` may hold besides lr, with its defaults.
     """
 
     name: str
     title: str
     has: frozenset[str]
-    overflows: str
+    overflows: str = "a weight"
+    options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
+
+_MOMENTUM = MappingProxyType({"momentum": 0.9})
+_ADAM = MappingProxyType({"beta1": 0.9, "beta2": 0.999, "eps": 1e-8})
+_OF_MOMENTUM = frozenset({"autonomous", "keeps_proportions", "follows_gradient"})
+_SQUARES = "a weight or a squared gradient"
 
 OPTIMIZERS = {
     step.name: step
@@ -34,96 +47,144 @@ OPTIMIZERS = {
         Step(
             name="gd",
             title="plain descent",
-            has=frozenset({"memoryless", "autonomous", "along_gradient"}),
-            overflows="a weight",
+            has=_OF_MOMENTUM | {"memoryless", "along_gradient", "proportional"},
         ),
-        # Its running means start at 0, which is made up for by the number of the step.
+        Step(name="momentum", title="momentum", has=_OF_MOMENTUM, options=_MOMENTUM),
+        Step(name="nesterov", title="Nesterov's momentum", has=_OF_MOMENTUM, options=_MOMENTUM),
         Step(
-            name="adam",
-            title="Adam",
-            has=frozenset(),
-            overflows="a weight or a squared gradient",
+            name="normalized",
+            title="normalized descent",
+            has=frozenset({"memoryless", "autonomous", "along_gradient", "keeps_proportions"}),
         ),
+        Step(name="sign", title="sign descent", has=frozenset({"memoryless", "autonomous"})),
+        # Its running means start at 0, which is made up for by the number of the step.
+        Step(name="adam", title="Adam", has=frozenset(), overflows=_SQUARES, options=_ADAM),
+        Step(name="adamw", title="AdamW", has=frozenset(), overflows=_SQUARES, options=_ADAM),
     )
 }
 
 
 @dataclass(frozen=True)
-class Adam:
-    """
-    Settings of Adam besides the learning rate; the defaults are those of Kingma and Ba (2015).
-
-    Attributes
-    ----------
-    beta1, beta2 : float
-        Shares that the running means of the gradient and of its squares keep at a step, in [0, 1).
-    eps : float
-        Added to the root of the mean square, greater than 0.
-    """
-
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-
-
-@dataclass(frozen=True)
 class Optimizer:
     """
-    The checked arguments `optimizer`, `optimizer_options` and `lr`.
+    The checked arguments by which steps are made.
 
     Attributes
     ----------
     lr : float
         Learning rate.
-    adam : Adam or None
-        None is plain descent.
+    name : str
+        One of OPTIMIZERS.
+    options : dict of str to float
+        All that the optimizer takes.
+    weight_decay : float
+        At least 0.
+    decay_bias : bool
+        Whether the bias decays too.
+    schedule : Schedule
+        What `lr` is multiplied with.
     """
 
     lr: float
-    adam: Adam | None = None
-
-    @property
-    def name(self) -> str:
-        """The argument `optimizer`."""
-        return "gd" if self.adam is None else "adam"
+    name: str = "gd"
+    options: Mapping[str, float] = field(default_factory=dict)
+    weight_decay: float = 0.0
+    decay_bias: bool = False
+    schedule: Schedule = CONSTANT
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows, and that the bits depend on."""
-        options = {} if self.adam is None else asdict(self.adam)
-        return {"lr": self.lr, "optimizer": self.name, **options}
+        decay = {"weight_decay": self.weight_decay, "decay_bias": self.decay_bias}
+        return {
+            "lr": self.lr,
+            "optimizer": self.name,
+            **self.options,
+            **(decay if self.weight_decay > 0.0 else {}),
+            **self.schedule.params(),
+        }
 
-    def for_core(self) -> tuple[float, float, float] | None:
-        """Return what the core is to know of Adam."""
-        return None if self.adam is None else (self.adam.beta1, self.adam.beta2, self.adam.eps)
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the table of what goes together is to be asked with."""
+        return {
+            "optimizer": self.name,
+            "penalty": "weight_decay" if self.weight_decay > 0.0 else "none",
+            "schedule": self.schedule.name,
+        }
+
+    def for_core(self) -> dict[str, Any] | None:
+        """Return what the core is to know of steps; None is plain descent."""
+        asked: dict[str, Any] = {"kind": "adam" if self.name == "adamw" else self.name}
+        asked |= self.options
+        if self.weight_decay > 0.0:
+            asked |= {
+                "weight_decay": self.weight_decay,
+                "decay_bias": self.decay_bias,
+                "decoupled": self.name == "adamw",
+            }
+        if self.schedule is not CONSTANT:
+            asked["schedule"] = self.schedule.for_core()
+        return None if asked == {"kind": "gd"} else asked
 
 
-def check(kind: object, options: object, lr: object, name: Callable[[str], str]) -> Optimizer:
+def check(
+    given: Mapping[str, Any], lr: object, steps: int, name: Callable[[str], str]
+) -> Optimizer:
     """
-    Check the arguments; `name` is what a message is to call one.
+    Check the arguments of `train` by which steps are made.
+
+    Parameters
+    ----------
+    given : dict
+        Arguments of `train`, by name.
+    lr : float
+        The learning rate, in place of "auto".
+    steps : int
+        How many steps a schedule may be asked for.
+    name : callable
+        What a message is to call an argument.
 
     Raises
     ------
     ValueError, TypeError
         For arguments that make no sense.
     """
-    chosen = _checks.choice(name("optimizer"), kind, OPTIMIZERS)
+    chosen = OPTIMIZERS[_checks.choice(name("optimizer"), given["optimizer"], OPTIMIZERS)]
+    rate, options = _options(chosen, given["optimizer_options"], lr, name)
+    decay = _checks.real(name("weight_decay"), given["weight_decay"])
+    if decay < 0.0:
+        raise ValueError(f"{name('weight_decay')} must not be negative, got {decay:g}")
+    schedule = schedules.check(name("schedule"), given["schedule"])
+    if not isinstance(schedule, Schedule):
+        schedule = schedules.tabulate(name("schedule"), schedule, steps)
+    return Optimizer(
+        rate,
+        chosen.name,
+        options,
+        decay,
+        _checks.flag(name("decay_bias"), given["decay_bias"]),
+        schedule,
+    )
+
+
+def _options(
+    step: Step, options: object, lr: object, name: Callable[[str], str]
+) -> tuple[float, dict[str, float]]:
     rate = _checks.real(name("lr"), lr, positive=True)
     given = {} if options is None else options
     me = name("optimizer_options")
     if not isinstance(given, Mapping):
         raise TypeError(f"{me} must be a dict or None, got {_checks.show(options)}")
-    if chosen == "gd":
-        if given:
-            raise ValueError(f"{me} must be left out with optimizer='gd', got {dict(given)!r}")
-        return Optimizer(rate)
-    for key in given:
-        if key not in ("lr", "beta1", "beta2", "eps"):
-            raise ValueError(f"{me} may hold lr, beta1, beta2 and eps, got {_checks.show(key)}")
-    values: dict[str, float] = {}
+    if given and not step.options:
+        raise ValueError(f"{me} must be left out with optimizer={step.name!r}, got {dict(given)!r}")
+    known = ("lr", *step.options)
+    values = dict(step.options)
     for key, value in given.items():
+        if key not in known:
+            listed = f"{', '.join(known[:-1])} and {known[-1]}"
+            raise ValueError(f"{me} may hold {listed}, got {_checks.show(key)}")
         what = f"{me}[{key!r}]"
         values[key] = _checks.real(what, value, positive=key in ("lr", "eps"))
-        if key in ("beta1", "beta2") and not 0.0 <= values[key] < 1.0:
+        if key not in ("lr", "eps") and not 0.0 <= values[key] < 1.0:
             raise ValueError(f"{what} must lie in [0, 1), got {_checks.show(value)}")
-    rate = values.pop("lr", rate)
-    return Optimizer(rate, Adam(**values))
+    return values.pop("lr", rate), values

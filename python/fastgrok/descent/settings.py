@@ -31,6 +31,9 @@ DEFAULTS: dict[str, Any] = {
     "b0": 0.0,
     "optimizer": "gd",
     "optimizer_options": None,
+    "weight_decay": 0.0,
+    "decay_bias": False,
+    "schedule": None,
     "engine": "auto",
     "record": None,
     "evals": None,
@@ -117,7 +120,7 @@ class Settings:
     @property
     def parts(self) -> dict[str, str]:
         """What the table of what goes together is to be asked with."""
-        return {"loss": self.loss, "optimizer": self.optimizer.name}
+        return {"loss": self.loss, **self.optimizer.parts}
 
     @property
     def work(self) -> int:
@@ -157,7 +160,7 @@ class Settings:
             loss=self.loss,
             scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
             lr=self.optimizer.lr,
-            adam=self.optimizer.for_core(),
+            stepper=self.optimizer.for_core(),
             w=self.w0,
             b=self.b0,
             tie_negative=self.tie == "negative",
@@ -211,6 +214,7 @@ class Settings:
             "watch_sharpness": self.watch_sharpness,
         }
         arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
+        arrays |= self.optimizer.schedule.arrays()
         data = points(self.data)
         for name in list(data)[1:]:
             value = self.evals[name]
@@ -244,13 +248,13 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
     rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
-    optimizer = optimizers.check(given["optimizer"], given["optimizer_options"], rate, name)
     loss = _checks.choice(name("loss"), given["loss"], LOSSES)
-    parts = {"loss": loss, "optimizer": optimizer.name}
-    far = _may_leap(engine, given["checkpoint"], parts)
-    most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
-    why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
-    steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
+    steps = _checks.whole(name("steps"), given["steps"], maximum=int(np.finfo(np.float64).max))
+    optimizer = optimizers.check(given, rate, steps, name)
+    parts = {"loss": loss, **optimizer.parts}
+    if not _may_leap(engine, given["checkpoint"], parts):
+        why = " where none is leaped (engine='exact', Adam or a checkpoint)"
+        _checks.whole(name("steps"), steps, maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
         given["evals"], dim, argument=name("evals"), read=sets.data, features=names

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fastgrok._core import loss_needs
 from fastgrok.descent.optimizers import OPTIMIZERS
+from fastgrok.descent.schedules import SCHEDULES
 from fastgrok.linear.losses import LOSSES
 
 TRAITS = {
@@ -20,9 +21,13 @@ TRAITS = {
     "bounded_curvature": "a curvature that is bounded over all margins",
     "skippable": "slopes that vanish as margins grow",
     "exponential_tail": "slopes that fall off like exp(-m)",
-    "memoryless": "steps without memory (running means besides w and b)",
+    "memoryless": "steps without memory (of more than w and b)",
     "autonomous": "steps that do not depend on how many came before",
     "along_gradient": "steps along the gradient",
+    "proportional": "steps in proportion to the gradient",
+    "keeps_proportions": "steps that keep the proportions between the entries of a gradient",
+    "follows_gradient": "steps that a slowly changing gradient determines",
+    "smooth": "rates that change smoothly",
     "every_step": "every iterate",
 }
 """What a message calls a trait."""
@@ -94,9 +99,12 @@ ENGINES: Mapping[str, Part] = {
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "engine": ENGINES,
     "loss": LOSSES,
-    "penalty": {"none": Plain("none", frozenset({"convex", "twice_differentiable"}))},
+    "penalty": {
+        name: Plain(name, frozenset({"convex", "twice_differentiable"}))
+        for name in ("none", "weight_decay")
+    },
     "optimizer": OPTIMIZERS,
-    "schedule": {"constant": Plain("constant", frozenset({"autonomous"}))},
+    "schedule": {name: Plain(name, kind.has) for name, kind in SCHEDULES.items()},
 }
 """The values of every argument; "auto" is a choice between engines, not one of them."""
 DEFAULTS = {"loss": "logistic", "penalty": "none", "optimizer": "gd", "schedule": "constant"}
@@ -111,25 +119,29 @@ USES = {
         {
             "loss": _OF_LOSS["leaping"],
             "penalty": ("convex", "twice_differentiable"),
-            "optimizer": ("memoryless", "autonomous", "along_gradient"),
-            "schedule": ("autonomous",),
+            "optimizer": ("follows_gradient", "autonomous"),
+            "schedule": ("smooth",),
         },
         "engine='leap' is refused, 'auto' takes exact steps",
     ),
     "checkpoint": Use("checkpoints", {"engine": ("every_step",)}, "refused"),
     "skip_rows": Use(
         "skipped rows",
-        {"loss": _OF_LOSS["skipping"], "optimizer": ("along_gradient",)},
+        {"loss": _OF_LOSS["skipping"], "optimizer": ("keeps_proportions",)},
         "no row is skipped",
     ),
-    "refine": Use("refined times", {"optimizer": ("memoryless",)}, "refused"),
+    "refine": Use(
+        "refined times",
+        {"optimizer": ("memoryless", "autonomous"), "schedule": ("autonomous",)},
+        "refused",
+    ),
     "stable_lr": Use(
         "rates that are stable everywhere",
-        {"optimizer": ("along_gradient",), "loss": ("convex", "bounded_curvature")},
+        {"optimizer": ("proportional",), "loss": ("convex", "bounded_curvature")},
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
-        "limits of sharpness", {"optimizer": ("along_gradient",)}, "no warning, no line at 2"
+        "limits of sharpness", {"optimizer": ("proportional",)}, "no warning, no line at 2"
     ),
     "direction": Use(
         "limits of directions",

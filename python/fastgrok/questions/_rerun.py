@@ -90,14 +90,16 @@ class Rerun:
         )
 
     def _arguments(self, w: NDArray[np.float64], b: float) -> dict[str, Any]:
-        same = ("lr", "loss", "reduction", "bias", "tie")
+        same = (
+            "lr", "loss", "reduction", "bias", "tie", "optimizer", "weight_decay", "decay_bias"
+        )  # fmt: skip
         return {
             "X": self.X,
             "y": self.y,
             "w0": np.array(w),
             "b0": float(b),
             "watch_sharpness": False,
-            **{name: self.run.params[name] for name in same},
+            **{name: self.run.params[name] for name in same if name in self.run.params},
         }
 
     def _weights(self, record: int) -> tuple[F64, float]:

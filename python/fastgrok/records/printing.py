@@ -85,7 +85,7 @@ def summary(run: Any) -> str:
     how = "" if optimizer == "gd" else f"{optimizer.capitalize()} with "
     lines = [
         f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
-        f"({params['reduction']}), {bias}, {how}lr {params['lr']:g}, {_steps(run)}",
+        f"({params['reduction']}), {bias}, {how}lr {params['lr']:g}{_knobs(params)}, {_steps(run)}",
         f"  engine    {run.engine}",
     ]
     if run.steps.size:
@@ -102,6 +102,18 @@ def summary(run: Any) -> str:
             f"  regime    {_regimes(run)}",
         ]
     return "\n".join(lines)
+
+
+def _knobs(params: Any) -> str:
+    """What is said of the step besides the optimizer and its rate."""
+    schedule = params.get("schedule")
+    text = f" ({schedule} schedule)" if schedule else ""
+    if "momentum" in params:
+        text += f", momentum {params['momentum']:g}"
+    if "weight_decay" in params:
+        text += f", weight decay {params['weight_decay']:g}"
+        text += " (of the bias too)" if params["decay_bias"] else ""
+    return text
 
 
 def _steps(run: Any) -> str:

@@ -5,12 +5,11 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "engines/active_rows.hpp"
-#include "engines/adam.hpp"
 #include "engines/evaluator.hpp"
+#include "engines/stepper.hpp"
 
 namespace fastgrok {
 
@@ -22,8 +21,8 @@ struct DescentOptions {
     bool keep_weights = false;
     bool watch_sharpness = true;
     int threads = 1;
-    std::optional<AdamOptions> adam;  // in place of plain descent; no row is left out then
-    Skip skip = Skip::patiently;
+    StepperOptions stepper;
+    Skip skip = Skip::patiently;  // where the stepper keeps proportions; never, elsewhere
     // Looks at every step for rows left out by mistake, at the price of a pass; std::logic_error.
     bool check_skipped = false;
 };
@@ -56,10 +55,11 @@ struct DescentState {
     std::int64_t step = 0;
     Vector u, update;  // the parameters, and what the last step added to them
     double update_square = 0.0;
+    double largest = 0.0;  // entry of the losses' gradient at the last step, times lr
     Turns turns;
     Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
     std::int64_t sharpness_passes = 0;         // spent so far
-    AdamState adam;                            // empty without
+    StepperState stepper;
 };
 
 class Descent {
@@ -124,9 +124,8 @@ private:
     void finish_step();
     bool recover(const std::exception_ptr& failure);
 
-    void make_update();
     void add_turn(double dot, double square);
-    double bits_needed(const Vector& update) const;
+    double bits_needed(double largest) const;
     void check_skipped();
     void recall_rows();
     void record(const std::function<void()>& between_passes);
@@ -148,8 +147,8 @@ private:
     std::size_t next_record_ = 0;
     std::int64_t sharpness_passes_ = 0;  // spent so far
     Vector u_, next_u_, update_, gradient_;
-    double update_square_ = 0.0;
-    std::optional<Adam> adam_;
+    double update_square_ = 0.0, largest_ = 0.0;
+    Stepper stepper_;
     double most_bits_;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
     Turns turns_;

@@ -1,0 +1,26 @@
+// What the learning rate is multiplied with from step to step.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace fastgrok {
+
+struct Schedule {
+    enum class Kind { constant, power, warmup, cosine, table };
+
+    Kind kind = Kind::constant;
+    // power: exponent and k0; warmup and cosine: their length; cosine: what it ends at
+    double exponent = 0.0, length = 1.0, floor = 0.0;
+    std::vector<double> table;  // a factor a step
+
+    // Of the step that `k` others came before; after the end of a table its last.
+    double at(double k) const;
+    // The largest factor from k on.
+    double largest_from(double k) const;
+    // What follows k with a factor that is not smooth in k; infinite if none does.
+    double next_kink(double k) const;
+    bool is_constant() const { return kind == Kind::constant; }
+};
+
+}  // namespace fastgrok
