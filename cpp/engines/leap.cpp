@@ -26,23 +26,39 @@ void add_multiple(Vector& a, double factor, const Vector& b) {
     for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
 }
 
-// What multiplies G_i in y - u at s = log k: k^-1 / 2 - k^-2 (D - 1) / 12
-// + k^-4 (D - 1)(D - 2)(D - 3) / 720.
+// The m-th derivative of F by k is k^-(m+1) (D - 1) ... (D - m) G: what multiplies G_i in it, of
+// order m = 0 to 5.
 using ModelWeights = DifferenceWeights<7, 5>;
 
-double model_weight(const ModelWeights& of, std::size_t i, double s) {
-    const double per_k = std::exp(-s), d0 = of.weight[0][i], d1 = of.weight[1][i];
-    const double third = of.weight[3][i] - 6.0 * of.weight[2][i] + 11.0 * d1 - 6.0 * d0;
-    return per_k * (d0 / 2.0 - per_k * (d1 - d0) / 12.0 + per_k * per_k * per_k * third / 720.0);
+double derivative_weight(const ModelWeights& of, std::size_t i, int m, double per_k) {
+    // Coefficients of (D - 1) ... (D - m).
+    constexpr double kFactors[6][6] = {{1.0},
+                                       {-1.0, 1.0},
+                                       {2.0, -3.0, 1.0},
+                                       {-6.0, 11.0, -6.0, 1.0},
+                                       {24.0, -50.0, 35.0, -10.0, 1.0},
+                                       {-120.0, 274.0, -225.0, 85.0, -15.0, 1.0}};
+    double sum = 0.0, power = per_k;
+    for (int j = m; j >= 0; --j) sum += kFactors[m][j] * of.weight[static_cast<std::size_t>(j)][i];
+    for (int j = 0; j < m; ++j) power *= per_k;
+    return power * sum;
 }
 
-// The same for the next term, F^(5) / 30240 with F^(5) = k^-6 (D - 1)(D - 2)(D - 3)(D - 4)(D - 5)
-// G.
-double left_out_weight(const ModelWeights& of, std::size_t i, double s) {
-    const auto& w = of.weight;
-    const double fifth = w[5][i] - 15.0 * w[4][i] + 85.0 * w[3][i] - 225.0 * w[2][i] +
-                         274.0 * w[1][i] - 120.0 * w[0][i];
-    return std::exp(-6.0 * s) * fifth / 30240.0;
+// What multiplies G_i in y - u = -a_1 F - a_2 F' - a_3 F'' - a_4 F''' at s = log k.
+double model_weight(const SlowMotion& motion, const ModelWeights& of, std::size_t i, double s) {
+    const double per_k = std::exp(-s);
+    double sum = 0.0;
+    for (int m = 3; m >= 0; --m)
+        if (const double a = motion.series[static_cast<std::size_t>(m) + 1]; a != 0.0)
+            sum -= a * derivative_weight(of, i, m, per_k);
+    return sum;
+}
+
+// The same for the terms of fifth and sixth order.
+double left_out_weight(const SlowMotion& motion, const ModelWeights& of, std::size_t i, double s) {
+    const double per_k = std::exp(-s);
+    return motion.series[5] * derivative_weight(of, i, 4, per_k) +
+           motion.series[6] * derivative_weight(of, i, 5, per_k);
 }
 
 }  // namespace
@@ -80,12 +96,13 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
         Point point{start[p].k, s[p], u, turned(start[p].update), u};
         for (double& x : point.g) x *= point.k;
         for (std::size_t i = 0; i < kModelNodes; ++i)
-            add_multiple(point.y, model_weight(weights, i, s[p]) * start[first + i].k,
+            add_multiple(point.y,
+                         model_weight(field_->motion(), weights, i, s[p]) * start[first + i].k,
                          turned(start[first + i].update));
         past_.push_back(std::move(point));
     }
     next_ = past_.front();
-    h_ = 0.5 * kFewestIterations / past_[0].k;  // too short for a step
+    h_ = 0.5 * fewest_iterations() / past_[0].k;  // too short for a step
     order_ = last_order_ = 1;
     choose_start();
 }
@@ -186,7 +203,7 @@ double Leap::error_of_slopes(double s, const LeapScale& scale) {
 void Leap::choose_start() {
     const LeapScale scale = field_->scale(past_[0].u);
     const double longest =
-        std::max(1.5 * (past_[0].s - past_[1].s), 2.0 * kFewestIterations / past_[0].k);
+        std::max(1.5 * (past_[0].s - past_[1].s), 2.0 * fewest_iterations() / past_[0].k);
     for (int p = options_.most_order; p >= 1; --p) {
         const auto order = static_cast<std::size_t>(p);
         double h = longest;
@@ -204,7 +221,7 @@ Leap::Status Leap::step(double horizon) {
     if (converged_) return Status::converged;
     const double last = std::log(horizon);
     while (true) {
-        const double rest = last - past_[0].s, fewest = kFewestIterations / past_[0].k;
+        const double rest = last - past_[0].s, fewest = fewest_iterations() / past_[0].k;
         if (!(h_ >= fewest) || !(rest >= fewest)) return Status::failed;
         const bool arrives = rest <= h_;
         // Two halves rather than a whole step and a tiny one.
@@ -237,9 +254,9 @@ bool Leap::try_step(double k, double s) {
     for (std::size_t i = 0; i <= q; ++i) add_multiple(next_.y, guess.weight[0][i], past_[i].y);
     for (std::size_t i = 1; i <= q; ++i) {
         add_multiple(known_slope_, slope.weight[1][i], past_[i - 1].y);
-        add_multiple(known_shift_, model_weight(model, i, s), past_[i - 1].g);
+        add_multiple(known_shift_, model_weight(field_->motion(), model, i, s), past_[i - 1].g);
     }
-    const Formula formula{s, slope.weight[1][0], model_weight(model, 0, s)};
+    const Formula formula{s, slope.weight[1][0], model_weight(field_->motion(), model, 0, s)};
     const double h = s - past_[0].s;
     if (!correct(formula, scale)) {
         h_ = 0.4 * h;
@@ -263,7 +280,8 @@ bool Leap::try_step(double k, double s) {
     }
     sum_.assign(length, 0.0);
     for (std::size_t i = 0; i <= q; ++i)
-        add_multiple(sum_, left_out_weight(model, i, s), i == 0 ? next_.g : past_[i - 1].g);
+        add_multiple(sum_, left_out_weight(field_->motion(), model, i, s),
+                     i == 0 ? next_.g : past_[i - 1].g);
     statistics_.model_error = std::max(statistics_.model_error, scale.norm(sum_));
     h_ = h;
     choose_order(s, scale);
@@ -360,6 +378,7 @@ bool Leap::is_over(double horizon) {
 bool Leap::is_at_rest(const Vector& u, double horizon) {
     const Point& point = past_[0];
     const LeapScale scale = field_->scale(point.u);
+    const LeapField::AtPace now(*field_, point.k);  // no step is larger from here on
     const auto finite = [](const Vector& v) {
         return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
     };

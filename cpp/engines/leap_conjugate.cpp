@@ -9,8 +9,9 @@
 
 namespace fastgrok {
 
-std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss, double rate,
-                                            int threads, std::function<void()> between_passes,
+std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss,
+                                            const SlowMotion& motion, int threads,
+                                            std::function<void()> between_passes,
                                             std::shared_ptr<const Coordinates> coordinates,
                                             const LeapCosts& costs);
 
@@ -24,9 +25,9 @@ double dot(const Vector& a, const Vector& b) {
 
 class ConjugateField : public LeapField {
 public:
-    ConjugateField(const Problem& problem, Loss loss, double rate, int threads,
+    ConjugateField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                    std::function<void()> between_passes)
-        : LeapField(problem, loss, rate, threads, std::move(between_passes)),
+        : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           squares_(problem.rows()),
           direction_(layout().length),
           product_(layout().length) {
@@ -37,6 +38,8 @@ public:
         factor_ = shifted(
             s, g, [&](Loss loss, double shift) { given_.first(u, loss, g, shift, &bits_); });
         for (double& x : g) x *= factor_;
+        if (decay_now_ > 0.0)
+            for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
         weigh_rows(u);
     }
 
@@ -44,7 +47,7 @@ public:
     bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
                Vector& x) override {
         const double factor = c * factor_;
-        const Preconditioner precondition(*this, factor);
+        const Preconditioner precondition(*this, c);
         const std::size_t most = 2 * layout().cols + 100;
         x.assign(r.size(), 0.0);
         residual_ = r;
@@ -62,7 +65,8 @@ public:
             given_.second(weights_, p_, product_);
             ++costs_.products;
             after_pass();
-            for (std::size_t j = 0; j < r.size(); ++j) product_[j] = p_[j] + factor * product_[j];
+            for (std::size_t j = 0; j < r.size(); ++j)
+                product_[j] = (1.0 + c * decay(j)) * p_[j] + factor * product_[j];
             const double curvature = dot(p_, product_);
             if (!(curvature > 0.0) || !std::isfinite(curvature)) return false;
             const double length = rz / curvature;
@@ -100,6 +104,7 @@ public:
                 if (problem.bias()) size[intercept] += unit;
             });
         }
+        for (std::size_t j = 0; j < u.size(); ++j) size[j] += kOfSums * decay(j) * std::fabs(u[j]);
         const double most = scale.norm(size);
         if (most <= enough) return most;
         double largest = 0.0, turn = 0.0;
@@ -120,13 +125,14 @@ public:
         // What a dense Hessian may cost, in columns and in products of entries.
         constexpr std::size_t kMostCols = 128, kMostProducts = 50'000'000;
         const std::size_t cols = layout().cols + 1;
-        if (cols > kMostCols || problem().rows() * cols * cols > kMostProducts) return nullptr;
+        if (!turns() || cols > kMostCols || problem().rows() * cols * cols > kMostProducts)
+            return nullptr;
         return turned_along(problem(), curvatures(u), exact_null);
     }
 
     std::unique_ptr<LeapField> turned_field(
         std::shared_ptr<const Coordinates> coordinates) override {
-        return make_dense_field(problem(), loss_, rate_, given_.threads(), between_passes_,
+        return make_dense_field(problem(), loss_, motion_, given_.threads(), between_passes_,
                                 std::move(coordinates), costs_);
     }
 
@@ -139,13 +145,14 @@ public:
         const double one = given_.problem().bias() ? 1.0 : 0.0;
         for (std::size_t i = 0; i < squares_.size(); ++i)
             trace += weights_[i] * (squares_[i] + one);
-        if (rate_ * trace <= 2.0) return false;
+        const double rate = std::exp(log_rate_), most = motion_.limit - decay_now_;
+        if (rate * trace <= most) return false;
         const double largest =
             largest_curvature(given_, u, loss_, kTolerance, kMostPasses, top_, [this] {
                 ++costs_.products;
                 after_pass();
             });
-        return !((1.0 + kTolerance) * rate_ * largest <= 2.0);
+        return !((1.0 + kTolerance) * rate * largest <= most);
     }
 
 private:
@@ -172,30 +179,34 @@ private:
         if (!given_.problem().bias()) mixed_ = bias_ = 0.0;
     }
 
-    // (I + factor H)^-1 for the H of weigh_rows().
+    // (I + c (factor_ H + decay))^-1 for the H of weigh_rows().
     struct Preconditioner {
-        Preconditioner(const ConjugateField& field_, double factor)
+        Preconditioner(const ConjugateField& field_, double c)
             : field(field_),
-              along(1.0 + factor * field_.along_),
+              factor(c * field_.factor_),
+              of_w(1.0 + c * field_.decay(0)),
+              of_bias(1.0 + c * field_.decay(field_.layout().intercept)),
+              along(of_w + factor * field_.along_),
               mixed(factor * field_.mixed_),
-              bias(1.0 + factor * field_.bias_),
-              across(1.0 + factor * field_.across_),
-              // At least what a product of the rows' terms with I leaves of it.
-              determinant(std::max(along * bias - mixed * mixed, along + bias - 1.0)) {}
+              bias(of_bias + factor * field_.bias_),
+              across(of_w + factor * field_.across_),
+              // At least what a product of the rows' terms with the rest leaves of it.
+              determinant(std::max(along * bias - mixed * mixed,
+                                   along * of_bias + bias * of_w - of_w * of_bias)) {}
 
         void operator()(const Vector& r, Vector& z) const {
             const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
             const double a = kernels().dot(field.direction_.data(), r.data(), cols);
             const double b = r[intercept];
-            const double of_w = (bias * a - mixed * b) / determinant;
+            const double first = (bias * a - mixed * b) / determinant;
             z.assign(r.size(), 0.0);
             for (std::size_t j = 0; j < cols; ++j)
-                z[j] = (r[j] - a * field.direction_[j]) / across + of_w * field.direction_[j];
+                z[j] = (r[j] - a * field.direction_[j]) / across + first * field.direction_[j];
             z[intercept] = (along * b - mixed * a) / determinant;
         }
 
         const ConjugateField& field;
-        double along, mixed, bias, across, determinant;
+        double factor, of_w, of_bias, along, mixed, bias, across, determinant;
     };
 
     Vector squares_;    // ||x_i||^2
@@ -208,9 +219,10 @@ private:
 
 }  // namespace
 
-std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss, double rate,
-                                                int threads, std::function<void()> between_passes) {
-    return std::make_unique<ConjugateField>(problem, loss, rate, threads,
+std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss,
+                                                const SlowMotion& motion, int threads,
+                                                std::function<void()> between_passes) {
+    return std::make_unique<ConjugateField>(problem, loss, motion, threads,
                                             std::move(between_passes));
 }
 

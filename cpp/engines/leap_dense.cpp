@@ -49,6 +49,7 @@ protected:
                 sizes[j] += c.value * std::fabs(z[j]);
             }
         }
+        for (std::size_t j = 0; j < moving; ++j) sizes[j] += decay(j) * std::fabs(u[j]);
         for (std::size_t j = 0; j < moving; ++j)
             for (std::size_t k = 0; k < moving; ++k)
                 out[j] += kOfSums * std::fabs(inverse(j, k)) * sizes[k];
@@ -59,11 +60,11 @@ protected:
 class DenseField : public PackedField {
 public:
     // Of rows that are not packed in coordinates, which pack them.
-    DenseField(const Problem& problem, Loss loss, double rate, int threads,
+    DenseField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                std::function<void()> between_passes,
                std::shared_ptr<const Coordinates> coordinates = nullptr,
                const LeapCosts& costs = {})
-        : PackedField(problem, loss, rate, threads, std::move(between_passes)),
+        : PackedField(problem, loss, motion, threads, std::move(between_passes)),
           hessian_(problem.layout().cols + 1),
           matrix_(problem.layout().cols + 1) {
         if (coordinates) turn(std::move(coordinates));
@@ -76,6 +77,11 @@ public:
         });
         for (double& x : g) x *= factor;
         fill(triangle_, factor, hessian_);
+        if (decay_now_ == 0.0) return;
+        for (std::size_t j = 0; j < g.size(); ++j) {
+            g[j] -= decay(j) * u[j];
+            hessian_(j, j) += decay(j);
+        }
     }
 
     bool solve(double c, const Vector& r, const LeapScale&, double, Vector& x) override {
@@ -107,7 +113,8 @@ public:
 
     std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
                                                           const ExactNull& exact_null) override {
-        if (coordinates() != nullptr && coordinates()->exponent() != 0) return nullptr;
+        if (!turns() || (coordinates() != nullptr && coordinates()->exponent() != 0))
+            return nullptr;
         return turned_along(problem(), curvatures(u), exact_null);
     }
 
@@ -115,22 +122,22 @@ public:
         evaluate(u, 0.0, g_);
         for (std::size_t i = 0; i < matrix_.size(); ++i)
             for (std::size_t j = 0; j <= i; ++j)
-                matrix_(i, j) = (i == j ? 2.0 : 0.0) - hessian_(i, j);
+                matrix_(i, j) = (i == j ? motion_.limit : 0.0) - hessian_(i, j);
         return !solve_cholesky(matrix_, g_);
     }
 
 private:
     Vector triangle_, g_, column_;
-    Matrix hessian_;  // of e^s rate L, minus the Jacobian
+    Matrix hessian_;  // of e^s rate L and of what decays, minus the Jacobian
     Matrix matrix_;
 };
 
 // F2(u) = F(u) + F(u + F(u)), whose derivative is (I - rate H(u + F)) (I - rate H(u)) - I.
 class TwoStepField : public PackedField {
 public:
-    TwoStepField(const Problem& problem, Loss loss, double rate, int threads,
+    TwoStepField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                  std::function<void()> between_passes)
-        : PackedField(problem, loss, rate, threads, std::move(between_passes)),
+        : PackedField(problem, loss, motion, threads, std::move(between_passes)),
           first_(layout().length),
           second_(layout().length),
           matrix_(layout().length) {}
@@ -153,7 +160,7 @@ public:
 
     double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
         evaluate(u, s, update_);
-        last_s_ = s;
+        log_rate_ = s + std::log(rate_);
         const std::size_t n = matrix_.size();
         Matrix inverse(n);
         for (std::size_t k = 0; k < n; ++k) {
@@ -222,33 +229,39 @@ std::unique_ptr<LeapField> in_range(std::unique_ptr<LeapField> field) {
 
 }  // namespace
 
-std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss, double rate,
-                                                int threads, std::function<void()> between_passes);
+std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss,
+                                                const SlowMotion& motion, int threads,
+                                                std::function<void()> between_passes);
 
-std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss, double rate,
-                                            int threads, std::function<void()> between_passes,
+std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss,
+                                            const SlowMotion& motion, int threads,
+                                            std::function<void()> between_passes,
                                             std::shared_ptr<const Coordinates> coordinates,
                                             const LeapCosts& costs) {
-    return std::make_unique<DenseField>(problem, loss, rate, threads, std::move(between_passes),
+    return std::make_unique<DenseField>(problem, loss, motion, threads, std::move(between_passes),
                                         std::move(coordinates), costs);
 }
 
-std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss, double rate,
-                                              int threads, std::function<void()> between_passes) {
+std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
+                                              const SlowMotion& motion, int threads,
+                                              std::function<void()> between_passes) {
     if (!problem.packed())
-        return make_conjugate_field(problem, loss, rate, threads, std::move(between_passes));
+        return make_conjugate_field(problem, loss, motion, threads, std::move(between_passes));
     return in_range(
-        std::make_unique<DenseField>(problem, loss, rate, threads, std::move(between_passes)));
+        std::make_unique<DenseField>(problem, loss, motion, threads, std::move(between_passes)));
 }
 
-std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss, double rate,
-                                               int threads, std::function<void()> between_passes) {
+std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
+                                               const SlowMotion& motion, int threads,
+                                               std::function<void()> between_passes) {
     if (!problem.packed())
         throw std::invalid_argument("two steps at once are leaped with at most " +
                                     std::to_string(kMostPackedCols) + " columns, not " +
                                     std::to_string(problem.layout().cols));
+    if (!motion.is_plain())
+        throw std::invalid_argument("two steps at once are leaped of plain descent only");
     return in_range(
-        std::make_unique<TwoStepField>(problem, loss, rate, threads, std::move(between_passes)));
+        std::make_unique<TwoStepField>(problem, loss, motion, threads, std::move(between_passes)));
 }
 
 }  // namespace fastgrok

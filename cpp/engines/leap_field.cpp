@@ -9,16 +9,17 @@
 
 namespace fastgrok {
 
-LeapField::LeapField(const Problem& problem, Loss loss, double rate, int threads,
+LeapField::LeapField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                      std::function<void()> between_passes)
     : given_(problem, threads),
       loss_(loss),
       traits_(traits_of(loss)),
-      given_rate_(rate),
-      rate_(rate),
+      motion_(motion),
+      rate_(motion.rate),
       between_passes_(std::move(between_passes)),
       last_loss_(loss) {
     check_needs("leaping", needs, loss);
+    decays_last_ = motion.decay_bias && bias();
     measure_rows(0);
 }
 
@@ -56,7 +57,7 @@ void LeapField::turn(std::shared_ptr<const Coordinates> coordinates) {
     coordinates_ = std::move(coordinates);
     turned_ = std::make_unique<Passes>(coordinates_->problem(), given_.threads());
     const int exponent = coordinates_->exponent();
-    rate_ = std::scalbn(std::scalbn(given_rate_, -exponent), -exponent);
+    rate_ = std::scalbn(std::scalbn(motion_.rate, -exponent), -exponent);
     measure_rows(exponent);
 }
 
@@ -72,7 +73,7 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
     // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
     constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
-    const double m = bits_[row] * kLogOf2, log_factor = last_s_ + std::log(rate_);
+    const double m = bits_[row] * kLogOf2, log_factor = log_rate_;
     return with_loss(loss_, [&]<class L>(L) -> Coefficient {
         if constexpr (L::traits.exponential_tail()) {
             const double value = L::scaled_slope(log_factor, m);
@@ -106,13 +107,15 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
             });
         }
     }
+    for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
 }
 
 bool LeapField::amplifies(const Vector& u, double k) {
+    const AtPace now(*this, k);
     return may_amplify() && amplifies_at(u, k);
 }
 
-// By the curvature that the loss has at most, everywhere, and at margin 0.
+// By the curvature that the loss has at most, everywhere, and at margin 0. No schedule exceeds 1.
 bool LeapField::may_amplify() {
     constexpr double kTolerance = 0.05, kMargin = 1.2;
     constexpr int kMostPasses = 40;
@@ -120,7 +123,8 @@ bool LeapField::may_amplify() {
     // Of wide rows there are no such passes in other coordinates, nor are they in other units.
     Passes& in_range = turned_ && problem().packed() ? *turned_ : given_;
     const bool bounded = traits_.bounded_curvature();
-    bool may = !bounded || rate_ * traits_.most_curvature * squares_sum_ > 2.0;
+    const double most = motion_.limit - motion_.decay;
+    bool may = !bounded || rate_ * traits_.most_curvature * squares_sum_ > most;
     if (may && bounded) {
         Vector direction;
         const double largest =
@@ -129,7 +133,7 @@ bool LeapField::may_amplify() {
                                   ++costs_.products;
                                   after_pass();
                               });
-        may = !(kMargin * rate_ * largest <= 2.0);
+        may = !(kMargin * rate_ * largest <= most);
     }
     may_amplify_ = may ? 1 : 0;
     return may;

@@ -8,8 +8,9 @@
 namespace fastgrok {
 namespace {
 
-// Leaps are tried from this step on, and from twice as far again where that was too early.
-constexpr std::int64_t kFirstTry = 128;
+// Leaps are tried from this step on, and from twice as far again where that was too early. Where
+// steps remember others, it is that many times as far.
+constexpr double kFirstTry = 128.0, kFirstTryOfMemory = 64.0;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
 // Iterates to start from: these many, this share of the step apart, and at least so many steps,
@@ -56,7 +57,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     last_poll_ = std::chrono::steady_clock::now();
     horizon_ = std::max(options_.horizon, descent_.last_record());
     Starts starts;
-    for (std::int64_t from = kFirstTry; worth_leaping(from) && !too_dear_;) {
+    for (std::int64_t from = first_try(); worth_leaping(from) && !too_dear_;) {
         const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
         if (until > options_.exact_limit || until >= descent_.last_record()) break;
         Attempt attempt;
@@ -87,6 +88,10 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     return finish_exactly();
 }
 
+std::int64_t LeapingDescent::first_try() const {
+    return even(std::max(kFirstTry, kFirstTryOfMemory * motion_.memory));
+}
+
 bool LeapingDescent::worth_leaping(std::int64_t from) const {
     return horizon_ - 2.0 * static_cast<double>(from) >= kFewestLeaped;
 }
@@ -98,7 +103,7 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
         return Status::lost;
     }
     const bool whole = last == horizon_;
-    if (options_.must_leap && leaps_.empty() && whole && worth_leaping(kFirstTry))
+    if (options_.must_leap && leaps_.empty() && whole && worth_leaping(first_try()))
         return Status::lost;
     if (!reason_.empty()) announce_exact(last);
     const bool there = exact_to(static_cast<std::int64_t>(last));
@@ -160,7 +165,8 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         compare_now();
         const Vector u = descent_.parameters();
         if (!exact_to(k + 1)) return false;
-        Vector update = descent_.update();
+        // What is left of steps before is no part of the slow motion.
+        Vector update = motion_.memory > 1.0 ? force(u, static_cast<double>(k)) : descent_.update();
         starts.single.push_back({static_cast<double>(k), u, update});
         if (!exact_to(k + 2)) return false;
         for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
@@ -179,6 +185,11 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
         return false;
     }
     const bool pairs = regime == Regime::period_two;
+    if (pairs && !motion_.is_plain()) {
+        reason_ = "the iterates alternated" + where +
+                  ", and orbits of period 2 are leaped of plain descent only";
+        return false;
+    }
     if (pairs && !descent_.problem().packed()) {
         reason_ = "the iterates alternated" + where +
                   ", and orbits of period 2 are leaped with at most 16 columns only";
@@ -197,7 +208,7 @@ void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance,
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
         const auto make_field = pairs ? make_two_step_field : make_descent_field;
-        auto field = make_field(descent_.problem(), descent_.options().loss, descent_.rate(),
+        auto field = make_field(descent_.problem(), descent_.options().loss, motion_,
                                 descent_.options().threads, [this] { polled(); });
         return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
                                       LeapOptions{allowed, 6, longest_still});

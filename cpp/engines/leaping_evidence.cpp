@@ -16,6 +16,9 @@ constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
 // motion begins they are larger than that.
 constexpr double kOfRecent = 1.5;
+// What the difference from exact steps, where a leap of steps that remember others begins, may grow
+// to: some of it had grown before.
+constexpr double kOfStart = 3.0;
 // Less is claimed of no record, and no less than this share of rtol, or of an rtol that is not
 // loose.
 constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLoose = 1e-6;
@@ -69,9 +72,12 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     }
     const LeapScale scale(u, descent_.problem().layout());
     const Leap& fine = *attempt.fine;
+    // What steps remember may not have been slow enough where the leap began, of which neither
+    // integration can tell.
+    const double start = motion_.memory > 1.0 ? kOfStart * attempt.report.overlap_difference : 0.0;
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
                      kOfRecent * fine.recent_error()}) +
-           fine.statistics().model_error + kLeastError +
+           fine.statistics().model_error + start + kLeastError +
            kLeastShare * std::min(options_.rtol, kLoose);
 }
 
@@ -129,8 +135,9 @@ bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
 // have grown to by a spot check need show it.
 bool LeapingDescent::is_stable(Attempt& attempt, double step) {
     if (!attempt.fine->amplifies(std::floor(step / attempt.stride))) return true;
-    const std::string what =
-        attempt.report.pairs ? "the orbit of period 2 is unstable" : "lr * lambda_max exceeds 2";
+    const std::string what = attempt.report.pairs
+                                 ? "the orbit of period 2 is unstable"
+                                 : "lr * lambda_max exceeds " + text(motion_.limit_of_lr);
     attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";
     return false;
 }
@@ -140,7 +147,7 @@ bool LeapingDescent::stays(Attempt& attempt) {
     const std::int64_t steps = descent_.problem().packed() ? kManySteps : kStepsAtRest;
     const Vector& rest = attempt.fine->parameters();
     Vector u = rest;
-    descend(u, steps);
+    descend(u, attempt.fine->now() * attempt.stride, steps);
     const double moved = error_between(rest, u);
     if (moved <= kMostOverlap * options_.rtol) return true;
     attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
@@ -163,7 +170,7 @@ bool LeapingDescent::spot_check(Attempt& attempt) {
     leap.at(from, first);
     leap.at(to, last);
     u = first;
-    descend(u, steps);
+    descend(u, from * attempt.stride, steps);
     const double moved = distance(u, first);
     if (!(moved > kVisible * norm(first.data(), first.size()))) return true;
     const double apart = distance(u, last), difference = apart / moved;
@@ -187,17 +194,41 @@ void LeapingDescent::iterate(const Attempt& attempt, const Leap& leap, double st
     leap.at(k, u);
     if (!attempt.report.pairs) return;
     Vector next = u;
-    descend(next, 1);
+    descend(next, step, 1);
     middle = u;
     for (std::size_t j = 0; j < u.size(); ++j) middle[j] = 0.5 * (u[j] + next[j]);
     if (step > 2.0 * k) u = next;
 }
 
-void LeapingDescent::descend(Vector& u, std::int64_t steps) {
+// F(u, step) of the slow motion.
+Vector LeapingDescent::force(const Vector& u, double step) {
+    const double pace = motion_.pace(step);
+    Vector out(u.size());
+    passes_.first(u, descent_.options().loss, out);
+    for (double& x : out) x *= motion_.rate * pace;
+    if (motion_.decay > 0.0)
+        for (std::size_t j = 0; j < u.size(); ++j)
+            if (j != descent_.problem().layout().intercept || motion_.decay_bias)
+                out[j] -= motion_.decay * pace * u[j];
+    return out;
+}
+
+// Exact steps from u, which so many came before. What these left of their gradients, if it goes on,
+// is about what a slow motion leaves: it is forgotten soon.
+void LeapingDescent::descend(Vector& u, double step, std::int64_t steps) {
     gradient_.resize(u.size());
+    Stepper stepper = descent_.stepper();
+    if (motion_.memory > 1.0) {
+        StepperState state;
+        state.first = force(u, step);
+        for (double& x : state.first) x /= descent_.options().lr;
+        stepper.restore(std::move(state));
+    }
     for (std::int64_t i = 0; i < steps; ++i) {
         passes_.first(u, descent_.options().loss, gradient_);
-        for (std::size_t j = 0; j < u.size(); ++j) u[j] += descent_.rate() * gradient_[j];
+        stepper.propose(static_cast<std::int64_t>(std::min(step, 9e15)) + i, u, gradient_);
+        stepper.accept();
+        for (std::size_t j = 0; j < u.size(); ++j) u[j] += gradient_[j];
         polled();
     }
 }

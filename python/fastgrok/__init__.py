@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fastgrok import datasets, theory
     from fastgrok.datasets import Dataset
     from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
+    from fastgrok.descent import schedules
     from fastgrok.descent.stable import stable_lr
     from fastgrok.descent.steps import log_spaced
     from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
@@ -69,6 +70,7 @@ __all__ = [
     "margins",
     "max_margin",
     "pgd",
+    "schedules",
     "separability",
     "show_config",
     "stable_lr",
@@ -112,6 +114,8 @@ def __getattr__(name: str) -> Any:
     value: Any
     if name in ("datasets", "theory"):
         value = importlib.import_module(f"fastgrok.{name}")
+    elif name == "schedules":
+        value = importlib.import_module("fastgrok.descent.schedules")
     elif name == "__version__":
         value = importlib.import_module("importlib.metadata").version("fastgrok")
     elif name in _WHERE:

@@ -102,6 +102,7 @@ public:
     const Vector& update() const { return update_; }  // that led to them
     Regime regime() const { return turns_.regime(); }
     const DescentOptions& options() const { return options_; }
+    const Stepper& stepper() const { return stepper_; }
     double rate() const { return rate_; }
     const Problem& problem() const { return *problem_; }
     const Records& records() const { return records_; }

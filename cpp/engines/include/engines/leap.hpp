@@ -2,11 +2,12 @@
 //
 //     y = u + F/2 - F'/12 + F'''/720,   dy/dk = F(u),   ' = d/dk,
 //
-// integrated in s = log k by variable-step variable-order BDF. With D = d/ds and G = k F,
-// F' = (D - 1) G / k^2 and F''' = (D - 3)(D - 2)(D - 1) G / k^4, the derivatives being those of the
-// interpolant of G through the last points: y - u is a multiple of the newest G plus what is known,
-// and the newest G is what BDF says, a multiple of the newest y plus what is known. So the only
-// unknown is y, one pass over the data tests it, and Newton's matrix is I - c J, J = dG/du.
+// or of momentum the like, see SlowMotion, integrated in s = log k by variable-step variable-order
+// BDF. With D = d/ds and G = k F, F' = (D - 1) G / k^2, F'' = (D - 2)(D - 1) G / k^3 and so on, the
+// derivatives being those of the interpolant of G through the last points: y - u is a multiple of
+// the newest G plus what is known, and the newest G is what BDF says, a multiple of the newest y
+// plus what is known. So the only unknown is y, one pass over the data tests it, and Newton's
+// matrix is I - c J, J = dG/du.
 #pragma once
 
 #include <array>
@@ -29,7 +30,7 @@ struct LeapStatistics {
     std::int64_t corrections = 0;            // Newton's, each one evaluation and one solve
     std::array<std::int64_t, 7> of_order{};  // accepted steps by order
     double step_error = 0.0;   // sum of the estimated errors of all steps, in the norm of LeapScale
-    double model_error = 0.0;  // largest size of the first term left out, F^(5)/30240, likewise
+    double model_error = 0.0;  // largest size of the first terms left out, likewise
 };
 
 // An exact iterate u_k, k > 0, and the update F(u_k) that follows it.
@@ -48,14 +49,15 @@ public:
     };
 
     static constexpr std::size_t kFewestStarts = 8;
-    static constexpr double kFewestIterations = 4.0;  // of a step
+    // Iterations of a step, where the optimizer has no longer memory.
+    static constexpr double kFewestIterations = 4.0;
 
     // At least kFewestStarts iterates, k increasing, about evenly spaced in log k, some iterations
     // apart; std::invalid_argument otherwise.
     Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start,
          const LeapOptions& options);
 
-    // One accepted step, not beyond `horizon`, which has to lie kFewestIterations beyond now().
+    // One accepted step, not beyond `horizon`, which has to lie fewest_iterations() beyond now().
     Status step(double horizon);
 
     // What rounding errors so far may have done to u at k, of which at() tells, in the norm of
@@ -65,6 +67,7 @@ public:
     // Goes on in these coordinates. Parameters on this side stay in those of the problem.
     void turn(const std::shared_ptr<const Coordinates>& coordinates);
     LeapField& field() { return *field_; }
+    double fewest_iterations() const { return kFewestIterations * field_->motion().memory; }
 
     // The last step went from before() to now().
     double before() const { return past_[1].k; }

@@ -1,5 +1,5 @@
-// What the leaping integrator needs to know of a map u -> u + F(u): the field e^s F(u), s = log k,
-// and linear solves with its Jacobian. Nothing over- or underflows up to k = 1e300.
+// What the leaping integrator needs to know of a motion u' = F(u, k): the field e^s F(u), s = log
+// k, and linear solves with its Jacobian. Nothing over- or underflows up to k = 1e300.
 #pragma once
 
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "engines/leap_scale.hpp"
 #include "engines/needs.hpp"
 #include "engines/passes.hpp"
+#include "engines/slow_motion.hpp"
 
 namespace fastgrok {
 
@@ -63,10 +64,25 @@ public:
     const Problem& problem() const { return given_.problem(); }  // as given
     bool bias() const { return problem().bias(); }
 
-    // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2. Of an orbit
+    // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2, or what is
+    // the limit of the optimizer. Of an orbit
     // of period 2 whether k pairs of steps like those where it was last evaluated can: a single
     // step makes errors larger there that the next one makes smaller.
     bool amplifies(const Vector& u, double k);
+
+    // The schedule at step k, and not at that of s, as long as this lives.
+    class AtPace {
+    public:
+        AtPace(LeapField& field, double k) : field_(field) { field.pace_ = field.motion_.pace(k); }
+        ~AtPace() { field_.pace_ = -1.0; }
+        AtPace(const AtPace&) = delete;
+        AtPace& operator=(const AtPace&) = delete;
+
+    private:
+        LeapField& field_;
+    };
+
+    const SlowMotion& motion() const { return motion_; }
 
     // No margin changes faster than this times the norm of the parameters' change.
     double largest_row() const { return largest_row_; }
@@ -75,7 +91,7 @@ public:
     const LeapCosts& costs() const { return costs_; }
 
 protected:
-    LeapField(const Problem& problem, Loss loss, double rate, int threads,
+    LeapField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
               std::function<void()> between_passes);
 
     // The same where the curvature may be so large anywhere.
@@ -103,15 +119,24 @@ protected:
     // Curvatures l''(m_i) at u, in coordinates as given.
     Vector curvatures(const Vector& u);
 
+    // What is multiplied with u_j in e^s F where it was last evaluated, if F decays it.
+    double decay(std::size_t j) const {
+        return j == layout().intercept && !decays_last_ ? 0.0 : decay_now_;
+    }
+    // Whether coordinates can be turned: what decays must do so in all directions.
+    bool turns() const { return motion_.decay == 0.0 || motion_.decay_bias || !bias(); }
+
     Passes given_;
     Loss loss_;
     const LossTraits& traits_;  // of the loss
-    double given_rate_;
-    double rate_;  // in the coordinates
+    SlowMotion motion_;
+    double rate_;  // of the motion, in the coordinates
     std::function<void()> between_passes_;
     LeapCosts costs_;
     Loss last_loss_;  // that shifted() ended with, and the shift
     double last_shift_ = 0.0, last_s_ = 0.0;
+    double log_rate_ = 0.0;   // e^s rate times the schedule, where it was last evaluated
+    double decay_now_ = 0.0;  // likewise of the decay
     Vector bits_;
 
 private:
@@ -121,21 +146,23 @@ private:
 
     std::shared_ptr<const Coordinates> coordinates_;
     std::unique_ptr<Passes> turned_;
+    bool decays_last_ = false;          // of the parameters
+    double pace_ = -1.0;                // of the schedule, if it is not to be that at s
     double largest_row_, squares_sum_;  // of the rows (x_i, 1)
     int may_amplify_ = -1;              // not known yet
 };
 
-// A step of gradient descent, u -> u - rate grad L(u), L the sum of the losses. Dense algebra for
-// packed rows, conjugate gradients for others. `between_passes`, if given, is called after every
-// pass and may throw; the integrator can then be asked again.
-std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss, double rate,
-                                              int threads,
+// Gradient descent on the sum of the losses. Dense algebra for packed rows, conjugate gradients for
+// others. `between_passes`, if given, is called after every pass and may throw; the integrator can
+// then be asked again.
+std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
+                                              const SlowMotion& motion, int threads,
                                               std::function<void()> between_passes = {});
 
-// Two steps of gradient descent at once, for orbits of period 2: k counts pairs. Packed rows only;
-// std::invalid_argument for others.
-std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss, double rate,
-                                               int threads,
+// Two steps of plain descent at once, for orbits of period 2: k counts pairs. Packed rows only;
+// std::invalid_argument for others, and where the motion is another.
+std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
+                                               const SlowMotion& motion, int threads,
                                                std::function<void()> between_passes = {});
 
 // ||x_i||^2.
@@ -148,6 +175,9 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
     // repeated.
     constexpr double kPlain = 100.0;
     last_s_ = s;
+    const double pace = pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s));
+    log_rate_ = s + std::log(rate_ * pace);
+    decay_now_ = motion_.decay > 0.0 ? std::exp(s + std::log(motion_.decay * pace)) : 0.0;
     last_shift_ = s > kPlain ? std::floor(s * kLog2E) : 0.0;
     last_loss_ = last_shift_ > 0.0 ? Loss::exponential : loss_;
     pass(last_loss_, last_shift_);
@@ -160,7 +190,7 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
         ++costs_.evaluations;
         after_pass();
     }
-    return std::exp(s + std::log(rate_) - last_shift_ * kLogOf2);
+    return std::exp(log_rate_ - last_shift_ * kLogOf2);
 }
 
 }  // namespace fastgrok

@@ -55,6 +55,7 @@ public:
     LeapingDescent(Descent& descent, const LeapingOptions& options)
         : descent_(descent),
           options_(options),
+          motion_(descent.stepper().options(), descent.options().lr, descent.options().scale),
           passes_(descent.problem(), descent.options().threads) {}
 
     // To the last record. Once only.
@@ -91,6 +92,9 @@ private:
         std::vector<LeapStart> single, pairs;
     };
 
+    static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
+    std::int64_t first_try() const;
+
     static constexpr double kMostOverlap = 0.5;     // of rtol, by which exact steps may differ
     static constexpr double kBetweenChecks = 10.0;  // from one to the next k grows by this
 
@@ -121,11 +125,13 @@ private:
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
     void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
-    void descend(Vector& u, std::int64_t steps);
+    Vector force(const Vector& u, double step);
+    void descend(Vector& u, double step, std::int64_t steps);
     void polled();
 
     Descent& descent_;
     LeapingOptions options_;
+    SlowMotion motion_;
     Passes passes_;
     Poll poll_;
     std::chrono::steady_clock::time_point last_poll_;
