@@ -13,10 +13,10 @@ namespace {
 constexpr double kFirstTry = 128.0, kFirstTryOfMemory = 64.0;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
-// Iterates to start from: these many, this share of the step apart, and at least so many steps,
-// which is even, for orbits of period 2.
-constexpr std::int64_t kStarts = 10, kSpacing = 4;
-constexpr double kSpacingShare = 0.0125;
+// Iterates to start from: these many, this share of the step apart, and at least so many steps, or
+// as many times what a step remembers; even, for orbits of period 2.
+constexpr std::int64_t kStarts = 10;
+constexpr double kSpacing = 4.0, kSpacingShare = 0.0125;
 
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
 // of steps are integrated; the errors of all steps add up to some times that. The steps of the
@@ -147,7 +147,7 @@ bool LeapingDescent::exact_to(std::int64_t step) {
 // that has begun is compared with them.
 bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
     const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    const std::int64_t spacing = std::max(kSpacing, share / 2 * 2);
+    const std::int64_t spacing = std::max(even(kSpacing * motion_.memory), share / 2 * 2);
     const std::int64_t first = last - (kStarts - 1) * spacing;
     starts = {};
     starts.last = last;

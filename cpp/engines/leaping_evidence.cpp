@@ -19,6 +19,8 @@ constexpr double kOfRecent = 1.5;
 // What the difference from exact steps, where a leap of steps that remember others begins, may grow
 // to: some of it had grown before.
 constexpr double kOfStart = 3.0;
+// So many steps of the integrator are few: what is estimated of them tells less.
+constexpr double kFew = 20.0;
 // Less is claimed of no record, and no less than this share of rtol, or of an rtol that is not
 // loose.
 constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLoose = 1e-6;
@@ -73,10 +75,14 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const LeapScale scale(u, descent_.problem().layout());
     const Leap& fine = *attempt.fine;
     // What steps remember may not have been slow enough where the leap began, of which neither
-    // integration can tell.
-    const double start = motion_.memory > 1.0 ? kOfStart * attempt.report.overlap_difference : 0.0;
+    // integration can tell; and it begins late, with few and long steps.
+    double start = 0.0, of_few = 1.0;
+    if (motion_.memory > 1.0) {
+        start = kOfStart * attempt.report.overlap_difference;
+        of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
+    }
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
-                     kOfRecent * fine.recent_error()}) +
+                     kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
            kLeastShare * std::min(options_.rtol, kLoose);
 }
