@@ -71,8 +71,12 @@ void print_elementary() {
         Digest digest;
         digest.add_all(out);
         digest.add(k.dot(from, from, n));
-        for (Loss loss : kLosses) digest.add(k.loss_sum(from, n, loss));
-        print("exp dot loss_sum n=" + std::to_string(n), digest);
+        print("exp dot n=" + std::to_string(n), digest);
+        for (Loss loss : kLosses) {
+            Digest sum;
+            sum.add(k.loss_sum(from, n, loss));
+            print(std::string("loss_sum ") + name_of(loss) + " n=" + std::to_string(n), sum);
+        }
     }
 }
 
