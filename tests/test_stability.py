@@ -8,7 +8,7 @@ import fastgrok as fg
 import reference
 from cases import problem
 
-LOSSES = ("logistic", "exponential")
+LOSSES = tuple(reference.LOSSES)
 
 
 @pytest.mark.parametrize("record", [None, 100])

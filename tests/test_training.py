@@ -13,7 +13,7 @@ import reference
 from cases import LENGTHS, SEVERAL_CHUNKS, layouts, problem
 from fastgrok import _core
 
-LOSSES = ("logistic", "exponential")
+LOSSES = tuple(reference.LOSSES)
 REDUCTIONS = ("mean", "sum")
 
 
