@@ -37,6 +37,12 @@ LOSSES = {
         slope=lambda m: -np.exp(-m),
         curvature=lambda m: np.exp(-m),
     ),
+    "squared_hinge": Loss(
+        formula=lambda m: max(0, 1 - m) ** 2,
+        value=lambda m: np.maximum(0.0, 1.0 - m) ** 2,
+        slope=lambda m: -2.0 * np.maximum(0.0, 1.0 - m),
+        curvature=lambda m: np.where(m < 1.0, 2.0, 0.0),
+    ),
 }
 
 
