@@ -249,7 +249,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     parts = {"loss": loss, "optimizer": optimizer.name}
     far = _may_leap(engine, given["checkpoint"], parts)
     most = int(np.finfo(np.float64).max) if far else _checks.MAX_EXACT_STEPS
-    why = "" if far else " where none is leaped (engine='exact', Adam or a checkpoint)"
+    why = "" if far else f" where none is leaped ({_why_none(engine, parts)})"
     steps = _checks.whole(name("steps"), given["steps"], maximum=most, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
@@ -348,6 +348,14 @@ def _may_leap(engine: str, checkpoint: object, parts: Mapping[str, str]) -> bool
     return engine == "leap" or (
         engine == "auto" and checkpoint is None and table.lack("leap", parts) is None
     )
+
+
+def _why_none(engine: str, parts: Mapping[str, str]) -> str:
+    """Why a run may not leap, as an argument."""
+    if engine != "auto":
+        return f"engine={engine!r}"
+    missing = table.lack("leap", parts)
+    return missing.whose if missing else "checkpoint"
 
 
 def _rtol(name: str, value: Any) -> float:
