@@ -37,6 +37,12 @@ LOSSES = {
         slope=lambda m: -np.exp(-m),
         curvature=lambda m: np.exp(-m),
     ),
+    "squared_hinge": Loss(
+        formula=lambda m: max(0, 1 - m) ** 2,
+        value=lambda m: np.maximum(0.0, 1.0 - m) ** 2,
+        slope=lambda m: -2.0 * np.maximum(0.0, 1.0 - m),
+        curvature=lambda m: np.where(m < 1.0, 2.0, 0.0),
+    ),
 }
 
 
@@ -54,6 +60,11 @@ def loss_slope(m: F64, loss: str) -> F64:
 
 def loss_curvature(m: F64, loss: str) -> F64:
     return LOSSES[loss].curvature(m)
+
+
+def slope_exactly(m: Any, loss: str) -> Any:
+    """Slope at one margin, to the digits that mpmath works with; that of the right at a kink."""
+    return mpmath.diff(LOSSES[loss].formula, m, direction=1)
 
 
 def scale(rows: int, reduction: str) -> float:
@@ -100,10 +111,11 @@ def stable_rate(X: NDArray[Any], y: F64, loss: str, reduction: str) -> float:
     """Return a learning rate with lr * lambda_max <= 1 all the way down from 0."""
     Z = np.column_stack([X, np.ones(len(y))])
     c = scale(len(y), reduction)
-    if loss == "logistic":
-        return 4.0 / (c * float(np.linalg.eigvalsh(Z.T @ Z)[-1]))
-    # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
-    return 1.0 / (c * len(y) * float(np.max(np.sum(Z**2, axis=1))))
+    if loss == "exponential":
+        # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
+        return 1.0 / (c * len(y) * float(np.max(np.sum(Z**2, axis=1))))
+    steepest = float(loss_curvature(np.zeros(1), loss)[0])  # of the others it is largest at 0
+    return 1.0 / (steepest * c * float(np.linalg.eigvalsh(Z.T @ Z)[-1]))
 
 
 def descend(
@@ -153,8 +165,7 @@ def descend_exactly(
             push = []
             for row, sign in zip(rows, signs, strict=True):
                 m = sign * (mpmath.fdot(row, w) + b)
-                e = mpmath.exp(-m)
-                push.append(sign * (e / (1 + e) if loss == "logistic" else e))
+                push.append(-sign * slope_exactly(m, loss))
             w = [
                 value + rate * mpmath.fdot(push, [row[j] for row in rows])
                 for j, value in enumerate(w)

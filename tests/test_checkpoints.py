@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastgrok as fg
+import reference
 from cases import problem, python
 from fastgrok import _core
 from fastgrok.descent import checkpoints
@@ -41,7 +42,7 @@ def runs(draw):
         X = X.astype(draw(st.sampled_from([np.float64, np.float32])))
         options = {
             "lr": draw(st.sampled_from([0.05, 0.5])),
-            "loss": draw(st.sampled_from(["logistic", "exponential"])),
+            "loss": draw(st.sampled_from(list(reference.LOSSES))),
             "bias": draw(st.booleans()),
         }
         evals = {name: problem(20, d, seed=1) for name in draw(st.sampled_from(["", "a", "ab"]))}

@@ -140,7 +140,7 @@ def check_passes(X, y, w, b, *, bias=True, tolerance=64 * EPS):
     m = reference.margins(X, y, w, b)
     rounding = EPS * (X.shape[1] + 2) * size
     assert np.all(np.abs(core.margins(w, b, 1) - m) <= 2 * rounding)
-    for loss in ("logistic", "exponential"):
+    for loss in reference.LOSSES:
         # A margin's rounding moves the exponential by as much, relatively.
         relative = tolerance + 2 * float(rounding.max())
         values = reference.loss_value(m, loss)

@@ -264,6 +264,8 @@ def test_limits_of_other_runs(tmp_path):
     adam = late_run(steps=10, engine="exact", optimizer="adam")
     with pytest.raises(ValueError, match="got a run with optimizer='adam'"):
         adam.plot(limit=best)
+    with pytest.raises(ValueError, match="got a run with optimizer='adam'"):
+        adam.plot(limit="auto")
     # A run that was loaded has no data to hold it against.
     run.save(tmp_path / "run")
     loaded = fg.Trajectory.load(tmp_path / "run")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fastgrok import Trajectory, train
+import reference
+from fastgrok import Trajectory, margins, train
 from fastgrok.questions.phases import Phases
 from synthetic_runs import make_run
 
@@ -25,7 +26,7 @@ def run_with(weights, loss="logistic", reduction="mean", steps=None, **changes):
     base = make_run(steps, counts, {"train": len(Y)})
     m = Y * (X @ weights[-1, :2] + weights[-1, 2])
     with np.errstate(over="ignore", under="ignore"):
-        each = np.logaddexp(0, -m) if loss == "logistic" else np.exp(-m)
+        each = reference.loss_value(m, loss)
     total = np.sum(each) / (1 if reduction == "sum" else len(Y))
     norm_w = np.hypot(weights[:, 0], weights[:, 1])
     fields = {"weights": weights, "w": weights[-1, :2], "b": weights[:, 2], "norm_w": norm_w}
@@ -34,31 +35,41 @@ def run_with(weights, loss="logistic", reduction="mean", steps=None, **changes):
     return replace(base, **(fields | changes))
 
 
-def slow_share(row, loss):
-    """Share of the support vectors in sum -l'(m), with 50 digits."""
+def slow_share(row, loss, factor=1):
+    """Share of the support vectors in sum -l'(m), with 50 digits; None where no row has a slope."""
     with mpmath.workdps(50):
         m = [
             mpmath.mpf(y) * (mpmath.mpf(x[0]) * row[0] + mpmath.mpf(x[1]) * row[1] + row[2])
             for x, y in zip(X.tolist(), Y.tolist(), strict=True)
         ]
-        p = [mpmath.exp(-v) if loss == "exponential" else 1 / (1 + mpmath.exp(v)) for v in m]
-        return sum(p[i] for i in SUPPORT) / sum(p)
+        p = [reference.slope_exactly(factor * v, loss) for v in m]
+        return sum(p[i] for i in SUPPORT) / sum(p) if any(p) else None
+
+
+def is_known(row, loss):
+    """Whether the rounding of margins leaves the share as it is, and on its side of 1/2."""
+    shares = [slow_share(row, loss, 1 + mpmath.mpf(e)) for e in (-1e-13, 0, 1e-13)]
+    if None in shares:
+        return shares == [None] * 3
+    return max(shares) - min(shares) < 1e-6 < abs(shares[1] - 0.5)
 
 
 def slow_phases(run, loss):
-    record = []
+    record, share = [], 0
     for t, row in zip(run.steps.tolist(), run.weights.tolist(), strict=True):
+        now = slow_share(row, loss)
+        share = share if now is None else now
         if t > 0:
             norm = float(np.hypot(row[0], row[1]))
             h = abs(row[2]) / norm if norm else (-1.0 if row[2] == 0 else np.inf)
-            record.append((t, slow_share(row, loss), h))
+            record.append((t, share, h))
     peak = max(record, key=lambda r: r[2])[0] if record else None
     t1 = next(
         (t for i, (t, _, _) in enumerate(record) if all(r[1] >= 0.5 for r in record[i:])), None
     )
     later = [r for r in record if t1 is not None and r[0] >= t1]
     t2 = max(later, key=lambda r: r[2])[0] if later else None
-    return t1, t2, peak, [float(r[1]) for r in record]
+    return t1, t2, peak
 
 
 SIZES = st.sampled_from([0.0, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e5])
@@ -67,14 +78,14 @@ NUMBER = st.builds(lambda size, unit: size * unit, SIZES, st.floats(-1, 1))
 
 @given(
     st.lists(st.tuples(NUMBER, NUMBER, NUMBER), min_size=1, max_size=7),
-    st.sampled_from(["logistic", "exponential"]),
+    st.sampled_from(list(reference.LOSSES)),
     st.sampled_from(["mean", "sum"]),
     st.integers(0, 3),
 )
 def test_phases_follow_the_definition(weights, loss, reduction, first):
     run = run_with(weights, loss, reduction, steps=[first + 3 * j for j in range(len(weights))])
-    t1, t2, peak, shares = slow_phases(run, loss)
-    assume(all(abs(share - 0.5) > 1e-6 for share in shares))
+    assume(all(is_known(row, loss) for row in run.weights.tolist()))
+    t1, t2, peak = slow_phases(run, loss)
     assert run.phases(SUPPORT) == Phases(t1=t1, t2=t2, t3=None, peak=peak)
 
 
@@ -136,6 +147,23 @@ def test_t3_is_the_best_record_of_the_test_set():
     assert t3({"a": [3, 0, 0, 0]}) is None
     with pytest.raises(ValueError, match="test is 'c'"):
         t3({"a": a}, test="c")
+
+
+def test_margins_that_rounding_changes_are_of_the_run_and_others_are_not():
+    # 1e11 (1.1 - 1.1 + 3e-11): the margin of the row is off by some 1e-6, and so is its loss.
+    rows, labels = np.outer(np.ones(5), [1e11, 1e11]), np.ones(5)
+    w = np.array([1.1, -1.1 + 3e-11])
+    with mpmath.workdps(50):
+        exact = [mpmath.fdot(row, w) * y for row, y in zip(rows.tolist(), labels, strict=True)]
+        total = float(mpmath.fsum(mpmath.exp(-m) for m in exact))
+    rounded = np.exp(-margins(rows, labels, w, normalized=False)).sum()
+    assert abs(rounded / total - 1.0) > 1e-7
+    run = run_with([[*w, 0.0]], "exponential", "sum", steps=[1], data=(rows, labels))
+    run = replace(run, losses={"train": np.array([total])})
+    assert run.phases([0]).peak == 1
+    for changed in (0.999, 1.001):
+        with pytest.raises(ValueError, match="X, y are not the data of this run"):
+            replace(run, losses={"train": np.array([total * changed])}).phases([0])
 
 
 def test_a_trained_run_and_what_comes_back_from_a_file(tmp_path):

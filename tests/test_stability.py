@@ -7,8 +7,9 @@ import pytest
 import fastgrok as fg
 import reference
 from cases import problem
+from fastgrok import _core
 
-LOSSES = ("logistic", "exponential")
+LOSSES = tuple(reference.LOSSES)
 
 
 @pytest.mark.parametrize("record", [None, 100])
@@ -24,7 +25,11 @@ def test_sharpness(n, d, tolerance, loss, bias, record):
     options = {"loss": loss, "bias": bias, "record": record}
     run = fg.train(X, y, steps=300, lr=lr, keep_weights=True, **options)
     expected = [lr / n * reference.curvature(X, y, u[:-1], u[-1], loss, bias) for u in run.weights]
+    # Where the curvature jumps, so does the eigenvector that the search begins with.
+    if d > 16 and not _core.losses()[loss]["twice_differentiable"]:
+        tolerance = 2e-2
     np.testing.assert_allclose(run.sharpness, expected, rtol=tolerance)
+    assert np.all(run.sharpness <= np.multiply(expected, 1.0 + 1e-9))
     assert set(run.regime) == {"smooth"}
 
 

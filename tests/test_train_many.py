@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastgrok as fg
+import reference
 from cases import SEVERAL_CHUNKS, problem
 from fastgrok.descent import many
 from runs import assert_same_bits, polling_always, train_quietly
@@ -123,7 +124,7 @@ def any_problem(draw):
         "y": draw(st.sampled_from([1, -1])) * y,
         "steps": steps,
         "lr": draw(st.floats(1e-4, 5.0)),
-        "loss": draw(st.sampled_from(["logistic", "exponential"])),
+        "loss": draw(st.sampled_from(list(reference.LOSSES))),
         "reduction": draw(st.sampled_from(["mean", "sum"])),
         "bias": draw(st.booleans()),
         "b0": draw(st.floats(-2.0, 2.0)),

@@ -14,6 +14,7 @@ from cases import problem
 from runs import after_ctrl_c
 
 X, Y = problem(6, 2)
+LOSSES = ", ".join(map(repr, reference.LOSSES))
 
 
 def with_value(value, place=(3, 1)):
@@ -75,8 +76,14 @@ def with_value(value, place=(3, 1)):
         (
             {"steps": 2**53 + 1, "engine": "exact"},
             ValueError,
-            "steps must be at most 9007199254740992",
+            r"steps must be at most 9007199254740992 where none is leaped \(engine='exact'\)",
         ),
+        (
+            {"steps": 1e60, "optimizer": "adam"},
+            ValueError,
+            r"where none is leaped \(optimizer='adam'\)",
+        ),
+        ({"steps": 1e60, "checkpoint": "run"}, ValueError, r"where none is leaped \(checkpoint\)"),
         ({"steps": "10"}, TypeError, "steps must be an integer, got '10'"),
         ({"steps": True}, TypeError, "steps must be an integer, got True"),
         ({"steps": None}, TypeError, "steps must be an integer, got None"),
@@ -96,8 +103,8 @@ def with_value(value, place=(3, 1)):
         ({"b0": math.nan}, ValueError, "b0 must be finite, got nan"),
         ({"b0": None}, TypeError, "b0 must be a real number, got None"),
         # names and flags
-        ({"loss": "hinge"}, ValueError, "loss must be one of 'logistic', 'exponential', got 'hi"),
-        ({"loss": None}, TypeError, "loss must be one of 'logistic', 'exponential', got None"),
+        ({"loss": "hinge"}, ValueError, f"loss must be one of {LOSSES}, got 'hinge'"),
+        ({"loss": None}, TypeError, f"loss must be one of {LOSSES}, got None"),
         ({"reduction": "none"}, ValueError, "reduction must be one of 'mean', 'sum', got 'none'"),
         ({"engine": "fast"}, ValueError, "engine must be one of 'auto', 'exact', 'leap', got"),
         ({"tie": "right"}, ValueError, "tie must be one of 'wrong', 'negative', got 'right'"),

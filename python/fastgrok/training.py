@@ -66,13 +66,14 @@ def train(
     y : array_like of shape (n,)
         Labels -1 and +1.
     steps : int or integral float
-        Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"`` or
-        with a checkpoint.
+        Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
+        a checkpoint, with Adam and with the squared hinge.
     lr : float or "auto"
-        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss: half of
-        :func:`fastgrok.stable_lr`, which ``params["lr"]`` then holds.
-    loss : {"logistic", "exponential"}, default "logistic"
-        l(m) = log(1 + exp(-m)) or exp(-m).
+        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss or the
+        squared hinge: half of :func:`fastgrok.stable_lr`, which ``params["lr"]`` then holds.
+    loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
+        l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. The last has no slope from margin 1
+        on: descent converges, stands still once no row is below, and is never leaped.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n (Beck et al. 2025) or 1 (Das et al. 2026, eq. 3). The sum with learning rate eta
         is the mean with n eta.
@@ -108,8 +109,8 @@ def train(
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
-        `checkpoint`, with Adam, and where fewer than 2256 steps are left out by the records, it
-        does not try.
+        `checkpoint`, with Adam, with the squared hinge, and where fewer than 2256 steps are left
+        out by the records, it does not try.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -132,9 +133,10 @@ def train(
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the
-        largest entry of the gradient are left out of every step in any case, and lists of the
-        others save looking at them. "auto" waits before it makes lists again where the last did
-        not pay; True tries at every step, which mostly costs more than it saves.
+        largest entry of the gradient (of the squared hinge, those beyond margin 1, which add 0) are
+        left out of every step in any case, and lists of the others save looking at them. "auto"
+        waits before it makes lists again where the last did not pay; True tries at every step,
+        which mostly costs more than it saves.
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True

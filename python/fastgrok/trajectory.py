@@ -43,7 +43,8 @@ class Trajectory(Questions):
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
         stable where it is below 2. Computed to rounding for at most 16 columns, else to about
-        1e-3 and never above the true value. NaN if it was not watched.
+        1e-3 (1e-2 of a loss without a continuous second derivative) and never above the true
+        value. NaN if it was not watched.
     sharpness_mean : ndarray of float64, shape (R,)
         The same at the mean of the last two iterates, from which an oscillation cannot hide, where
         the last two updates point against each other (in a leap, of two neighbouring ones); equal

@@ -53,7 +53,7 @@ class _Constant(Schedule):
     name: ClassVar[str] = "constant"
     has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth"})
 
-    def __call__(self, k: float) -> float:  # noqa: ARG002
+    def __call__(self, k: float) -> float:
         return 1.0
 
     def params(self) -> dict[str, Any]:

@@ -253,7 +253,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     optimizer = optimizers.check(given, rate, steps, name)
     parts = {"loss": loss, **optimizer.parts}
     if not _may_leap(engine, given["checkpoint"], parts):
-        why = " where none is leaped (engine='exact', Adam or a checkpoint)"
+        why = f" where none is leaped ({_why_none(engine, parts)})"
         _checks.whole(name("steps"), steps, maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
@@ -352,6 +352,14 @@ def _may_leap(engine: str, checkpoint: object, parts: Mapping[str, str]) -> bool
     return engine == "leap" or (
         engine == "auto" and checkpoint is None and table.lack("leap", parts) is None
     )
+
+
+def _why_none(engine: str, parts: Mapping[str, str]) -> str:
+    """Why a run may not leap, as an argument."""
+    if engine != "auto":
+        return f"engine={engine!r}"
+    missing = table.lack("leap", parts)
+    return missing.whose if missing else "checkpoint"
 
 
 def _rtol(name: str, value: Any) -> float:

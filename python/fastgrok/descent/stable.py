@@ -30,10 +30,11 @@ def stable_lr(
     Learning rate up to which gradient descent is surely stable, wherever the weights are.
 
     It is 2 / L, where L bounds the largest eigenvalue of the Hessian c sum_i l''(m_i) z_i z_i^T
-    from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T), with l'' <= 1/4. Below
-    it the loss falls at every step (for L is a Lipschitz constant of its gradient), and the
-    recorded ``Trajectory.sharpness`` stays below 2. Up to half of it, 1 / L, which ``lr="auto"``
-    takes, no update points against the one before it either: ``Trajectory.regime`` is "smooth".
+    from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T), with l'' <= 1/4 of
+    the logistic loss and l'' <= 2 of the squared hinge. Below it the loss falls at every step (for
+    L is a Lipschitz constant of its gradient), and the recorded ``Trajectory.sharpness`` stays
+    below 2. Up to half of it, 1 / L, which ``lr="auto"`` takes, no update points against the one
+    before it either: ``Trajectory.regime`` is "smooth".
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def stable_lr(
         Finite rows.
     y : array_like of shape (n,)
         Labels -1 and +1. The bound is the same for all.
-    loss : {"logistic"}, default "logistic"
+    loss : {"logistic", "squared_hinge"}, default "logistic"
         The exponential loss has no such bound: its curvature exp(-m) grows without end where
         margins are negative.
     reduction : {"mean", "sum"}, default "mean"

@@ -184,7 +184,7 @@ def unable(missing: Lack) -> str:
     """Say why a run did not leap although it might have chosen to."""
     if missing.kind == "optimizer":
         return f"the steps of {OPTIMIZERS[missing.part.name].title} cannot be leaped"
-    return f"a run with {missing.whose} cannot be leaped"
+    return str(missing)
 
 
 def page() -> str:

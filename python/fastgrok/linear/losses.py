@@ -48,6 +48,11 @@ class Loss:
         return frozenset(name for name, value in _TRAITS[self.name].items() if value is True)
 
 
+def _log_slope_of_squared_hinge(m: F64) -> F64:
+    logs: F64 = np.log(2.0 * (1.0 - m), where=m < 1.0, out=np.full_like(m, -np.inf))
+    return logs
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
@@ -62,6 +67,12 @@ LOSSES = {
             formula="exp(-m)",
             value=lambda m: np.exp(-m),
             log_slope=lambda m: -m,
+        ),
+        Loss(
+            name="squared_hinge",
+            formula="max(0, 1 - m)^2",
+            value=lambda m: np.maximum(0.0, 1.0 - m) ** 2,
+            log_slope=_log_slope_of_squared_hinge,
         ),
     )
 }

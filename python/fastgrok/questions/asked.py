@@ -287,7 +287,8 @@ class Questions(Record):
         *penalised* bias, because a bias that is learned is the weight of one more column of ones
         (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
         cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
-        with bias is not bound to reach. Nor is a run of Adam bound to reach any of them.
+        with bias is not bound to reach. Nor is a run of Adam bound to reach any of them, or one
+        with a loss whose slopes do not fall off like exp(-m).
 
         Parameters
         ----------

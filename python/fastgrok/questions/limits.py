@@ -65,6 +65,7 @@ def find(run: Record) -> MaxMargin:
     For points of one label that is also the limit where they are not separable from the origin:
     weights of 0 beside the bias.
     """
+    _check_tends(run)
     if run.data is None:
         raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
     return max_margin(*run.data, bias=_kind(run))
@@ -101,16 +102,21 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
     return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
 
 
+def _check_tends(run: Record) -> None:
+    """Refuse a run that does not tend to a maximum margin."""
+    if missing := table.lack("direction", run.params):
+        raise ValueError(
+            "limit must be None, or that of another run: got a run with "
+            f"{missing.whose}, which tends elsewhere: {missing}"
+        )
+
+
 def _check_run(limit: Limit, run: Record) -> None:
     """Refuse a limit that is not this run's, as far as its settings, rows and data show."""
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
-    if missing := table.lack("direction", run.params):
-        raise ValueError(
-            "limit must be that of a run of gradient descent, got a run with "
-            f"{missing.whose}, which tends elsewhere: {missing}"
-        )
+    _check_tends(run)
     if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
         raise ValueError(
             f"limit must be of the run's {run.params['rows']} rows, got one of {limit.dual.size}"

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import F64
 from fastgrok.linear import margins
 from fastgrok.linear.losses import LOSSES, Loss
 from fastgrok.questions._kept import training_data
 from fastgrok.questions.grokking import grokking_times
 from fastgrok.records import Record
 
-# The loss at the last record, computed again from the margins, must agree this well: sums in
-# another order differ by far less, other data by far more.
+# The loss at the last record, computed again from the margins, must agree this well where their
+# rounding does not matter: sums in another order differ by far less, other data by far more.
 SAME_LOSS_RTOL = 1e-7
 
 
@@ -28,7 +29,8 @@ class Phases:
     ----------
     t1 : int or None
         End of phase 1: the first recorded step from which, up to the end of the record, the
-        support vectors have at least half of the total weight sum_i -l'(m_i).
+        support vectors have at least half of the total weight sum_i -l'(m_i). Where no row has
+        a weight left, nothing has changed since the last record where one had.
     t2 : int or None
         End of phase 2: the recorded step at or after ``t1`` where the distance of the hyperplane
         from the origin, |b| / ||w||, is largest. Phase 3 is what follows.
@@ -72,7 +74,7 @@ def find_phases(
     if steps.size == 0:
         return Phases(t1=None, t2=None, t3=t3, peak=None)
     peak = int(steps[np.argmax(distance)])
-    misses = np.flatnonzero(shares < 0.5)
+    misses = np.flatnonzero(~(shares >= 0.5))
     since = int(misses[-1]) + 1 if misses.size else 0
     if since == steps.size:
         return Phases(t1=None, t2=None, t3=t3, peak=peak)
@@ -111,26 +113,42 @@ def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:
 
 def _support_shares(
     run: Record,
-    weights: NDArray[np.float64],
+    weights: F64,
     X: NDArray[Any],
     y: NDArray[Any],
     support: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Share of the support vectors in sum_i -l'(m_i), at every record."""
+) -> F64:
+    """
+    Share of the support vectors in sum_i -l'(m_i), at every record.
+
+    Where no row has a slope left that of the record before holds on; NaN if there is none.
+    """
     loss = LOSSES[run.params["loss"]]
     scale = 1.0 if run.params["reduction"] == "sum" else 1.0 / len(y)
     shares = np.empty(len(weights))
+    share = np.nan
     for record, row in enumerate(weights):
         m = margins(X, y, row[:-1], float(row[-1]), normalized=False)
         logs = loss.log_slope(m)
-        relative = np.exp(logs - logs.max())
-        shares[record] = relative[support].sum() / relative.sum()
-    if len(weights) and not _same_loss(run.losses["train"][-1], scale, m, loss):
+        if (top := logs.max()) > -np.inf:
+            relative = np.exp(logs - top)
+            share = relative[support].sum() / relative.sum()
+        shares[record] = share
+    if len(weights) and not _same_loss(run.losses["train"][-1] / scale, m, _off(X, row), loss):
         raise ValueError("X, y are not the data of this run: its last recorded loss differs")
     return shares
 
 
-def _same_loss(recorded: float, scale: float, m: NDArray[np.float64], loss: Loss) -> bool:
+def _off(X: NDArray[Any], row: F64) -> F64:
+    """By how much rounding may change margins, twice: here and where they were recorded."""
+    size: F64 = np.abs(X) @ np.abs(row[:-1]) + abs(row[-1])
+    size *= 2 * (X.shape[1] + 2) * np.finfo(np.float64).eps
+    return size
+
+
+def _same_loss(recorded: float, m: F64, off: F64, loss: Loss) -> bool:
+    """Whether a sum of losses is one of these margins; the losses fall with them."""
     with np.errstate(over="ignore", under="ignore"):
-        again = scale * float(np.sum(loss.value(m)))
-    return bool(np.isclose(again, recorded, rtol=SAME_LOSS_RTOL, atol=1e-300))
+        least, most = (float(np.sum(loss.value(m + error))) for error in (off, -off))
+    slack = 1.0 + SAME_LOSS_RTOL
+    return least / slack - 1e-300 <= recorded <= most * slack + 1e-300

@@ -3,6 +3,7 @@
 
 #include "kernels/losses/exponential.hpp"
 #include "kernels/losses/logistic.hpp"
+#include "kernels/losses/squared_hinge.hpp"
 
 namespace fastgrok {
 
@@ -10,7 +11,8 @@ namespace fastgrok {
 // clang-format off
 #define FASTGROK_LOSSES(use)      \
     use(logistic, Logistic)       \
-    use(exponential, Exponential)
+    use(exponential, Exponential) \
+    use(squared_hinge, SquaredHinge)
 // clang-format on
 
 #define FASTGROK_NAME(name, Type) name,

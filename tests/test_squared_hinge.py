@@ -1,0 +1,146 @@
+"""Runs of the squared hinge: rows beyond margin 1 add nothing, and descent comes to an end."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+import fastgrok as fg
+import reference
+from cases import problem
+from runs import assert_same_bits, train_quietly
+
+HINGE = "squared_hinge"
+
+
+def separable(n, d, seed=0, dtype=np.float64):
+    """Rows at least 1 from a plane, most of them far from it."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-1, 1, size=(n, 1))
+    y = np.where(X[:, 0] > 0, 1.0, -1.0)
+    X[:, 0] += y
+    return X.astype(dtype), y
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(400, 2), (300, 17), (200, 100)])
+def test_every_step_is_that_of_numpy_whatever_is_skipped(n, d, dtype, reduction):
+    X, y = separable(n, d, dtype=dtype)
+    options = {"loss": HINGE, "reduction": reduction, "steps": 500, "lr": "auto"}
+    options |= {"record": 1, "keep_weights": True}
+    run = fg.train(X, y, skip_rows=True, **options)
+    every = fg.train(X, y, skip_rows=False, **options)
+    assert_same_bits(run, every)
+    assert run.engine.row_share < 1.0 == every.engine.row_share
+    path = reference.descend(
+        X.astype(np.float64), y, 500, run.params["lr"], loss=HINGE, reduction=reduction
+    )
+    expected = np.column_stack(path)
+    error = np.linalg.norm(run.weights - expected, axis=1)
+    assert np.all(error <= 1e-12 * np.linalg.norm(expected, axis=1))
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+@pytest.mark.parametrize("d", [2, 40])
+def test_at_rest_nothing_is_left_and_nothing_moves(d, optimizer):
+    X, y = separable(200, d)
+    w0 = 3.0 * np.eye(d)[0]  # margins of 3 and more
+    run = fg.train(
+        X, y, steps=3000, lr="auto" if optimizer == "gd" else 0.1, loss=HINGE, w0=w0, b0=0.5,
+        evals={"test": (X, -y)}, keep_weights=True, optimizer=optimizer,
+    )  # fmt: skip
+    np.testing.assert_array_equal(run.weights, np.tile([*w0, 0.5], (run.steps.size, 1)))
+    assert not run.loss.any()
+    assert not run.sharpness.any()
+    assert run.losses["test"][0] == run.losses["test"][-1] > 0.0
+    assert set(run.regime) == {"smooth"}
+    assert run.phases([0, 1]).t1 is None
+
+
+def test_a_long_step_beyond_all_margins_is_the_last():
+    X, y = np.array([[1.0], [-2.0], [-3.0]]), np.array([1.0, -1.0, -1.0])
+    run = train_quietly(
+        X, y, steps=10, lr=0.25, loss=HINGE, reduction="sum", record=1, bias=False,
+        keep_weights=True,
+    )  # fmt: skip
+    # From 0: lr 2 (1 + 2 + 3) = 3, where no margin is below 3.
+    assert run.weights[:, 0].tolist() == [0.0] + [3.0] * 10
+    assert run.loss.tolist() == [3.0] + [0.0] * 10
+    # At step 0 each row has a third of the slopes; afterwards there are none, and that holds on.
+    assert run.phases([0]).t1 is None
+    assert run.phases([0, 1]).t1 == 1
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("d", [2, 20])
+def test_descent_converges_to_the_optimum_where_data_are_not_separable(d, bias):
+    X, y = problem(300, d)
+    y[::5] *= -1.0
+    run = fg.train(X, y, steps=20_000, lr="auto", loss=HINGE, reduction="sum", bias=bias)
+    Z = np.column_stack([X, np.full(len(y), float(bias))])
+
+    def value(u):
+        short = np.maximum(0.0, 1.0 - y * (Z @ u))
+        return short @ short, -2.0 * (short * y) @ Z
+
+    best = minimize(value, np.zeros(d + 1), jac=True, method="BFGS", options={"gtol": 1e-11})
+    # Newton's steps, whose rows do not change any more, end what a line search leaves.
+    u = best.x
+    for _ in range(5):
+        below = y * (Z @ u) < 1.0
+        u = u + np.linalg.lstsq(Z[below], y[below] - Z[below] @ u)[0]
+    np.testing.assert_allclose([*run.w, run.bias_final], u, rtol=1e-8, atol=1e-8)
+    assert run.loss[-1] == pytest.approx(value(u)[0], rel=1e-12)
+    assert run.loss[-1] > 1.0
+
+
+def test_what_an_exponential_tail_is_needed_for_is_refused():
+    X, y = separable(50, 2)
+    options = {"lr": 1e-3, "loss": HINGE}
+    lacks = "leaps need a continuous second derivative, which loss='squared_hinge' has not"
+    assert fg.train(X, y, steps=10_000, **options).engine.reason == lacks
+    with pytest.raises(ValueError, match=lacks):
+        fg.train(X, y, steps=10_000, engine="leap", **options)
+    with pytest.raises(ValueError, match=r"none is leaped \(loss='squared_hinge'\), got 1e\+60"):
+        fg.train(X, y, steps=1e60, **options)
+    with pytest.raises(ValueError, match="limits of directions need slopes that fall off like"):
+        fg.train(X, y, steps=10, **options).plot(limit="auto")
+    with pytest.raises(ValueError, match="no formula for loss='squared_hinge'"):
+        fg.train(X, y, steps=10, evals={"all": fg.theory.edge.GaussianNoise(1.0)}, **options)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_stable_rate_is_that_of_curvature_2(reduction):
+    X, y = problem(60, 5)
+    Z = np.column_stack([X, np.ones(60)])
+    top = 2.0 * np.linalg.norm(Z, 2) ** 2 * reference.scale(60, reduction)
+    rate = fg.stable_lr(X, y, loss=HINGE, reduction=reduction)
+    assert 2.0 / top * (1.0 - 2e-7) < rate <= 2.0 / top
+    run = fg.train(X, y, steps=500, lr=0.999 * rate, loss=HINGE, reduction=reduction, record=1)
+    assert run.sharpness[0] == pytest.approx(2 * 0.999, rel=1e-6)
+    assert np.all(np.diff(run.loss) <= 1e-14 * run.loss[0])
+
+
+def test_checkpoints_many_runs_and_refined_times(tmp_path):
+    X, y = separable(200, 3)
+    evals = {"test": problem(100, 3)}
+    options = {"loss": HINGE, "steps": 3000, "lr": 2e-3, "evals": evals, "keep_weights": True}
+    run = fg.train(X, y, **options)
+    stopped = tmp_path / "run"
+
+    def stop(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(fg.Interrupted):
+        fg.train(X, y, checkpoint=stopped, checkpoint_interval=0.0, progress=stop,
+                 **options | {"steps": 10**9})  # fmt: skip
+    more = options | {"steps": 10**5}
+    done = fg.train(X, y, checkpoint=tmp_path / "other", **more)
+    assert_same_bits(done, fg.train(X, y, **more))
+    assert_same_bits(fg.train(X, y, checkpoint=tmp_path / "other", **more), done)
+    for again in fg.train_many([{"X": X, "y": y, **options}] * 2):
+        assert_same_bits(again, run)
+    level = float(run.accuracy["test"].max())
+    hit = run.refine_hit("test", level)
+    every = fg.train(X, y, **options | {"record": 1})
+    assert hit.step == every.steps[np.argmax(every.accuracy["test"] >= level)]
