@@ -215,8 +215,11 @@ def check(name: str, schedule: Any) -> Schedule | Callable[[int], float]:
     """
     if schedule is None:
         return CONSTANT
-    if isinstance(schedule, Schedule) or callable(schedule):
+    if isinstance(schedule, Schedule):
         return schedule
+    if callable(schedule):
+        function: Callable[[int], float] = schedule
+        return function
     raise TypeError(
         f"{name} must be one of fastgrok.schedules, a function of the number of steps taken "
         f"before, or None, got {_checks.show(schedule)}"
