@@ -10,7 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok._checks.docstrings import described
 from fastgrok.datasets._blocks import Part
+from fastgrok.datasets._cube_recipes import margin_cube
 from fastgrok.datasets._dataset import Dataset
 from fastgrok.datasets.recipe import Settings, labels, scale
 
@@ -18,6 +20,7 @@ _CHUNK_ELEMENTS = 1 << 15
 _MAX_SHIFT = 1e30
 
 
+@described(margin_cube)
 @helpful
 def gaussian_noise(
     n: int,
@@ -47,14 +50,13 @@ def gaussian_noise(
         r in (0, 1]: y = +1 where x_1 > sigma Phi^{-1}(r), else -1, so that a fraction near r of
         the points is labelled -1, and all of them at r = 1 (our reading of the paper's
         Appendix I; labels are not flipped at random).
-    seed : int, default 0
-        At least 0. The points don't depend on `label_fraction`.
-    dtype : float64 or float32, default float64
-        Of X. float32 gives the rounded numbers of float64; labels are those of the rounded ones.
-    threads : int, optional
-        By default the cores that this process may use.
-    progress : bool, default False
-        Show a bar.
+    seed
+        See `margin_cube`. The points don't depend on `label_fraction`.
+    dtype
+        See `margin_cube`. float32 gives the rounded numbers of float64;
+        labels are those of the rounded ones.
+    threads, progress
+        See `margin_cube`.
 
     Returns
     -------
@@ -98,6 +100,7 @@ def gaussian_noise(
     return Dataset(X, y, params=params)
 
 
+@described(margin_cube)
 @helpful
 def two_gaussians(
     n: int,
@@ -130,14 +133,12 @@ def two_gaussians(
         Standard deviation of the first coordinate: 0, or from 1e-30 to 1e30.
     sigma_b : float, default 1.0
         Standard deviation of the noise coordinates, from 1e-30 to 1e30.
-    seed : int, default 0
-        At least 0.
-    dtype : float64 or float32, default float64
-        Of X. float32 gives the rounded numbers of float64.
-    threads : int, optional
-        By default the cores that this process may use.
-    progress : bool, default False
-        Show a bar.
+    seed
+        See `margin_cube`.
+    dtype
+        See `margin_cube`. float32 gives the rounded numbers of float64.
+    threads, progress
+        See `margin_cube`.
 
     Returns
     -------
