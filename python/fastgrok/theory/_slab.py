@@ -95,7 +95,8 @@ class Slab(Population):
         corner = self.half_width * math.sqrt(columns)
         if self.gamma / 2.0 >= corner:
             raise ValueError(
-                f"{prefix}has no points in {columns} columns: gamma/2 = {self.gamma / 2.0:g} is "
+                f"{prefix}has no points in {_checks.plural(columns, 'column')}: "
+                f"gamma/2 = {self.gamma / 2.0:g} is "
                 f"not less than the distance {corner:g} of the cube's corner"
             )
         if columns > 2 and self.alpha * self.gamma > self.half_width / _THINNEST:

@@ -322,7 +322,8 @@ class Pgd:
         radius = float(s.radii[0]) if one else along
         box = "" if s.box is None else ", with bounds"
         return (
-            f"Pgd({len(self.X)} rows, {self.X.shape[1]} columns: {s.method}, {s.ball} ball, "
+            f"Pgd({_checks.plural(len(self.X), 'row')}, "
+            f"{_checks.plural(self.X.shape[1], 'column')}: {s.method}, {s.ball} ball, "
             f"eps {radius}{box})"
         )
 
