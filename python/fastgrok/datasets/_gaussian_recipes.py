@@ -78,9 +78,7 @@ def gaussian_noise(
     """
     rows, columns = _checks.whole("n", n), _checks.whole("dim", dim)
     width = scale("sigma", sigma)
-    fraction = _checks.real("label_fraction", label_fraction)
-    if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"label_fraction must lie in (0, 1], got {_checks.show(label_fraction)}")
+    fraction = _fraction("label_fraction", label_fraction)
     settings = Settings.checked(seed, dtype, threads, progress)
     X = np.empty((rows, columns), settings.dtype)
     settings.draw([Part(X, functools.partial(_fill_normal, sigma=width))])
@@ -209,13 +207,18 @@ def two_points(lam: float, *, sigma: float = 1.0) -> Dataset:
     >>> fg.datasets.two_points(0.25, sigma=2.0).X.ravel()
     array([-2.,  1.])
     """
-    fraction = _checks.real("lam", lam)
-    if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"lam must lie in (0, 1], got {_checks.show(lam)}")
+    fraction = _fraction("lam", lam)
     width = scale("sigma", sigma)
     X = np.array([[-width], [width * (1.0 - 2.0 * fraction)]])
     params = {"recipe": "two_points", "lam": fraction, "sigma": width}
     return Dataset(X, labels(0, 2), params=params)
+
+
+def _fraction(name: str, value: float) -> float:
+    out = _checks.real(name, value)
+    if not 0.0 < out <= 1.0:
+        raise ValueError(f"{name} must lie in (0, 1], got {_checks.show(value)}")
+    return out
 
 
 def _fill_normal(rng: np.random.Generator, out: NDArray[Any], sigma: float) -> None:
