@@ -1,6 +1,7 @@
 """What keeps the house in order: who may import what of whom, and how large a file may be."""
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -58,6 +59,23 @@ def test_the_public_names_are_found_and_listed():
     assert all(hasattr(fg, name) for name in fg.__all__)
     with pytest.raises(AttributeError, match="'fastgrok' has no attribute 'trian'"):
         fg.trian  # noqa: B018
+
+
+def test_editors_and_type_checkers_are_told_the_public_names_and_where_they_are():
+    """Those that are imported for them alone, as themselves, are those that are imported late."""
+    (told,) = (
+        node
+        for node in ast.parse((PACKAGE / "__init__.py").read_text()).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    *imports, version = told.body
+    assert ast.unparse(version) == "__version__: str"
+    names = {name.asname: (line.module, name.name) for line in imports for name in line.names}
+    assert sorted(names) == sorted({*fg.__all__} - {"__version__"})
+    for public, (module, name) in names.items():
+        assert public == name
+        assert getattr(fg, name) is getattr(importlib.import_module(module), name)
+        assert fg._WHERE.get(name, "") == module.removeprefix("fastgrok").removeprefix(".")
 
 
 def test_without_its_extension_the_package_says_what_to_do(tmp_path):

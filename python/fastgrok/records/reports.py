@@ -128,7 +128,14 @@ class EngineReport:
         return printing.engine_text(self)
 
     def leap_at(self, step: float) -> LeapReport | None:
-        """Return the leap that the record of a step comes from; None if it is exact."""
+        """
+        Return the leap that the record of a step comes from; None if it is exact.
+
+        Parameters
+        ----------
+        step : float
+            Number of the step.
+        """
         return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)
 
     def retraced(self) -> EngineReport:
