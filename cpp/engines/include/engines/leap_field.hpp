@@ -97,6 +97,11 @@ protected:
     };
     Coefficient coefficient(std::size_t row, double terms) const;
 
+    // out <- the sum of share(row, terms) |z_row|, `terms` being the sum of the sizes of the terms
+    // of its margin at u.
+    using Share = std::function<double(std::size_t row, double terms)>;
+    void sum_sizes(const Vector& u, Vector& out, const Share& share) const;
+
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }
 
