@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 # isort: off
 if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to these
-    from fastgrok import datasets as datasets, theory as theory
+    from fastgrok import datasets as datasets, plots as plots, theory as theory
     from fastgrok.datasets import Dataset as Dataset
     from fastgrok.descent.errors import (
         CheckpointError as CheckpointError,
@@ -82,12 +82,12 @@ _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
     __all__ = list(_WHERE)
-    __all__ += ["__version__", "datasets", "theory"]
+    __all__ += ["__version__", "datasets", "theory"]  # plots needs an extra, and to be asked for
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and keep it."""
         value: Any
-        if name in ("datasets", "theory"):
+        if name in ("datasets", "plots", "theory"):
             value = importlib.import_module(f"fastgrok.{name}")
         elif name == "__version__":
             value = importlib.import_module("importlib.metadata").version("fastgrok")

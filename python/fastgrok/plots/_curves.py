@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok._checks import EvaluationSet
 from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
@@ -300,6 +301,8 @@ def _step_axes(run: Record, ax: Axes | None) -> Axes:
         raise ImportError("plotting needs matplotlib: pip install 'fastgrok[plot]'") from error
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
+    elif not hasattr(ax, "get_xlim"):
+        raise TypeError(f"ax must be matplotlib axes or None, got {_checks.show(ax)}")
     drawn = ax.get_xlim()[1] if ax.has_data() else 10.0
     last = float(run.steps[-1]) if run.steps.size else 1.0
     ax.set_xscale("log")

@@ -42,6 +42,13 @@ class Attack:
     is_adv: NDArray[np.bool_]
     margin: F64
 
+    def __str__(self) -> str:
+        """Say how many rows are misclassified, and the margins' range."""
+        return (
+            f"Attack: {self.is_adv.sum()} of {_checks.plural(len(self.is_adv), 'row')} "
+            f"misclassified, margins {self.margin.min():.4g} to {self.margin.max():.4g}"
+        )
+
 
 @helpful
 def pgd(
