@@ -215,7 +215,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 def test_refine_is_refused() -> None:
     X, y = random_data(11, 30, 2)
     run = fg.train(X, y, steps=100, lr=0.1, optimizer="adam", keep_weights=True)
-    with pytest.raises(ValueError, match="running means"):
+    with pytest.raises(ValueError, match="from w and b alone"):
         run.refine("train", X, y, None)
 
 

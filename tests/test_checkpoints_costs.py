@@ -92,3 +92,18 @@ def test_a_warned_run_is_the_same_and_once_finished_silent(tmp_path):
 )
 def test_durations(seconds, text):
     assert costs._duration(seconds) == text
+
+
+def test_a_run_that_cannot_leap_says_how_long_more_steps_than_affordable_take():
+    def stop(step):
+        raise KeyboardInterrupt
+
+    options = {"steps": 1e9, "lr": 0.1, "optimizer": "adam", "progress": stop}
+    words = r"Adam cannot be leaped: each of the 1,000,000,000 steps"
+    with pytest.warns(fg.LeapWarning, match=words), pytest.raises(fg.Interrupted):
+        fg.train(X, Y, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fg.train(X, Y, steps=1e4, lr=0.1, optimizer="adam")
+        with pytest.raises(fg.Interrupted):
+            fg.train(X, Y, engine="exact", **options)

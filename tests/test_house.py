@@ -1,6 +1,7 @@
 """What keeps the house in order: who may import what of whom, and how large a file may be."""
 
 import ast
+import importlib
 import re
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ LONGEST = 400
 def of_ours(path):
     """Modules of the package that a module imports, at its top, in functions or for types."""
     for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides where it points"
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fastgrok"):
             yield from (f"{node.module}.{one.name}" for one in node.names)
         elif isinstance(node, ast.Import):
@@ -42,6 +45,11 @@ def test_the_top_level_has_the_modules_that_it_must_have():
     assert {path.stem for path in PACKAGE.glob("*.py")} == TOP
 
 
+def test_no_include_goes_up():
+    sources = [path for path in (ROOT / "cpp").rglob("*") if path.suffix in (".cpp", ".hpp")]
+    assert not [path for path in sources if '#include "../' in path.read_text()]
+
+
 def test_files_are_short():
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False
@@ -58,6 +66,32 @@ def test_the_public_names_are_found_and_listed():
     assert all(hasattr(fg, name) for name in fg.__all__)
     with pytest.raises(AttributeError, match="'fastgrok' has no attribute 'trian'"):
         fg.trian  # noqa: B018
+
+
+def test_editors_and_type_checkers_are_told_the_public_names_and_where_they_are():
+    """Those that are imported for them alone, as themselves, are those that are imported late."""
+    (told,) = (
+        node
+        for node in ast.parse((PACKAGE / "__init__.py").read_text()).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    *imports, version = told.body
+    assert ast.unparse(version) == "__version__: str"
+    names = {name.asname: (line.module, name.name) for line in imports for name in line.names}
+    assert sorted(names) == sorted({*fg.__all__, "plots"} - {"__version__"})
+    for public, (module, name) in names.items():
+        assert public == name
+        assert getattr(fg, name) is getattr(importlib.import_module(module), name)
+        assert fg._WHERE.get(name, "") == module.removeprefix("fastgrok").removeprefix(".")
+
+
+@pytest.mark.parametrize("name", ["datasets", "plots", "theory"])
+def test_packages_are_there_when_they_are_asked_for(name):
+    program = f"import fastgrok; print(fastgrok.{name}.__name__)"
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == f"fastgrok.{name}\n"
 
 
 def test_without_its_extension_the_package_says_what_to_do(tmp_path):

@@ -165,3 +165,44 @@ def test_data_and_attacks(printed):
             fg.Pgd(RECTANGLE, LABELS, eps=[[0.5], [0.25], [0.0], [1.0]], **box),
         ),
     )
+
+
+# --------------------------------------------------------------------------------- one, and several
+
+
+@pytest.mark.filterwarnings("ignore::fastgrok.StabilityWarning")
+def test_what_there_is_one_of_is_in_the_singular():
+    run = fg.train([[1.0]], [1], steps=1, lr=0.1, record=[1], threads=1)
+    first, engine = masked(str(run)).splitlines()[:2]
+    assert first.endswith("lr 0.1, 1 step, 1 record")
+    assert engine.endswith("exact, 1 step one by one, simd, 1 thread, # s")
+    assert "Pgd(1 row, 1 column: exact" in repr(fg.Pgd([[1.0]], [1]))
+    alone = {"X": make.X, "y": make.Y, "steps": 10**6, "lr": 64.0, "loss": "exponential"}
+    with pytest.raises(fg.DivergenceError, match=r"\.trajectories holds this run$"):
+        fg.train_many([alone])
+    with pytest.raises(fg.DivergenceError, match=r"holds all 2 runs, of which 1 came to its end$"):
+        fg.train_many([alone, alone | {"lr": 0.01, "steps": 10}])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: fg.accuracy([[np.nan]], [1], [1]), "1 of its 1 value is NaN or infinite"),
+        (lambda: fg.accuracy([[np.nan, 1]], [1], [1, 1]), "1 of its 2 values is NaN or infinite"),
+        (lambda: fg.accuracy([[np.nan] * 3], [1], [1] * 3), "3 of its 3 values are NaN"),
+        (lambda: fg.accuracy([[1.0]], [1, 1], [1]), "1 row, 2 labels"),
+        (lambda: fg.accuracy([[1.0], [2.0]], [1], [1]), "2 rows, 1 label$"),
+        (lambda: fg.pgd([[1.0]], [1], [1], bounds=(1,)), "got 1 value$"),
+        (
+            lambda: fg.datasets.margin_cube((2, 1), support=(3, 0)),
+            "3 support vectors are more than the 2 points",
+        ),
+        (
+            lambda: fg.datasets.margin_cube((0, 1), support=(1, 0)),
+            "1 support vector is more than the 0 points",
+        ),
+    ],
+)
+def test_messages_count_in_singular_and_plural(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

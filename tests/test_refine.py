@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import fastgrok.training
 from fastgrok import DivergenceError, Trajectory, train
+from fastgrok.descent.again import exact_steps
 from fastgrok.questions import _rerun
 
 STEPWISE = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "weights")
@@ -125,15 +125,16 @@ def test_only_the_brackets_are_run_again(monkeypatch):
     coarse = run.grokking("near", 0.1, level=0)
     asked = []
 
-    def counting(*args, **kwargs):
-        asked.append(kwargs["steps"])
-        return train(*args, **kwargs)
+    def counting(arguments, kind):
+        asked.append(arguments["steps"])
+        return exact_steps(arguments, kind)
 
-    monkeypatch.setattr(fastgrok.training, "train", counting)
+    monkeypatch.setattr(_rerun, "exact_steps", counting)
     times = run.refine("near", X, y, evals, 0.1, level=0)
     index = {int(t): j for j, t in enumerate(run.steps)}
     ends = {coarse.train, coarse.test, coarse.sustained_train, coarse.sustained_test} - {None}
     checks = 3  # single steps from the first two records and the last
+    assert asked
     assert sum(asked) <= checks + sum(t - int(run.steps[index[t] - 1]) for t in ends)
     assert coarse.train_bracket[0] < times.train <= coarse.train_bracket[1]
     assert coarse.test_bracket[0] < times.test <= coarse.test_bracket[1]

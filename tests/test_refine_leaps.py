@@ -168,9 +168,9 @@ def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypat
     cloud, y = rng.normal(size=(30, 2)), np.where(rng.random(30) < 0.5, -1.0, 1.0)
     tried, spent = [], []
 
-    def spied(record, arguments, exact_steps):
+    def spied(record, arguments, exact_steps, kind):
         try:
-            piece = follow_leaps(record, arguments, exact_steps)
+            piece = follow_leaps(record, arguments, exact_steps, kind)
         except fg.LeapError as error:
             tried.append((arguments["rtol"], "lost"))
             spent.append(error.trajectory.engine.exact_steps)
@@ -210,10 +210,10 @@ def test_a_finer_leap_costs_no_time_to_speak_of(monkeypatch):
     run = fg.train(X, y, steps=1e15, lr="auto", keep_weights=True)
     spent: dict[float, list[int]] = {}
 
-    def spied(record, arguments, exact_steps):
+    def spied(record, arguments, exact_steps, kind):
         steps = spent.setdefault(arguments["rtol"], [])
         try:
-            piece = follow_leaps(record, arguments, exact_steps)
+            piece = follow_leaps(record, arguments, exact_steps, kind)
         except fg.LeapError as error:
             steps.append(error.trajectory.engine.exact_steps)
             raise

@@ -189,8 +189,10 @@ def test_what_progress_raises_ends_the_search(error):
     def stop(step):
         raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         run.refine("near", progress=stop)
+    if isinstance(error, KeyboardInterrupt):
+        assert isinstance(caught.value.trajectory, fg.Trajectory)
 
 
 def test_a_leap_that_cannot_be_followed_is_told_as_such(monkeypatch):
@@ -200,11 +202,11 @@ def test_a_leap_that_cannot_be_followed_is_told_as_such(monkeypatch):
     expected = run.refine("near")
     follow, failing = _rerun.follow_leaps, set()
 
-    def fails(record, arguments, exact_steps):
+    def fails(record, arguments, exact_steps, kind):
         failing.add(arguments["rtol"])
         if len(failing) <= failures:
             raise fg.LeapError("no leap", run, 0)
-        return follow(record, arguments, exact_steps)
+        return follow(record, arguments, exact_steps, kind)
 
     monkeypatch.setattr(_rerun, "follow_leaps", fails)
     for allowed, last in ((1, 1e-8), (2, 1e-7)):

@@ -295,7 +295,7 @@ def test_undecided_rather_than_wrong(monkeypatch):
     [
         ({"X": [[1.0, math.nan]]}, ValueError, r"X must be finite.*X\[0, 1\] = nan"),
         ({"X": np.zeros((0, 2))}, ValueError, "at least one row"),
-        ({"y": [1, 1]}, ValueError, "1 rows, 2 labels"),
+        ({"y": [1, 1]}, ValueError, "1 row, 2 labels"),
         ({"y": [2]}, ValueError, r"labels -1 and \+1 only"),
         ({"bias": 1}, TypeError, "bias must be True or False, got 1"),
         ({"threads": 0}, ValueError, "threads must be at least 1"),

@@ -107,7 +107,7 @@ def test_uses_of_a_run_go_or_are_refused(parts):
     assert (run.engine.row_share < 1.0) == (table.lack("skip_rows", parts) is None)
 
     if missing := table.lack("refine", parts):
-        with pytest.raises(ValueError, match=r"steps without memory .* has not") as caught:
+        with pytest.raises(ValueError, match=r"from w and b alone.* has not") as caught:
             run.refine("train", rows, labels, None)
         assert str(missing) in str(caught.value)
     else:

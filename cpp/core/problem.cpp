@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <new>
 
 #include "core/team.hpp"
 
 namespace fastgrok {
 namespace {
 
-// Registers that straddle two cache lines are read at half the speed, which only the caches are
-// fast enough to show: by 10 to 18 % of a step over 0.4 to 4 MB.
-constexpr std::size_t kCacheLine = 64, kCached = std::size_t{1} << 22;
+constexpr std::size_t kCached = std::size_t{1} << 22;
 
 bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
@@ -66,11 +63,8 @@ void Problem::align(const Real* x) {
     const std::size_t size = rows_ * layout_.cols;
     if (size * sizeof(Real) > kCached || reinterpret_cast<std::uintptr_t>(x) % kCacheLine == 0)
         return;
-    const std::align_val_t line{kCacheLine};
-    const std::shared_ptr<Real> copy(static_cast<Real*>(::operator new(size * sizeof(Real), line)),
-                                     [line](Real* p) { ::operator delete(p, line); });
-    std::copy_n(x, size, copy.get());
-    x_ = static_cast<const Real*>(copy.get());
+    const auto copy = std::make_shared<const Blocks<Real>>(x, x + size);
+    x_ = copy->data();
     aligned_ = copy;
 }
 
@@ -80,7 +74,8 @@ Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows
     if (y != rows.y_) pack();
 }
 
-Problem::Problem(const Problem& rows, std::shared_ptr<const Vector> packed) : Problem(rows) {
+Problem::Problem(const Problem& rows, std::shared_ptr<const Blocks<double>> packed)
+    : Problem(rows) {
     const std::size_t cols = layout_.cols;
     layout_ = packed_layout(cols);
     partition_ = Partition(whole_lanes(rows_) / kLanes, rows_, cols + 1);
@@ -90,7 +85,7 @@ Problem::Problem(const Problem& rows, std::shared_ptr<const Vector> packed) : Pr
 void Problem::pack() {
     const std::size_t cols = layout_.cols, size = kLanes * (cols + 1);
     if (!is_packed(cols)) return;
-    auto packed = std::make_shared<Vector>(whole_lanes(rows_) / kLanes * size);
+    auto packed = std::make_shared<Blocks<double>>(whole_lanes(rows_) / kLanes * size);
     for (std::size_t i = 0; i < rows_; i += kLanes)
         visit_row(i, [&](auto* x) {
             pack_block(x, y_ + i, std::min(rows_ - i, kLanes), cols,

@@ -157,7 +157,8 @@ Coordinates::Coordinates(const Problem& problem, const Matrix& basis, const Null
         }
     refine(directions);
     const std::size_t cols = problem.layout().cols, block = kLanes * (cols + 1);
-    auto packed = std::make_shared<Vector>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
+    auto packed =
+        std::make_shared<Blocks<double>>(whole_lanes(problem.rows()) / kLanes * block, 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         double* to = packed->data() + i / kLanes * block + i % kLanes;
         const Vector row = signed_row(problem, i);

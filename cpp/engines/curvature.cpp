@@ -5,17 +5,10 @@
 #include <limits>
 
 #include "norms.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
-
-double dot(const Vector& a, const Vector& b) {
-    return kernels().dot(a.data(), b.data(), a.size());
-}
-
-void add_multiple(Vector& a, double factor, const Vector& b) {
-    for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
-}
 
 // Makes v a unit vector; false if it is zero or not finite.
 bool normalize(Vector& v) {

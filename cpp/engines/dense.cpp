@@ -147,6 +147,11 @@ bool factorise(const MatrixView& a) {
         add_product(-1.0, below, below.transposed(), last, Part::lower);
         return factorise(last);
     }
+    return factorise_by_entries(a);
+}
+
+bool factorise_by_entries(const MatrixView& a) {
+    const std::size_t n = a.rows;
     for (std::size_t j = 0; j < n; ++j) {
         double pivot = a(j, j);
         for (std::size_t k = 0; k < j; ++k) pivot -= a(j, k) * a(j, k);

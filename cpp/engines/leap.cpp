@@ -7,6 +7,7 @@
 
 #include "motion_weights.hpp"
 #include "norms.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -21,10 +22,6 @@ constexpr double kOfSlopes = 0.5;
 // Where it is so many times the other, the motion turns within a step.
 constexpr double kSudden = 3.0;
 constexpr double kOtherOrder = 0.95;  // another order must allow a step longer than by 1/this
-
-void add_multiple(Vector& a, double factor, const Vector& b) {
-    for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
-}
 
 }  // namespace
 

@@ -5,23 +5,13 @@
 #include <utility>
 
 #include "engines/curvature.hpp"
-#include "engines/leap_field.hpp"
+#include "leap_fields.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
-
-std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss,
-                                            const SlowMotion& motion, int threads,
-                                            std::function<void()> between_passes,
-                                            std::shared_ptr<const Coordinates> coordinates,
-                                            const LeapCosts& costs);
-
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
-
-double dot(const Vector& a, const Vector& b) {
-    return kernels().dot(a.data(), b.data(), a.size());
-}
 
 class ConjugateField : public LeapField {
 public:
@@ -88,22 +78,12 @@ public:
                            double enough) override {
         constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
         constexpr double kOthers = 2.0;  // other patterns may do more
-        Vector size(u.size(), 0.0), error(u.size()), effect;
+        Vector size, error(u.size()), effect;
         evaluate(u, s, error);
-        const Problem& problem = given_.problem();
-        const std::size_t cols = layout().cols, intercept = layout().intercept;
-        for (std::size_t i = 0; i < problem.rows(); ++i) {
-            problem.visit_row(i, [&](const auto* x) {
-                double terms = std::fabs(u[intercept]);
-                for (std::size_t j = 0; j < cols; ++j)
-                    terms += std::fabs(static_cast<double>(x[j]) * u[j]);
-                const Coefficient c = coefficient(i, terms);
-                const double unit = c.error + kOfSums * c.value;
-                for (std::size_t j = 0; j < cols; ++j)
-                    size[j] += unit * std::fabs(static_cast<double>(x[j]));
-                if (problem.bias()) size[intercept] += unit;
-            });
-        }
+        sum_sizes(u, size, [&](std::size_t i, double terms) {
+            const Coefficient c = coefficient(i, terms);
+            return c.error + kOfSums * c.value;
+        });
         for (std::size_t j = 0; j < u.size(); ++j) size[j] += kOfSums * decay(j) * std::fabs(u[j]);
         const double most = scale.norm(size);
         if (most <= enough) return most;

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "engines/leap_field.hpp"
 #include "engines/small_matrix.hpp"
+#include "leap_fields.hpp"
 
 namespace fastgrok {
 namespace {
@@ -59,11 +59,9 @@ protected:
 
 class DenseField : public PackedField {
 public:
-    // Of rows that are not packed in coordinates, which pack them.
     DenseField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
-               std::function<void()> between_passes,
-               std::shared_ptr<const Coordinates> coordinates = nullptr,
-               const LeapCosts& costs = {})
+               std::function<void()> between_passes, std::shared_ptr<const Coordinates> coordinates,
+               const LeapCosts& costs)
         : PackedField(problem, loss, motion, threads, std::move(between_passes)),
           hessian_(problem.layout().cols + 1),
           matrix_(problem.layout().cols + 1) {
@@ -100,14 +98,12 @@ public:
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j <= i; ++j)
                 matrix_(i, j) = (i == j ? 1.0 : 0.0) + hessian_(i, j);
-        if (!factorize(matrix_)) return kUnknown;
+        if (!factorise_by_entries(matrix_.view())) return kUnknown;
         Matrix inverse(n);
-        for (std::size_t k = 0; k < n; ++k) {
-            column_.assign(n, 0.0);
-            column_[k] = 1.0;
-            solve_factorized(matrix_, column_);
-            for (std::size_t j = 0; j < n; ++j) inverse(j, k) = column_[j];
-        }
+        invert(inverse, [&](Vector& x) {
+            solve_factorized(matrix_, x);
+            return true;
+        });
         return scale.norm_of_bounds(bounds_by(inverse, u));
     }
 
@@ -127,7 +123,7 @@ public:
     }
 
 private:
-    Vector triangle_, g_, column_;
+    Vector triangle_, g_;
     Matrix hessian_;  // of e^s rate L and of what decays, minus the Jacobian
     Matrix matrix_;
 };
@@ -161,15 +157,12 @@ public:
     double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
         evaluate(u, s, update_);
         log_rate_ = s + std::log(rate_);
-        const std::size_t n = matrix_.size();
-        Matrix inverse(n);
-        for (std::size_t k = 0; k < n; ++k) {
+        Matrix inverse(matrix_.size());
+        const bool regular = invert(inverse, [&](Vector& x) {
             subtract_jacobian(k_);
-            column_.assign(n, 0.0);
-            column_[k] = 1.0;
-            if (!solve_gauss(matrix_, column_)) return kUnknown;
-            for (std::size_t j = 0; j < n; ++j) inverse(j, k) = column_[j];
-        }
+            return solve_gauss(matrix_, x);
+        });
+        if (!regular) return kUnknown;
         // Both steps of a pair, as if the first were like the second.
         return 2.0 * scale.norm_of_bounds(bounds_by(inverse, u));
     }
@@ -217,7 +210,7 @@ private:
         fill(triangle_, rate_, hessian);
     }
 
-    Vector triangle_, middle_, update_, column_;
+    Vector triangle_, middle_, update_;
     Matrix first_, second_, matrix_;  // the Hessians times the rate
     double k_ = 1.0;
 };
@@ -228,10 +221,6 @@ std::unique_ptr<LeapField> in_range(std::unique_ptr<LeapField> field) {
 }
 
 }  // namespace
-
-std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss,
-                                                const SlowMotion& motion, int threads,
-                                                std::function<void()> between_passes);
 
 std::unique_ptr<LeapField> make_dense_field(const Problem& problem, Loss loss,
                                             const SlowMotion& motion, int threads,
@@ -247,8 +236,7 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               std::function<void()> between_passes) {
     if (!problem.packed())
         return make_conjugate_field(problem, loss, motion, threads, std::move(between_passes));
-    return in_range(
-        std::make_unique<DenseField>(problem, loss, motion, threads, std::move(between_passes)));
+    return in_range(make_dense_field(problem, loss, motion, threads, std::move(between_passes)));
 }
 
 std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,

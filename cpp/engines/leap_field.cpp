@@ -86,17 +86,24 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
 
 void LeapField::rounding(const Vector& u, Vector& out) const {
     constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
+    // The margin is off by rounding errors of its terms, the slope by a share like that.
+    sum_sizes(u, out, [&](std::size_t i, double terms) {
+        return kUnits * (1.0 + terms) * coefficient(i, 0.0).value;
+    });
+    for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
+}
+
+void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) const {
     const Problem& problem = passes().problem();
     const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
     out.assign(u.size(), 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         const auto add = [&](auto entry, double last) {
-            // The margin is off by rounding errors of its terms, the slope by a share like that.
-            double terms = 1.0 + std::fabs(last * u[intercept]);
+            double terms = std::fabs(last * u[intercept]);
             for (std::size_t j = 0; j < cols; ++j) terms += std::fabs(entry(j) * u[j]);
-            const double unit = kUnits * terms * coefficient(i, 0.0).value;
-            for (std::size_t j = 0; j < cols; ++j) out[j] += unit * std::fabs(entry(j));
-            if (problem.bias()) out[intercept] += unit * std::fabs(last);
+            const double times = share(i, terms);
+            for (std::size_t j = 0; j < cols; ++j) out[j] += times * std::fabs(entry(j));
+            if (problem.bias()) out[intercept] += times * std::fabs(last);
         };
         if (problem.packed()) {
             const double* z = problem.block(i / kLanes) + i % kLanes;
@@ -107,7 +114,6 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
             });
         }
     }
-    for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
 }
 
 bool LeapField::amplifies(const Vector& u, double k) {

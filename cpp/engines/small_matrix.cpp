@@ -14,23 +14,6 @@ Vector times(const Matrix& a, const Vector& x) {
     return out;
 }
 
-bool factorize(Matrix& a) {
-    const std::size_t n = a.size();
-    for (std::size_t j = 0; j < n; ++j) {
-        double pivot = a(j, j);
-        for (std::size_t k = 0; k < j; ++k) pivot -= a(j, k) * a(j, k);
-        if (!(pivot > 0.0) || !std::isfinite(pivot)) return false;
-        const double root = std::sqrt(pivot);
-        a(j, j) = root;
-        for (std::size_t i = j + 1; i < n; ++i) {
-            double sum = a(i, j);
-            for (std::size_t k = 0; k < j; ++k) sum -= a(i, k) * a(j, k);
-            a(i, j) = sum / root;
-        }
-    }
-    return true;
-}
-
 void solve_factorized(const Matrix& a, Vector& x) {
     const std::size_t n = a.size();
     for (std::size_t i = 0; i < n; ++i) {
@@ -44,7 +27,7 @@ void solve_factorized(const Matrix& a, Vector& x) {
 }
 
 bool solve_cholesky(Matrix& a, Vector& x) {
-    if (!factorize(a)) return false;
+    if (!factorise_by_entries(a.view())) return false;
     solve_factorized(a, x);
     return true;
 }

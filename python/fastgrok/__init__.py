@@ -8,76 +8,49 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from fastgrok import datasets, theory
-    from fastgrok.datasets import Dataset
-    from fastgrok.descent import schedules
-    from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
-    from fastgrok.descent.stable import stable_lr
-    from fastgrok.descent.steps import log_spaced
-    from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
+# isort: off
+if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to these
+    from fastgrok import datasets as datasets, plots as plots, theory as theory
+    from fastgrok.datasets import Dataset as Dataset
+    from fastgrok.descent import schedules as schedules
+    from fastgrok.descent.errors import (
+        CheckpointError as CheckpointError,
+        DivergenceError as DivergenceError,
+        Interrupted as Interrupted,
+        LeapError as LeapError,
+    )
+    from fastgrok.descent.stable import stable_lr as stable_lr
+    from fastgrok.descent.steps import log_spaced as log_spaced
+    from fastgrok.errors import (
+        CheckpointWarning as CheckpointWarning,
+        FastgrokError as FastgrokError,
+        LeapWarning as LeapWarning,
+        StabilityWarning as StabilityWarning,
+    )
     from fastgrok.geometry import (
-        MaxMargin,
-        NotSeparableError,
-        Separability,
-        max_margin,
-        separability,
+        MaxMargin as MaxMargin,
+        NotSeparableError as NotSeparableError,
+        Separability as Separability,
+        max_margin as max_margin,
+        separability as separability,
     )
     from fastgrok.linear import (
-        Attack,
-        Pgd,
-        accuracy,
-        adversarial_accuracy,
-        hyperplane_distance,
-        margins,
-        pgd,
+        Attack as Attack,
+        Pgd as Pgd,
+        accuracy as accuracy,
+        adversarial_accuracy as adversarial_accuracy,
+        hyperplane_distance as hyperplane_distance,
+        margins as margins,
+        pgd as pgd,
     )
-    from fastgrok.linear.config import show_config
-    from fastgrok.questions import GrokkingTimes, Hit, Phases
-    from fastgrok.records import EngineReport, LeapReport
-    from fastgrok.training import train, train_many
-    from fastgrok.trajectory import Trajectory
+    from fastgrok.linear.config import show_config as show_config
+    from fastgrok.questions import GrokkingTimes as GrokkingTimes, Hit as Hit, Phases as Phases
+    from fastgrok.records import EngineReport as EngineReport, LeapReport as LeapReport
+    from fastgrok.training import train as train, train_many as train_many
+    from fastgrok.trajectory import Trajectory as Trajectory
 
     __version__: str
-
-__all__ = [
-    "Attack",
-    "CheckpointError",
-    "CheckpointWarning",
-    "Dataset",
-    "DivergenceError",
-    "EngineReport",
-    "FastgrokError",
-    "GrokkingTimes",
-    "Hit",
-    "Interrupted",
-    "LeapError",
-    "LeapReport",
-    "LeapWarning",
-    "MaxMargin",
-    "NotSeparableError",
-    "Pgd",
-    "Phases",
-    "Separability",
-    "StabilityWarning",
-    "Trajectory",
-    "__version__",
-    "accuracy",
-    "adversarial_accuracy",
-    "datasets",
-    "hyperplane_distance",
-    "log_spaced",
-    "margins",
-    "max_margin",
-    "pgd",
-    "schedules",
-    "separability",
-    "show_config",
-    "stable_lr",
-    "theory",
-    "train",
-    "train_many",
-]
+# isort: on
 
 try:  # at once: it says whether this machine can run it
     importlib.import_module("fastgrok._core")
@@ -108,24 +81,31 @@ _FROM = {
 }  # fmt: skip
 _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
+if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
+    __all__ = list(_WHERE)
+    __all__ += [
+        "__version__",
+        "datasets",
+        "schedules",
+        "theory",
+    ]  # plots needs an extra, and to be asked for
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, and keep it."""
-    value: Any
-    if name in ("datasets", "theory"):
-        value = importlib.import_module(f"fastgrok.{name}")
-    elif name == "schedules":
-        value = importlib.import_module("fastgrok.descent.schedules")
-    elif name == "__version__":
-        value = importlib.import_module("importlib.metadata").version("fastgrok")
-    elif name in _WHERE:
-        value = getattr(importlib.import_module(f"fastgrok.{_WHERE[name]}"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for, and keep it."""
+        value: Any
+        if name in ("datasets", "plots", "theory"):
+            value = importlib.import_module(f"fastgrok.{name}")
+        elif name == "schedules":
+            value = importlib.import_module("fastgrok.descent.schedules")
+        elif name == "__version__":
+            value = importlib.import_module("importlib.metadata").version("fastgrok")
+        elif name in _WHERE:
+            value = getattr(importlib.import_module(f"fastgrok.{_WHERE[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
-
-def __dir__() -> list[str]:
-    """Give the public names."""
-    return __all__
+    def __dir__() -> list[str]:
+        """Give the public names."""
+        return __all__

@@ -166,7 +166,9 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
 
 
 def _size(settings: Settings) -> str:
-    draws = "" if settings.seeds is None else f", {settings.seeds} draws of the data"
+    draws = (
+        "" if settings.seeds is None else f", {_checks.plural(settings.seeds, 'draw')} of the data"
+    )
     return f"{settings.scale} size{draws}, engine {settings.engine}"
 
 

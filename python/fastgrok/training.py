@@ -12,7 +12,7 @@ from fastgrok._checks import EvaluationSet
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import checkpoints
 from fastgrok.descent.checkpoints import Checkpoint
-from fastgrok.descent.costs import warn_of_exact_steps
+from fastgrok.descent.costs import warn_of_a_long_way, warn_of_exact_steps
 from fastgrok.descent.many import run_many
 from fastgrok.descent.running import run, setting_out
 from fastgrok.descent.sets import Sets
@@ -202,7 +202,9 @@ def train(
         Once a run, if the recorded lr * lambda_max exceeds 2: the iterates can then oscillate
         instead of following the gradient flow, see ``Trajectory.regime``.
     LeapWarning
-        Once a run, if more than 10^6 exact steps begin since a leap was lost, and why.
+        Once a run, if more than 10^6 exact steps begin since a leap was lost, and why. At the
+        start, with the time it takes, if ``engine="auto"`` cannot leap such a run at all, and it
+        has more steps than `exact_limit`.
 
     Examples
     --------
@@ -227,6 +229,8 @@ def train(
             keeper.resume(descent, settings.record.size)
             if not keeper.finished:
                 warn_of_exact_steps(settings, sets, descent.step)
+        else:
+            warn_of_a_long_way(settings, sets)
         leaping = settings.leaping(descent)
     return run(descent, settings, keeper, leaping, Trajectory)
 

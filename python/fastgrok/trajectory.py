@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fastgrok import plots
 from fastgrok._checks import EvaluationSet
+from fastgrok._checks.docstrings import described
 from fastgrok.questions.asked import Questions
 from fastgrok.records import file, printing, tables
 
@@ -78,6 +79,7 @@ class Trajectory(Questions):
         Names of the columns, of a run on a data frame that has them.
     """
 
+    @described(plots.accuracy_curves)
     def plot(
         self,
         ax: Axes | None = None,
@@ -89,12 +91,8 @@ class Trajectory(Questions):
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw. Default: a new figure.
-        limit, evals
-            Where the run must end, and the evaluation sets to draw the limiting accuracy of (those
-            of the run, if left out), as in `fastgrok.plots.accuracy_curves`, which refuses what
-            does not fit the run.
+        ax, limit, evals
+            See `accuracy_curves`.
 
         Returns
         -------

@@ -3,8 +3,8 @@ The files of this folder, and the calls that made them.
 
 They were written by fastgrok 0.1.0 as it was before the package was divided into packages, and must
 be read for ever. What they hold is in the .json files, as text, taken from the runs themselves and
-not from what was written. This isn't to be run again for these files: a newer format gets files of
-its own beside them, written by the version that brings it. ``test_old_files.py`` uses the calls.
+not from what was written. A newer format gets files of its own beside them, written by the version
+that brings it. ``test_old_files.py`` uses the calls.
 """
 
 import json
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -109,32 +108,3 @@ def contents(value: Any) -> dict[str, Any]:
         del out["data"], out["evals"]
         out["engine"] = asdict(out["engine"])
     return json.loads(json.dumps(as_text(out)))
-
-
-def stopped(train: Any, name: str, at: int) -> None:
-    """Write the checkpoint of a run that is stopped at a step."""
-
-    def stop(step: int) -> None:
-        if step >= at:
-            raise KeyboardInterrupt
-
-    with patch("fastgrok._running.POLL_SECONDS", 0.0):
-        try:
-            train(checkpoint=HERE / name, progress=stop)
-        except fg.Interrupted as error:
-            print(error)
-
-
-def main() -> None:
-    for name, make in (("leaped", leaped), ("adam", adam), ("exact", exact), ("dataset", dataset)):
-        made = make()
-        lines = [f"{json.dumps(key)}: {json.dumps(part)}" for key, part in contents(made).items()]
-        (HERE / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
-        if name != "exact":
-            made.save(HERE / f"{name}.npz")
-    stopped(exact, "exact.checkpoint", at=400)
-    stopped(adam, "adam.checkpoint", at=200)
-
-
-if __name__ == "__main__":
-    main()

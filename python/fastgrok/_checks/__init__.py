@@ -25,6 +25,7 @@ from fastgrok._checks._arguments import (
     whole,
 )
 from fastgrok._checks._evaluation_sets import EvaluationSet, Labelled, evaluation_sets
+from fastgrok._checks._words import plural
 
 __all__ = [
     "F64",
@@ -44,6 +45,7 @@ __all__ = [
     "matrix",
     "numbers",
     "path",
+    "plural",
     "real",
     "require_columns",
     "short_name",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames
+from fastgrok._checks._words import plural
 from fastgrok._core import default_threads
 
 F64 = NDArray[np.float64]
@@ -94,7 +95,8 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
     if bad:
         where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
         raise ValueError(
-            f"{name} must be finite, but {bad} of its {flat.size} values are NaN or infinite; "
+            f"{name} must be finite, but {bad} of its {plural(flat.size, 'value')} "
+            f"{'is' if bad == 1 else 'are'} NaN or infinite; "
             f"the first is {name}[{where}] = {flat[first]}"
         )
     return out
@@ -122,7 +124,7 @@ def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
 def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:
     """Refuse rows that do not have so many columns, if it matters."""
     if columns is not None and array.shape[1] != columns:
-        raise ValueError(f"{name} must have {columns} columns, got shape {array.shape}")
+        raise ValueError(f"{name} must have {plural(columns, 'column')}, got shape {array.shape}")
 
 
 def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
@@ -155,7 +157,10 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
         hint = f": pass {short_name(name)}{place}" if column else ""
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.size != rows:
-        raise ValueError(f"{name} must have one label a row: {rows} rows, {array.size} labels")
+        raise ValueError(
+            f"{name} must have one label a row: {plural(rows, 'row')}, "
+            f"{plural(array.size, 'label')}"
+        )
     if array.dtype.kind == "b":
         raise TypeError(
             f"{name} must hold labels -1 and +1, got dtype bool: use "

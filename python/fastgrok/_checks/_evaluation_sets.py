@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastgrok._checks import frames
 from fastgrok._checks._arguments import Data, data, show
+from fastgrok._checks._words import plural
 from fastgrok._checks.populations import Population
 
 
@@ -53,7 +54,9 @@ def evaluation_sets(
             checked[name] = value
         elif isinstance(value, tuple | list):
             if len(value) != 2:
-                raise ValueError(f"{prefix}must be a pair (X, y), got {len(value)} values")
+                raise ValueError(
+                    f"{prefix}must be a pair (X, y), got {plural(len(value), 'value')}"
+                )
             frames.require_features(names[0], value[0], features)
             checked[name] = read(value[0], value[1], names=names, columns=columns)
         elif hasattr(value, "X") and hasattr(value, "y"):

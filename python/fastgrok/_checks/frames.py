@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok._checks._words import plural
+
 Features = tuple[str, ...]
 _MOST_NAMED = 5
 
@@ -117,7 +119,9 @@ def column_numbers(name: str, column: Any) -> NDArray[Any]:
     missing = int(np.count_nonzero(column.isna())) if hasattr(column, "isna") else 0
     missing = getattr(column, "null_count", missing)  # of Arrow
     if isinstance(missing, int) and missing:
-        raise ValueError(f"{name} lacks {missing} of its {len(column)} values: drop or fill them")
+        raise ValueError(
+            f"{name} lacks {missing} of its {plural(len(column), 'value')}: drop or fill them"
+        )
     # Arrow's arrays make a copy only where they may, and so does __array__ of its tables' columns.
     values = np.asarray(column)
     if values.dtype.kind in "biuf":

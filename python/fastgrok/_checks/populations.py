@@ -24,7 +24,16 @@ class Population(ABC):
 
     @abstractmethod
     def check_columns(self, prefix: str, columns: int) -> None:
-        """Raise ValueError, its message beginning with `prefix`, if it has no law in R^columns."""
+        """
+        Raise ValueError if the population has no law for that many columns.
+
+        Parameters
+        ----------
+        prefix : str
+            How the message begins.
+        columns : int
+            Number of coordinates of a point.
+        """
 
     @abstractmethod
     def curves(

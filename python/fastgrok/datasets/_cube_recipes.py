@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful, warn
+from fastgrok._checks.docstrings import described
 from fastgrok.datasets._blocks import Part
 from fastgrok.datasets._cube import Lattice, fill_side, fill_slab
 from fastgrok.datasets._dataset import Dataset
@@ -153,6 +154,7 @@ def margin_cube(
     return Dataset(X, labels(*counts), _diagonal(lattice), effective, rows, params)
 
 
+@described(margin_cube)
 @helpful
 def concentrated(
     n: tuple[int, int] = (1000, 1000),
@@ -177,22 +179,14 @@ def concentrated(
     ----------
     n : pair of int, default (1000, 1000)
         Points of class +1 and of class -1.
-    dim : int, default 2
-        Number of coordinates d.
+    dim
+        See `margin_cube`.
     gamma : float, default 1e-3
         Margin.
     alpha : float, default 10.0
         Sensitivity, greater than 1/2.
-    half_width : float, default 5.0
-        a in [-a, a]^d, from 1e-30 to 1e30.
-    seed : int, default 0
-        At least 0.
-    dtype : float64 or float32, default float64
-        Of X.
-    threads : int, optional
-        By default the cores that this process may use.
-    progress : bool, default False
-        Show a bar.
+    half_width, seed, dtype, threads, progress
+        See `margin_cube`.
 
     Returns
     -------

@@ -10,7 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok._checks.docstrings import described
 from fastgrok.datasets._blocks import Part
+from fastgrok.datasets._cube_recipes import margin_cube
 from fastgrok.datasets._dataset import Dataset
 from fastgrok.datasets.recipe import Settings, labels, scale
 
@@ -18,6 +20,7 @@ _CHUNK_ELEMENTS = 1 << 15
 _MAX_SHIFT = 1e30
 
 
+@described(margin_cube)
 @helpful
 def gaussian_noise(
     n: int,
@@ -47,14 +50,13 @@ def gaussian_noise(
         r in (0, 1]: y = +1 where x_1 > sigma Phi^{-1}(r), else -1, so that a fraction near r of
         the points is labelled -1, and all of them at r = 1 (our reading of the paper's
         Appendix I; labels are not flipped at random).
-    seed : int, default 0
-        At least 0. The points don't depend on `label_fraction`.
-    dtype : float64 or float32, default float64
-        Of X. float32 gives the rounded numbers of float64; labels are those of the rounded ones.
-    threads : int, optional
-        By default the cores that this process may use.
-    progress : bool, default False
-        Show a bar.
+    seed
+        See `margin_cube`. The points don't depend on `label_fraction`.
+    dtype
+        See `margin_cube`. float32 gives the rounded numbers of float64;
+        labels are those of the rounded ones.
+    threads, progress
+        See `margin_cube`.
 
     Returns
     -------
@@ -76,9 +78,7 @@ def gaussian_noise(
     """
     rows, columns = _checks.whole("n", n), _checks.whole("dim", dim)
     width = scale("sigma", sigma)
-    fraction = _checks.real("label_fraction", label_fraction)
-    if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"label_fraction must lie in (0, 1], got {_checks.show(label_fraction)}")
+    fraction = _fraction("label_fraction", label_fraction)
     settings = Settings.checked(seed, dtype, threads, progress)
     X = np.empty((rows, columns), settings.dtype)
     settings.draw([Part(X, functools.partial(_fill_normal, sigma=width))])
@@ -98,6 +98,7 @@ def gaussian_noise(
     return Dataset(X, y, params=params)
 
 
+@described(margin_cube)
 @helpful
 def two_gaussians(
     n: int,
@@ -130,14 +131,12 @@ def two_gaussians(
         Standard deviation of the first coordinate: 0, or from 1e-30 to 1e30.
     sigma_b : float, default 1.0
         Standard deviation of the noise coordinates, from 1e-30 to 1e30.
-    seed : int, default 0
-        At least 0.
-    dtype : float64 or float32, default float64
-        Of X. float32 gives the rounded numbers of float64.
-    threads : int, optional
-        By default the cores that this process may use.
-    progress : bool, default False
-        Show a bar.
+    seed
+        See `margin_cube`.
+    dtype
+        See `margin_cube`. float32 gives the rounded numbers of float64.
+    threads, progress
+        See `margin_cube`.
 
     Returns
     -------
@@ -208,13 +207,18 @@ def two_points(lam: float, *, sigma: float = 1.0) -> Dataset:
     >>> fg.datasets.two_points(0.25, sigma=2.0).X.ravel()
     array([-2.,  1.])
     """
-    fraction = _checks.real("lam", lam)
-    if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"lam must lie in (0, 1], got {_checks.show(lam)}")
+    fraction = _fraction("lam", lam)
     width = scale("sigma", sigma)
     X = np.array([[-width], [width * (1.0 - 2.0 * fraction)]])
     params = {"recipe": "two_points", "lam": fraction, "sigma": width}
     return Dataset(X, labels(0, 2), params=params)
+
+
+def _fraction(name: str, value: float) -> float:
+    out = _checks.real(name, value)
+    if not 0.0 < out <= 1.0:
+        raise ValueError(f"{name} must lie in (0, 1], got {_checks.show(value)}")
+    return out
 
 
 def _fill_normal(rng: np.random.Generator, out: NDArray[Any], sigma: float) -> None:

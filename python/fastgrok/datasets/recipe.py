@@ -65,7 +65,8 @@ def pair(name: str, value: object) -> tuple[int, int]:
         )
     if len(value) != 2:
         raise ValueError(
-            f"{name} must be a pair of integers (class +1, class -1), got {len(value)} values"
+            f"{name} must be a pair of integers (class +1, class -1), "
+            f"got {_checks.plural(len(value), 'value')}"
         )
     first, second = (_checks.whole(f"{name}[{i}]", value[i], minimum=0) for i in (0, 1))
     return first, second
@@ -85,8 +86,9 @@ def support_counts(value: object, counts: tuple[int, int]) -> tuple[int, int]:
     for name, of_class, of_support in zip(("+1", "-1"), counts, planted, strict=True):
         if of_support > of_class:
             raise ValueError(
-                f"support counts among n: {of_support} support vectors are more than the "
-                f"{of_class} points of class {name}"
+                f"support counts among n: {_checks.plural(of_support, 'support vector')} "
+                f"{'is' if of_support == 1 else 'are'} more than the "
+                f"{_checks.plural(of_class, 'point')} of class {name}"
             )
     return planted
 

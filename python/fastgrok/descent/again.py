@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -12,15 +12,19 @@ from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import DEFAULTS, check
 from fastgrok.records import Record
 
+R = TypeVar("R", bound=Record)
 
-def exact_steps(arguments: Mapping[str, Any]) -> Record:
+
+def exact_steps(arguments: Mapping[str, Any], kind: type[R]) -> R:
     """Take the steps of a run that these arguments of `train` ask for, one by one."""
     sets = Sets()
     settings = check({**DEFAULTS, **arguments, "engine": "exact"}, sets)
-    return run(settings.descent(sets, settings.threads), settings, None, None, Record)
+    return run(settings.descent(sets, settings.threads), settings, None, None, kind)
 
 
-def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any], exact_steps: int) -> Record:
+def follow_leaps(
+    record: NDArray[Any], arguments: Mapping[str, Any], exact_steps: int, kind: type[R]
+) -> R:
     """
     Run what leaped before again, or with another `rtol`, to other records.
 
@@ -33,13 +37,15 @@ def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any], exact_steps
     exact_steps : int
         How many steps that run took one by one. As many are allowed, and no fewer than the default
         of `exact_limit`.
+    kind : type
+        Of the run, also where an error holds it: Record or what is made of it.
 
     Returns
     -------
     Record
-        With what the whole run would have recorded at these steps: the same bits with the same
-        `rtol`, up to where a leap ended before the run did, and otherwise within the errors that
-        both were allowed.
+        Of that kind, with what the whole run would have recorded at these steps: the same bits
+        with the same `rtol`, up to where a leap ended before the run did, and otherwise within the
+        errors that both were allowed.
 
     Raises
     ------
@@ -49,4 +55,4 @@ def follow_leaps(record: NDArray[Any], arguments: Mapping[str, Any], exact_steps
     sets = Sets()
     settings = check({**DEFAULTS, **arguments}, sets).rest_of(record, exact_steps)
     descent = settings.descent(sets, settings.threads)
-    return run(descent, settings, None, settings.leaping(descent), Record)
+    return run(descent, settings, None, settings.leaping(descent), kind)

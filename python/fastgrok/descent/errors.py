@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastgrok.errors import FastgrokError
-from fastgrok.records import Record
 
 
 class _Stopped(BaseException):
@@ -20,9 +19,9 @@ class _Stopped(BaseException):
     def __init__(
         self,
         message: str,
-        trajectory: Record | None,
+        trajectory: Any,
         step: int | None,
-        trajectories: Sequence[Record] | None = None,
+        trajectories: Sequence[Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.trajectory = trajectory
@@ -112,9 +111,9 @@ class CheckpointError(_Stopped, FastgrokError):
     def __init__(
         self,
         message: str,
-        trajectory: Record | None = None,
+        trajectory: Any = None,
         step: int | None = None,
-        trajectories: Sequence[Record] | None = None,
+        trajectories: Sequence[Any] | None = None,
     ) -> None:
         super().__init__(message, trajectory, step, trajectories)
 

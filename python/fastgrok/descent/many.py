@@ -205,9 +205,10 @@ def _result(ends: list[_End], ensemble: Ensemble, stopped_by: BaseException | No
             raise _with_runs(end.failure, runs, kept)
         if end.status in ("diverged", "lost"):
             others = sum(other.status == "done" for other in ends)
+            held = f"all {len(runs)} runs, of which {others} came to {_ends(others)}"
             kept = (
-                f"{what_is_kept(end.run)}; .trajectories holds all {len(runs)} runs, of which "
-                f"{others} came to their ends"
+                f"{what_is_kept(end.run)}; .trajectories holds "
+                f"{held if len(runs) > 1 else 'this run'}"
             )
             if end.status == "lost":
                 raise LeapError(
@@ -234,10 +235,17 @@ def _result(ends: list[_End], ensemble: Ensemble, stopped_by: BaseException | No
     return runs
 
 
+def _ends(runs: int) -> str:
+    return "its end" if runs == 1 else "their ends"
+
+
 def _stopped(ends: list[_End], stopped_by: BaseException) -> BaseException:
     runs = [end.run for end in ends]
     done = sum(end.status == "done" for end in ends)
-    kept = f"{done} of {len(runs)} runs came to their ends; .trajectories holds what each had"
+    kept = (
+        f"{done} of {_checks.plural(len(runs), 'run')} came to {_ends(len(runs))}; "
+        ".trajectories holds what each had"
+    )
     if not isinstance(stopped_by, KeyboardInterrupt):
         return _with_runs(stopped_by, runs, kept)
     first = next((end for end in ends if end.status == "interrupted"), ends[-1])

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls
+from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls, plural
 from fastgrok._checks.populations import Population, points
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, LeapingDescent, simd
@@ -288,7 +288,7 @@ def what_is_kept(trajectory: Record) -> str:
     records = trajectory.steps
     if not records.size:
         return "nothing had been recorded by then"
-    return f".trajectory holds the {records.size} records up to {records[-1]}"
+    return f".trajectory holds the {plural(records.size, 'record')} up to {records[-1]}"
 
 
 def _error(
@@ -302,7 +302,8 @@ def _error(
     if leaping is not None:
         step = int(leaping.reached)
     asked = params["steps"]
-    after = f"after {step} of {asked if asked <= MAX_EXACT_STEPS else float(asked)} steps"
+    shown = str(asked if asked <= MAX_EXACT_STEPS else float(asked))
+    after = f"after {step} of {plural(asked, 'step', shown)}"
     kept = what_is_kept(trajectory)
     if status == "unsaved" and keeper is not None:
         return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)

@@ -21,7 +21,7 @@ TRAITS = {
     "bounded_curvature": "a curvature that is bounded over all margins",
     "skippable": "slopes that vanish as margins grow",
     "exponential_tail": "slopes that fall off like exp(-m)",
-    "memoryless": "steps without memory (of more than w and b)",
+    "memoryless": "steps that follow from w and b alone",
     "autonomous": "steps that do not depend on how many came before",
     "along_gradient": "steps along the gradient",
     "proportional": "steps in proportion to the gradient",
@@ -202,7 +202,7 @@ def page() -> str:
     for kind, parts in PARTS.items():
         for part in parts.values():
             traits = "; ".join(phrase for trait, phrase in TRAITS.items() if trait in part.has)
-            lines.append(_row(f"{kind} `{part.name}`", traits or "nothing that others need"))
+            lines.append(_row(f"{kind} `{part.name}`", traits or "-"))
     lines += ["", "The losses of a margin m are:", ""]
     lines += [f"- `{loss.name}`: {loss.formula}" for loss in LOSSES.values()]
     lines += ["", "## What each use needs", "", *_heading("use", "needs", "otherwise")]
@@ -221,7 +221,7 @@ def page() -> str:
             cells = [f"with engine {engines}" for _ in pairs]
         else:
             found = [lack(name, {"loss": loss, "optimizer": how}) for loss, how in pairs]
-            cells = ["yes" if one is None else f"no: {TRAITS[one.trait]}" for one in found]
+            cells = ["yes" if one is None else f"lacks {TRAITS[one.trait]}" for one in found]
         lines.append(_row(use.title, *cells))
     return "\n".join(lines) + "\n"
 

@@ -36,6 +36,11 @@ def exact_rank(rows: F64) -> int:
 
     A QR factorisation settles full rank where that is far from doubtful; else it is the rank modulo
     a prime, which is too small for one prime in billions.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d), float64
+        Finite rows.
     """
     if len(rows) >= rows.shape[1]:
         sizes = np.abs(rows).max(axis=0)

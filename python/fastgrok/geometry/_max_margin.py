@@ -107,8 +107,8 @@ def max_margin(
     if start is not None:
         if not isinstance(start, tuple) or len(start) != 2:
             raise TypeError(
-                f"start must be a tuple (w, b) of {rows.shape[1]} weights and a number, "
-                f"got {_shape(start)}"
+                f"start must be a tuple (w, b) of {_checks.plural(rows.shape[1], 'weight')} "
+                f"and a number, got {_shape(start)}"
             )
         w = _checks.vector("start[0]", start[0], rows.shape[1])
         b = _checks.real("start[1]", start[1])

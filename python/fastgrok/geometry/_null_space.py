@@ -65,6 +65,7 @@ def exact_null_space(rows: F64) -> NullSpace:
     Parameters
     ----------
     rows : ndarray of shape (n, m)
+        Finite rows.
 
     Returns
     -------

@@ -159,7 +159,20 @@ def separability(
 
 
 def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
-    """Verdict on data that are checked already."""
+    """
+    Verdict on data that are checked already.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float64 or float32
+        Rows.
+    y : ndarray of shape (n,), float64
+        Labels -1 and +1.
+    bias : bool
+        Whether the hyperplane may have one.
+    threads : int
+        At least 1.
+    """
     columns = _distinct_columns(X, bias)
     rows = Rows(X if columns.all() else np.ascontiguousarray(X[:, columns]), y, bias, threads)
     search = Search(rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
+from fastgrok._checks import F64, plural
 
 MODELS = {
     "none": "from the origin",
@@ -64,5 +64,5 @@ class MaxMargin:
         """Say which model it is of."""
         return (
             f"MaxMargin({MODELS[self.bias]}, b={self.b!r}, margin={self.margin!r}, "
-            f"gap={self.gap!r}, {len(self.support)} support vectors)"
+            f"gap={self.gap!r}, {plural(len(self.support), 'support vector')})"
         )

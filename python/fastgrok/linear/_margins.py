@@ -14,12 +14,30 @@ TIES = ("wrong", "negative")
 
 
 def power_of_two(*values: float) -> int:
-    """Return the power of two that brings the largest magnitude into [1/2, 1)."""
+    """
+    Return the exponent of the power of two that brings the largest magnitude into [1/2, 1).
+
+    Parameters
+    ----------
+    *values : float
+        Magnitudes, at least 0.
+    """
     return int(np.frexp(max(values))[1])
 
 
 def scaled(w: F64, b: float, exponent: int) -> tuple[F64, float]:
-    """(w, b) / 2**exponent: exact, so nothing but overflow and underflow changes."""
+    """
+    (w, b) / 2**exponent: exact, so nothing but overflow and underflow changes.
+
+    Parameters
+    ----------
+    w : ndarray of shape (d,), float64
+        Weights.
+    b : float
+        Bias.
+    exponent : int
+        Of the power of two to divide by.
+    """
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(w, -exponent), float(np.ldexp(b, -exponent))
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok._checks import EvaluationSet
+from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.linear import hyperplane_distance
 from fastgrok.questions import limits
+from fastgrok.questions.asked import Questions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,15 +99,14 @@ def accuracy_curves(
     return ax
 
 
+@described(accuracy_curves)
 def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
     """Draw the loss on every data set against the steps, on logarithmic axes.
 
     Parameters
     ----------
-    run : Trajectory
-        The run.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: a new figure.
+    run, ax
+        See `accuracy_curves`.
 
     Returns
     -------
@@ -120,6 +122,7 @@ def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@described(accuracy_curves)
 def bias_curve(
     run: Record, ax: Axes | None = None, *, limit: LateTime | StationaryPoint | None = None
 ) -> Axes:
@@ -127,10 +130,8 @@ def bias_curve(
 
     Parameters
     ----------
-    run : Trajectory
-        The run.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: a new figure.
+    run, ax
+        See `accuracy_curves`.
     limit : LateTime or StationaryPoint, optional
         What the run's data lead to: the late bias is drawn as well, b_hat log t + b_tilde, or
         -log(lr level t) with the sign that the bias has at the last record. On these axes both are
@@ -163,15 +164,14 @@ def bias_curve(
     return ax
 
 
+@described(accuracy_curves)
 def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None = None) -> Axes:
     r"""Draw the distance \|b\| / \|\|w\|\| of the hyperplane from the origin, on logarithmic axes.
 
     Parameters
     ----------
-    run : Trajectory
-        The run.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: a new figure.
+    run, ax
+        See `accuracy_curves`.
     limit : MaxMargin, LateTime or StationaryPoint, optional
         Where the run must end, as in `accuracy_curves`. The limit of the distance is a horizontal
         line; where it is 0 or infinite the legend says so. It is approached like 1 / log t.
@@ -199,6 +199,7 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
     return ax
 
 
+@described(accuracy_curves, Questions.alignment)
 def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | None = None) -> Axes:
     """Draw 1 - `Trajectory.alignment` against the steps, on logarithmic axes.
 
@@ -206,10 +207,10 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
     ----------
     run : Trajectory
         The run, made with ``keep_weights=True``.
-    solution : MaxMargin, optional
-        As in `Trajectory.alignment`.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: a new figure.
+    solution
+        See `alignment`.
+    ax
+        See `accuracy_curves`.
 
     Returns
     -------
@@ -229,6 +230,7 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
     return ax
 
 
+@described(accuracy_curves)
 def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     """Draw lr * lambda_max of the Hessian against the steps.
 
@@ -238,8 +240,8 @@ def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     ----------
     run : Trajectory
         The run, made with the sharpness watched.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: a new figure.
+    ax
+        See `accuracy_curves`.
 
     Returns
     -------
@@ -299,6 +301,8 @@ def _step_axes(run: Record, ax: Axes | None) -> Axes:
         raise ImportError("plotting needs matplotlib: pip install 'fastgrok[plot]'") from error
     if ax is None:
         _, ax = plt.subplots(layout="constrained")
+    elif not hasattr(ax, "get_xlim"):
+        raise TypeError(f"ax must be matplotlib axes or None, got {_checks.show(ax)}")
     drawn = ax.get_xlim()[1] if ax.has_data() else 10.0
     last = float(run.steps[-1]) if run.steps.size else 1.0
     ax.set_xscale("log")

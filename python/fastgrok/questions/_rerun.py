@@ -86,7 +86,8 @@ class Rerun:
                 "evals": self.evals if with_evals else None,
                 "keep_weights": record is not None,
                 "progress": self.meter.within if tell is None else tell,
-            }
+            },
+            type(self.run),
         )
 
     def _arguments(self, w: NDArray[np.float64], b: float) -> dict[str, Any]:
@@ -230,7 +231,7 @@ class Rerun:
             arguments["exact_limit"] = min(few, most)
         with warnings.catch_warnings():  # what is lost at a finer rtol says nothing about the run
             warnings.simplefilter("ignore", LeapWarning)
-            again = follow_leaps(wanted, arguments, run.engine.exact_steps)
+            again = follow_leaps(wanted, arguments, run.engine.exact_steps, type(run))
         same = np.searchsorted(wanted, run.steps[known])
         assert again.weights is not None
         if not _within(run.engine.rtol + self.rtol, again.weights[same], run.weights[known]):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok._checks.docstrings import described
 from fastgrok.questions import limits
 from fastgrok.questions.grokking import LEVEL, GrokkingTimes, at_level, grokking_times
 from fastgrok.questions.hits import Hit, first_hit, refined_hit
@@ -123,43 +124,7 @@ class Questions(Record):
         """
         return first_hit(self, name, accuracy, sustained)
 
-    def refine_hit(
-        self,
-        name: str,
-        accuracy: float | Fraction | Decimal,
-        X: NDArray[Any] | None = None,
-        y: NDArray[Any] | None = None,
-        evals: Mapping[str, Any] | None = None,
-        *,
-        sustained: bool = False,
-        progress: bool | Callable[[int], None] = False,
-    ) -> Hit | None:
-        """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
-
-        Parameters
-        ----------
-        name, accuracy, sustained
-            As in `first_hit`.
-        X, y : ndarray, optional
-            The training data; needed after `load`.
-        evals : mapping, optional
-            Must hold `name`, unless that is ``"train"``; as in `refine`.
-        progress : bool or callable, default False
-            As in `refine`.
-
-        Returns
-        -------
-        Hit or None
-            As from `first_hit`, with a bracket as narrow as `refine` makes it; of a sustained hit
-            inside a leap the bracket remains that of the records.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `first_hit` and `refine`.
-        """
-        return refined_hit(self, name, accuracy, X, y, evals, sustained, progress)
-
+    @described(grokking)
     def refine(
         self,
         test: str,
@@ -191,15 +156,13 @@ class Questions(Record):
         evals : mapping of str to (X, y), Dataset, Pgd or population, optional
             Must hold `test`; other entries are not used. Default: ``evals``; needed after `load`
             unless `test` is ``"train"``.
-        eps : float, Fraction or Decimal, default 0.0
-            Tolerance, as in `grokking`.
-        include_start : bool, default False
-            As in `grokking`.
+        eps, include_start
+            See `grokking`.
         progress : bool or callable, default False
             True shows a progress bar. A function is called a few times a second, and at the end,
             with the number of steps that are no longer in question; what it raises ends the search.
-        level : float, Fraction or Decimal, default 0.6
-            As in `grokking`.
+        level
+            See `grokking`.
 
         Returns
         -------
@@ -237,6 +200,47 @@ class Questions(Record):
         """
         times = refined_times(self, test, X, y, evals, eps, include_start, progress)
         return at_level(times, self, test, level)
+
+    @described(first_hit, refine)
+    def refine_hit(
+        self,
+        name: str,
+        accuracy: float | Fraction | Decimal,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        evals: Mapping[str, Any] | None = None,
+        *,
+        sustained: bool = False,
+        progress: bool | Callable[[int], None] = False,
+    ) -> Hit | None:
+        """Find what `first_hit` reports exact to the step, as `refine` does for grokking times.
+
+        Parameters
+        ----------
+        name, accuracy
+            See `first_hit`.
+        X, y
+            See `refine`.
+        evals : mapping of str to (X, y), Dataset, Pgd or population, optional
+            Must hold `name`; other entries are not used. Default: ``evals``; needed after `load`
+            unless `name` is ``"train"``.
+        sustained
+            See `first_hit`.
+        progress
+            See `refine`.
+
+        Returns
+        -------
+        Hit or None
+            As from `first_hit`, with a bracket as narrow as `refine` makes it; of a sustained hit
+            inside a leap the bracket remains that of the records.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `first_hit` and `refine`.
+        """
+        return refined_hit(self, name, accuracy, X, y, evals, sustained, progress)
 
     def phases(
         self,

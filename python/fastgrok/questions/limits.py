@@ -44,7 +44,8 @@ def alignment(run: Record, solution: MaxMargin | None) -> F64:
         raise TypeError(f"solution must be what max_margin returns, got {_checks.show(solution)}")
     if solution.w.size != run.w.size:
         raise ValueError(
-            f"solution must have {run.w.size} weights, as the run, got {solution.w.size}"
+            f"solution must have {_checks.plural(run.w.size, 'weight')}, as the run, "
+            f"got {solution.w.size}"
         )
     if solution.bias == "penalized":
         theta, target = run.weights, np.append(solution.w, solution.b)
@@ -95,7 +96,9 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
             f"got one for bias={kind!r}"
         )
     if w.size != run.w.size:
-        raise ValueError(f"limit must have {run.w.size} weights, as the run, got {w.size}")
+        raise ValueError(
+            f"limit must have {_checks.plural(run.w.size, 'weight')}, as the run, got {w.size}"
+        )
     _check_run(limit, run)
     norm = float(np.linalg.norm(w))
     least = _ZERO * np.hypot(norm, b)
@@ -119,7 +122,8 @@ def _check_run(limit: Limit, run: Record) -> None:
     _check_tends(run)
     if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
         raise ValueError(
-            f"limit must be of the run's {run.params['rows']} rows, got one of {limit.dual.size}"
+            f"limit must be of the run's {_checks.plural(run.params['rows'], 'row')}, "
+            f"got one of {limit.dual.size}"
         )
     if isinstance(limit, LateTime):
         rate = run.params["lr"] / (run.params["rows"] if run.params["reduction"] == "mean" else 1)

@@ -106,7 +106,8 @@ def _checked_support(support: ArrayLike, rows: int) -> NDArray[np.int64]:
     unique = np.unique(indices)
     if unique.size != indices.size:
         raise ValueError(
-            f"support holds {indices.size - unique.size} row index or indices more than once"
+            f"support must hold no row index more than once, got {indices.size} indices of "
+            f"{_checks.plural(unique.size, 'row')}"
         )
     return unique.astype(np.int64)
 

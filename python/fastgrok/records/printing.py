@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastgrok._checks import plural
+
 # What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
 # by this share of rtol, and those of a spot check by this share of their own increment.
 MOST_OVERLAP = 0.5
@@ -16,6 +18,10 @@ MOST_DIFFERENCE = 1e-2
 def whole_number(steps: float) -> str:
     """Write a step number, rounded where it has too many digits to read."""
     return f"{steps:,.0f}" if steps < 1e15 else f"{float(steps):.6g}"
+
+
+def _number(count: float, noun: str) -> str:
+    return plural(count, noun, whole_number(count))
 
 
 def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> list[str]:
@@ -33,7 +39,7 @@ def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> lis
     """
     what = "pairs of steps, " if leap.pairs else ""
     rest = ", at rest" if leap.converged else ""
-    products = f" and {leap.products:,} products" if leap.products else ""
+    products = f" and {_number(leap.products, 'product')}" if leap.products else ""
     end = "made again from its beginning, with a smaller tolerance," if again else "ended"
     allowed, half = "", ""
     if rtol is not None:
@@ -41,17 +47,17 @@ def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> lis
         half = f" (allowed: {MOST_OVERLAP * rtol:.1g})"
     lines = [
         f"leap {whole_number(leap.first)} to {whole_number(leap.last)}: {what}"
-        f"{leap.accepted} BDF steps, {leap.evaluations:,} evaluations{products}{rest}"
-        + (f"; {end} because {leap.ended}" if leap.ended else ""),
+        f"{plural(leap.accepted, 'BDF step')}, {_number(leap.evaluations, 'evaluation')}"
+        f"{products}{rest}" + (f"; {end} because {leap.ended}" if leap.ended else ""),
         f"error estimated at {leap.error:.1g} of ||w|| or of max(|b|, 1) at most{allowed}",
         f"exact steps beside it up to step {whole_number(leap.overlap_until)} differ by at "
         f"most {leap.overlap_difference:.1g} of the same{half}",
     ]
     if leap.checks:
         step, steps, difference = max(leap.checks, key=lambda check: check[2])
-        many = "1 spot check" if len(leap.checks) == 1 else f"{len(leap.checks)} spot checks"
         lines.append(
-            f"{many}: what {steps} exact steps add to the weights differs by at most "
+            f"{plural(len(leap.checks), 'spot check')}: what {plural(steps, 'exact step')} "
+            f"{'adds' if steps == 1 else 'add'} to the weights differs by at most "
             f"{difference:.1g} of itself (allowed: {MOST_DIFFERENCE:.1g}), at step "
             f"{whole_number(step)}"
         )
@@ -60,12 +66,11 @@ def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> lis
 
 def engine_text(report: Any) -> str:
     """Say it in a line, then every leap with its evidence."""
-    plural = "" if report.threads == 1 else "s"
     percent = 100.0 * report.row_share
     share = "" if percent > 99.0 else f" over {percent:.2g} % of the rows"
     first = (
-        f"{report.name}, {report.exact_steps:,} steps one by one{share}, {report.simd}, "
-        f"{report.threads} thread{plural}, {report.seconds:.3g} s"
+        f"{report.name}, {_number(report.exact_steps, 'step')} one by one{share}, {report.simd}, "
+        f"{plural(report.threads, 'thread')}, {report.seconds:.3g} s"
     )
     lines = [first]
     for leap, following in zip_longest(report.leaps, report.leaps[1:]):
@@ -119,18 +124,20 @@ def _knobs(params: Any) -> str:
 def _steps(run: Any) -> str:
     asked = run.params["steps"]
     reached = int(run.steps[-1]) if run.steps.size else 0
-    all_of_them = f"{whole_number(asked)} steps"
+    all_of_them = _number(asked, "step")
     text = all_of_them if reached == asked else f"{whole_number(reached)} of {all_of_them}"
     if "interrupted" in run.params:
         text += " (interrupted)"
     if "diverged_at" in run.params:
         text += f" (diverged at step {run.params['diverged_at']:,})"
-    return f"{text}, {run.steps.size} records"
+    return f"{text}, {plural(run.steps.size, 'record')}"
 
 
 def _regimes(run: Any) -> str:
     names, records = np.unique(run.regime, return_counts=True)
     if names.size == 1:
         return f"{names[0]} throughout"
-    shares = ", ".join(f"{name} at {k} records" for name, k in zip(names, records, strict=True))
+    shares = ", ".join(
+        f"{name} at {plural(k, 'record')}" for name, k in zip(names, records, strict=True)
+    )
     return f"{run.regime[-1]} at the end ({shares})"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import EvaluationSet
+from fastgrok._checks import EvaluationSet, plural
 from fastgrok.records.frozen import ByName, frozen
 from fastgrok.records.reports import EngineReport
 
@@ -68,7 +68,8 @@ class Record:
             shapes["weights"] = (self.weights, (*records, self.w.size + 1))
         if self.feature_names is not None and len(self.feature_names) != self.w.size:
             raise ValueError(
-                f"feature_names has {len(self.feature_names)} names for {self.w.size} weights"
+                f"feature_names has {plural(len(self.feature_names), 'name')} "
+                f"for {plural(self.w.size, 'weight')}"
             )
         for name, (array, shape) in shapes.items():
             if array.shape != shape:

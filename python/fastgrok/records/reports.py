@@ -73,7 +73,20 @@ class LeapReport:
 
     def __str__(self) -> str:
         """Say it in a line, and a line for each part of the evidence."""
-        return "\n  ".join(printing.leap_lines(self))
+        return "\n  ".join(self.lines())
+
+    def lines(self, rtol: float | None = None, again: bool = False) -> list[str]:
+        """
+        Say what was leaped, and what each part of the evidence compares with what.
+
+        Parameters
+        ----------
+        rtol : float, optional
+            The error that was allowed, to be shown beside what there is.
+        again : bool, default False
+            Whether the leap that follows began at the same step: it went over the same stretch.
+        """
+        return printing.leap_lines(self, rtol, again)
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,14 @@ class EngineReport:
         return printing.engine_text(self)
 
     def leap_at(self, step: float) -> LeapReport | None:
-        """Return the leap that the record of a step comes from; None if it is exact."""
+        """
+        Return the leap that the record of a step comes from; None if it is exact.
+
+        Parameters
+        ----------
+        step : float
+            Number of the step.
+        """
         return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)
 
     def retraced(self) -> EngineReport:

@@ -253,9 +253,9 @@ def _expansion(
 
 def _hidden(count: int) -> FastgrokError:
     return FastgrokError(
-        f"the dual coefficients of the {count} support vectors cannot be told in float64: but "
-        "for rounding some depend on others, perhaps because X is so large that a bias is "
-        "nothing beside it, or far from the origin"
+        f"the dual coefficients of the {_checks.plural(count, 'support vector')} cannot be told in "
+        "float64: but for rounding some depend on others, perhaps because X is so large that a "
+        "bias is nothing beside it, or far from the origin"
     )
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fastgrok import _checks
+from fastgrok._checks.docstrings import described
 from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64
 from fastgrok.theory._cube_law import transverse_variance
@@ -81,12 +82,21 @@ class Slab(Population):
         """Say which population."""
         return f"Slab(gamma={self.gamma!r}, alpha={self.alpha!r}, half_width={self.half_width!r})"
 
+    @described(Population.check_columns)
     def check_columns(self, prefix: str, columns: int) -> None:
-        """Refuse a slab outside the cube, or too thick for the approximation."""
+        """
+        Refuse a slab outside the cube, or too thick for the approximation.
+
+        Parameters
+        ----------
+        prefix, columns
+            See `check_columns`.
+        """
         corner = self.half_width * math.sqrt(columns)
         if self.gamma / 2.0 >= corner:
             raise ValueError(
-                f"{prefix}has no points in {columns} columns: gamma/2 = {self.gamma / 2.0:g} is "
+                f"{prefix}has no points in {_checks.plural(columns, 'column')}: "
+                f"gamma/2 = {self.gamma / 2.0:g} is "
                 f"not less than the distance {corner:g} of the cube's corner"
             )
         if columns > 2 and self.alpha * self.gamma > self.half_width / _THINNEST:
@@ -96,10 +106,18 @@ class Slab(Population):
                 f"{self.half_width / _THINNEST:g}"
             )
 
+    @described(Population.curves)
     def curves(
         self, norm_w: F64, b: F64, weights: F64 | None, loss: str, tie: str
     ) -> tuple[F64, F64]:
-        """Accuracy and loss at every record; see `Population.curves`."""
+        """
+        Accuracy and loss at every record.
+
+        Parameters
+        ----------
+        norm_w, b, weights, loss, tie
+            See `curves`.
+        """
         assert weights is not None
         columns = weights.shape[1]
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):

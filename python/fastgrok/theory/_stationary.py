@@ -87,12 +87,12 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
         where = {"separable": "outside", "boundary": "on the boundary of"}[found.verdict]
         raise ValueError(
             f"X has no stationary point: the origin is {where} the convex hull of its "
-            f"{len(rows)} points, and the weights diverge"
+            f"{_checks.plural(len(rows), 'point')}, and the weights diverge"
         )
     if found.verdict != "interior":
         raise FastgrokError(
             "X may have no stationary point: whether the origin is in the relative interior of the "
-            f"convex hull of its {len(rows)} points could not be decided"
+            f"convex hull of its {_checks.plural(len(rows), 'point')} could not be decided"
         )
     if not rows.any():
         return StationaryPoint(np.zeros(rows.shape[1]), 1.0, float("inf"))
@@ -101,7 +101,8 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     least = least_exponential_mean(vectors, exact_rank(vectors[balanced]))
     if not (least.converged and np.isfinite(least.point).all()):
         raise FastgrokError(
-            f"the stationary point of the {len(rows)} points of X was not found: the origin is too "
+            f"the stationary point of the {_checks.plural(len(rows), 'point')} of X "
+            "was not found: the origin is too "
             "close to the boundary of their convex hull, or X too small or its columns of too "
             "different units for weights in float64"
         )

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, owens_t
 
 from fastgrok import _checks
+from fastgrok._checks.docstrings import described
 from fastgrok._checks.populations import Population
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._large_n import large_n_margin, large_n_stationary
@@ -320,12 +321,28 @@ class GaussianNoise(Population):
         """Say which population."""
         return f"GaussianNoise(sigma={self.sigma!r})"
 
+    @described(Population.check_columns)
     def check_columns(self, prefix: str, columns: int) -> None:
-        """Any number of columns will do."""
+        """
+        Any number of columns will do.
 
+        Parameters
+        ----------
+        prefix, columns
+            See `check_columns`.
+        """
+
+    @described(Population.curves)
     def curves(
         self, norm_w: F64, b: F64, weights: F64 | None, loss: str, tie: str
     ) -> tuple[F64, F64]:
-        """Accuracy and loss at every record; see `Population.curves`."""
+        """
+        Accuracy and loss at every record.
+
+        Parameters
+        ----------
+        norm_w, b, weights, loss, tie
+            See `curves`.
+        """
         accuracy = _accuracy(norm_w, b, np.asarray(self.sigma), tie)
         return accuracy, gaussian_loss(b, self.sigma * norm_w, loss)

@@ -9,13 +9,14 @@
 #include <variant>
 #include <vector>
 
+#include "core/blocks.hpp"
 #include "core/partition.hpp"
 #include "core/rows.hpp"
 
 namespace fastgrok {
 
-// Not aligned to cache lines: the kernels load unaligned. Wide rows that caches may hold gain from
-// it; Problem copies them where needed.
+// Not aligned to cache lines: the kernels load unaligned. Rows that caches may hold gain from it;
+// Problem copies them into Blocks.
 using Vector = std::vector<double>;
 
 // The storage of up to 16 rows that lie one after the other: column by column, times the label, the
@@ -44,7 +45,7 @@ public:
 
     // The same rows, packed in other coordinates by the caller, of any number of columns. One by
     // one they are given as before. Beyond kMostPackedCols margins and Passes::newton alone serve.
-    Problem(const Problem& rows, std::shared_ptr<const Vector> packed);
+    Problem(const Problem& rows, std::shared_ptr<const Blocks<double>> packed);
 
     std::size_t rows() const { return rows_; }
     const Layout& layout() const { return layout_; }
@@ -139,8 +140,9 @@ private:
     bool bias_;
     Layout layout_;
     Partition partition_;
-    std::shared_ptr<const Vector> packed_;  // by all problems of the same rows and labels
-    std::shared_ptr<const void> aligned_;   // where x_ points, if it is a copy
+    // By all problems of the same rows and labels.
+    std::shared_ptr<const Blocks<double>> packed_;
+    std::shared_ptr<const void> aligned_;  // where x_ points, if it is a copy
     std::shared_ptr<LazyNorms> norms_ = std::make_shared<LazyNorms>();
 };
 

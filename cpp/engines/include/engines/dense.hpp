@@ -36,6 +36,8 @@ void add_product(const MatrixView& a, const double* v, double* out);
 // The lower triangle of a positive definite matrix becomes its Cholesky factor, what is above means
 // nothing; false if it is not positive definite to working precision. Rows are contiguous.
 bool factorise(const MatrixView& a);
+// The same entry by entry, on no kernel.
+bool factorise_by_entries(const MatrixView& a);
 
 // b <- l^-1 b, or l^-T b; a step of b must be 1, rows of l are contiguous.
 enum class Side { plain, transposed };

@@ -113,6 +113,11 @@ protected:
     };
     Coefficient coefficient(std::size_t row, double terms) const;
 
+    // out <- the sum of share(row, terms) |z_row|, `terms` being the sum of the sizes of the terms
+    // of its margin at u.
+    using Share = std::function<double(std::size_t row, double terms)>;
+    void sum_sizes(const Vector& u, Vector& out, const Share& share) const;
+
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }
 
@@ -134,7 +139,7 @@ protected:
     std::function<void()> between_passes_;
     LeapCosts costs_;
     Loss last_loss_;  // that shifted() ended with, and the shift
-    double last_shift_ = 0.0, last_s_ = 0.0;
+    double last_shift_ = 0.0;
     double log_rate_ = 0.0;   // e^s rate times the schedule, where it was last evaluated
     double decay_now_ = 0.0;  // likewise of the decay
     Vector bits_;
@@ -174,7 +179,6 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
     // exponential tail is that tail to the last bit there. Where that should be wrong the pass is
     // repeated.
     constexpr double kPlain = 100.0;
-    last_s_ = s;
     const double pace = pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s));
     log_rate_ = s + std::log(rate_ * pace);
     decay_now_ = motion_.decay > 0.0 ? std::exp(s + std::log(motion_.decay * pace)) : 0.0;

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, frames
 from fastgrok._checks.calls import helpful
+from fastgrok._checks.docstrings import described
 from fastgrok._core import Attack as CoreAttack
 from fastgrok._core import Problem
 from fastgrok.linear._margins import TIES, power_of_two, scaled
@@ -40,6 +41,13 @@ class Attack:
     X_adv: F64 = field(repr=False)
     is_adv: NDArray[np.bool_]
     margin: F64
+
+    def __str__(self) -> str:
+        """Say how many rows are misclassified, and the margins' range."""
+        return (
+            f"Attack: {self.is_adv.sum()} of {_checks.plural(len(self.is_adv), 'row')} "
+            f"misclassified, margins {self.margin.min():.4g} to {self.margin.max():.4g}"
+        )
 
 
 @helpful
@@ -162,6 +170,7 @@ def pgd(
         return Attack(X_adv=attacked, is_adv=~correct, margin=np.ldexp(margin, exponent))
 
 
+@described(pgd)
 @helpful
 def adversarial_accuracy(
     X: ArrayLike,
@@ -191,16 +200,17 @@ def adversarial_accuracy(
 
     Parameters
     ----------
-    X, y, w, b, norm, eps, step_size, steps, random_start, restarts, bounds, random_state, tie
-        As in :func:`pgd`.
+    X, y, w, b, norm, eps, step_size, steps, random_start, restarts, bounds
+        See `pgd`.
     method : {"exact", "pgd", "autodiff32", "autodiff64"}, default "exact"
-        As in :func:`pgd`: "exact" is the accuracy that no attack inside the ball can lower.
+        See `pgd`. The accuracy under "exact" is one that no attack inside the ball can lower.
+    random_state
+        See `pgd`.
     eps_grid : array_like of shape (k,), optional
         Radii to be tried one by one on all rows, in one pass; `eps` is then without effect, and
         must not be an array.
-    threads : int, optional
-        Default, and in a child of fork, as `fastgrok.train` says. The result is the same for any
-        number.
+    tie, threads
+        See `pgd`.
 
     Returns
     -------
@@ -246,19 +256,20 @@ def adversarial_accuracy(
     return float(fraction[0]) if eps_grid is None else fraction
 
 
+@described(adversarial_accuracy)
 class Pgd:
     """
     A data set under attack, to be evaluated in :func:`fastgrok.train`.
 
     ``train(..., evals={"attacked": Pgd(X, y, eps=0.5)})`` records at every record the accuracy, and
     the loss at the attacked rows, when an adversary who knows the weights of that moment attacks
-    the rows. Nothing as large as `X` is stored. A random start is the same at every record.
+    the rows. Nothing as large as `X` is stored. A random start is the same at every record, and
+    `tie` is that of the run.
 
     Parameters
     ----------
     X, y, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
-        As in :func:`adversarial_accuracy`: the worst case unless `method` says otherwise. `tie`
-        is that of the run.
+        See `adversarial_accuracy`.
 
     Attributes
     ----------
@@ -318,7 +329,8 @@ class Pgd:
         radius = float(s.radii[0]) if one else along
         box = "" if s.box is None else ", with bounds"
         return (
-            f"Pgd({len(self.X)} rows, {self.X.shape[1]} columns: {s.method}, {s.ball} ball, "
+            f"Pgd({_checks.plural(len(self.X), 'row')}, "
+            f"{_checks.plural(self.X.shape[1], 'column')}: {s.method}, {s.ball} ball, "
             f"eps {radius}{box})"
         )
 

@@ -160,7 +160,9 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
     if not isinstance(bounds, tuple | list | np.ndarray):
         raise TypeError(f"bounds must be None, 'data' or (lo, hi), got {_checks.show(bounds)}")
     if len(bounds) != 2:
-        raise ValueError(f"bounds must be a pair (lo, hi), got {len(bounds)} values")
+        raise ValueError(
+            f"bounds must be a pair (lo, hi), got {_checks.plural(len(bounds), 'value')}"
+        )
     box = Box(_side("bounds[0]", bounds[0], rows), _side("bounds[1]", bounds[1], rows))
     wrong = np.flatnonzero(~(box.lower <= box.upper))
     if wrong.size:
@@ -178,7 +180,8 @@ def _side(name: str, value: Any, rows: NDArray[Any]) -> F64:
     columns = rows.shape[1]
     if array.ndim > 1 or (array.ndim == 1 and array.size != columns):
         raise ValueError(
-            f"{name} must be a number or one for each of {columns} columns, got shape {array.shape}"
+            f"{name} must be a number or one for each of {_checks.plural(columns, 'column')}, "
+            f"got shape {array.shape}"
         )
     if np.isnan(array).any():
         raise ValueError(f"{name} must not be NaN, got {_checks.show(value)}")

@@ -13,7 +13,7 @@ from fastgrok.papers.das2026._tables import record_rows
 #: Steps of a run and draws of the data. They are the same for all items, which share runs. All
 #: are the paper's steps: of the runs most leap, and the others take seconds.
 SCALES: dict[str, dict[str, int]] = {
-    "quick": {"steps": setting.STEPS, "seeds": 2},
+    "quick": {"steps": setting.STEPS, "seeds": 3},
     "default": {"steps": setting.STEPS, "seeds": 5},
     "full": {"steps": setting.STEPS, "seeds": 20},
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastgrok import _checks
 from fastgrok.papers import _draw
 from fastgrok.papers._report import (
     Finding,
@@ -120,7 +121,7 @@ def draw_masking(data: Masking) -> "Figure":
         draws = len(used["seeds"])
         figure.suptitle(
             f"$\\ell_\\infty$, $\\varepsilon$ = {used['eps']:g}, step {used['step_size']:g}, "
-            f"{used['steps']} steps; {sum(used['n'])} rows, {draws} draw{'s' if draws > 1 else ''}",
+            f"{used['steps']} steps; {sum(used['n'])} rows, {_checks.plural(draws, 'draw')}",
             fontsize=9,
         )
         _draw.label_panels(axes.flat)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FORMS = (
     ("stated", "Theorem 4.6 as it stands", "x", _draw.VERMILION),
     ("corrected", "Theorem 4.6 corrected", "o", _draw.BLUE),
-    ("reduced", r"model of $\|w\|$ and $b$", "+", _draw.GREEN),
+    ("reduced", r"by the model of $\|w\|$ and $b$", "+", _draw.GREEN),
 )
 
 
@@ -40,8 +40,8 @@ def draw_theory(data: Theory) -> "Figure":
         _draw.legend_below(figure, (), columns=4)
         used = data.settings
         figure.suptitle(
-            rf"d = 2, D{used['classes']}, mean, $\eta$ = {used['lr']:g}; the first draw in a to "
-            f"{'abcdefg'[len(gammas) - 1]} and on the right, all in the panel of times",
+            rf"d = 2, D{used['classes']}, mean, $\eta$ = {used['lr']:g}; "
+            f"the panel of times has all draws, the others the first",
             size=8,
         )
     return figure
@@ -59,9 +59,9 @@ def _draw_bias(ax: "Axes", data: Theory, gamma: float) -> None:
         ax.plot(steps, run.stated[later], color=color, lw=0.9, ls=":")
         if run.reduced is not None:
             ax.plot(steps, run.reduced[1][later], color="k", lw=0.5)
-    ax.plot([], [], "k-", lw=0.5, label=r"model of $\|w\|$, $b$")
-    ax.plot([], [], "--", color="0.4", lw=0.9, label="Thm 4.5, with lr")
-    ax.plot([], [], ":", color="0.4", lw=0.9, label="Thm 4.5, stated")
+    ax.plot([], [], "k-", lw=0.5, label=r"model of $\|w\|$ and $b$")
+    ax.plot([], [], "--", color="0.4", lw=0.9, label="Theorem 4.5 with lr")
+    ax.plot([], [], ":", color="0.4", lw=0.9, label="Theorem 4.5 as it stands")
     ax.set(xscale="log", xlabel="steps", title=rf"$\gamma$ = {gamma:g}")
     ax.minorticks_off()
 

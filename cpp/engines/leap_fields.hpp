@@ -1,0 +1,23 @@
+// The leaping integrator's fields, each of which makes the other where that one serves better.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "engines/leap_field.hpp"
+
+namespace fastgrok {
+
+// Where the Hessian is a small dense matrix. Rows that are not packed need coordinates, which pack
+// them.
+std::unique_ptr<LeapField> make_dense_field(
+    const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
+    std::function<void()> between_passes, std::shared_ptr<const Coordinates> coordinates = nullptr,
+    const LeapCosts& costs = {});
+
+// Where it is known by its products with vectors.
+std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss loss,
+                                                const SlowMotion& motion, int threads,
+                                                std::function<void()> between_passes);
+
+}  // namespace fastgrok
