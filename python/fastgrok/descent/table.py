@@ -122,7 +122,7 @@ USES = {
         {"loss": _OF_LOSS["skipping"], "optimizer": ("along_gradient",)},
         "no row is skipped",
     ),
-    "refine": Use("refined times", {"optimizer": ("memoryless",)}, "refused"),
+    "refine": Use("refine and refine_hit", {"optimizer": ("memoryless",)}, "refused"),
     "stable_lr": Use(
         "rates that are stable everywhere",
         {"optimizer": ("along_gradient",), "loss": ("convex", "bounded_curvature")},
