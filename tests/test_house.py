@@ -85,13 +85,22 @@ def test_editors_and_type_checkers_are_told_the_public_names_and_where_they_are(
         assert fg._WHERE.get(name, "") == module.removeprefix("fastgrok").removeprefix(".")
 
 
-@pytest.mark.parametrize("name", ["datasets", "plots", "theory"])
+@pytest.mark.parametrize("name", ["datasets", "errors", "plots", "theory", "training"])
 def test_packages_are_there_when_they_are_asked_for(name):
     program = f"import fastgrok; print(fastgrok.{name}.__name__)"
     shown = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert shown.stdout == f"fastgrok.{name}\n"
+
+
+def test_a_run_takes_no_other_attributes():
+    run = fg.train([[1.0], [-1.0]], [1, -1], steps=2, lr=0.1)
+    for name in ("notes", "grokking", "save", "loss", "engine", "w"):
+        with pytest.raises(AttributeError):
+            setattr(run, name, None)
+    with pytest.raises(AttributeError):
+        del run.notes
 
 
 def test_without_its_extension_the_package_says_what_to_do(tmp_path):
@@ -103,3 +112,24 @@ def test_without_its_extension_the_package_says_what_to_do(tmp_path):
     )  # fmt: skip
     assert said.returncode == 1
     assert "ImportError: fastgrok has no compiled extension" in said.stderr
+
+
+def test_threads_may_ask_for_public_names_at_once():
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+import fastgrok as fg
+X, y = [[1.0], [-1.0]], [1, -1]
+jobs = [
+    lambda: fg.datasets.two_points(0.3),
+    lambda: fg.train(X, y, steps=9, lr=0.1),
+    lambda: fg.max_margin(X, y),
+    lambda: fg.theory.edge.limit_accuracy(1.0, 1.0),
+]
+with ThreadPoolExecutor(4) as pool:
+    print(len([job.result() for job in [pool.submit(job) for job in jobs]]))
+"""
+    for _ in range(4):
+        shown = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        )
+        assert (shown.stdout, shown.stderr) == ("4\n", "")

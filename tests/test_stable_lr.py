@@ -121,7 +121,7 @@ def test_edges():
         lambda: fg.stable_lr(X, y, loss="exponential"),
         lambda: fg.train(X, y, steps=3, lr="auto", loss="exponential"),
     ):
-        with pytest.raises(ValueError, match="loss='exponential' has no learning rate that is st"):
+        with pytest.raises(ValueError, match="loss='exponential' has not a curvature"):
             call()
     with pytest.raises(ValueError, match="lr must be a number with optimizer='adam', got 'auto'"):
         fg.train(X, y, steps=3, lr="auto", optimizer="adam")

@@ -6,6 +6,7 @@ What is public is imported when it is first asked for: importing the package cos
 from __future__ import annotations
 
 import importlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 # isort: off
@@ -62,6 +63,8 @@ except ModuleNotFoundError as error:
         "failed half-way. Install it with pip install . in the folder that holds pyproject.toml"
     ) from error
 
+# One thread at a time: NumPy, imported by several at once, can be found half imported.
+_IMPORTING = threading.RLock()
 _FROM = {
     "datasets": ("Dataset",),
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
@@ -79,6 +82,7 @@ _FROM = {
     "training": ("train", "train_many"),
     "trajectory": ("Trajectory",),
 }  # fmt: skip
+_PACKAGES = {"datasets", "errors", "geometry", "plots", "theory", "training", "trajectory"}
 _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
@@ -92,8 +96,12 @@ if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that i
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and keep it."""
+        with _IMPORTING:
+            return globals()[name] if name in globals() else _import(name)
+
+    def _import(name: str) -> Any:
         value: Any
-        if name in ("datasets", "plots", "theory"):
+        if name in _PACKAGES:
             value = importlib.import_module(f"fastgrok.{name}")
         elif name == "schedules":
             value = importlib.import_module("fastgrok.descent.schedules")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fastgrok import plots
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fastgrok.questions.limits import Limit
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory(Questions):
     """A run of gradient descent, as it was recorded at R steps.
 

@@ -85,7 +85,8 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
     if missing := table.lack("stable_lr", {"loss": loss}):
         raise ValueError(
-            f"{name}={loss!r} has no learning rate that is stable for all weights: {missing}; "
+            f"{name}={loss!r} has not {table.TRAITS[missing.trait]}, so that no learning rate is "
+            "stable for all weights; "
             "choose lr by Trajectory.sharpness"
         )
     n, d = rows.shape

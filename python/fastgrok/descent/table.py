@@ -131,7 +131,7 @@ USES = {
         "no row is skipped",
     ),
     "refine": Use(
-        "refined times",
+        "refine and refine_hit",
         {"optimizer": ("memoryless", "autonomous"), "schedule": ("autonomous",)},
         "refused",
     ),

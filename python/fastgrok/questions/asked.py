@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fastgrok.geometry import MaxMargin
 
 
+@dataclass(frozen=True, eq=False, repr=False)  # anew: else only fields are guarded
 class Questions(Record):
     """A record that answers: when a run got where, and how far it came."""
 

@@ -44,6 +44,8 @@ class Attack:
 
     def __str__(self) -> str:
         """Say how many rows are misclassified, and the margins' range."""
+        if not self.margin.size:
+            return "Attack: no rows"
         return (
             f"Attack: {self.is_adv.sum()} of {_checks.plural(len(self.is_adv), 'row')} "
             f"misclassified, margins {self.margin.min():.4g} to {self.margin.max():.4g}"
