@@ -215,14 +215,14 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 def test_refine_is_refused() -> None:
     X, y = random_data(11, 30, 2)
     run = fg.train(X, y, steps=100, lr=0.1, optimizer="adam", keep_weights=True)
-    with pytest.raises(ValueError, match="running means"):
+    with pytest.raises(ValueError, match="steps without memory"):
         run.refine("train", X, y, None)
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"optimizer": "sgd"}, ValueError, "optimizer must be one of 'gd', 'adam', got 'sgd'"),
+        ({"optimizer": "sgd"}, ValueError, "optimizer must be one of .*, got 'sgd'"),
         ({"optimizer": 3}, TypeError, "optimizer must be one of"),
         ({"optimizer_options": {"beta1": 0.9}}, ValueError, "left out with optimizer='gd'"),
         ({"optimizer": "adam", "optimizer_options": 1}, TypeError, "must be a dict or None"),

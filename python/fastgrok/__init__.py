@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastgrok import datasets, theory
     from fastgrok.datasets import Dataset
-    from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
     from fastgrok.descent import schedules
+    from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
     from fastgrok.descent.stable import stable_lr
     from fastgrok.descent.steps import log_spaced
     from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning

@@ -105,7 +105,7 @@ def summary(run: Any) -> str:
 
 
 def _knobs(params: Any) -> str:
-    """What is said of the step besides the optimizer and its rate."""
+    """Say of the step what is not its optimizer and rate."""
     schedule = params.get("schedule")
     text = f" ({schedule} schedule)" if schedule else ""
     if "momentum" in params:
