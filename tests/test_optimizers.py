@@ -118,8 +118,8 @@ TORCH = {
     "gd": ("SGD", {}, {}),
     "momentum": ("SGD", {"momentum": 0.8}, {"momentum": 0.8}),
     "nesterov": ("SGD", {"momentum": 0.8, "nesterov": True}, {"momentum": 0.8}),
-    "adam": ("Adam", {"betas": (0.8, 0.95), "eps": 1e-3}, SOFT | {"eps": 1e-3}),
-    "adamw": ("AdamW", {"betas": (0.8, 0.95), "eps": 1e-3}, SOFT | {"eps": 1e-3}),
+    "adam": ("Adam", {"betas": (0.8, 0.95), "eps": 0.1}, SOFT),
+    "adamw": ("AdamW", {"betas": (0.8, 0.95), "eps": 0.1}, SOFT),
 }
 
 
@@ -220,11 +220,7 @@ def test_rows_are_left_out_for_the_loss_alone():
 @pytest.mark.parametrize("shape", [(60, 4), (4000, 160)])
 def test_many_at_once(shape):
     X, y = problem(*shape)
-    asked = [
-        {"X": X, "y": y, "steps": 12, **knobs(name), "weight_decay": decay}
-        for name in OPTIMIZERS
-        for decay in (0.0, 1e-2)
-    ]
+    asked = [{"X": X, "y": y, "steps": 6, **knobs(name)} for name in OPTIMIZERS]
     asked += [
         {"X": X, "y": y, "steps": 9, "lr": 0.1, "schedule": how} for how in SCHEDULES.values()
     ]
