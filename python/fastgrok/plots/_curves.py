@@ -72,7 +72,7 @@ def accuracy_curves(
 
     Notes
     -----
-    A limit fits a run of gradient descent (not Adam, which tends elsewhere) with or without bias,
+    A limit fits a run of gradient descent (Adam, say, tends elsewhere) with or without bias,
     as it says, on as many rows and columns, and for `late_time` with the same lr and reduction.
     Where the run knows its training data, which it does until it is saved and loaded, the limit is
     held against them, too.
@@ -232,7 +232,7 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
 def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     """Draw lr * lambda_max of the Hessian against the steps.
 
-    And 2, where the stability of plain descent ends; of Adam's it says nothing, and is left out.
+    And 2, where the stability of plain descent ends; of others it says nothing, and is left out.
 
     Parameters
     ----------
