@@ -229,9 +229,8 @@ def test_arguments_of_momentum_and_decay():
     ):
         with pytest.raises(ValueError, match=message):
             fg.stable_lr(X, y, **how)
-    with pytest.raises(
-        ValueError, match="schedule='callable', got 'auto': .* factors of at most 1"
-    ):
+    needs = r"with schedule='callable', got 'auto': .* need factors of at most 1"
+    with pytest.raises(ValueError, match=needs):
         fg.train(X, y, steps=3, lr="auto", schedule=lambda k: 2.0)
     chosen = fg.train(
         X, y, steps=3, lr="auto", optimizer="momentum", optimizer_options={"lr": 0.01}
