@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 import reference_optimizers
-from leaps import difference
+from leaps import cube, difference
 from runs import train_quietly
 
 RTOL = 1e-8
@@ -224,6 +224,26 @@ def test_against_a_loop_in_long_double():
     run = fg.train(X, y, steps=20_000, lr=lr, engine="leap", record=[20_000], **how)
     exact = reference_optimizers.descend(X, y, 20_000, lr, **how)[-1].astype(float)
     assert difference(np.append(run.w, run.bias_final), exact) <= RTOL
+
+
+# --- times inside leaps -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "how", [{"weight_decay": 1e-6}, {"weight_decay": 1e-5, "decay_bias": True}]
+)
+def test_times_are_refined_inside_a_leap(how):
+    X, y = cube((0, 0), 1)
+    test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=51)
+    asked: dict[str, Any] = {
+        "steps": 600_000, "lr": 1e-2, "reduction": "sum", "watch_sharpness": False,
+        "evals": {"test": test}, "keep_weights": True, **how,
+    }  # fmt: skip
+    leaped, exact = (fg.train(X, y, engine=engine, **asked) for engine in ("leap", "exact"))
+    got, expected = leaped.refine("test", eps=0.0), exact.refine("test", eps=0.0)
+    assert got.test == expected.test
+    assert leaped.engine.leap_at(float(got.test)) is not None
+    assert got.train == expected.train
 
 
 # --- what ends a leap, or begins none ----------------------------------------------------------
