@@ -2,131 +2,24 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import fastgrok as fg
+from _honesty_problems import (
+    Problem,
+    Rng,
+    coarse,
+    common,
+    curvature,
+    draw_rate,
+    horizon,
+    in_turn,
+    labels,
+    plain,
+)
 from _honesty_reference import Coordinates, Long
-
-Rng = np.random.Generator
-BUDGET = 2e8  # multiplications and exponentials (60 of them) of a reference that takes every step
-
-
-@dataclass
-class Problem:
-    """Arguments of a run, and the coordinates in which its reference is computed."""
-
-    X: Any
-    y: Any
-    where: Coordinates
-    lr: float
-    steps: float
-    until: float  # records up to here have a reference
-    settings: dict[str, Any] = field(default_factory=dict)
-    reduction: str = "mean"
-    loss: str = "logistic"
-
-    @property
-    def rate(self) -> Any:
-        return Long(self.lr) / (len(self.y) if self.reduction == "mean" else 1)
-
-
-def hadamard(d: int) -> Any:
-    """An orthogonal matrix with entries +-1/sqrt(d), for d = 4, 16, 64, ...: powers of two."""
-    H = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2.0
-    return H if d == 4 else np.kron(H, hadamard(d // 4))
-
-
-def coarse(values: Any, bits: int = 20) -> Any:
-    """Rounded to multiples of 2^-bits, so that turning by `hadamard` rounds nothing."""
-    return np.round(np.asarray(values) * 2.0**bits) / 2.0**bits
-
-
-def labels(r: Rng, n: int) -> Any:
-    return r.choice([-1.0, 1.0], size=n)
-
-
-def curvature(rows: Any, loss: str, reduction: str) -> float:
-    """Of the loss where all margins are 0."""
-    rows = np.asarray(rows)
-    most = np.abs(rows).max()
-    if most == 0.0:
-        return 1.0
-    norm = float(np.linalg.norm((rows / most).astype(float), 2))
-    per = (0.25 if loss == "logistic" else 1.0) / (len(rows) if reduction == "mean" else 1)
-    return norm**2 * per * float(most) * float(most)
-
-
-def plain(X: Any, y: Any, bias: bool, w0: Any = None, b0: float = 0.0) -> Coordinates:
-    d = X.shape[1]
-    signed = (y[:, None] * X).astype(Long)
-    w0 = np.zeros(d) if w0 is None else w0
-    if bias:
-        rows = np.column_stack([signed, y.astype(Long)])
-        start = np.append(w0, b0)
-        return Coordinates(rows, np.zeros(len(y)), start, np.eye(d + 1), np.zeros(d + 1))
-    turn = np.eye(d + 1)[:, :d]
-    return Coordinates(signed, y * Long(b0), w0, turn, np.append(np.zeros(d), b0))
-
-
-def turned(A: Any, y: Any, v0: Any = None) -> tuple[Any, Coordinates, Any]:
-    """Rows A turned by `hadamard` and the weights to start from; without intercept."""
-    d = A.shape[1]
-    H = hadamard(d)
-    X = A @ H
-    if not np.array_equal(X @ H, A):
-        raise ValueError("the rows have too many bits to be turned without rounding")
-    v0 = np.zeros(d) if v0 is None else v0
-    turn = np.vstack([H.T, np.zeros(d)])
-    return X, Coordinates(y[:, None] * A, np.zeros(len(y)), v0, turn, np.zeros(d + 1)), H.T @ v0
-
-
-def horizon(r: Rng, least: float = 3.0, most: float = 30.0) -> float:
-    return float(np.floor(10.0 ** r.uniform(least, most)))
-
-
-def loop_horizon(r: Rng, n: int, d: int) -> float:
-    return horizon(r, 3.0, min(5.0, np.log10(BUDGET / (n * (60 + 4 * d)))))
-
-
-def draw_rate(r: Rng, rows: Any, loss: str, reduction: str, most: float = 0.28) -> float:
-    """A learning rate of up to 10^most / curvature, where 2 / curvature is the limit at 0."""
-    return float(10.0 ** r.uniform(-2.0, most)) / curvature(rows, loss, reduction)
-
-
-def common(
-    r: Rng,
-    X: Any,
-    y: Any,
-    *,
-    far: bool,
-    loss: str = "logistic",
-    bias: bool | None = None,
-    most: float = 0.28,
-    w0: Any = None,
-    b0: float = 0.0,
-) -> Problem:
-    """Mean or sum, with or without intercept, in the coordinates given."""
-    n, d = X.shape
-    reduction = str(r.choice(["mean", "sum"]))
-    bias = bool(r.random() < 0.6) if bias is None else bias
-    where = plain(X, y, bias, w0, b0)
-    steps = horizon(r) if far else loop_horizon(r, n, d)
-    settings = {"bias": bias, "b0": b0, "w0": w0}
-    lr = draw_rate(r, where.rows, loss, reduction, most)
-    return Problem(X, y, where, lr, steps, steps, settings, reduction, loss)
-
-
-def in_turn(r: Rng, A: Any, y: Any, v0: Any = None, **options: Any) -> Problem:
-    """The rows A turned, without intercept."""
-    X, where, w0 = turned(A, y, v0)
-    reduction = str(r.choice(["mean", "sum"]))
-    loss = options.pop("loss", "logistic")
-    lr = draw_rate(r, where.rows, loss, reduction, **options)
-    steps = horizon(r)
-    return Problem(X, y, where, lr, steps, steps, {"bias": False, "w0": w0}, reduction, loss)
 
 
 def gaussian_separable(r: Rng) -> Problem:
@@ -344,6 +237,40 @@ def single_precision(r: Rng) -> Problem:
     return common(r, X, labels(r, n), far=True)
 
 
+def some(r: Rng) -> Problem:
+    """Separable, of one class, or noise, stable for plain descent; every step has a reference."""
+    n, d = int(r.integers(5, 80)), int(r.integers(1, 24))
+    X = r.normal(size=(n, d)) * 10.0 ** r.uniform(-1.0, 1.0)
+    teacher = np.where(X @ r.normal(size=d) + r.normal() > 0, 1.0, -1.0)
+    y = (teacher, -np.ones(n), labels(r, n))[int(r.integers(0, 3))]
+    problem = common(r, X, y, far=False, most=0.2)
+    problem.steps = problem.until = max(problem.steps, float(np.floor(10.0 ** r.uniform(4, 4.7))))
+    return problem
+
+
+def decaying(r: Rng) -> Problem:
+    problem = some(r)
+    largest = curvature(problem.where.rows, problem.loss, problem.reduction)
+    problem.settings["weight_decay"] = float(largest * 10.0 ** r.uniform(-8.0, -2.0))
+    problem.settings["decay_bias"] = bool(r.random() < 0.3)
+    return problem
+
+
+def remembering(r: Rng, kind: str) -> Problem:
+    problem = decaying(r) if r.random() < 0.3 else some(r)
+    kept = float(r.choice([0.5, 0.8, 0.9, 0.95]))
+    problem.settings |= {"optimizer": kind, "optimizer_options": {"momentum": kept}}
+    problem.lr *= float(r.choice([1.0, 1.0 - kept])) if kind == "momentum" else 1.0 - kept
+    return problem
+
+
+def falling(r: Rng) -> Problem:
+    problem = decaying(r) if r.random() < 0.3 else some(r)
+    power = fg.schedules.power(float(r.uniform(0.1, 1.2)), float(10.0 ** r.uniform(0.0, 3.0)))
+    problem.settings["schedule"] = power
+    return problem
+
+
 KINDS: dict[str, Callable[[Rng], Problem]] = {
     "Gaussian, separable": gaussian_separable,
     "Gaussian, interior": gaussian_interior,
@@ -366,6 +293,10 @@ KINDS: dict[str, Callable[[Rng], Problem]] = {
     "orthogonal axes": axes,
     "ends of float64": scales,
     "fixed b0": fixed_bias,
+    "weight decay": decaying,
+    "momentum": lambda r: remembering(r, "momentum"),
+    "Nesterov's momentum": lambda r: remembering(r, "nesterov"),
+    "rates that fall": falling,
 }
 
 

@@ -172,8 +172,35 @@ void every_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* of
     }
 }
 
-// The same from the iterates k0 - 1, k0, k0 + 1 on (3, d), with the share `tolerance` of
-// max(||u||, floor) as the error of an integrator's step. Returns how many records were reached.
+// The same with other steps: `decay` (d) is the share of u that a step takes away, the learning
+// rate in it; a velocity keeps `kept` of itself, and Nesterov's step looks ahead with it; the step
+// that k others came before is (1 + k / length)^-exponent as long.
+void every_other_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
+                      Real rate, int exponential, const Real* decay, Real kept, int nesterov,
+                      Real exponent, Real length, const Real* u0, std::int64_t records,
+                      const std::int64_t* record, Real* out) {
+    const Descent descent{n, d, rows, offset, rate, exponential != 0};
+    const auto size = static_cast<std::size_t>(d);
+    Vector u(u0, u0 + d), F(size), v(size);
+    std::int64_t k = 0;
+    for (std::int64_t r = 0; r < records; ++r) {
+        for (; k < record[r]; ++k) {
+            descent.update(u.data(), F.data(), nullptr);
+            const Real pace =
+                exponent > 0 ? std::pow(1 + static_cast<Real>(k) / length, -exponent) : Real(1);
+            for (std::size_t j = 0; j < size; ++j) {
+                F[j] -= decay[j] * u[j];
+                v[j] = kept * v[j] + F[j];
+                u[j] += pace * (nesterov ? F[j] + kept * v[j] : v[j]);
+            }
+        }
+        std::copy(u.begin(), u.end(), out + r * d);
+    }
+}
+
+// The same as `every_step` from the iterates k0 - 1, k0, k0 + 1 on (3, d), with the share
+// `tolerance` of max(||u||, floor) as the error of an integrator's step. Returns how many records
+// were reached.
 std::int64_t far_steps(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
                        Real rate, int exponential, Real k0, const Real* start, std::int64_t records,
                        const Real* record, Real floor, Real tolerance, const Real* nodes,

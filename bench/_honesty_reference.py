@@ -44,6 +44,21 @@ class Coordinates:
     shift: Any  # (d + 1,)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """
+    Steps that are not those of plain descent.
+
+    `decay` (D) is lr times the weight decay of each coordinate; the rest as fastgrok.train has it.
+    """
+
+    decay: Any
+    momentum: float = 0.0
+    nesterov: bool = False
+    exponent: float = 0.0
+    length: float = 1.0
+
+
 @functools.cache
 def _library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +71,10 @@ def _library() -> ctypes.CDLL:
     problem = [size, size, pointer, pointer, real, ctypes.c_int]
     library.every_step.argtypes = [*problem, pointer, size, pointer, pointer]
     library.every_step.restype = None
+    library.every_other_step.argtypes = [
+        *problem, pointer, real, ctypes.c_int, real, real, pointer, size, pointer, pointer,
+    ]  # fmt: skip
+    library.every_other_step.restype = None
     library.far_steps.argtypes = [
         *problem, real, pointer, size, pointer, real, real, pointer, pointer, pointer, pointer,
     ]  # fmt: skip
@@ -103,11 +122,22 @@ def _radau() -> tuple[Any, Any, Any]:
         return array(nodes), array(weights), array(slopes)
 
 
-def every_step(where: Coordinates, rate: Any, loss: str, record: Any) -> Any:
+def every_step(
+    where: Coordinates, rate: Any, loss: str, record: Any, steps: Steps | None = None
+) -> Any:
     """v at these steps, (records, D), by taking every step."""
     rows, offset, start = _long(where.rows), _long(where.offset), _long(where.start)
     record = np.ascontiguousarray(record, dtype=np.int64)
     out = np.empty((len(record), rows.shape[1]), dtype=Long)
+    if steps is not None:
+        decay = _long(steps.decay)
+        _library().every_other_step(
+            *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
+            decay.ctypes.data, Long(steps.momentum), steps.nesterov, Long(steps.exponent),
+            Long(steps.length), start.ctypes.data, len(record), record.ctypes.data,
+            out.ctypes.data,
+        )  # fmt: skip
+        return out
     _library().every_step(
         *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
         start.ctypes.data, len(record), record.ctypes.data, out.ctypes.data,
@@ -157,23 +187,31 @@ def size(v: Any) -> Any:
 
 
 def reference(
-    where: Coordinates, rate: Any, loss: str, record: Any, tolerance: float = 1e-13
+    where: Coordinates,
+    rate: Any,
+    loss: str,
+    record: Any,
+    tolerance: float = 1e-13,
+    steps: Steps | None = None,
 ) -> Any:
     """
     (w, b) at these steps, (records, d + 1) in long double.
 
     Where it takes about a second, by taking every step. Otherwise so up to 2 k0, where an
     integration from k0 on must agree, or else k0 is doubled; the rest is integrated from there.
+    Other steps than those of plain descent are all taken.
     """
     record = np.asarray(record, dtype=np.float64)
+    if steps is not None:
+        return _turned(where, every_step(where, rate, loss, record, steps))
     rows, columns = where.rows.shape
     if rows * (60 + 4 * columns) * record[-1] <= AFFORDABLE or record[-1] <= FIRST:
         return _turned(where, every_step(where, rate, loss, record))
     k0 = FIRST
     while True:
         near = [int(k) for k in record if k <= 2 * k0]
-        steps = sorted({*near, k0 - 1, k0, k0 + 1, 2 * k0 - 1, 2 * k0, 2 * k0 + 1})
-        v = dict(zip(steps, every_step(where, rate, loss, steps), strict=True))
+        near_k0 = sorted({*near, k0 - 1, k0, k0 + 1, 2 * k0 - 1, 2 * k0, 2 * k0 + 1})
+        v = dict(zip(near_k0, every_step(where, rate, loss, near_k0), strict=True))
         start = np.array([v[k] for k in (k0 - 1, k0, k0 + 1)])
         again = np.array([v[k] for k in (2 * k0 - 1, 2 * k0, 2 * k0 + 1)])
         try:

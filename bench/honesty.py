@@ -62,7 +62,9 @@ def references(problem: Problem, record: Any) -> tuple[Any, Any]:
     where, common = problem.where, (problem.rate, problem.loss, record)
     other = Coordinates(where.rows[::-1], where.offset[::-1], where.start, where.turn, where.shift)
     # In another order the sums have other rounding errors.
-    u, v = reference(where, *common, tolerance=1e-13), reference(other, *common, tolerance=1e-12)
+    how = problem.other_steps
+    u = reference(where, *common, tolerance=1e-13, steps=how)
+    v = reference(other, *common, tolerance=1e-12, steps=how)
     return u, difference(v, u)
 
 
@@ -86,7 +88,9 @@ def trained(problem: Problem, record: Any, rtol: float) -> tuple[fg.Trajectory, 
 
 def at_rest(problem: Problem) -> bool:
     """Whether nothing moves any more after 4096 steps."""
-    u = every_step(problem.where, problem.rate, problem.loss, [4096, 8192])
+    u = every_step(
+        problem.where, problem.rate, problem.loss, [4096, 8192], problem.other_steps
+    )  # fmt: skip
     return bool(size(u[1] - u[0]) <= 1e-14 * size(u[1]))
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import fastgrok as fg
 from cases import LENGTHS, SEVERAL_CHUNKS, point, problem
 from fastgrok import _core
+from fastgrok.descent.optimizers import OPTIMIZERS
 
 SHAPES = (*((n, LENGTHS[-k]) for k, n in enumerate(LENGTHS)), (1, 1), (65, 65), *SEVERAL_CHUNKS)
 STEPS = 30
@@ -115,6 +116,13 @@ def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
             out[f"{at} weights"] = run.weights
             out[f"{at} losses"] = np.array([run.loss, run.losses["same"]])
             out[f"{at} sharpness"] = np.array([run.sharpness, run.sharpness_mean])
+            if n * d < 10**5:
+                other = fg.train(
+                    X, y, steps=STEPS, lr=0.5 / (1 + d), bias=bias, keep_weights=True,
+                    optimizer=list(OPTIMIZERS)[k % len(OPTIMIZERS)], weight_decay=1e-3,
+                    schedule=fg.schedules.power(0.5, 8.0), loss=loss, threads=threads,
+                )  # fmt: skip
+                out[f"{at} other steps"] = other.weights
     return out
 
 

@@ -222,7 +222,7 @@ def test_refine_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"optimizer": "sgd"}, ValueError, "optimizer must be one of 'gd', 'adam', got 'sgd'"),
+        ({"optimizer": "sgd"}, ValueError, "optimizer must be one of .*, got 'sgd'"),
         ({"optimizer": 3}, TypeError, "optimizer must be one of"),
         ({"optimizer_options": {"beta1": 0.9}}, ValueError, "left out with optimizer='gd'"),
         ({"optimizer": "adam", "optimizer_options": 1}, TypeError, "must be a dict or None"),

@@ -310,7 +310,10 @@ def test_a_state_that_cannot_be(name):
     for bad in wrong:
         with pytest.raises(ValueError, match="state"):
             run.restore({**state, name: bad})
+    assert before == {key: part.tobytes() for key, part in run.state().items()}
     del state[name]
+    if name == "largest":  # files of earlier versions have it not
+        return run.restore(state)
     with pytest.raises(ValueError, match=f"the state's {name} is missing"):
         run.restore(state)
     assert before == {key: part.tobytes() for key, part in run.state().items()}

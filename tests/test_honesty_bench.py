@@ -14,6 +14,7 @@ import _honesty_reference as far  # noqa: E402
 import honesty  # noqa: E402
 
 sys.path.remove(BENCH)
+import reference_optimizers  # noqa: E402
 
 Long = np.longdouble
 
@@ -34,6 +35,21 @@ def test_every_step(loss):
     for steps, u in zip((0, 1, 500), found, strict=True):
         right = loop(rows, offset, np.ones(3, dtype=Long), Long(0.01), steps, loss)
         assert np.abs(u - right).max() <= 1e-16
+
+
+@pytest.mark.parametrize(
+    "kind", ["weight decay", "momentum", "Nesterov's momentum", "rates that fall"]
+)
+def test_every_other_step(kind):
+    for seed in range(3):
+        problem, _, _ = kinds.draw(kind, seed)
+        how = {**problem.settings, "loss": problem.loss, "reduction": problem.reduction}
+        how["options"] = how.pop("optimizer_options", None)
+        right = reference_optimizers.descend(problem.X, problem.y, 500, problem.lr, **how)
+        (found,) = far.reference(
+            problem.where, problem.rate, problem.loss, [500], steps=problem.other_steps
+        )
+        assert np.abs(found - right[-1]).max() <= 1e-15 * np.abs(right).max()
 
 
 def steps_to(x, c):

@@ -82,13 +82,28 @@ def back_and_forth():
     return train_quietly(make.X, y, steps=3000, lr=8.0, engine="exact", threads=1)
 
 
+def momentum_with_decay():
+    """Leaped to where nothing moves any more."""
+    return fg.train(
+        make.X, make.Y, steps=1e9, lr=0.125, optimizer="momentum", weight_decay=1e-3,
+        record=[5000, 10**9], decay_bias=True, threads=1,
+    )  # fmt: skip
+
+
+def adamw_with_a_schedule():
+    return fg.train(
+        make.X, make.Y, steps=300, lr=0.01, optimizer="adamw", weight_decay=0.25,
+        schedule=fg.schedules.cosine(300), threads=1,
+    )  # fmt: skip
+
+
 def loaded():
     return fg.Trajectory.load(make.HERE / "leaped.npz")
 
 
 RUNS = (
     exact, leaped_twice_with_populations, diverged, interrupted, adam_with_evaluation_sets,
-    back_and_forth, loaded,
+    back_and_forth, momentum_with_decay, adamw_with_a_schedule, loaded,
 )  # fmt: skip
 
 

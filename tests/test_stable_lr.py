@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from cases import problem
+from runs import train_quietly
 
 
 def with_ones(X, bias):
@@ -131,3 +132,117 @@ def test_edges():
         fg.train_many([{"X": X, "y": y, "steps": 3, "lr": "auto", "optimizer": "adam"}])
     with pytest.raises(TypeError, match="lr must be a real number or 'auto', got 'best'"):
         fg.train(X, y, steps=3, lr="best")
+
+
+# --- momentum and weight decay ----------------------------------------------------------------
+
+
+def spectral_radius(optimizer, beta, lr, curvatures):
+    """Of the linearised map of (u, v), one pair of entries for each curvature."""
+    radii = []
+    for h in curvatures:
+        if optimizer == "gd":
+            one = np.array([[1.0 - lr * h]])
+        else:  # v' = beta v + h u; u' = u - lr v', or u - lr (h u + beta v')
+            v = np.array([beta, h])
+            ahead = v if optimizer == "momentum" else beta * v + np.array([0.0, h])
+            one = np.array([v, np.array([0.0, 1.0]) - lr * ahead])
+        radii.append(np.abs(np.linalg.eigvals(one)).max())
+    return max(radii)
+
+
+STEPS = [("gd", 0.0), ("momentum", 0.0), ("momentum", 0.9), ("momentum", 0.99), ("nesterov", 0.5),
+         ("nesterov", 0.9)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("optimizer", "beta"), STEPS)
+@pytest.mark.parametrize("weight_decay", [0.0, 1e-3, 2.0])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_linearised_map_is_stable_up_to_it(optimizer, beta, weight_decay, reduction):
+    X, y = problem(30, 4)
+    how = {"reduction": reduction, "optimizer": optimizer, "weight_decay": weight_decay}
+    if optimizer != "gd":
+        how["optimizer_options"] = {"momentum": beta}
+    limit = fg.stable_lr(X, y, **how)
+    scale = 1.0 / 30 if reduction == "mean" else 1.0
+    Z = with_ones(X, True)
+    curvatures = np.linalg.eigvalsh(scale / 4.0 * Z.T @ Z) + weight_decay
+    assert spectral_radius(optimizer, beta, limit, curvatures) <= 1.0 + 1e-9
+    assert spectral_radius(optimizer, beta, limit * (1.0 + 1e-5), curvatures) > 1.0 + 1e-7
+    assert spectral_radius(optimizer, beta, 0.99 * limit, curvatures) < 1.0
+
+
+@pytest.mark.parametrize(("optimizer", "beta"), STEPS)
+def test_runs_are_stable_below_it_and_not_above(optimizer, beta):
+    # One row and its opposite label: at 0, where descent must end, the curvature is the bound.
+    X, y = np.array([[1.0, 2.0], [1.0, 2.0], [-2.0, 1.0], [-2.0, 1.0]]), np.array([1, -1, 1, -1.0])
+    how = {"optimizer": optimizer, "weight_decay": 0.1, "bias": False}
+    if optimizer != "gd":
+        how["optimizer_options"] = {"momentum": beta}
+    limit = fg.stable_lr(X, y, **how)
+    run = {"steps": 8000, "w0": [1e-3, 2e-3], "engine": "exact", "record": [8000]}
+    below, above = (
+        np.linalg.norm(train_quietly(X, y, lr=share * limit, **run, **how).w)
+        for share in (0.9, 1.05)
+    )
+    assert below < 1e-12
+    assert above > 1e-2
+
+
+def test_decay_alone_is_a_limit():
+    X, y = np.zeros((3, 2)), np.ones(3)
+    assert fg.stable_lr(X, y, bias=False, weight_decay=0.25) == 8.0 * (1 - 2**-24)
+    assert fg.stable_lr(1e-300 + X, y, bias=False, weight_decay=0.25) == 8.0 * (1 - 2**-24)
+    assert fg.stable_lr(X, y, bias=False, optimizer="momentum") == math.inf
+    assert fg.train(X, y, steps=5, lr="auto", bias=False, weight_decay=0.25).params["lr"] < 4.0
+
+
+def test_descent_with_decay_falls_below_it():
+    X, y = problem(40, 3)
+    how = {"weight_decay": 0.3, "decay_bias": True}
+    lr = 0.999 * fg.stable_lr(X, y, weight_decay=0.3)
+    run = fg.train(X, y, steps=200, lr=lr, record=1, keep_weights=True, engine="exact", **how)
+    minimised = run.loss + 0.15 * (run.weights**2).sum(axis=1)
+    assert (np.diff(minimised) <= 1e-15).all()
+    half = fg.train(X, y, steps=200, lr="auto", record=1, engine="exact", **how)
+    assert half.params["lr"] == 0.5 * fg.stable_lr(X, y, weight_decay=0.3)
+    assert (half.regime == "smooth").all()
+
+
+@pytest.mark.parametrize("optimizer", ["normalized", "sign", "adam", "adamw"])
+def test_steps_without_such_a_limit_are_refused(optimizer):
+    X, y = problem(6, 2)
+    needs = rf"need steps that are linear .*, which optimizer='{optimizer}' has not"
+    with pytest.raises(ValueError, match=f"has no learning rate that is stable: .* {needs}"):
+        fg.stable_lr(X, y, optimizer=optimizer)
+    with pytest.raises(ValueError, match=f"lr must be a number with .* got 'auto': .* {needs}"):
+        fg.train(X, y, steps=3, lr="auto", optimizer=optimizer)
+
+
+def test_arguments_of_momentum_and_decay():
+    X, y = problem(6, 2)
+    for how, message in (
+        ({"weight_decay": -1.0}, "weight_decay must not be negative"),
+        ({"optimizer_options": {"momentum": 0.5}}, "must be left out with optimizer='gd'"),
+        ({"optimizer": "momentum", "optimizer_options": {"momentum": 1.0}}, "must lie in"),
+        ({"optimizer": "sgd"}, "optimizer must be one of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fg.stable_lr(X, y, **how)
+    needs = r"with schedule='callable', got 'auto': .* need factors of at most 1"
+    with pytest.raises(ValueError, match=needs):
+        fg.train(X, y, steps=3, lr="auto", schedule=lambda k: 2.0)
+    chosen = fg.train(
+        X, y, steps=3, lr="auto", optimizer="momentum", optimizer_options={"lr": 0.01}
+    )  # fmt: skip
+    assert chosen.params["lr"] == 0.01
+
+
+def test_the_warning_counts_the_decay():
+    X, y = problem(30, 3)
+    limit = fg.stable_lr(X, y, weight_decay=0.2)
+    lr = 1.5 * fg.stable_lr(X, y)
+    with pytest.warns(fg.StabilityWarning, match="is stable there") as caught:
+        fg.train(X, y, steps=10, lr=lr, weight_decay=0.2, engine="exact")
+    shown = float(str(caught[0].message).split("lr below ")[1].split()[0])
+    assert 0.99 * limit < shown < (1 + 1e-6) * limit

@@ -15,18 +15,40 @@ from fastgrok.linear.losses import LOSSES, formula
 from fastgrok.questions import limits
 
 PAGE = Path(__file__).parents[1] / "docs" / "combinations.md"
-COMBINATIONS = [
-    dict(zip(("loss", "penalty", "optimizer", "schedule"), names, strict=True))
-    for names in itertools.product(*(table.PARTS[kind] for kind in table.DEFAULTS))
-]
-ARGUMENTS = ("loss", "optimizer")
-"""Kinds that `train` has an argument for; of the others there must be one part alone."""
+KINDS = tuple(table.DEFAULTS)
+SCHEDULES = {
+    "constant": None,
+    "power": fg.schedules.power(0.5, 3.0),
+    "warmup": fg.schedules.warmup(8),
+    "cosine": fg.schedules.cosine(8),
+    "callable": lambda k: 2.0 if k < 5 else 0.5,
+}
+
+
+def one_or_two_changed():
+    """All combinations of which at most two parts are not as by default."""
+    every = itertools.product(*(table.PARTS[kind] for kind in KINDS))
+    plain = tuple(table.DEFAULTS.values())
+    return [
+        dict(zip(KINDS, names, strict=True))
+        for names in every
+        if sum(a != b for a, b in zip(names, plain, strict=True)) <= 2
+    ]
+
+
+COMBINATIONS = one_or_two_changed()
 X = np.array([[3.0, 1.0], [1.0, 2.0], [-2.0, 1.0], [-1.0, -1.5], [0.5, -1.0], [0.3, 0.4]])
 Y = np.array([1.0, 1.0, -1.0, -1.0, -1.0, 1.0])
 
 
 def given(parts):
-    return {kind: parts[kind] for kind in ARGUMENTS}
+    """Return the arguments of `train` that stand for the parts."""
+    return {
+        "loss": parts["loss"],
+        "optimizer": parts["optimizer"],
+        "weight_decay": 1e-3 if parts["penalty"] == "weight_decay" else 0.0,
+        "schedule": SCHEDULES[parts["schedule"]],
+    }
 
 
 def named(parts):
@@ -48,9 +70,14 @@ def test_every_name_of_a_trait_is_known():
             assert part.has <= set(table.TRAITS)
 
 
-def test_kinds_without_an_argument_have_one_part():
-    for kind, name in table.DEFAULTS.items():
-        assert kind in ARGUMENTS or list(table.PARTS[kind]) == [name]
+def test_every_part_has_its_argument():
+    assert set(SCHEDULES) == set(table.PARTS["schedule"])
+    for parts in COMBINATIONS:
+        params = fg.train(X, Y, steps=3, lr=1e-3, **given(parts)).params
+        assert params["loss"] == parts["loss"]
+        assert params["optimizer"] == parts["optimizer"]
+        assert ("weight_decay" in params) == (parts["penalty"] == "weight_decay")
+        assert params.get("schedule", "constant") == parts["schedule"]
 
 
 # --- combinations -----------------------------------------------------------------------------
@@ -60,7 +87,7 @@ def test_kinds_without_an_argument_have_one_part():
 @pytest.mark.parametrize("engine", ["auto", *table.ENGINES])
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tmp_path):
-    steps = 20_000 if engine == "leap" else 3000
+    steps = 20_000
     options = {"engine": engine, "lr": 1e-3, "steps": steps, "record": [steps], **given(parts)}
     if checkpointed:
         options["checkpoint"] = tmp_path / "run"
@@ -70,9 +97,9 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     # What is known without the table, of losses as test_losses measures it.
     says = losses()[parts["loss"]]
     smooth = says["twice_differentiable"] and says["exponential_tail"]
-    assert (missing is not None) == (
-        engine == "leap" and (checkpointed or parts["optimizer"] == "adam" or not smooth)
-    )
+    followed = ("gd",) if parts["schedule"] == "power" else ("gd", "momentum", "nesterov")
+    slow = parts["schedule"] in ("constant", "power") and parts["optimizer"] in followed
+    assert (missing is not None) == (engine == "leap" and (checkpointed or not (smooth and slow)))
     if missing:
         with pytest.raises(ValueError, match=r"need .*, which .* has not$") as caught:
             fg.train(X, Y, **options)
@@ -87,7 +114,7 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     elif engine == "auto" and not smooth:
         assert run.engine.reason == str(leap)
     elif engine == "auto" and leap:
-        assert run.engine.reason == "the steps of Adam cannot be leaped"
+        assert run.engine.reason == table.unable(leap)
     else:
         assert run.engine.reason == ""
 
@@ -107,7 +134,7 @@ def test_uses_of_a_run_go_or_are_refused(parts):
     assert (run.engine.row_share < 1.0) == (table.lack("skip_rows", parts) is None)
 
     if missing := table.lack("refine", parts):
-        with pytest.raises(ValueError, match=r"from w and b alone.* has not") as caught:
+        with pytest.raises(ValueError, match=r"need steps .* has not") as caught:
             run.refine("train", rows, labels, None)
         assert str(missing) in str(caught.value)
     else:
@@ -128,13 +155,31 @@ def test_uses_of_a_run_go_or_are_refused(parts):
         assert table.TRAITS[missing.trait] in str(caught.value)
     else:
         rate = fg.train(X, Y, steps=10, lr="auto", **given(parts)).params["lr"]
-        assert rate == 0.5 * fg.stable_lr(X, Y, loss=parts["loss"])
+        asked = {key: value for key, value in given(parts).items() if key != "schedule"}
+        assert rate == 0.5 * fg.stable_lr(X, Y, **asked)
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        fg.train(X, Y, steps=1, lr=20.0, **given(parts))
+        fg.train(X, Y, steps=1, lr=40.0, **given(parts))
     warned = any(issubclass(one.category, fg.StabilityWarning) for one in told)
     assert warned == (table.lack("sharpness_limit", parts) is None)
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov"])
+def test_a_pair_that_cannot_be_leaped_is_told_of(name):
+    how = {"optimizer": name, "schedule": fg.schedules.power(0.5), "lr": 1e-3, "steps": 5000}
+    with pytest.raises(
+        ValueError, match=rf"must be 'auto' or 'exact' with optimizer='{name}'"
+    ) as e:
+        fg.train(X, Y, engine="leap", **how)
+    assert str(e.value).endswith(
+        "leaps with schedule='power' need steps that follow from w and b alone, which "
+        f"optimizer='{name}' has not"
+    )
+    run = fg.train(X, Y, **how)
+    title = table.PARTS["optimizer"][name].title
+    assert run.engine.reason == (f"the steps of {title} with schedule='power' cannot be leaped")
+    assert np.array_equal(run.w, fg.train(X, Y, engine="exact", **how).w)
 
 
 def test_a_part_that_lacks_a_trait_is_named(monkeypatch):
@@ -167,33 +212,113 @@ def test_a_closed_form_for_another_loss_is_refused(monkeypatch):
     assert fg.train(X, Y, steps=3, lr=0.1, evals=tests, loss="exponential").losses["noise"].all()
 
 
-# --- steps ------------------------------------------------------------------------------------
+def test_parts_are_known_from_the_settings_of_a_record():
+    run = fg.train(X, Y, steps=3, lr=1e-3, weight_decay=0.5)
+    assert str(table.lack("direction", run.params)) == (
+        "limits of directions need a gradient of the loss alone, which weight_decay > 0 has not"
+    )
+    assert table.lack("direction", fg.train(X, Y, steps=3, lr=1e-3).params) is None
 
 
-def path(optimizer, start, steps, lr=0.25):
+# --- steps and schedules ----------------------------------------------------------------------
+
+OPTIMIZERS = table.PARTS["optimizer"]
+STARTS = (np.zeros(3), np.array([0.5, -1.0, 0.3]), np.array([-0.7, 0.2, -0.4]))
+
+
+def path(start, steps, lr=0.25, **options):
     run = fg.train(
         X, Y, steps=steps, lr=lr, w0=start[:-1], b0=start[-1], record=1, keep_weights=True,
-        engine="exact", optimizer=optimizer,
+        engine="exact", **options,
     )  # fmt: skip
     return run.weights
 
 
-@pytest.mark.parametrize("name", table.PARTS["optimizer"])
+def steps_and_gradients(name, count, start, lr=0.25):
+    """Steps from a start, (count, 3), and minus the gradients where they were taken."""
+    states = path(start, count, lr, optimizer=name)
+    gradients = []
+    for state in states[:-1]:
+        w, b = reference.gradient(X, Y, state[:-1], float(state[-1]), "logistic")
+        gradients.append(-np.append(w, b) / len(Y))
+    return np.diff(states, axis=0), np.array(gradients)
+
+
+def combined(name, k):
+    """
+    Fit step k, from every start, as one combination of the gradients up to there.
+
+    The coefficients, the gradients' own last, and what is left of the step.
+    """
+    found = [steps_and_gradients(name, k + 1, start) for start in STARTS]
+    columns = np.concatenate([gradients.T for _, gradients in found])
+    steps = np.concatenate([steps[-1] for steps, _ in found])
+    factors = np.linalg.lstsq(columns, steps, rcond=None)[0]
+    return factors, np.linalg.norm(columns @ factors - steps) / np.linalg.norm(steps)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_linear_steps_and_proportional_ones(name):
+    has = OPTIMIZERS[name].has
+    fits = [combined(name, k) for k in range(4)]
+    assert (max(left for _, left in fits) < 1e-10) == ("linear" in has)
+    if "linear" not in has:
+        assert "proportional" not in has
+        return
+    factors = [factors for factors, _ in fits]
+    of_earlier = max(np.abs(row[:-1]).max(initial=0.0) for row in factors)
+    assert (of_earlier < 1e-10) == ("memoryless" in has)
+    by_age = [[row[-1 - age] for row in factors if len(row) > age] for age in range(3)]
+    assert (max(np.ptp(same) for same in by_age) < 1e-10) == ("autonomous" in has)
+    assert (of_earlier < 1e-10 and np.ptp(by_age[0]) < 1e-10) == ("proportional" in has)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_memory_and_clock(name):
     # Taken up from w and b alone, a run goes on as before if its steps know no more.
-    whole = path(name, np.zeros(3), 12)
-    again = path(name, whole[5], 7)
-    same = {"memoryless", "autonomous"} <= table.PARTS["optimizer"][name].has
+    whole = path(np.zeros(3), 12, optimizer=name)
+    again = path(whole[5], 7, optimizer=name)
+    same = {"memoryless", "autonomous"} <= OPTIMIZERS[name].has
     assert np.array_equal(again, whole[5:]) == same
 
 
-@pytest.mark.parametrize("name", table.PARTS["optimizer"])
+def cosines(steps, gradients):
+    sizes = np.linalg.norm(steps, axis=1) * np.linalg.norm(gradients, axis=1)
+    return (steps * gradients).sum(axis=1) / sizes
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_along_the_gradient(name):
-    states = path(name, np.zeros(3), 8)
-    cosines = []
-    for before, after in itertools.pairwise(states):
-        w, b = reference.gradient(X, Y, before[:-1], float(before[-1]), "logistic")
-        down, step = -np.append(w, b), after - before
-        cosines.append(down @ step / np.linalg.norm(down) / np.linalg.norm(step))
-    along = "along_gradient" in table.PARTS["optimizer"][name].has
-    assert (min(cosines) > 1.0 - 1e-12) == along
+    along = cosines(*steps_and_gradients(name, 8, np.zeros(3)))
+    assert (along.min() > 1.0 - 1e-12) == ("along_gradient" in OPTIMIZERS[name].has)
+    # The first step is one of a single gradient.
+    first = [cosines(*steps_and_gradients(name, 1, start))[0] for start in STARTS]
+    assert (min(first) > 1.0 - 1e-12) == ("keeps_proportions" in OPTIMIZERS[name].has)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_a_slowly_changing_gradient_determines(name):
+    # The margins grow and the gradient falls like 1 / k: the step is the same multiple of it
+    # in every entry, early and late, as far as it changes within a few steps.
+    late = [2000, 4000, 5999]
+    steps, gradients = steps_and_gradients(name, 6000, np.zeros(3), lr=0.02)
+    ratios = steps[late] / gradients[late]
+    followed = bool(ratios.max() / ratios.min() - 1.0 < 0.02) and bool(ratios.min() > 0.0)
+    assert followed == ("follows_gradient" in OPTIMIZERS[name].has)
+
+
+@pytest.mark.parametrize("name", table.PARTS["schedule"])
+def test_schedules(name):
+    has = table.PARTS["schedule"][name].has
+    asked = {"schedule": SCHEDULES[name]}
+    whole = path(np.zeros(3), 200, **asked)
+    assert np.array_equal(path(whole[7], 5, **asked), whole[7:13]) == ("autonomous" in has)
+
+    # What a run multiplies its rate with, by the size of its steps.
+    signs = np.diff(path(np.zeros(3), 200, optimizer="sign", **asked), axis=0)
+    factors = np.abs(signs).max(axis=1) / 0.25
+    assert (factors.max() <= 1.0 + 1e-12) == ("at_most_one" in has)
+    assert (factors[-1] > 0.6) == ("endless" in has)
+    s = np.log1p(np.arange(200.0))
+    fit = np.polynomial.Chebyshev.fit(s, factors, 16)
+    assert (np.abs(fit(s) - factors).max() < 1e-7) == ("smooth" in has)

@@ -74,11 +74,12 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     }
     const LeapScale scale(u, descent_.problem().layout());
     const Leap& fine = *attempt.fine;
-    // What steps remember may not have been slow enough where the leap began, of which neither
-    // integration can tell; and it begins late, with few and long steps.
-    double start = 0.0, of_few = 1.0;
+    // What decays, or changes its pace, moves otherwise where the leap begins than later; what
+    // steps remember may not have been slow enough there, of which neither integration can tell,
+    // and such a leap begins late, with few and long steps.
+    double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference, of_few = 1.0;
     if (motion_.memory > 1.0) {
-        start = kOfStart * attempt.report.overlap_difference;
+        start *= kOfStart;
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     }
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),

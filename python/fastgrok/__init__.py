@@ -67,6 +67,7 @@ except ModuleNotFoundError as error:
 _IMPORTING = threading.RLock()
 _FROM = {
     "datasets": ("Dataset",),
+    "descent": ("schedules",),
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
@@ -87,12 +88,7 @@ _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
     __all__ = list(_WHERE)
-    __all__ += [
-        "__version__",
-        "datasets",
-        "schedules",
-        "theory",
-    ]  # plots needs an extra, and to be asked for
+    __all__ += ["__version__", "datasets", "theory"]
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and keep it."""
@@ -103,8 +99,6 @@ if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that i
         value: Any
         if name in _PACKAGES:
             value = importlib.import_module(f"fastgrok.{name}")
-        elif name == "schedules":
-            value = importlib.import_module("fastgrok.descent.schedules")
         elif name == "__version__":
             value = importlib.import_module("importlib.metadata").version("fastgrok")
         elif name in _WHERE:

@@ -1,4 +1,4 @@
-"""Full-batch training of a linear classifier: gradient descent, leaping or not, or Adam."""
+"""Full-batch training of a linear classifier: descent of several kinds, leaping or not."""
 
 from __future__ import annotations
 
@@ -52,10 +52,11 @@ def train(
     checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
 ) -> Trajectory:
     r"""
-    Train a linear classifier by full-batch gradient descent with a constant learning rate.
+    Train a linear classifier by full-batch gradient descent.
 
     The loss is c sum_i l(m_i) over the margins m_i = y_i (w . x_i + b), and each step is
-    (w, b) <- (w, b) - lr * gradient, in float64, unless it is Adam that is asked for.
+    (w, b) <- (w, b) - lr * gradient, in float64, unless another `optimizer`, a `weight_decay` or a
+    `schedule` is asked for.
 
     Parameters
     ----------
@@ -69,8 +70,9 @@ def train(
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
         a checkpoint, with Adam and with the squared hinge.
     lr : float or "auto"
-        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss or the
-        squared hinge: half of :func:`fastgrok.stable_lr`, which ``params["lr"]`` then holds.
+        Learning rate eta, greater than 0. "auto", for the logistic loss or the squared hinge and
+        "gd", "momentum" or "nesterov": half of :func:`fastgrok.stable_lr`, which ``params["lr"]``
+        then holds.
     loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
         l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. The last has no slope from margin 1
         on: descent converges, stands still once no row is below, and is never leaped.
@@ -83,34 +85,62 @@ def train(
         Weights to start from, default 0.
     b0 : float, default 0.0
         Bias to start from.
-    optimizer : {"gd", "adam"}, default "gd"
-        Plain gradient descent, or Adam (Kingma and Ba 2015): with the gradient g of step t,
-        m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2 by entries, the step is
-        -lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps). Every entry of w and b moves by
-        about lr at first, however small its gradient: an entry whose gradient is zero but for
-        rounding moves as well. Adam looks at every row at every step.
+    optimizer : {"gd", "momentum", "nesterov", "normalized", "sign", "adam", "adamw"}
+        How a step is made of the gradient g, as PyTorch does where it has the same; default "gd".
+
+        - "gd": w <- w - lr g.
+        - "momentum": v <- momentum v + g, w <- w - lr v, without dampening; v = 0 at first.
+        - "nesterov": the same v, and w <- w - lr (g + momentum v).
+        - "normalized": w <- w - lr g / ||g||, the norm over w and b together.
+        - "sign": w <- w - lr sign(g), by entries; an entry of 0 stays.
+        - "adam" (Kingma and Ba 2015): with g of step t, m <- beta1 m + (1 - beta1) g and
+          v <- beta2 v + (1 - beta2) g^2 by entries, the step is
+          -lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps). Every entry of w and b moves by
+          about lr at first, however small its gradient: an entry whose gradient is zero but for
+          rounding moves as well.
+        - "adamw" (Loshchilov and Hutter 2019): Adam, and `weight_decay` apart from it.
+
+        What goes with which loss, schedule and engine: ``docs/combinations.md``.
     optimizer_options : dict, optional
-        For Adam: "beta1" (default 0.9) and "beta2" (0.999) in [0, 1), "eps" (1e-8), and "lr", which
-        takes the place of the argument `lr` if given.
+        For "momentum" and "nesterov": "momentum" (default 0.9) in [0, 1). For "adam" and "adamw":
+        "beta1" (default 0.9) and "beta2" (0.999) in [0, 1), "eps" (1e-8). For these four "lr",
+        which takes the place of the argument `lr` if given.
+    weight_decay : float, default 0.0
+        At least 0; g + weight_decay w takes the place of g, so that the loss plus
+        weight_decay ||w||^2 / 2 is minimised. With "adamw" g stays, and w is first multiplied with
+        1 - lr * weight_decay (and with the schedule's factor in lr). ``Trajectory.loss`` is that of
+        the data alone.
+    decay_bias : bool, default False
+        Whether `weight_decay` acts on b too, if that is trained.
+    schedule : callable, optional
+        What lr is multiplied with, by the number of steps taken before:
+        :func:`fastgrok.schedules.power`, :func:`~fastgrok.schedules.warmup`,
+        :func:`~fastgrok.schedules.cosine`, or a function of your own. That is called once for each
+        step, before the first, for at most 10^6 steps. Default: 1.
     engine : {"auto", "exact", "leap"}, default "auto"
         "exact" takes every step. "leap" takes exact steps until the motion is smooth, or
-        alternates between two curves (at most 16 columns), and from there on integrates the
+        alternates between two curves (plain descent, at most 16 columns), and from there on
+        integrates the
         iterates in log(step), by backward differentiation formulas on the Euler-Maclaurin form of
         the descent: 10^7 steps are a matter of milliseconds, and 10^60 of little more. Exact steps
         go on beside the beginning of the leap and are compared with it; later ones are compared in
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has
         all of that. Where the motion cannot be leaped, exact steps go on and it is tried again,
         and "leap" ends in a LeapError if there is no leap in the end. A smooth leap ends where
-        lr * lambda_max exceeds 2, and one of an alternating motion where that has become unstable,
-        since exact steps make errors larger there. Where nothing but the estimated error ends it,
+        lr * lambda_max exceeds 2 (2 (1 + momentum), or Nesterov's (2 + 2 momentum) /
+        (1 + 2 momentum)), and one of an alternating motion where that has become unstable, since
+        exact steps make errors larger there. Where nothing but the estimated error ends it,
         it is made again from where it began, up to four times, with so much smaller errors at every
         step as it was off by; early in a run from twice as many exact steps. Every leap starts from
         exact iterates: behind the last one that ended, exact steps go over its whole length first.
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
-        leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. With a
-        `checkpoint`, with Adam, with the squared hinge, and where fewer than 2256 steps are left
-        out by the records, it does not try.
+        leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. It does
+        not try with a `checkpoint`, where fewer than 2256 steps are left out by the records, and
+        with what "leap" refuses: the squared hinge, other optimizers than "gd", "momentum" and
+        "nesterov", other schedules than a power law, and that beside anything but "gd". With
+        momentum a leap begins later, where the motion is slow beside the memory of
+        1 / (1 - momentum) steps.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -133,16 +163,18 @@ def train(
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the
-        largest entry of the gradient (of the squared hinge, those beyond margin 1, which add 0) are
-        left out of every step in any case, and lists of the others save looking at them. "auto"
-        waits before it makes lists again where the last did not pay; True tries at every step,
-        which mostly costs more than it saves.
+        largest entry of the loss's own gradient (what decays, or is remembered, is no yardstick;
+        of the squared hinge, those beyond margin 1, which add 0) are left out of every step in any
+        case, and lists of the others save looking at them. "auto" waits before it makes lists again
+        where the last did not pay; True tries at every step, which mostly costs more than it saves.
+        "sign", "adam" and "adamw" make small entries large: with them every row is looked at.
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True
-        Record lr times the largest eigenvalue of the loss's Hessian, and warn where it exceeds 2.
-        With Adam, whose steps are not lr times the gradient, 2 is no limit of stability, and there
-        is no warning; `Trajectory.regime` tells of oscillations all the same.
+        Record lr, times the schedule's factor, times the largest eigenvalue of the loss's Hessian
+        (without `weight_decay`, which would add lr times that), and warn where it exceeds 2. With
+        other optimizers than "gd", whose steps are not lr times the gradient, 2 is no limit of
+        stability, and there is no warning; `Trajectory.regime` tells of oscillations all the same.
     exact_limit : float, optional
         Where leaps are tried, how many steps may be taken one by one at most, before, between and
         after them. Default: 10^8, or as many as multiply with 10^13 entries of X (an hour or two)
@@ -178,10 +210,11 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        For arguments that make no sense; the message names the argument and shows its value.
+        For arguments that make no sense, or not together; the message names the argument and shows
+        its value. What a `schedule` of your own raises is not caught.
     DivergenceError
-        If a weight becomes NaN or infinite, or with Adam the square of a gradient; it holds the
-        trajectory up to there.
+        If a weight becomes NaN or infinite, or with "adam" and "adamw" the square of a gradient; it
+        holds the trajectory up to there.
     LeapError
         If the motion is not one that can be leaped, or not with the error allowed, and exact steps
         are more than `exact_limit` or not wanted; it says why and holds the trajectory up to there.
@@ -199,8 +232,8 @@ def train(
         At the start, with both costs, if nothing but a `checkpoint` keeps a run from leaps that
         would pay: where far more steps are left than a leap costs, and take more than a moment.
     StabilityWarning
-        Once a run, if the recorded lr * lambda_max exceeds 2: the iterates can then oscillate
-        instead of following the gradient flow, see ``Trajectory.regime``.
+        Once a run of "gd", if the recorded lr * lambda_max exceeds 2: the iterates can then
+        oscillate instead of following the gradient flow, see ``Trajectory.regime``.
     LeapWarning
         Once a run, if more than 10^6 exact steps begin since a leap was lost, and why. At the
         start, with the time it takes, if ``engine="auto"`` cannot leap such a run at all, and it

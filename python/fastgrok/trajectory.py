@@ -66,9 +66,9 @@ class Trajectory(Questions):
     engine : EngineReport
         How the run was computed.
     params : dict
-        The settings of the run: steps, lr, optimizer (and, for Adam, beta1, beta2, eps), loss,
-        reduction, bias, tie, rows, dim, and
-        interrupted or diverged_at if the run ended before its time.
+        The settings of the run: steps, lr, optimizer (and its options), loss, reduction,
+        bias, tie, rows, dim, where there is decay weight_decay and decay_bias, where there is one
+        the schedule, and interrupted or diverged_at if the run ended before its time.
     data : tuple of (X, y), or None
         The training data, so that `phases` and `refine` need not be given them. Not saved.
     probabilities : dict of str to ndarray of float64, shape (R,)

@@ -1,1 +1,5 @@
 """Descents: what a run may be, and running it to its end."""
+
+from fastgrok.descent import schedules
+
+__all__ = ["schedules"]

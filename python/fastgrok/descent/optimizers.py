@@ -38,7 +38,7 @@ class Step:
 
 _MOMENTUM = MappingProxyType({"momentum": 0.9})
 _ADAM = MappingProxyType({"beta1": 0.9, "beta2": 0.999, "eps": 1e-8})
-_OF_MOMENTUM = frozenset({"autonomous", "keeps_proportions", "follows_gradient"})
+_OF_MOMENTUM = frozenset({"autonomous", "keeps_proportions", "follows_gradient", "linear"})
 _SQUARES = "a weight or a squared gradient"
 
 OPTIMIZERS = {

@@ -347,11 +347,12 @@ def instability_of(trajectory: Record) -> str | None:
     if not beyond.size:
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
-    smooth = 2.0 * trajectory.params["lr"] / sharpness[worst]
+    lr, decay = trajectory.params["lr"], trajectory.params.get("weight_decay", 0.0)
+    smooth = 2.0 / (sharpness[worst] / lr + decay)
     unsure = table.lack("stable_lr", trajectory.params)
     surely = "" if unsure else ", and lr='auto' is everywhere"
     return (
-        f"lr={trajectory.params['lr']!r} exceeds 2 / lambda_max: lr * lambda_max is "
+        f"lr={lr!r} exceeds 2 / lambda_max: lr * lambda_max is "
         f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "
         "oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
         f"{_rounded_down(smooth)} is stable there, half of that smooth{surely}"

@@ -51,7 +51,7 @@ class Schedule:
 @dataclass(frozen=True)
 class _Constant(Schedule):
     name: ClassVar[str] = "constant"
-    has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth"})
+    has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth", "at_most_one", "endless"})
 
     def __call__(self, k: float) -> float:
         return 1.0
@@ -63,7 +63,7 @@ class _Constant(Schedule):
 @dataclass(frozen=True)
 class _Power(Schedule):
     name: ClassVar[str] = "power"
-    has: ClassVar[frozenset[str]] = frozenset({"smooth"})
+    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
     exponent: float
     length: float
 
@@ -74,6 +74,7 @@ class _Power(Schedule):
 @dataclass(frozen=True)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
+    has: ClassVar[frozenset[str]] = frozenset({"at_most_one", "endless"})
     length: float
 
     def __call__(self, k: float) -> float:
@@ -83,6 +84,7 @@ class _Warmup(Schedule):
 @dataclass(frozen=True)
 class _Cosine(Schedule):
     name: ClassVar[str] = "cosine"
+    has: ClassVar[frozenset[str]] = frozenset({"at_most_one"})
     length: float
     floor: float
 

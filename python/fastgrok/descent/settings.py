@@ -247,10 +247,13 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    rate = _auto_rate(given, data[0], name) if _is_auto(name("lr"), given["lr"]) else given["lr"]
+    auto = _is_auto(name("lr"), given["lr"])
     loss = _checks.choice(name("loss"), given["loss"], LOSSES)
     steps = _checks.whole(name("steps"), given["steps"], maximum=int(np.finfo(np.float64).max))
-    optimizer = optimizers.check(given, rate, steps, name)
+    optimizer = optimizers.check(given, 1.0 if auto else given["lr"], steps, name)
+    if auto and "lr" not in (given["optimizer_options"] or {}):
+        rate = _auto_rate(given, data[0], loss, optimizer, name)
+        optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
     if not _may_leap(engine, given["checkpoint"], parts):
         why = f" where none is leaped ({_why_none(engine, parts)})"
@@ -299,18 +302,23 @@ def _is_auto(name: str, lr: object) -> bool:
     return isinstance(lr, str)
 
 
-def _auto_rate(given: Mapping[str, Any], rows: NDArray[Any], name: Callable[[str], str]) -> float:
+def _auto_rate(
+    given: Mapping[str, Any],
+    rows: NDArray[Any],
+    loss: str,
+    optimizer: optimizers.Optimizer,
+    name: Callable[[str], str],
+) -> float:
     """Half of the learning rate up to which descent is surely stable."""
     lr = name("lr")
-    optimizer = _checks.choice(name("optimizer"), given["optimizer"], table.PARTS["optimizer"])
-    loss = _checks.choice(name("loss"), given["loss"], LOSSES)
-    if missing := table.lack("stable_lr", {"optimizer": optimizer}):
+    if missing := table.lack("stable_lr", optimizer.parts):
         raise ValueError(f"{lr} must be a number with {missing.whose}, got 'auto': {missing}")
     rate = 0.5 * stable.bound(
         rows,
         loss,
         _checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         _checks.flag(name("bias"), given["bias"]),
+        optimizer,
         f"{lr}='auto' cannot be: {name('loss')}",
     )
     if rate == np.inf:

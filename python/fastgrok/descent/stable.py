@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
-from fastgrok.descent import table
+from fastgrok.descent import optimizers, table
+from fastgrok.descent.optimizers import Optimizer
 from fastgrok.linear.losses import LOSSES
 
 REDUCTIONS = ("mean", "sum")
@@ -25,16 +27,23 @@ def stable_lr(
     loss: str = "logistic",
     reduction: str = "mean",
     bias: bool = True,
+    weight_decay: float = 0.0,
+    optimizer: str = "gd",
+    optimizer_options: Mapping[str, float] | None = None,
 ) -> float:
     r"""
-    Learning rate up to which gradient descent is surely stable, wherever the weights are.
+    Learning rate up to which descent is surely stable, wherever the weights are.
 
     It is 2 / L, where L bounds the largest eigenvalue of the Hessian c sum_i l''(m_i) z_i z_i^T
-    from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T), with l'' <= 1/4 of
-    the logistic loss and l'' <= 2 of the squared hinge. Below it the loss falls at every step (for
-    L is a Lipschitz constant of its gradient), and the recorded ``Trajectory.sharpness`` stays
-    below 2. Up to half of it, 1 / L, which ``lr="auto"`` takes, no update points against the one
-    before it either: ``Trajectory.regime`` is "smooth".
+    from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T) + `weight_decay`, with
+    l'' <= 1/4 of the logistic loss and l'' <= 2 of the squared hinge. Below it what is minimised
+    falls at every step (for L is a Lipschitz constant of its gradient), and the recorded
+    ``Trajectory.sharpness`` stays below 2. Up to half of it, 1 / L, which ``lr="auto"`` takes, no
+    update points against the one before it either: ``Trajectory.regime`` is "smooth".
+
+    With momentum beta it is 2 (1 + beta) / L, with Nesterov's (2 + 2 beta) / (1 + 2 beta) / L:
+    below it the linearised steps die away wherever the weights are. That is stability beside any
+    one optimum; steps with momentum may go uphill, and swing, far below it.
 
     Parameters
     ----------
@@ -49,18 +58,24 @@ def stable_lr(
         c = 1/n or 1, as in :func:`fastgrok.train`.
     bias : bool, default True
         Whether the bias is trained: z = (x, 1), else z = x.
+    weight_decay : float, default 0.0
+        As in :func:`fastgrok.train`. The bound is the same whether the bias decays or not.
+    optimizer : {"gd", "momentum", "nesterov"}, default "gd"
+        The others have no such limit: the size of their steps does not fall with the gradient.
+    optimizer_options : dict, optional
+        "momentum" (default 0.9), for those that have it.
 
     Returns
     -------
     float
         Rounded down to 24 bits, so that it does not depend on how many threads sum. Infinite if all
-        z are 0.
+        z are 0 and nothing decays.
 
     Raises
     ------
     ValueError
-        For wrong shapes and values, for a loss without a bound, and if X is so large that no
-        float64 is stable.
+        For wrong shapes and values, for a loss or an optimizer without a bound, and if X is so
+        large that no float64 is stable.
     TypeError
         For arguments that are not real numbers.
 
@@ -78,10 +93,27 @@ def stable_lr(
     rows, _ = _checks.data(X, y)
     _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
-    return bound(rows, loss, reduction, _checks.flag("bias", bias))
+    asked = {
+        "optimizer": optimizer,
+        "optimizer_options": optimizer_options,
+        "weight_decay": weight_decay,
+        "decay_bias": False,
+        "schedule": None,
+    }
+    how = optimizers.check(asked, 1.0, 0, str)
+    if missing := table.lack("stable_lr", how.parts):
+        raise ValueError(f"{missing.whose} has no learning rate that is stable: {missing}")
+    return bound(rows, loss, reduction, _checks.flag("bias", bias), how)
 
 
-def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str = "loss") -> float:
+def bound(
+    rows: NDArray[Any],
+    loss: str,
+    reduction: str,
+    bias: bool,
+    optimizer: Optimizer,
+    name: str = "loss",
+) -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
     if missing := table.lack("stable_lr", {"loss": loss}):
         raise ValueError(
@@ -89,6 +121,31 @@ def bound(rows: NDArray[Any], loss: str, reduction: str, bias: bool, name: str =
             "stable for all weights; "
             "choose lr by Trajectory.sharpness"
         )
+    rate = _bound_of_loss(rows, loss, reduction, bias)
+    if optimizer.name == "gd" and optimizer.weight_decay == 0.0:
+        return rate
+    # As harmonic sums, which stay in range: 1 / rate is half the curvature.
+    slowest = 1.0 / (1.0 / rate + 0.5 * optimizer.weight_decay) if rate < math.inf else math.inf
+    if rate == math.inf and optimizer.weight_decay > 0.0:
+        slowest = 2.0 / optimizer.weight_decay
+    return _rounded_down(slowest * limit(optimizer) / 2.0 * (1.0 - 2.0**-40))
+
+
+def limit(optimizer: Optimizer) -> float:
+    """Return what lr times the largest curvature must stay below for stability."""
+    beta = optimizer.options.get("momentum", 0.0)
+    return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta if optimizer.name == "nesterov" else 1.0)
+
+
+def _rounded_down(rate: float) -> float:
+    if rate in (0.0, math.inf):
+        return rate
+    mantissa, power = math.frexp(rate)
+    return math.ldexp(math.floor(math.ldexp(mantissa, _BITS)), power - _BITS)
+
+
+def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) -> float:
+    """Of plain descent, without decay."""
     n, d = rows.shape
     largest = max(float(np.abs(rows).max()), 1.0 if bias else 0.0)
     if largest == 0.0:

@@ -25,9 +25,13 @@ TRAITS = {
     "autonomous": "steps that do not depend on how many came before",
     "along_gradient": "steps along the gradient",
     "proportional": "steps in proportion to the gradient",
+    "linear": "steps that are linear in the gradients so far",
     "keeps_proportions": "steps that keep the proportions between the entries of a gradient",
     "follows_gradient": "steps that a slowly changing gradient determines",
     "smooth": "rates that change smoothly",
+    "at_most_one": "factors of at most 1",
+    "endless": "rates that do not fall to 0",
+    "absent": "a gradient of the loss alone",
     "every_step": "every iterate",
 }
 """What a message calls a trait."""
@@ -54,6 +58,24 @@ class Plain:
 
 
 @dataclass(frozen=True)
+class Besides:
+    """
+    What is needed besides where a part of one kind has a trait not.
+
+    Attributes
+    ----------
+    kind, trait : str
+        Of the part that has it not.
+    needs : dict
+        By kind of the other parts, the traits that one must have then.
+    """
+
+    kind: str
+    trait: str
+    needs: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Use:
     """
     What is made of parts.
@@ -66,29 +88,37 @@ class Use:
         By kind of part, the traits that one must have.
     otherwise : str
         What becomes of it where one has them not.
+    besides : tuple of Besides
+        What single parts need of the others.
     """
 
     title: str
     needs: Mapping[str, tuple[str, ...]]
     otherwise: str
+    besides: tuple[Besides, ...] = ()
 
 
 @dataclass(frozen=True)
 class Lack:
-    """A trait that a use needs and a part has not."""
+    """A trait that a use needs, beside another part perhaps, and a part has not."""
 
     use: Use
     kind: str
     part: Part
     trait: str
+    beside: str = ""
 
     def __str__(self) -> str:
         """Say what is missing where."""
-        return f"{self.use.title} need {TRAITS[self.trait]}, which {self.whose} has not"
+        return (
+            f"{self.use.title}{self.beside} need {TRAITS[self.trait]}, which {self.whose} has not"
+        )
 
     @property
     def whose(self) -> str:
         """The part, as an argument."""
+        if self.kind == "penalty":
+            return f"{self.part.name} > 0"
         return f"{self.kind}={self.part.name!r}"
 
 
@@ -96,12 +126,13 @@ ENGINES: Mapping[str, Part] = {
     part.name: part
     for part in (Plain("exact", frozenset({"every_step"})), Plain("leap", frozenset()))
 }
+_SQUARE = frozenset({"convex", "twice_differentiable"})
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "engine": ENGINES,
     "loss": LOSSES,
     "penalty": {
-        name: Plain(name, frozenset({"convex", "twice_differentiable"}))
-        for name in ("none", "weight_decay")
+        "none": Plain("none", _SQUARE | {"absent"}),
+        "weight_decay": Plain("weight_decay", _SQUARE),
     },
     "optimizer": OPTIMIZERS,
     "schedule": {name: Plain(name, kind.has) for name, kind in SCHEDULES.items()},
@@ -113,7 +144,7 @@ DEFAULTS = {"loss": "logistic", "penalty": "none", "optimizer": "gd", "schedule"
 _OF_LOSS = {engine: tuple(traits) for engine, traits in loss_needs().items()}
 """What the engines of the core declare."""
 USES = {
-    "exact": Use("exact steps", {}, "refused"),
+    "exact": Use("exact steps", {}, ""),
     "leap": Use(
         "leaps",
         {
@@ -123,6 +154,7 @@ USES = {
             "schedule": ("smooth",),
         },
         "engine='leap' is refused, 'auto' takes exact steps",
+        (Besides("schedule", "autonomous", {"optimizer": ("memoryless",)}),),
     ),
     "checkpoint": Use("checkpoints", {"engine": ("every_step",)}, "refused"),
     "skip_rows": Use(
@@ -137,7 +169,11 @@ USES = {
     ),
     "stable_lr": Use(
         "rates that are stable everywhere",
-        {"optimizer": ("proportional",), "loss": ("convex", "bounded_curvature")},
+        {
+            "optimizer": ("linear",),
+            "schedule": ("at_most_one",),
+            "loss": ("convex", "bounded_curvature"),
+        },
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
@@ -145,7 +181,12 @@ USES = {
     ),
     "direction": Use(
         "limits of directions",
-        {"loss": ("convex", "exponential_tail"), "optimizer": ("along_gradient",)},
+        {
+            "loss": ("convex", "exponential_tail"),
+            "penalty": ("absent",),
+            "optimizer": ("along_gradient",),
+            "schedule": ("endless",),
+        },
         "refused",
     ),
 }
@@ -160,18 +201,31 @@ def lack(use: str, parts: Mapping[str, Any]) -> Lack | None:
     use : str
         One of USES.
     parts : dict
-        Names of parts by kind; such as a record's `params`. Kinds left out are as by default, and
-        those without a default are not asked.
+        Names of parts by kind; or a record's `params`, which tell of the penalty by its
+        "weight_decay". Kinds left out are as by default, and those without a default are not asked.
     """
     asked = USES[use]
-    for kind, traits in asked.needs.items():
-        name = parts.get(kind, DEFAULTS.get(kind))
-        if name is None:
-            continue
-        part = PARTS[kind][name]
+    penalty = {"penalty": "weight_decay"} if parts.get("weight_decay") else {}
+    names = {**DEFAULTS, **penalty, **parts}
+    found = {kind: PARTS[kind][name] for kind, name in names.items() if kind in PARTS}
+    if missing := _lack(asked, asked.needs, found, ""):
+        return missing
+    for extra in asked.besides:
+        part = found[extra.kind]
+        if extra.trait not in part.has:
+            beside = f" with {extra.kind}={part.name!r}"
+            if missing := _lack(asked, extra.needs, found, beside):
+                return missing
+    return None
+
+
+def _lack(
+    use: Use, needs: Mapping[str, tuple[str, ...]], found: Mapping[str, Part], beside: str
+) -> Lack | None:
+    for kind, traits in needs.items():
         for trait in traits:
-            if trait not in part.has:
-                return Lack(asked, kind, part, trait)
+            if kind in found and trait not in found[kind].has:
+                return Lack(use, kind, found[kind], trait, beside)
     return None
 
 
@@ -183,7 +237,8 @@ def goes_with(use: str, kind: str) -> tuple[str, ...]:
 def unable(missing: Lack) -> str:
     """Say why a run did not leap although it might have chosen to."""
     if missing.kind == "optimizer":
-        return f"the steps of {OPTIMIZERS[missing.part.name].title} cannot be leaped"
+        steps = f"the steps of {OPTIMIZERS[missing.part.name].title}{missing.beside}"
+        return f"{steps} cannot be leaped"
     return str(missing)
 
 
@@ -207,23 +262,43 @@ def page() -> str:
     lines += [f"- `{loss.name}`: {loss.formula}" for loss in LOSSES.values()]
     lines += ["", "## What each use needs", "", *_heading("use", "needs", "otherwise")]
     for use in USES.values():
-        needs = "; ".join(
-            f"of the {kind}: {', '.join(TRAITS[trait] for trait in traits)}"
-            for kind, traits in use.needs.items()
-        )
-        lines.append(_row(use.title, needs or "nothing", use.otherwise if needs else "-"))
-    lines += ["", "## What goes, and what is missing", ""]
-    pairs = [(loss, optimizer) for loss in LOSSES for optimizer in OPTIMIZERS]
-    lines += _heading("", *(f"`{loss}`, `{optimizer}`" for loss, optimizer in pairs))
-    for name, use in USES.items():
-        if "engine" in use.needs:
-            engines = " or ".join(f"`{engine}`" for engine in goes_with(name, "engine"))
-            cells = [f"with engine {engines}" for _ in pairs]
-        else:
-            found = [lack(name, {"loss": loss, "optimizer": how}) for loss, how in pairs]
+        needs = [_needs(use.needs)] if use.needs else []
+        needs += [
+            f"beside a {extra.kind} without {TRAITS[extra.trait]}, {_needs(extra.needs)}"
+            for extra in use.besides
+        ]
+        lines.append(_row(use.title, "; ".join(needs) or "nothing", use.otherwise or "-"))
+    lines += [
+        "",
+        "## What goes, and what is missing",
+        "",
+        "Each part by itself, the others as by default; what goes by itself goes together, but for "
+        "what a use needs besides (above).",
+    ]
+    for kind, parts in PARTS.items():
+        if kind == "engine":
+            continue
+        asking = {name: use for name, use in USES.items() if kind in _kinds(use)}
+        lines += ["", *_heading(kind, *(use.title for use in asking.values()))]
+        for name in parts:
+            found = [lack(use, {kind: name}) for use in asking]
             cells = ["yes" if one is None else f"lacks {TRAITS[one.trait]}" for one in found]
-        lines.append(_row(use.title, *cells))
+            lines.append(_row(f"`{name}`", *cells))
+    engines = " or ".join(f"`{engine}`" for engine in goes_with("checkpoint", "engine"))
+    free = [use.title for use in USES.values() if not _kinds(use)]
+    lines += ["", f"Checkpoints go with engine {engines}, and {' and '.join(free)} with all."]
     return "\n".join(lines) + "\n"
+
+
+def _kinds(use: Use) -> set[str]:
+    return {*use.needs, *(kind for extra in use.besides for kind in extra.needs)}
+
+
+def _needs(needs: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(
+        f"of the {kind}: {', '.join(TRAITS[trait] for trait in traits)}"
+        for kind, traits in needs.items()
+    )
 
 
 def _row(*cells: str) -> str:

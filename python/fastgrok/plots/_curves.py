@@ -75,8 +75,8 @@ def accuracy_curves(
 
     Notes
     -----
-    A limit fits a run of gradient descent (not Adam, which tends elsewhere) on a loss whose slopes
-    fall off like exp(-m), with or without bias, as it says, on as many rows and columns, and for
+    A limit fits a run of gradient descent (Adam, say, tends elsewhere) on a loss whose slopes fall
+    off like exp(-m), with or without bias, as it says, on as many rows and columns, and for
     `late_time` with the same lr and reduction. Where the run knows its training data, which it does
     until it is saved and loaded, the limit is held against them, too.
     """
@@ -234,7 +234,7 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
 def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     """Draw lr * lambda_max of the Hessian against the steps.
 
-    And 2, where the stability of plain descent ends; of Adam's it says nothing, and is left out.
+    And 2, where the stability of plain descent ends; of others it says nothing, and is left out.
 
     Parameters
     ----------

@@ -179,11 +179,11 @@ class Questions(Record):
         Raises
         ------
         ValueError
-            If the run was made without ``keep_weights=True``, or with Adam; if data are needed, or
-            are not those of the run (shapes, or what the first two records and the last hold, which
-            must come out bit for bit, or the curves of a population to 1e-9), also because an array
-            has changed since; if a crossing lies before the first record, or inside a leap and step
-            0 was not recorded; or as in `grokking`.
+            If the run was made without ``keep_weights=True``, with steps that remember others, or
+            with a `schedule`; if data are needed, or are not those of the run (shapes, or what the
+            first two records and the last hold, which must come out bit for bit, or the curves of a
+            population to 1e-9), also because an array has changed since; if a crossing lies before
+            the first record, or inside a leap and step 0 was not recorded; or as in `grokking`.
         TypeError
             If `evals` is no mapping, `progress` neither a bool nor callable, or as in `grokking`.
         LeapError
@@ -293,8 +293,8 @@ class Questions(Record):
         *penalised* bias, because a bias that is learned is the weight of one more column of ones
         (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
         cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
-        with bias is not bound to reach. Nor is a run of Adam bound to reach any of them, or one
-        with a loss whose slopes do not fall off like exp(-m).
+        with bias is not bound to reach. Nor is a run of Adam or of sign descent bound to reach any
+        of them, or one with weight decay, or with a loss whose slopes do not fall off like exp(-m).
 
         Parameters
         ----------

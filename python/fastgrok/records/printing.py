@@ -87,7 +87,11 @@ def summary(run: Any) -> str:
     params = run.params
     bias = "bias" if params["bias"] else "no bias"
     optimizer = params.get("optimizer", "gd")
-    how = "" if optimizer == "gd" else f"{optimizer.capitalize()} with "
+    how = (
+        ""
+        if optimizer == "gd"
+        else f"{'AdamW' if optimizer == 'adamw' else optimizer.capitalize()} with "
+    )
     lines = [
         f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
         f"({params['reduction']}), {bias}, {how}lr {params['lr']:g}{_knobs(params)}, {_steps(run)}",
