@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from fastgrok.descent.steps import log_spaced
     from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
     from fastgrok.geometry import (
+        KernelRows,
         MaxMargin,
         NotSeparableError,
         Separability,
+        kernel_rows,
         max_margin,
         separability,
     )
@@ -50,6 +52,7 @@ __all__ = [
     "GrokkingTimes",
     "Hit",
     "Interrupted",
+    "KernelRows",
     "LeapError",
     "LeapReport",
     "LeapWarning",
@@ -65,6 +68,7 @@ __all__ = [
     "adversarial_accuracy",
     "datasets",
     "hyperplane_distance",
+    "kernel_rows",
     "log_spaced",
     "margins",
     "max_margin",
@@ -93,7 +97,10 @@ _FROM = {
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
     "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
-    "geometry": ("MaxMargin", "NotSeparableError", "Separability", "max_margin", "separability"),
+    "geometry": (
+        "KernelRows", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
+        "max_margin", "separability",
+    ),
     "linear": (
         "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",
         "pgd",
