@@ -117,8 +117,8 @@ def test_the_error_bounds_every_entry(X, kernel, tol):
     assert worst(kernel(T, X), test, rows) <= test.error
     # By Cauchy-Schwarz in the kernel's space, where the pivots' own values are met.
     assert test.error**2 <= 2 * kernel(T, T).diagonal().max() * rows.error
-    same = test[-min(3, len(X)) :]
-    np.testing.assert_allclose(same @ rows.T, K[: len(same)], rtol=0, atol=test.error + rows.error)
+    _, same = fg.kernel_rows(K, K, tol=tol)
+    np.testing.assert_array_less(same.error, 1.5 * rows.error)
 
 
 @given(points(), kernels)
@@ -220,7 +220,7 @@ def test_descent_on_the_coefficients(X, kernel, bias, seed):
             test @ w + b, kernel(T, X) @ c + expected, rtol=0,
             atol=1e-10 * size + test.error * np.abs(c).sum(),
         )  # fmt: skip
-        np.testing.assert_allclose(w @ w, c @ K @ c, rtol=0, atol=1e-10 * size**2)
+        np.testing.assert_allclose(w @ w, c @ K @ c, rtol=1e-9, atol=1e-10 * size**2)
 
 
 def test_predictions_are_those_of_the_coefficients():
