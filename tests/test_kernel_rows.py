@@ -160,6 +160,21 @@ def test_the_order_of_the_points_is_of_no_account(X, seed):
         assert order[permuted.pivots[0]] == rows.pivots[0]
 
 
+def test_a_tolerance_of_nothing_takes_no_rounding_errors_for_columns():
+    X = np.random.default_rng(2).normal(size=(60, 3))
+    rows = fg.kernel_rows(linear_kernel(X), tol=0.0)
+    assert rows.shape == (60, 3)
+    np.testing.assert_allclose(rows @ rows.T, X @ X.T, rtol=0, atol=rows.error)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-290, 1e300])
+def test_the_ends_of_float64(size):
+    K = np.array([[3.0, 1.0], [1.0, 5.0]]) * size
+    rows, test = fg.kernel_rows(K, K[::-1])
+    assert worst(K, rows, rows) <= rows.error
+    assert worst(K[::-1], test, rows) <= test.error < np.inf
+
+
 def test_pivots_are_taken_in_the_order_of_what_is_left():
     rows = fg.kernel_rows(np.diag([1.0, 9.0, 0.0, 4.0]))
     np.testing.assert_array_equal(rows.pivots, [1, 3, 0])
@@ -211,16 +226,16 @@ def test_descent_on_the_coefficients(X, kernel, bias, seed):
     path = dual_descent(K, y, 1000, lr, bias=bias)
     for step, w, b in zip(run.steps, run.weights[:, :-1], run.b, strict=True):
         c, expected = path[step]
-        values = K @ c + expected
+        values, total = K @ c + expected, np.abs(c).sum()
+        # Ten digits, or what is proved: each inner product is off by the error, times its c_i.
         size = max(1.0, np.abs(values).max())
-        np.testing.assert_allclose(rows @ w + b, values, rtol=0, atol=1e-10 * size)
-        np.testing.assert_allclose(b, expected, rtol=0, atol=1e-10 * size)
-        # Inner products with the test rows are off by test.error at most, each times its c_i.
+        most = max(1e-10 * size, rows.error * total)
+        np.testing.assert_allclose(rows @ w + b, values, rtol=0, atol=most)
+        np.testing.assert_allclose(b, expected, rtol=0, atol=most)
         np.testing.assert_allclose(
-            test @ w + b, kernel(T, X) @ c + expected, rtol=0,
-            atol=1e-10 * size + test.error * np.abs(c).sum(),
-        )  # fmt: skip
-        np.testing.assert_allclose(w @ w, c @ K @ c, rtol=1e-9, atol=1e-10 * size**2)
+            test @ w + b, kernel(T, X) @ c + expected, rtol=0, atol=most + test.error * total
+        )
+        np.testing.assert_allclose(w @ w, c @ K @ c, rtol=0, atol=most * max(size, total))
 
 
 def test_predictions_are_those_of_the_coefficients():

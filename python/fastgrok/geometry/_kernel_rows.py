@@ -158,7 +158,7 @@ def kernel_rows(
     if not left <= _LEEWAY * tol * largest:
         _refuse(kernel, where, rank, left / largest, tol)
     rounding = _rounding(rank, max(largest, _norm(rows) ** 2))
-    error = float(np.ldexp(left + rounding, exponent) + asymmetry / 2)
+    error = _above(left + rounding, exponent) + asymmetry / 2
     out = _with(_unscaled(rows, exponent), error, pivots)
     if others is None:
         return out
@@ -168,7 +168,7 @@ def kernel_rows(
         solved = solve_triangular(rows[pivots], test[:, pivots].T, lower=True, check_finite=False).T
         left, _ = _largest(test, solved, np.arange(len(test)), rows, np.arange(n))
         size = max(largest, _norm(solved) * _norm(rows))
-        error = float(np.ldexp(left + _rounding(rank, size), exponent))
+        error = _above(left + _rounding(rank, size), exponent)
     if not np.isfinite(error):
         raise ValueError(
             f"K_test must be of the same kernel as K, but its largest entry is "
@@ -260,6 +260,11 @@ def _rounding(rank: int, size: float) -> float:
     """
     units = (rank + 12) * _EPS / 2
     return units / (1.0 - units) * size * (1.0 + 1e-6)
+
+
+def _above(bound: float, exponent: int) -> float:
+    """Return bound 2**exponent, not less where float64 ends."""
+    return float(np.nextafter(np.ldexp(bound, exponent), np.inf))
 
 
 def _unscaled(rows: F64, exponent: int) -> F64:
