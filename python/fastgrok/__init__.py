@@ -29,9 +29,11 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
         StabilityWarning as StabilityWarning,
     )
     from fastgrok.geometry import (
+        KernelRows as KernelRows,
         MaxMargin as MaxMargin,
         NotSeparableError as NotSeparableError,
         Separability as Separability,
+        kernel_rows as kernel_rows,
         max_margin as max_margin,
         separability as separability,
     )
@@ -72,7 +74,10 @@ _FROM = {
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
     "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
-    "geometry": ("MaxMargin", "NotSeparableError", "Separability", "max_margin", "separability"),
+    "geometry": (
+        "KernelRows", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
+        "max_margin", "separability",
+    ),
     "linear": (
         "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",
         "pgd",

@@ -1,7 +1,8 @@
-"""Maximum margins and linear separability, each with a certificate."""
+"""Maximum margins, linear separability and rows of a kernel, each with a certificate."""
 
 from fastgrok.geometry._errors import NotSeparableError
 from fastgrok.geometry._exact import exact_rank
+from fastgrok.geometry._kernel_rows import KernelRows, kernel_rows
 from fastgrok.geometry._least_norm import least_with_margins
 from fastgrok.geometry._max_margin import max_margin
 from fastgrok.geometry._null_space import exact_null_space
@@ -9,12 +10,14 @@ from fastgrok.geometry._separability import Separability, decide, separability
 from fastgrok.geometry._solution import MaxMargin
 
 __all__ = [
+    "KernelRows",
     "MaxMargin",
     "NotSeparableError",
     "Separability",
     "decide",
     "exact_null_space",
     "exact_rank",
+    "kernel_rows",
     "least_with_margins",
     "max_margin",
     "separability",
