@@ -28,6 +28,7 @@ from fastgrok.theory._population_loss import gaussian_sigmoid
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _REACH = 9.5  # beyond it phi is below 1e-16 of what it is at 1, times anything that a loss can add
 _THINNEST = 1e-40
+_FARTHEST = 1e4  # where e^{x^2/2} is beyond float64, whatever it is multiplied by
 _SQRT2 = math.sqrt(2.0)
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -38,20 +39,22 @@ def right_share(along: float, across: float, b: float, gain: float) -> float:
 
     Owen's T for a teacher, 1/2 + 2 T(b/s, along/across); else an integral over u.
     """
+    s = math.hypot(along, across)
+    rho, rest, h = along / s, across / s, b / s
     with np.errstate(all="ignore"):
         if math.isinf(gain):
-            ratio = float(np.divide(along, across))
-            return 0.5 + 2.0 * float(owens_t(b / math.hypot(along, across), ratio))
-        turn, width = float(np.divide(b, along)), float(np.divide(across, abs(along)))
-        u, weight = _panels([(0.0, 1.0 / (1.0 + gain)), (turn, width), (-turn, width)])
-        sides = sum(ndtr((along * u + y * b) / across) for y in (1.0, -1.0))
+            return 0.5 + 2.0 * float(owens_t(h, np.divide(rho, rest)))
+        bends = [(0.0, 1.0 / (1.0 + gain))]
+        bends += [(y * h / rho, rest / abs(rho)) for y in (1.0, -1.0) if rho != 0.0]
+        u, weight = _panels(bends)
+        sides = sum(ndtr((rho * u + y * h) / rest) for y in (1.0, -1.0))
         return float(weight @ (_density(u) * expit(gain * u) * sides))
 
 
 def mean_loss(along: float, across: float, b: float, gain: float, flip: float, loss: str) -> float:
     """Mean loss of a point whose label was flipped with probability `flip`."""
     with np.errstate(all="ignore"):
-        if not math.isfinite(along) or not math.isfinite(across):
+        if not math.isfinite(math.hypot(along, across)):
             return math.inf
         return formula(_MEANS, loss, "a mixture's law")(along, across, b, gain, flip)
 
@@ -85,7 +88,7 @@ def _share_of_plus(q: F64, along: float, across: float, s: float, gain: float) -
     """W(q)."""
     if math.isinf(gain):
         if across == 0.0:
-            return np.where(q * along > 0.0, 1.0, 0.0)
+            return np.where((q > 0.0) == (along > 0.0), 1.0, 0.0)
         return np.asarray(ndtr(q * (along / across)))
     return gaussian_sigmoid(gain * (along / s) * q, np.full_like(q, gain * (across / s)))
 
@@ -107,6 +110,8 @@ def _log_mean(along: float, across: float, gain: float) -> float:
         return side + 0.5 * along * along + float(log_ndtr(-along))
     # Where the integrand is largest, or both of its sides fall off from 0.
     centre = max(-along, 0.0) + min(gain - along, 0.0)
+    if abs(centre) > _FARTHEST:
+        return math.inf
     u, weight = _panels([(0.0, 1.0 / (1.0 + gain + abs(along)))], centre)
     logs = log_expit(gain * u) - u * (0.5 * u + along) - 0.5 * _LOG_2PI
     top = float(logs.max())
