@@ -40,10 +40,10 @@ def right_share(along: float, across: float, b: float, gain: float) -> float:
     Owen's T for a teacher, 1/2 + 2 T(b/s, along/across); else an integral over u.
     """
     s = math.hypot(along, across)
-    rho, rest, h = along / s, across / s, b / s
+    rho, rest, h = along / s, max(across / s, _THINNEST), b / s
     with np.errstate(all="ignore"):
         if math.isinf(gain):
-            return 0.5 + 2.0 * float(owens_t(h, np.divide(rho, rest)))
+            return 0.5 + 2.0 * float(owens_t(h, rho / rest))
         bends = [(0.0, 1.0 / (1.0 + gain))]
         bends += [(y * h / rho, rest / abs(rho)) for y in (1.0, -1.0) if rho != 0.0]
         u, weight = _panels(bends)
