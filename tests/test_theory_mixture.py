@@ -101,21 +101,30 @@ def mp_mean(along, b, gain, of_margin, reach=14):
     ):
         ends.add(place)
         for k in range(120):
-            step = width * mp.mpf(3) ** k / 4
+            step = width * mp.mpf(4) ** k / 4
             if step > reach:
                 break
             ends |= {place - step, place + step}
     return mp.quad(inner, sorted(x for x in ends if abs(x) <= reach))
 
 
-@pytest.mark.parametrize("size", [1e3, -1e5, 1e7, 1e10])
-@pytest.mark.parametrize("distance", [0.0, 1e-5, 0.3, -4.0])
-@pytest.mark.parametrize("gain", [mp.inf, 1.0, 1e6])
+@pytest.mark.parametrize(
+    ("size", "distance", "gain"),
+    [
+        (1e3, 0.3, 1.0),
+        (-1e5, -4.0, mp.inf),
+        (-1e5, 0.0, 1e6),
+        (1e7, 1e-5, mp.inf),
+        (1e10, 0.0, mp.inf),
+        (1e10, 1e-5, 1.0),
+        (1e10, 0.3, 1e6),
+    ],
+)
 def test_long_weights_against_mpmath(size, distance, gain):
     labels = "teacher" if gain == mp.inf else "logistic"
     b = distance * abs(size)
     _, loss = curves(plane(labels, float(gain), 0.1), [size, 0.0], b)
-    with mp.workdps(25):
+    with mp.workdps(18):
 
         def softplus(m):
             return mp.log1p(mp.exp(-abs(m))) + max(-m, 0)
@@ -127,7 +136,7 @@ def test_long_weights_against_mpmath(size, distance, gain):
         assert loss == pytest.approx(float(expected), rel=1e-11)
 
 
-@FEW
+@settings(max_examples=12, deadline=None)
 @given(
     along=st.floats(-6.0, 6.0),
     across=st.floats(0.0, 6.0),
@@ -141,13 +150,13 @@ def test_long_weights_against_mpmath(size, distance, gain):
 def test_the_exponential_loss_against_mpmath(along, across, b, gain, flip):
     labels = "teacher" if gain == math.inf else "logistic"
     _, loss = curves(plane(labels, gain, flip), [along, across], b, "exponential")
-    with mp.workdps(25):
+    with mp.workdps(18):
 
         def tilted(a):  # E exp(-a u) pi(u)
             if gain == math.inf:
                 return mp.exp(a * a / 2) * mp.ncdf(-a)
-            ends = {mp.mpf(x) for x in range(-20, 21, 2)}
-            ends |= {s * mp.mpf(2) ** -k for k in range(20) for s in (1, -1)}
+            ends = {mp.mpf(x) for x in range(-20, 21, 4)}
+            ends |= {s * mp.mpf(4) ** -k for k in range(10) for s in (1, -1)}
             return mp.quad(
                 lambda u: mp.npdf(u) * mp.exp(-a * u) / (1 + mp.exp(-gain * u)), sorted(ends)
             )
