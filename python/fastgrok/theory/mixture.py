@@ -90,10 +90,10 @@ class GaussianMixture(Population):
       (``scipy.special.owens_t``): 1 - arccos(rho) / pi without a bias;
     - "logistic": an integral over m . x, by Gauss's rule on panels.
 
-    Expected losses have relative errors of about 1e-12, for w of any length, as far as rho is known:
-    from the rounding of w, that of a student who is nearly the teacher, its logits at the teacher's
-    boundary being of the order of 1, has one of about 1e-16 s. Those of "classes" are those of a
-    Gaussian margin
+    Expected losses have relative errors of about 1e-12, for w of any length, as far as rho is
+    known: from the rounding of w, that of a student who is nearly the teacher, its logits at the
+    teacher's boundary being of the order of 1, has one of about 1e-16 s. Those of "classes" are
+    those of a Gaussian margin
     (:func:`fastgrok.theory.edge.population_loss`). The exponential loss of a teacher's labels is
     2 cosh(b) e^{s^2/2} Phi(-rho s), infinite where it is beyond float64. The others are integrals
     over one variable, on panels that shrink towards the places where the integrand bends; a record
