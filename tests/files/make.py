@@ -1,7 +1,7 @@
 """
 The files of this folder, and the calls that made them.
 
-They were written by fastgrok 0.1.0 as it was before the package was divided into packages (`flipped`
+They were written by fastgrok 0.1.0 before the package was divided into packages (`flipped`
 by the version that brought flipped labels), and must be read for ever. What they hold is in the
 .json files, as text, taken from the runs themselves and not from what was written. This isn't to be
 run again for these files: a newer format gets files of its own beside them, written by the version
