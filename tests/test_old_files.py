@@ -147,6 +147,19 @@ def test_a_data_set_holds_what_was_saved(mmap):
     assert found.params == {"recipe": "by hand", "sizes": [4, 4], "noise": None}
 
 
+@pytest.mark.parametrize("mmap", [False, True])
+def test_flipped_labels_are_read(mmap):
+    found = fg.Dataset.load(make.HERE / "flipped.npz", mmap=mmap)
+    expected = stored("flipped")
+    assert_holds(found, expected)
+    _, clean = make.points(8, 2, skip=4000)
+    assert found.flipped.size
+    np.testing.assert_array_equal(np.flatnonzero(found.y != clean), found.flipped)
+    made = make.contents(make.flipped())
+    assert made["flipped"] == expected["flipped"]  # on every platform, by every NumPy
+    assert made["y"] == expected["y"]
+
+
 def test_the_same_data_set_gives_the_same_bytes(tmp_path):
     make.dataset().save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (make.HERE / "dataset.npz").read_bytes()

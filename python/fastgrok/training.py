@@ -148,11 +148,12 @@ def train(
     evals : dict, optional
         Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
         as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns;
-        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise` or
-        :class:`fastgrok.theory.bias.Slab`. "train" is the training set's own name.
+        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise`,
+        :class:`fastgrok.theory.bias.Slab` or
+        :class:`fastgrok.theory.mixture.GaussianMixture`. "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record. They are also kept where an evaluation set needs them
-        (:class:`fastgrok.theory.bias.Slab`).
+        (`Slab` and `GaussianMixture`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
         |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps. Exact are steps

@@ -1,9 +1,10 @@
 """
 The files of this folder, and the calls that made them.
 
-They were written by fastgrok 0.1.0 as it was before the package was divided into packages, and must
-be read for ever. What they hold is in the .json files, as text, taken from the runs themselves and
-not from what was written. A newer format gets files of its own beside them, written by the version
+They were written by fastgrok 0.1.0 before the package was divided into packages (`flipped`
+by the version that brought flipped labels), and must be read for ever. What they hold is in the
+.json files, as text, taken from the runs themselves and not from what was written. A newer format
+gets files of its own beside them, written by the version
 that brings it. ``test_old_files.py`` uses the calls.
 """
 
@@ -88,6 +89,11 @@ def dataset() -> fg.Dataset:
         rows.astype(np.float32), labels, w_true=np.array([0.6, 0.8]), gamma=0.7,
         support=np.array([0, 1]), params={"recipe": "by hand", "sizes": [4, 4], "noise": None},
     )  # fmt: skip
+
+
+def flipped() -> fg.Dataset:
+    """Rows whose labels were flipped: a member that the first files do not have."""
+    return fg.datasets.flip_labels(fg.Dataset(*points(8, 2, skip=4000)), 0.5, seed=1)
 
 
 def as_text(value: Any) -> Any:

@@ -54,6 +54,10 @@ class Population(ABC):
             What a logit of exactly 0 counts as, which matters only where w and b are all 0.
         """
 
+    def accuracies(self, norm_w: F64, b: F64, weights: F64 | None, tie: str) -> F64:
+        """Accuracy alone at every record, for those whose loss takes longer."""
+        return self.curves(norm_w, b, weights, self.losses[0], tie)[0]
+
 
 def points(data: Mapping[str, Data | Population]) -> dict[str, Data]:
     """Return the data sets of a run that have points."""

@@ -56,10 +56,13 @@ class Dataset:
         Rows of the planted support vectors, increasing; empty by default.
     params : dict, optional
         How the set was made: names and JSON values (numbers, strings, lists, True, False, None).
+    flipped : (k,) array of int64, optional
+        Rows whose labels were flipped (:func:`fastgrok.datasets.flip_labels`), increasing; empty by
+        default.
 
     Attributes
     ----------
-    X, y, w_true, gamma, support, params
+    X, y, w_true, gamma, support, params, flipped
         As above.
 
     Raises
@@ -75,6 +78,7 @@ class Dataset:
     gamma: float | None = None
     support: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
     params: dict[str, Any] = field(default_factory=dict)
+    flipped: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
 
     def __post_init__(self) -> None:
         X = self.X
@@ -96,7 +100,8 @@ class Dataset:
             set_field(self, "w_true", _read_only(_checks.vector("w_true", self.w_true, dim)))
         if self.gamma is not None:
             set_field(self, "gamma", _checks.real("gamma", self.gamma, positive=True))
-        set_field(self, "support", _read_only(_support(self.support, rows)))
+        for name in ("support", "flipped"):
+            set_field(self, name, _read_only(_row_numbers(name, getattr(self, name), rows)))
         if not isinstance(self.params, dict):
             raise TypeError(f"params must be a dict, got {_checks.show(self.params)}")
 
@@ -110,6 +115,8 @@ class Dataset:
             parts.append(f"gamma={self.gamma:g}")
         if self.support.size:
             parts.append(f"{self.support.size} planted")
+        if self.flipped.size:
+            parts.append(f"{self.flipped.size} flipped")
         return f"Dataset({', '.join(parts)})"
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -118,8 +125,8 @@ class Dataset:
 
         The file is an uncompressed ``.npz`` archive: ``numpy.load`` opens it as well. Nothing in
         it is pickled. Its members are ``X`` (first, and aligned, so that it can be mapped), ``y``,
-        ``support``, ``w_true`` where there is one, and ``meta.json``. The same data set gives the
-        same bytes.
+        ``support``, ``w_true`` where there is one, ``flipped`` where there are any, and
+        ``meta.json``. The same data set gives the same bytes.
 
         Parameters
         ----------
@@ -136,6 +143,8 @@ class Dataset:
         arrays = {"y": self.y, "support": self.support}
         if self.w_true is not None:
             arrays["w_true"] = self.w_true
+        if self.flipped.size:
+            arrays["flipped"] = self.flipped
         meta = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -195,16 +204,16 @@ class Dataset:
                 raise ValueError(f"{name!r} is not an intact fastgrok data set: {error}") from error
 
 
-def _support(value: Any, rows: int) -> NDArray[np.int64]:
+def _row_numbers(name: str, value: Any, rows: int) -> NDArray[np.int64]:
     """Row numbers, increasing."""
-    array = _checks.array_of("support", value)
+    array = _checks.array_of(name, value)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"support must hold row numbers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must hold row numbers, got dtype {array.dtype}")
     if array.ndim != 1:
-        raise ValueError(f"support must have 1 dimension, got shape {array.shape}")
+        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
     out = np.ascontiguousarray(array, dtype=np.int64)
     if out.size and (out[0] < 0 or out[-1] >= rows or np.any(np.diff(out) <= 0)):
-        raise ValueError(f"support must increase and lie in 0..{rows - 1}, got {_checks.show(out)}")
+        raise ValueError(f"{name} must increase and lie in 0..{rows - 1}, got {_checks.show(out)}")
     return out
 
 
@@ -236,7 +245,7 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
         if sorted(names) != sorted(meta["members"]):
             raise ValueError(f"its members are {_checks.show(names)}")
         fields = {"gamma": meta["gamma"], "params": meta["params"]}
-        for name in ("y", "support", "w_true"):
+        for name in ("y", "support", "w_true", "flipped"):
             if f"{name}.npy" in names:
                 fields[name] = _read_array(archive, f"{name}.npy")
         fields["X"] = _map_array(archive, file, path) if mmap else _read_array(archive, "X.npy")

@@ -101,13 +101,13 @@ class Doubt:
         As given to `train`.
     data : (X, y) or Population
         The same, checked.
-    loss, tie : str
-        Settings of the run.
+    tie : str
+        The run's.
     """
 
-    def __init__(self, value: EvaluationSet, data: Data | Population, loss: str, tie: str) -> None:
+    def __init__(self, value: EvaluationSet, data: Data | Population, tie: str) -> None:
         self._value, self._data = value, data
-        self._loss, self._tie = loss, tie
+        self._tie = tie
         if isinstance(data, Population):
             return
         rows = data[0]
@@ -164,8 +164,7 @@ class Doubt:
         assert isinstance(self._data, Population)
         norms = np.linalg.norm(w, axis=1)
         ends = [
-            self._data.curves(norms, b + shift, w, self._loss, self._tie)[0]
-            for shift in (-error, 0.0, error)
+            self._data.accuracies(norms, b + shift, w, self._tie) for shift in (-error, 0.0, error)
         ]
         low, middle, high = (
             np.rint(shares * POPULATION_SIZE).astype(np.int64)

@@ -251,7 +251,7 @@ class Rerun:
         else:
             value = self.evals[name]
             data = _checks.evaluation_sets({name: value}, params["dim"])[name]
-        return Doubt(value, data, params["loss"], params["tie"])
+        return Doubt(value, data, params["tie"])
 
     def mismatch(self, name: str) -> ValueError:
         """Say that a data set does not give what was recorded of it."""

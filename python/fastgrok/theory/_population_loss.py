@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erfc, erfcx, ndtr
+from scipy.special import erfc, erfcx, expit, ndtr
 
 from fastgrok import _checks
 from fastgrok.linear.losses import formula
@@ -100,6 +100,15 @@ def _exponential(c: F64, s: F64) -> F64:
     return out
 
 
+def gaussian_sigmoid(c: F64, s: F64) -> F64:
+    """E 1 / (1 + exp(-(c + s Z))): the derivative of the logistic mean, the same sum with k^0."""
+    near = -np.abs(c)  # the other side is what is left of 1
+    with np.errstate(all="ignore"):
+        share = ndtr(near / s) + 0.5 * _alternating(near, s, power=0)
+        share = np.where(s > 0.0, share, expit(near))
+    return np.where(c > 0.0, 1.0 - share, share)
+
+
 def interval_loss(low: F64, high: F64, s: F64, loss: str) -> F64:
     """Mean of the loss over margins -(c + s Z), c uniform between `low` and `high`."""
     with np.errstate(all="ignore"):
@@ -165,7 +174,7 @@ def _squared_below_zero(x: F64) -> F64:
 
 
 def _alternating(c: F64, s: F64, power: int) -> F64:
-    """Sum of (-1)^{k+1}/k^power times T_k(c) + T_k(-c), or T_k(-c) - T_k(c) for power 2."""
+    """Sum of (-1)^{k+1}/k^power times T_k(-c) + T_k(c), or T_k(-c) - T_k(c) for even powers."""
     sign = 1.0 if power == 1 else -1.0
     total = np.zeros(np.broadcast_shapes(np.shape(c), np.shape(s)))
     for k, weight in enumerate(_ACCELERATION, start=1):
