@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from fastgrok.descent.steps import log_spaced
     from fastgrok.errors import CheckpointWarning, FastgrokError, LeapWarning, StabilityWarning
     from fastgrok.geometry import (
+        Limit,
         MaxMargin,
         NotSeparableError,
         Separability,
         max_margin,
+        regularized_limit,
         separability,
     )
     from fastgrok.linear import (
@@ -54,6 +56,7 @@ __all__ = [
     "LeapError",
     "LeapReport",
     "LeapWarning",
+    "Limit",
     "MaxMargin",
     "NotSeparableError",
     "Pgd",
@@ -70,6 +73,7 @@ __all__ = [
     "margins",
     "max_margin",
     "pgd",
+    "regularized_limit",
     "schedules",
     "separability",
     "show_config",
@@ -95,7 +99,10 @@ _FROM = {
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
     "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
-    "geometry": ("MaxMargin", "NotSeparableError", "Separability", "max_margin", "separability"),
+    "geometry": (
+        "Limit", "MaxMargin", "NotSeparableError", "Separability", "max_margin",
+        "regularized_limit", "separability",
+    ),
     "linear": (
         "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",
         "pgd",

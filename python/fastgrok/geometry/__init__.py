@@ -5,10 +5,12 @@ from fastgrok.geometry._exact import exact_rank
 from fastgrok.geometry._least_norm import least_with_margins
 from fastgrok.geometry._max_margin import max_margin
 from fastgrok.geometry._null_space import exact_null_space
+from fastgrok.geometry._regularized import Limit, regularized_limit
 from fastgrok.geometry._separability import Separability, decide, separability
 from fastgrok.geometry._solution import MaxMargin
 
 __all__ = [
+    "Limit",
     "MaxMargin",
     "NotSeparableError",
     "Separability",
@@ -17,5 +19,6 @@ __all__ = [
     "exact_rank",
     "least_with_margins",
     "max_margin",
+    "regularized_limit",
     "separability",
 ]

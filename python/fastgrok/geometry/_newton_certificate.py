@@ -1,0 +1,147 @@
+r"""
+How far a point u is from the minimum of a sum of losses with weight decay: a proved bound.
+
+Where |l'''| <= l'', the Hessian changes by no more than a factor e^S where no margin changes by
+more than S (Bach 2010). With the norms ||d||_H = sqrt(d . H d) at u and R = max_i ||z_i||_{1/H},
+the minimum u* hence lies within -log(1 - R g) / R of u in the first, g = ||gradient||_{1/H}, if
+R g < 1. This is used from u + s on, s being Newton's step: the gradient there is what s leaves over
+of the linear system, the remainder of Taylor's formula, S e^S / 2 ||s||_H at most, and the rounding
+of the gradient at u. Margins and sums over rows are computed with compensation (see `_verified`),
+so that the latter is nearly that of the slopes alone, z_i delta_i, and these are below
+||delta_i / sqrt(l'')|| in ||.||_{1/H}: no condition number enters. From there to Euclidean norms one
+needs H >= mu_w ||d_w||^2 and H >= mu_b d_b^2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.linalg import LinAlgError, norm
+
+from fastgrok._checks import F64
+from fastgrok.geometry._decayed_sum import DecayedSum
+from fastgrok.geometry._products import cholesky, gram, solve_cholesky
+
+_EPS = 2.0**-53
+_UP = 1.0 + 2.0**-20
+"""More than the rounding of a bound's own computation, in any sum of up to 2^30 terms."""
+_TINY = 2.0**-1000
+_SLOPE = 16.0 * _EPS
+"""Relative error of slopes and curvatures with their weights: exp is off by 4 units at most."""
+
+
+def _gamma(terms: int) -> float:
+    return terms * _EPS / (1.0 - terms * _EPS) * _UP
+
+
+def distance_bound(f: DecayedSum, u: F64) -> float:
+    """
+    Upper bound of the Euclidean distance of (w, b) from the minimum, (2^shift w, b) = u.
+
+    Infinite where nothing is proved.
+    """
+    dim, c, rows = f.dim, f.weight, f.Z
+    count = len(rows)
+    m = f.margins(u)
+    slope, curvature = f.slopes(m)
+    gradient = f.gradient(u, slope)
+    step = f.step(curvature, gradient)
+    turned, pushed = f.hessian_product(curvature, step)
+    residual = gradient + pushed
+
+    lengths = f.norms + float(f.bias)
+    of_products, of_sums = _gamma(rows.shape[1] + 2) ** 2, _gamma(count + 2) ** 2
+    moved = 2.0 * _EPS * np.abs(m) + of_products * lengths * norm(u) + _TINY
+    unsure = float(moved.max())
+    change = (float(np.abs(turned).max()) + of_products * 2.0 * norm(step)) * _UP + _TINY
+    if not (unsure < 0.01 and change < 0.1):
+        return np.inf
+    per_w, per_b = _inverse_roots(f, curvature, 1.1 * unsure + 2.0 * _SLOPE)
+
+    def dual(vector: F64) -> float:
+        """Bound of ||.||_{1/H}."""
+        return (float(norm(vector[:dim])) * per_w + float(norm(vector[dim:])) * per_b) * _UP
+
+    # What is unsure of the slopes.
+    single = f.norms * per_w + per_b
+    off = c * (1.1 * curvature * moved + _SLOPE * slope + _TINY * _EPS)
+    steady = curvature > 1e-3 * slope
+    together = norm(off[steady] / np.sqrt(c * curvature[steady])) + off[~steady] @ single[~steady]
+    rounding = min(float(together), float(off @ single)) * _UP
+    # What is unsure of the sums.
+    pulls = c * slope
+    rounding += 2.0 * _EPS * (dual(gradient) + dual(f.penalty * u))
+    rounding += of_sums * float(pulls @ single) + _TINY * (per_w + per_b) * max(1.0, c * _TINY)
+    # What the step leaves over.
+    size = float(np.sqrt(c * curvature @ turned**2 + f.penalty @ step**2)) * _UP
+    left = dual(residual) + 4.0 * _EPS * (dual(gradient) + dual(f.penalty * step))
+    left += of_sums * float((c * curvature * np.abs(turned)) @ single)
+    left += of_products * norm(step) * float(np.sqrt(c * curvature @ lengths**2))
+    left += (1.1 * unsure + 4.0 * _SLOPE + 0.5 * change * np.exp(change)) * size
+
+    factor = float(np.exp(0.5 * change))
+    beyond = factor * (rounding + left) * _UP
+    with np.errstate(divide="ignore"):
+        reach = factor * float(np.minimum(single, 1.1 / np.sqrt(c * curvature)).max()) * _UP
+    if not reach * beyond < 0.5:
+        return np.inf
+    # -log(1 - q) <= q (1 + q) for q <= 1/2.
+    radius = factor * beyond * (1.0 + reach * beyond)
+    width = np.hypot(np.ldexp(per_w, -f.shift), per_b)
+    whole = np.hypot(np.ldexp(norm(step[:dim]), -f.shift), norm(step[dim:]))
+    return float((whole + radius * width) * _UP)
+
+
+def _inverse_roots(f: DecayedSum, curvature: F64, unsure: float) -> tuple[float, float]:
+    """
+    1 / sqrt(mu_w) and 1 / sqrt(mu_b); the latter is 0 without bias.
+
+    The decay is a bound, and for a bias without decay the Schur complement of the mean row. A
+    Cholesky factorisation of H less a multiple of the identity, which comes to an end in floating
+    point, proves a better one, but for its errors (Rump 2006).
+    """
+    mu_w, mu_b = f.decay, np.inf
+    if f.bias:
+        total = f.weight * float(curvature.sum()) * (1.0 - 2.0 * unsure)
+        mean = float(curvature @ f.norms) / float(curvature.sum()) if total > 0.0 else 1.0
+        mu_b = f.bias_decay + total / (1.0 + total / f.decay * (mean * _UP) ** 2) / _UP
+    if f.dim <= len(f.Z):
+        A = f.Z * np.sqrt(f.weight * curvature)[:, None]
+        H = gram(A.T)
+        at = np.diag_indices_from(H)
+        H[at] += f.penalty
+        # Weights and bias in units in which their blocks have entries of about 1.
+        scale = np.full(len(H), _unit(float(H[at][: f.dim].max())))
+        if f.bias:
+            scale[-1] = _unit(float(H[at][-1]))
+        H *= scale[:, None] * scale
+        least = _least_eigenvalue(H, _gamma(len(A) + 3 * len(H) + 40)) * (1.0 - 2.0 * unsure)
+        mu_w = max(mu_w, least / scale[0] ** 2)
+        mu_b = max(mu_b, least / scale[-1] ** 2)
+    with np.errstate(divide="ignore"):
+        return float(_UP / np.sqrt(mu_w)), float(_UP / np.sqrt(mu_b)) if f.bias else 0.0
+
+
+def _unit(largest: float) -> float:
+    return float(np.ldexp(1.0, -(int(np.frexp(largest)[1]) // 2)))
+
+
+def _least_eigenvalue(H: F64, gamma: float) -> float:
+    """Proved bound from below, 0 if there is none, of a matrix off by gamma trace(H) at most."""
+    error = 2.0 * gamma * float(np.trace(H))
+    identity = np.eye(len(H))
+    try:
+        factor = cholesky(H.copy())
+        v = np.ones(len(H))
+        for _ in range(8):
+            v = solve_cholesky(factor, v / norm(v))
+        guess = 0.7 / float(norm(v))
+    except LinAlgError:
+        return 0.0
+    while guess > error:
+        try:
+            cholesky(H - (guess + error) * identity)
+        except LinAlgError:
+            guess *= 0.25
+        else:
+            return guess / _UP
+    return 0.0
