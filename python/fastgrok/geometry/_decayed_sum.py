@@ -20,6 +20,7 @@ from fastgrok.geometry._products import cholesky, gram, orthonormal_rows, solve_
 from fastgrok.geometry._rows import scaled_norms
 
 _MOST_STEPS = 2000
+_LARGEST_LIFT = 430
 _MODERATE = 0.5
 """Steps that change no margin by more are taken as they are."""
 
@@ -40,6 +41,15 @@ SLOPES: dict[str, Callable[[F64], tuple[F64, F64]]] = {
     "exponential": _exponential,
 }
 """(-l', l'') of margins, to a few units in the last place, of losses with |l'''| <= l''."""
+
+
+def length(v: F64) -> float:
+    """Euclidean norm, without squares that overflow or underflow."""
+    largest = float(np.abs(v).max(initial=0.0))
+    if not 0.0 < largest < np.inf:
+        return largest
+    exponent = int(np.frexp(largest)[1])
+    return float(np.ldexp(np.linalg.norm(np.ldexp(v, -exponent)), exponent))
 
 
 class DecayedSum:
@@ -64,7 +74,7 @@ class DecayedSum:
     Raises
     ------
     ValueError
-        If the decay of the shrunk rows is not a number of float64.
+        If the decay is so little that margins may have to be where slopes leave float64.
     """
 
     def __init__(
@@ -82,13 +92,15 @@ class DecayedSum:
         # Above the norms of the shrunk rows, whatever the rounding.
         self.norms = np.ldexp(norms * (1.0 + 2.0**-20), exponent - self.shift)
         small = int(np.frexp(decay[0])[1]) - 2 * self.shift
-        if small < -960:
+        if small < -_LARGEST_LIFT * 2:
+            least = float(np.ldexp(1.0, 2 * self.shift - 2 * _LARGEST_LIFT))
             raise ValueError(
-                f"weight_decay={decay[0]!r} is too little beside rows as long as "
-                f"{float(np.ldexp(1.0, self.shift)):.0e}, whose margins would be beyond 660: "
-                "divide X by a power of two"
+                f"weight_decay must be at least {least:.1e} beside rows as long as "
+                f"{float(np.ldexp(norms.max(), exponent)):.1e}, or margins might have to be beyond "
+                f"590, got {decay[0]!r}"
             )
-        self.lift = max(-small, 0)
+        # By the root of what is lacking, so that no square of any gradient overflows.
+        self.lift = max(-small // 2, 0)
         self.weight = float(np.ldexp(weight, self.lift))
         self.decay = float(np.ldexp(decay[0], self.lift - 2 * self.shift))
         self.bias_decay = float(np.ldexp(decay[1], self.lift))
@@ -121,6 +133,11 @@ class DecayedSum:
         pulled = accurate_product(self.Z.T, self.weight * curvature * turned)
         return turned, pulled + self.penalty * v
 
+    def hessian_norm(self, curvature: F64, turned: F64, v: F64) -> float:
+        """sqrt(v . H v), where `turned` is z_i . v."""
+        parts = np.sqrt(self.weight * curvature) * turned, np.sqrt(self.penalty) * v
+        return length(np.concatenate(parts))
+
     def step(self, curvature: F64, gradient: F64) -> F64:
         """Newton's step, up to rounding; a descent direction where that is too much."""
         basis, dim = self._basis, self.dim
@@ -150,14 +167,14 @@ class DecayedSum:
             gradient = self.gradient(u, slope)
             step = self.step(curvature, gradient)
             fall = times(self.Z, step)
-            decrement = -float(gradient @ step)
+            size = self.hessian_norm(curvature, fall, step)
             if np.abs(fall).max() > _MODERATE:
                 u = u + self._length(u, step, m, fall) * step
                 last = np.inf
-            elif decrement > 0.25 * last or not decrement > 0.0:
+            elif size > 0.5 * last or not size > 0.0:
                 break
             else:
-                u, last = u + step, decrement
+                u, last = u + step, size
         return u
 
     def _length(self, u: F64, step: F64, m: F64, fall: F64) -> float:

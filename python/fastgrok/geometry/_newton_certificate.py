@@ -8,17 +8,17 @@ R g < 1. This is used from u + s on, s being Newton's step: the gradient there i
 of the linear system, the remainder of Taylor's formula, S e^S / 2 ||s||_H at most, and the rounding
 of the gradient at u. Margins and sums over rows are computed with compensation (see `_verified`),
 so that the latter is nearly that of the slopes alone, z_i delta_i, and these are below
-||delta_i / sqrt(l'')|| in ||.||_{1/H}: no condition number enters. From there to Euclidean norms one
-needs H >= mu_w ||d_w||^2 and H >= mu_b d_b^2.
+||delta_i / sqrt(l'')|| in ||.||_{1/H}: no condition number enters. From there to Euclidean norms
+one needs H >= mu_w ||d_w||^2 and H >= mu_b d_b^2.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.linalg import LinAlgError, norm
+from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._decayed_sum import DecayedSum
+from fastgrok.geometry._decayed_sum import DecayedSum, length
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky
 
 _EPS = 2.0**-53
@@ -50,32 +50,28 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
 
     lengths = f.norms + float(f.bias)
     of_products, of_sums = _gamma(rows.shape[1] + 2) ** 2, _gamma(count + 2) ** 2
-    moved = 2.0 * _EPS * np.abs(m) + of_products * lengths * norm(u) + _TINY
+    moved = 2.0 * _EPS * np.abs(m) + of_products * lengths * length(u) + _TINY
     unsure = float(moved.max())
-    change = (float(np.abs(turned).max()) + of_products * 2.0 * norm(step)) * _UP + _TINY
+    change = (float(np.abs(turned).max()) + of_products * 2.0 * length(step)) * _UP + _TINY
     if not (unsure < 0.01 and change < 0.1):
         return np.inf
-    per_w, per_b = _inverse_roots(f, curvature, 1.1 * unsure + 2.0 * _SLOPE)
-
-    def dual(vector: F64) -> float:
-        """Bound of ||.||_{1/H}."""
-        return (float(norm(vector[:dim])) * per_w + float(norm(vector[dim:])) * per_b) * _UP
+    below = _Below(f, curvature, 1.1 * unsure + 2.0 * _SLOPE)
+    dual, single, per_w, per_b = below.dual, below.single, below.per_w, below.per_b
 
     # What is unsure of the slopes.
-    single = f.norms * per_w + per_b
     off = c * (1.1 * curvature * moved + _SLOPE * slope + _TINY * _EPS)
     steady = curvature > 1e-3 * slope
-    together = norm(off[steady] / np.sqrt(c * curvature[steady])) + off[~steady] @ single[~steady]
-    rounding = min(float(together), float(off @ single)) * _UP
+    together = length(off[steady] / np.sqrt(c * curvature[steady])) + off[~steady] @ single[~steady]
+    rounding = min(1.02 * float(together), float(off @ single)) * _UP
     # What is unsure of the sums.
     pulls = c * slope
     rounding += 2.0 * _EPS * (dual(gradient) + dual(f.penalty * u))
-    rounding += of_sums * float(pulls @ single) + _TINY * (per_w + per_b) * max(1.0, c * _TINY)
+    rounding += of_sums * float(pulls @ single) + _TINY * (per_w + per_b)
     # What the step leaves over.
-    size = float(np.sqrt(c * curvature @ turned**2 + f.penalty @ step**2)) * _UP
+    size = 1.02 * f.hessian_norm(curvature, turned, step)
     left = dual(residual) + 4.0 * _EPS * (dual(gradient) + dual(f.penalty * step))
     left += of_sums * float((c * curvature * np.abs(turned)) @ single)
-    left += of_products * norm(step) * float(np.sqrt(c * curvature @ lengths**2))
+    left += of_products * length(step) * length(np.sqrt(c * curvature) * lengths)
     left += (1.1 * unsure + 4.0 * _SLOPE + 0.5 * change * np.exp(change)) * size
 
     factor = float(np.exp(0.5 * change))
@@ -86,43 +82,70 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
         return np.inf
     # -log(1 - q) <= q (1 + q) for q <= 1/2.
     radius = factor * beyond * (1.0 + reach * beyond)
-    width = np.hypot(np.ldexp(per_w, -f.shift), per_b)
-    whole = np.hypot(np.ldexp(norm(step[:dim]), -f.shift), norm(step[dim:]))
-    return float((whole + radius * width) * _UP)
+    off_b = length(step[dim:]) + radius * per_b
+    # Of rows that hardly reach the margins the weights are surer than in that norm: they are the
+    # sum of the slopes over the decay.
+    everywhere = size + radius
+    slopes_move = 1.02 * c * curvature * single * everywhere * np.exp(reach * everywhere) + off
+    apart = length(gradient[:dim]) + slopes_move @ f.norms + of_sums * float(pulls @ f.norms)
+    apart += 2.0 * _EPS * (length(gradient[:dim]) + f.decay * length(u[:dim])) + _TINY * max(1.0, c)
+    off_w = min(length(step[:dim]) + radius * per_w, apart / f.decay)
+    return float(np.hypot(np.ldexp(off_w, -f.shift), off_b) * _UP)
 
 
-def _inverse_roots(f: DecayedSum, curvature: F64, unsure: float) -> tuple[float, float]:
+class _Below:
     """
-    1 / sqrt(mu_w) and 1 / sqrt(mu_b); the latter is 0 without bias.
+    What is proved of H from below, H >= diag(1 / spread^2) and H >= diag(.., 1 / per_b^2).
 
     The decay is a bound, and for a bias without decay the Schur complement of the mean row. A
-    Cholesky factorisation of H less a multiple of the identity, which comes to an end in floating
-    point, proves a better one, but for its errors (Rump 2006).
+    Cholesky factorisation of H less a diagonal matrix, which comes to an end in floating point,
+    proves a better one, but for its errors (Rump 2006).
+
+    Attributes
+    ----------
+    per_w, per_b : float
+        With ||d_w|| <= per_w ||d||_H and |d_b| <= per_b ||d||_H; the latter is 0 without bias.
+    single : ndarray of shape (n,)
+        Bounds of ||z_i||_{1/H}.
     """
-    mu_w, mu_b = f.decay, np.inf
-    if f.bias:
-        total = f.weight * float(curvature.sum()) * (1.0 - 2.0 * unsure)
-        mean = float(curvature @ f.norms) / float(curvature.sum()) if total > 0.0 else 1.0
-        mu_b = f.bias_decay + total / (1.0 + total / f.decay * (mean * _UP) ** 2) / _UP
-    if f.dim <= len(f.Z):
+
+    def __init__(self, f: DecayedSum, curvature: F64, unsure: float) -> None:
+        self._dim = f.dim
+        mu_b = np.inf
+        if f.bias:
+            whole = float(curvature.sum())
+            mean = float(curvature @ f.norms) / whole if whole > 0.0 else 1.0
+            total = f.weight * whole * (1.0 - 2.0 * unsure)
+            mu_b = f.bias_decay + total / (1.0 + total / f.decay * (mean * _UP) ** 2) / _UP
+        self.per_w = self._decay_w = float(_UP / np.sqrt(f.decay))
+        self.per_b = self._decay_b = float(_UP / np.sqrt(mu_b))
+        self.single = f.norms * self.per_w + self.per_b
+        self._spread: F64 | None = None
+        if f.dim > len(f.Z):
+            return
         A = f.Z * np.sqrt(f.weight * curvature)[:, None]
         H = gram(A.T)
         at = np.diag_indices_from(H)
         H[at] += f.penalty
-        # Weights and bias in units in which their blocks have entries of about 1.
-        scale = np.full(len(H), _unit(float(H[at][: f.dim].max())))
-        if f.bias:
-            scale[-1] = _unit(float(H[at][-1]))
+        # Every column in the unit that makes its entry about 1.
+        scale = np.ldexp(1.0, -(np.frexp(H[at])[1] // 2))
         H *= scale[:, None] * scale
         least = _least_eigenvalue(H, _gamma(len(A) + 3 * len(H) + 40)) * (1.0 - 2.0 * unsure)
-        mu_w = max(mu_w, least / scale[0] ** 2)
-        mu_b = max(mu_b, least / scale[-1] ** 2)
-    with np.errstate(divide="ignore"):
-        return float(_UP / np.sqrt(mu_w)), float(_UP / np.sqrt(mu_b)) if f.bias else 0.0
+        if least > 0.0:
+            spread = scale * float(_UP / np.sqrt(least))
+            self._spread = spread
+            self.per_w = min(self.per_w, float(spread[: f.dim].max()))
+            self.per_b = min(self.per_b, float(spread[f.dim :].max(initial=0.0)))
+            squares = np.einsum("ij,j,ij->i", f.Z, spread**2, f.Z) * _UP
+            self.single = np.minimum(self.single, np.sqrt(squares) * _UP + _TINY)
 
-
-def _unit(largest: float) -> float:
-    return float(np.ldexp(1.0, -(int(np.frexp(largest)[1]) // 2)))
+    def dual(self, vector: F64) -> float:
+        """Bound of ||.||_{1/H}."""
+        w, b = vector[: self._dim], vector[self._dim :]
+        bound = length(w) * self._decay_w + length(b) * self._decay_b
+        if self._spread is not None:
+            bound = min(bound, length(vector * self._spread))
+        return bound * _UP
 
 
 def _least_eigenvalue(H: F64, gamma: float) -> float:
@@ -133,8 +156,8 @@ def _least_eigenvalue(H: F64, gamma: float) -> float:
         factor = cholesky(H.copy())
         v = np.ones(len(H))
         for _ in range(8):
-            v = solve_cholesky(factor, v / norm(v))
-        guess = 0.7 / float(norm(v))
+            v = solve_cholesky(factor, v / length(v))
+        guess = 0.7 / length(v)
     except LinAlgError:
         return 0.0
     while guess > error:

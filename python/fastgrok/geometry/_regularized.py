@@ -11,7 +11,7 @@ from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._checks.calls import helpful
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry._decayed_sum import SLOPES, DecayedSum
+from fastgrok.geometry._decayed_sum import SLOPES, DecayedSum, length
 from fastgrok.geometry._newton_certificate import distance_bound
 from fastgrok.linear.losses import LOSSES, formula
 
@@ -37,7 +37,7 @@ class Limit:
 
     def __repr__(self) -> str:
         """Leave the weights out."""
-        return f"Limit(||w||={float(np.linalg.norm(self.w))!r}, b={self.b!r}, distance={self.distance!r})"
+        return f"Limit(||w||={length(self.w)!r}, b={self.b!r}, distance={self.distance!r})"
 
 
 @helpful
