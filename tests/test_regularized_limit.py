@@ -229,3 +229,16 @@ def test_it_prints_what_is_known():
     text = repr(fg.regularized_limit([[1.0], [-2.0]], [1, -1], 0.1))
     assert text.startswith("Limit(||w||=1.")
     assert "distance=" in text
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("decay", [1e-12, 1e-6])
+def test_long_rows_in_more_dimensions_than_rows(loss, decay):
+    """The smallest curvature is some 1e-22 of the largest where the steps begin."""
+    rng = np.random.default_rng(10)
+    for n, d in ((1, 4), (3, 5)):
+        X, y = 1e5 * rng.normal(size=(n, d)), np.arange(n) % 2 * 2 - 1
+        for how in BIASES[: 2 if n == 1 else 3]:
+            limit = fg.regularized_limit(X, y, decay, loss=loss, **how)
+            off = true_distance(limit, X, y, decay, loss, **how)
+            assert off <= limit.distance <= 1e-11 * np.hypot(np.linalg.norm(limit.w), limit.b)

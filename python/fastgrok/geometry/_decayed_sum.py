@@ -138,8 +138,13 @@ class DecayedSum:
         parts = np.sqrt(self.weight * curvature) * turned, np.sqrt(self.penalty) * v
         return length(np.concatenate(parts))
 
-    def step(self, curvature: F64, gradient: F64) -> F64:
-        """Newton's step, up to rounding; a descent direction where that is too much."""
+    def step(self, curvature: F64, gradient: F64) -> tuple[F64, F64]:
+        """
+        Newton's step, up to rounding; a descent direction where that is too much.
+
+        In two parts: in the span of the rows, and beside it, where there is only rounding, which
+        little decay makes large.
+        """
         basis, dim = self._basis, self.dim
         inside = gradient
         if basis is not None:
@@ -149,13 +154,12 @@ class DecayedSum:
         if self.bias:
             penalty[-1] = self.bias_decay
         H[np.diag_indices_from(H)] += penalty
-        step = -_solve(H, inside)
+        step, beside = -_solve(H, inside), np.zeros(len(gradient))
         if basis is None:
-            return step
-        beside = gradient[:dim] - times(basis.T, inside[: len(basis)])
-        return np.append(
-            times(basis.T, step[: len(basis)]) - beside / self.decay, step[len(basis) :]
-        )
+            return step, beside
+        rank = len(basis)
+        beside[:dim] = (times(basis.T, inside[:rank]) - gradient[:dim]) / self.decay
+        return np.append(times(basis.T, step[:rank]), step[rank:]), beside
 
     def minimise(self) -> F64:
         """Minimiser, as near as rounding lets Newton's method come."""
@@ -165,16 +169,16 @@ class DecayedSum:
             m = self.margins(u)
             slope, curvature = self.slopes(m)
             gradient = self.gradient(u, slope)
-            step = self.step(curvature, gradient)
+            step, beside = self.step(curvature, gradient)
             fall = times(self.Z, step)
-            size = self.hessian_norm(curvature, fall, step)
+            size = self.hessian_norm(curvature, fall, step + beside)
             if np.abs(fall).max() > _MODERATE:
                 u = u + self._length(u, step, m, fall) * step
                 last = np.inf
             elif size > 0.5 * last or not size > 0.0:
                 break
             else:
-                u, last = u + step, size
+                u, last = u + (step + beside), size
         return u
 
     def _length(self, u: F64, step: F64, m: F64, fall: F64) -> float:

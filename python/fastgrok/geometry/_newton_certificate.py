@@ -44,7 +44,7 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
     m = f.margins(u)
     slope, curvature = f.slopes(m)
     gradient = f.gradient(u, slope)
-    step = f.step(curvature, gradient)
+    step = np.add(*f.step(curvature, gradient))
     turned, pushed = f.hessian_product(curvature, step)
     residual = gradient + pushed
 
