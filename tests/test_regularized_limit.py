@@ -7,10 +7,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import fastgrok as fg
+from fastgrok.linear import losses
 
 DIGITS = 400
 LOSSES = ("logistic", "exponential")
 BIASES = ({"bias": False}, {"decay_bias": True}, {"decay_bias": False})
+
+
+def slopes(loss, m):
+    """-l' and l'' of a margin."""
+    if loss == "squared_hinge":
+        return (2 * (1 - m), 2) if m < 1 else (0, 0)
+    e = mpmath.exp(-m)
+    return (e, e) if loss == "exponential" else (e / (1 + e), e / (1 + e) ** 2)
 
 
 def exact_minimum(X, y, decay, start, loss, reduction="mean", bias=True, decay_bias=False):
@@ -30,8 +39,7 @@ def exact_minimum(X, y, decay, start, loss, reduction="mean", bias=True, decay_b
             H = mpmath.diag(penalty)
             for row in rows:
                 m = mpmath.fsum(z * v for z, v in zip(row, u, strict=True))
-                e = mpmath.exp(-m)
-                slope, curve = (e, e) if loss == "exponential" else (e / (1 + e), e / (1 + e) ** 2)
+                slope, curve = slopes(loss, m)
                 for i in range(D):
                     gradient[i] -= c * slope * row[i]
                     for j in range(D):
@@ -74,6 +82,42 @@ def test_the_minimum_is_within_the_distance(problem):
     limit = fg.regularized_limit(X, y, decay, loss=loss, **how)
     off = true_distance(limit, X, y, decay, loss, **how)
     assert off <= limit.distance
+
+
+@pytest.fixture
+def squared_hinge(monkeypatch):
+    """Let it be in the table, whether or not runs have it."""
+    if "squared_hinge" not in losses.LOSSES:
+        monkeypatch.setitem(losses.LOSSES, "squared_hinge", losses.LOSSES["logistic"])
+    return "squared_hinge"
+
+
+@pytest.mark.parametrize("how", BIASES)
+@pytest.mark.parametrize("decay", [1e-5, 1e-2, 1.0, 1e6])
+def test_a_loss_with_a_kink(squared_hinge, how, decay):
+    rng = np.random.default_rng(11)
+    for n, d in ((20, 3), (6, 9), (60, 2)):
+        X = rng.normal(size=(n, d))
+        for y in (np.where(X[:, 0] > 0, 1, -1), rng.permutation(n) % 2 * 2 - 1):
+            limit = fg.regularized_limit(X, y, decay, loss=squared_hinge, **how)
+            size = np.hypot(np.linalg.norm(limit.w), limit.b)
+            off = true_distance(limit, X, y, decay, squared_hinge, **how)
+            assert off <= limit.distance <= 1e-11 * size + 1e-14
+
+
+def test_rows_on_the_kink_weaken_the_proof_and_do_not_break_it(squared_hinge):
+    """With one row on either side 2 (1 - m) is the decay times w: with little, m is almost 1."""
+    X, y = [[1.0], [-1.0], [3.0]], [1, -1, 1]
+    for decay in 10.0 ** np.arange(-14, 0):
+        limit = fg.regularized_limit(X, y, decay, loss=squared_hinge, reduction="sum", bias=False)
+        exact = 4 / (4 + mpmath.mpf(decay))
+        assert abs(limit.w[0] - exact) <= limit.distance
+        assert limit.distance < (1e-12 if decay > 1e-7 else 1e-15 / decay)
+    # The first row is on it exactly: w = 1 with b = 0.
+    limit = fg.regularized_limit(
+        [[1.0], [0.5]], [1, 1], 0.5, loss=squared_hinge, reduction="sum", bias=False
+    )
+    assert abs(limit.w[0] - 1.0) <= limit.distance < 1e-14
 
 
 @pytest.mark.parametrize("loss", LOSSES)

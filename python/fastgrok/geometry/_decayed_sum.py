@@ -36,11 +36,18 @@ def _exponential(m: F64) -> tuple[F64, F64]:
     return slope, slope
 
 
+def _squared_hinge(m: F64) -> tuple[F64, F64]:
+    return 2.0 * np.maximum(1.0 - m, 0.0), np.where(m < KINK, 2.0, 0.0)
+
+
+KINK = 1.0
+"""Where the curvature of the squared hinge jumps."""
 SLOPES: dict[str, Callable[[F64], tuple[F64, F64]]] = {
     "logistic": _logistic,
     "exponential": _exponential,
+    "squared_hinge": _squared_hinge,
 }
-"""(-l', l'') of margins, to a few units in the last place, of losses with |l'''| <= l''."""
+"""(-l', l'') of margins, to a few units in the last place; |l'''| <= l'' but for the kink."""
 
 
 def length(v: F64) -> float:
@@ -87,6 +94,7 @@ class DecayedSum:
         decay: tuple[float, float],
     ) -> None:
         self.slopes = SLOPES[loss]
+        self.kinked = loss == "squared_hinge"
         norms, exponent = scaled_norms(X)
         self.shift = max(exponent, 0)
         # Above the norms of the shrunk rows, whatever the rounding.
@@ -172,14 +180,23 @@ class DecayedSum:
             step, beside = self.step(curvature, gradient)
             fall = times(self.Z, step)
             size = self.hessian_norm(curvature, fall, step + beside)
-            if np.abs(fall).max() > _MODERATE:
+            if self._far(m, fall):
                 u = u + self._length(u, step, m, fall) * step
                 last = np.inf
+                # Rows on a kink may change sides for ever.
+                if self.kinked and size <= 2.0**-50 * self.hessian_norm(curvature, m, u):
+                    break
             elif size > 0.5 * last or not size > 0.0:
                 break
             else:
                 u, last = u + (step + beside), size
         return u
+
+    def _far(self, m: F64, fall: F64) -> bool:
+        """Whether the Hessian at the end of a step is another than where it begins."""
+        if self.kinked:
+            return bool(((m < KINK) != (m + fall < KINK)).any())
+        return bool(np.abs(fall).max() > _MODERATE)
 
     def _length(self, u: F64, step: F64, m: F64, fall: F64) -> float:
         """Where along `step` the slope of f is a tenth of what it was or less."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._decayed_sum import DecayedSum, length
+from fastgrok.geometry._decayed_sum import KINK, DecayedSum, length
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky
 
 _EPS = 2.0**-53
@@ -39,58 +39,116 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
 
     Infinite where nothing is proved.
     """
-    dim, c, rows = f.dim, f.weight, f.Z
-    count = len(rows)
-    m = f.margins(u)
-    slope, curvature = f.slopes(m)
-    gradient = f.gradient(u, slope)
-    step = np.add(*f.step(curvature, gradient))
-    turned, pushed = f.hessian_product(curvature, step)
-    residual = gradient + pushed
+    at = _Newton(f, u)
+    if not f.kinked:
+        unsure = float(at.moved.max())
+        if not (unsure < 0.01 and float(at.falls.max()) < 0.1):
+            return np.inf
+        return at.bound(at.curvature, at.curvature, np.zeros(len(f.Z)), 1.1 * unsure)[0]
+    # Rows that may be on either side of the kink count as beyond it in the Hessian, and with all
+    # that the step may change of their slopes in the gradient.
+    room = np.abs(KINK - at.m) - at.moved - at.falls
+    sure = room > 0.0
+    most = np.where(sure & (at.m > KINK), 0.0, 2.0)
+    for _ in range(5):
+        least = np.where(sure, at.curvature, 0.0)
+        jumps = np.where(sure, 0.0, 2.0 * f.weight * at.falls)
+        distance, reach = at.bound(least, most, jumps, 0.0)
+        crossing = (least > 0.0) & ~(reach < room)
+        if not crossing.any():
+            return distance
+        sure &= ~crossing
+    return np.inf
 
-    lengths = f.norms + float(f.bias)
-    of_products, of_sums = _gamma(rows.shape[1] + 2) ** 2, _gamma(count + 2) ** 2
-    moved = 2.0 * _EPS * np.abs(m) + of_products * lengths * length(u) + _TINY
-    unsure = float(moved.max())
-    change = (float(np.abs(turned).max()) + of_products * 2.0 * length(step)) * _UP + _TINY
-    if not (unsure < 0.01 and change < 0.1):
-        return np.inf
-    below = _Below(f, curvature, 1.1 * unsure + 2.0 * _SLOPE)
-    dual, single, per_w, per_b = below.dual, below.single, below.per_w, below.per_b
 
-    # What is unsure of the slopes.
-    off = c * (1.1 * curvature * moved + _SLOPE * slope + _TINY * _EPS)
-    steady = curvature > 1e-3 * slope
-    together = length(off[steady] / np.sqrt(c * curvature[steady])) + off[~steady] @ single[~steady]
-    rounding = min(1.02 * float(together), float(off @ single)) * _UP
-    # What is unsure of the sums.
-    pulls = c * slope
-    rounding += 2.0 * _EPS * (dual(gradient) + dual(f.penalty * u))
-    rounding += of_sums * float(pulls @ single) + _TINY * (per_w + per_b)
-    # What the step leaves over.
-    size = 1.02 * f.hessian_norm(curvature, turned, step)
-    left = dual(residual) + 4.0 * _EPS * (dual(gradient) + dual(f.penalty * step))
-    left += of_sums * float((c * curvature * np.abs(turned)) @ single)
-    left += of_products * length(step) * length(np.sqrt(c * curvature) * lengths)
-    left += (1.1 * unsure + 4.0 * _SLOPE + 0.5 * change * np.exp(change)) * size
+class _Newton:
+    """
+    Newton's step s at u, and what rounding may hide of it.
 
-    factor = float(np.exp(0.5 * change))
-    beyond = factor * (rounding + left) * _UP
-    with np.errstate(divide="ignore"):
-        reach = factor * float(np.minimum(single, 1.1 / np.sqrt(c * curvature)).max()) * _UP
-    if not reach * beyond < 0.5:
-        return np.inf
-    # -log(1 - q) <= q (1 + q) for q <= 1/2.
-    radius = factor * beyond * (1.0 + reach * beyond)
-    off_b = length(step[dim:]) + radius * per_b
-    # Of rows that hardly reach the margins the weights are surer than in that norm: they are the
-    # sum of the slopes over the decay.
-    everywhere = size + radius
-    slopes_move = 1.02 * c * curvature * single * everywhere * np.exp(reach * everywhere) + off
-    apart = length(gradient[:dim]) + slopes_move @ f.norms + of_sums * float(pulls @ f.norms)
-    apart += 2.0 * _EPS * (length(gradient[:dim]) + f.decay * length(u[:dim])) + _TINY * max(1.0, c)
-    off_w = min(length(step[:dim]) + radius * per_w, apart / f.decay)
-    return float(np.hypot(np.ldexp(off_w, -f.shift), off_b) * _UP)
+    Attributes
+    ----------
+    m, slope, curvature : ndarray of shape (n,)
+        Margins, -l' and l''.
+    moved, falls : ndarray of shape (n,)
+        Bounds of the errors of the margins, and of what s changes of them.
+    """
+
+    def __init__(self, f: DecayedSum, u: F64) -> None:
+        self.f, self.u = f, u
+        self.m = f.margins(u)
+        self.slope, self.curvature = f.slopes(self.m)
+        self.gradient = f.gradient(u, self.slope)
+        self.step = np.add(*f.step(self.curvature, self.gradient))
+        self.turned, pushed = f.hessian_product(self.curvature, self.step)
+        self.residual = self.gradient + pushed
+        self.lengths = f.norms + float(f.bias)
+        self.of_products = _gamma(f.Z.shape[1] + 2) ** 2
+        sizes = self.of_products * self.lengths
+        self.moved = 2.0 * _EPS * np.abs(self.m) + sizes * length(u) + _TINY
+        self.falls = (np.abs(self.turned) + sizes * length(self.step)) * _UP + _TINY
+
+    def bound(self, curvature: F64, most: F64, jumps: F64, unsure: float) -> tuple[float, F64]:
+        """
+        Distance from the minimum, and by how much margins may differ from those at u + s.
+
+        Parameters
+        ----------
+        curvature, most : ndarray of shape (n,)
+            l'' from below, near the minimum as well, and from above, within the errors of margins,
+            but for `unsure` and what a change of margins adds where there is no kink.
+        jumps : ndarray of shape (n,)
+            Further changes of the weighted slopes from u to u + s.
+        unsure : float
+            Relative error of l''.
+        """
+        f, step, gradient = self.f, self.step, self.gradient
+        dim, c = f.dim, f.weight
+        change = 0.0 if f.kinked else float(self.falls.max())
+        below = _Below(f, curvature, unsure + 2.0 * _SLOPE)
+        dual, single, per_w, per_b = below.dual, below.single, below.per_w, below.per_b
+        roots = np.sqrt(c * curvature)
+
+        # What is unsure of the slopes.
+        off = c * (1.1 * most * self.moved + _SLOPE * self.slope + _TINY * _EPS)
+        steady = curvature > 1e-3 * self.slope
+        together = length(off[steady] / roots[steady]) + float(off[~steady] @ single[~steady])
+        rounding = min(1.02 * together, float(off @ single)) * _UP
+        # What is unsure of the sums.
+        of_sums, pulls = _gamma(len(f.Z) + 2) ** 2, c * self.slope
+        rounding += 2.0 * _EPS * (dual(gradient) + dual(f.penalty * self.u))
+        rounding += of_sums * float(pulls @ single) + _TINY * (per_w + per_b)
+        # What the step leaves over.
+        size = 1.02 * f.hessian_norm(curvature, self.turned, step)
+        left = dual(self.residual) + 4.0 * _EPS * (dual(gradient) + dual(f.penalty * step))
+        left += of_sums * float((c * self.curvature * np.abs(self.turned)) @ single)
+        left += self.of_products * length(step) * length(roots * self.lengths)
+        left += (unsure + 4.0 * _SLOPE + 0.5 * change * np.exp(change)) * size
+        left += float(jumps @ single)
+
+        factor = float(np.exp(0.5 * change))
+        beyond = factor * (rounding + left) * _UP
+        radius = factor * beyond
+        reach = 0.0
+        if not f.kinked:
+            with np.errstate(divide="ignore"):
+                reach = factor * float(np.minimum(single, 1.1 / roots).max()) * _UP
+            if not reach * beyond < 0.5:
+                return np.inf, np.full(len(f.Z), np.inf)
+            # -log(1 - q) <= q (1 + q) for q <= 1/2.
+            radius *= 1.0 + reach * beyond
+        off_b = length(step[dim:]) + radius * per_b
+        # Of rows that hardly reach the margins the weights are surer than in that norm: they are
+        # the sum of the slopes over the decay.
+        everywhere = size + radius
+        growth = 1.02 * np.exp(reach * everywhere)
+        stiff = 2.0 if f.kinked else most
+        moves = c * stiff * np.minimum(single * everywhere, single * radius + self.falls)
+        apart = length(gradient[:dim]) + (growth * moves + off) @ f.norms
+        apart += of_sums * float(pulls @ f.norms) + _TINY * max(1.0, c)
+        apart += 2.0 * _EPS * (length(gradient[:dim]) + f.decay * length(self.u[:dim]))
+        off_w = min(length(step[:dim]) + radius * per_w, apart / f.decay)
+        distance = np.hypot(np.ldexp(off_w, -f.shift), off_b) * _UP
+        return float(distance), single * radius * _UP
 
 
 class _Below:
