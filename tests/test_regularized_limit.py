@@ -14,10 +14,10 @@ LOSSES = ("logistic", "exponential")
 BIASES = ({"bias": False}, {"decay_bias": True}, {"decay_bias": False})
 
 
-def slopes(loss, m):
-    """-l' and l'' of a margin."""
+def slopes(loss, m, room):
+    """-l' and l'' of a margin; on a kink's other side too, within some room."""
     if loss == "squared_hinge":
-        return (2 * (1 - m), 2) if m < 1 else (0, 0)
+        return (2 * (1 - m), 2) if m < 1 + room else (0, 0)
     e = mpmath.exp(-m)
     return (e, e) if loss == "exponential" else (e / (1 + e), e / (1 + e) ** 2)
 
@@ -34,12 +34,12 @@ def exact_minimum(X, y, decay, start, loss, reduction="mean", bias=True, decay_b
         if bias and not decay_bias:
             penalty[-1] = mpmath.mpf(0)
         u = mpmath.matrix([mpmath.mpf(float(v)) for v in start[:D]])
-        for _ in range(12):
+        for step_number in range(12):
             gradient = mpmath.matrix([p * v for p, v in zip(penalty, u, strict=True)])
             H = mpmath.diag(penalty)
             for row in rows:
                 m = mpmath.fsum(z * v for z, v in zip(row, u, strict=True))
-                slope, curve = slopes(loss, m)
+                slope, curve = slopes(loss, m, 0 if step_number else 1e-6)
                 for i in range(D):
                     gradient[i] -= c * slope * row[i]
                     for j in range(D):
@@ -93,7 +93,7 @@ def squared_hinge(monkeypatch):
 
 
 @pytest.mark.parametrize("how", BIASES)
-@pytest.mark.parametrize("decay", [1e-5, 1e-2, 1.0, 1e6])
+@pytest.mark.parametrize("decay", [1e-10, 1e-5, 1e-2, 1.0, 1e6])
 def test_a_loss_with_a_kink(squared_hinge, how, decay):
     rng = np.random.default_rng(11)
     for n, d in ((20, 3), (6, 9), (60, 2)):
@@ -102,17 +102,17 @@ def test_a_loss_with_a_kink(squared_hinge, how, decay):
             limit = fg.regularized_limit(X, y, decay, loss=squared_hinge, **how)
             size = np.hypot(np.linalg.norm(limit.w), limit.b)
             off = true_distance(limit, X, y, decay, squared_hinge, **how)
-            assert off <= limit.distance <= 1e-11 * size + 1e-14
+            assert off <= limit.distance <= 1e-11 * size / min(decay, 1.0) ** 0.5 + 1e-14
 
 
-def test_rows_on_the_kink_weaken_the_proof_and_do_not_break_it(squared_hinge):
+def test_rows_near_a_kink_and_on_it(squared_hinge):
     """With one row on either side 2 (1 - m) is the decay times w: with little, m is almost 1."""
     X, y = [[1.0], [-1.0], [3.0]], [1, -1, 1]
     for decay in 10.0 ** np.arange(-14, 0):
         limit = fg.regularized_limit(X, y, decay, loss=squared_hinge, reduction="sum", bias=False)
         exact = 4 / (4 + mpmath.mpf(decay))
         assert abs(limit.w[0] - exact) <= limit.distance
-        assert limit.distance < (1e-12 if decay > 1e-7 else 1e-15 / decay)
+        assert limit.distance < 1e-15 / min(decay, 1.0) ** 0.5
     # The first row is on it exactly: w = 1 with b = 0.
     limit = fg.regularized_limit(
         [[1.0], [0.5]], [1, 1], 0.5, loss=squared_hinge, reduction="sum", bias=False

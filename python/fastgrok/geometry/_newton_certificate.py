@@ -19,6 +19,7 @@ from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
 from fastgrok.geometry._decayed_sum import KINK, DecayedSum, length
+from fastgrok.geometry._duality_certificate import duality_bound
 from fastgrok.geometry._products import cholesky, gram, solve_cholesky
 
 _EPS = 2.0**-53
@@ -45,20 +46,8 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
         if not (unsure < 0.01 and float(at.falls.max()) < 0.1):
             return np.inf
         return at.bound(at.curvature, at.curvature, np.zeros(len(f.Z)), 1.1 * unsure)[0]
-    # Rows that may be on either side of the kink count as beyond it in the Hessian, and with all
-    # that the step may change of their slopes in the gradient.
-    room = np.abs(KINK - at.m) - at.moved - at.falls
-    sure = room > 0.0
-    most = np.where(sure & (at.m > KINK), 0.0, 2.0)
-    for _ in range(5):
-        least = np.where(sure, at.curvature, 0.0)
-        jumps = np.where(sure, 0.0, 2.0 * f.weight * at.falls)
-        distance, reach = at.bound(least, most, jumps, 0.0)
-        crossing = (least > 0.0) & ~(reach < room)
-        if not crossing.any():
-            return distance
-        sure &= ~crossing
-    return np.inf
+    of_sums = _gamma(len(f.Z) + 2) ** 2
+    return min(at.bound_beside_kinks(), duality_bound(f, u, at.m, at.moved, at.turned, of_sums))
 
 
 class _Newton:
@@ -86,6 +75,26 @@ class _Newton:
         sizes = self.of_products * self.lengths
         self.moved = 2.0 * _EPS * np.abs(self.m) + sizes * length(u) + _TINY
         self.falls = (np.abs(self.turned) + sizes * length(self.step)) * _UP + _TINY
+
+    def bound_beside_kinks(self) -> float:
+        """
+        Distance from the minimum of a loss with a kink.
+
+        Rows that may be on either side of it count as beyond it in the Hessian, and with all that
+        the step may change of their slopes in the gradient.
+        """
+        room = np.abs(KINK - self.m) - self.moved - self.falls
+        sure = room > 0.0
+        most = np.where(sure & (self.m > KINK), 0.0, 2.0)
+        for _ in range(5):
+            least = np.where(sure, self.curvature, 0.0)
+            jumps = np.where(sure, 0.0, 2.0 * self.f.weight * self.falls)
+            distance, reach = self.bound(least, most, jumps, 0.0)
+            crossing = (least > 0.0) & ~(reach < room)
+            if not crossing.any():
+                return distance if distance < np.inf else np.inf
+            sure &= ~crossing
+        return np.inf
 
     def bound(self, curvature: F64, most: F64, jumps: F64, unsure: float) -> tuple[float, F64]:
         """
