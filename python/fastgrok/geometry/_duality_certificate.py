@@ -23,9 +23,10 @@ from fastgrok.geometry._decayed_sum import DecayedSum, length
 
 _EPS = 2.0**-53
 _UP = 1.0 + 2.0**-20
+_REFINEMENTS = 6
 
 
-def duality_bound(f: DecayedSum, u: F64, m: F64, moved: F64, turned: F64, of_sums: float) -> float:
+def duality_bound(f: DecayedSum, u: F64, m: F64, moved: F64, of_sums: float) -> float:
     """
     Upper bound of the Euclidean distance of (w, b) from the minimum, (2^shift w, b) = u.
 
@@ -37,19 +38,31 @@ def duality_bound(f: DecayedSum, u: F64, m: F64, moved: F64, turned: F64, of_sum
         The point.
     m, moved : ndarray of shape (n,)
         Margins, and bounds of their errors.
-    turned : ndarray of shape (n,)
-        What Newton's step from u changes of them.
     of_sums : float
         Error of a sum over rows, over the sum of the magnitudes.
     """
-    dim, c = f.dim, f.weight
-    alpha = 2.0 * c * np.maximum((1.0 - m) - turned, 0.0)
+    own = f.penalty * u
+    alpha = 2.0 * f.weight * np.maximum(1.0 - m, 0.0)
+    active = m < 1.0 + 2.0 * moved
+    best = np.inf
+    # Slopes may be less than the rounding of margins: those that balance the decay are found.
+    for _ in range(_REFINEMENTS):
+        q = own - accurate_product(f.Z.T, alpha)
+        found = _bound(f, u, m, moved, of_sums, alpha, q)
+        best = min(best, found)
+        step = f.step(np.where(active, 2.0, 0.0), q)[0]
+        alpha = np.where(active, alpha - 2.0 * f.weight * accurate_product(f.Z, step), alpha)
+        active &= alpha > 0.0
+        alpha = np.maximum(alpha, 0.0)
+    return best
+
+
+def _bound(f: DecayedSum, u: F64, m: F64, moved: F64, of_sums: float, alpha: F64, q: F64) -> float:
+    dim, c, own = f.dim, f.weight, f.penalty * u
     slack = alpha / (2.0 * c)
     off = np.where(slack > 0.0, np.abs((1.0 - m) - slack), np.maximum(1.0 - m, 0.0))
     off += moved + 4.0 * _EPS * (np.abs(1.0 - m) + slack)
     off[(slack == 0.0) & (m > 1.0 + moved)] = 0.0
-    own = f.penalty * u
-    q = own - accurate_product(f.Z.T, alpha)
     of_w = length(q[:dim]) + 2.0 * _EPS * (length(q[:dim]) + length(own[:dim]))
     of_w += of_sums * float(alpha @ f.norms)
     of_b = length(q[dim:]) + 2.0 * _EPS * (length(q[dim:]) + length(own[dim:]))

@@ -47,7 +47,11 @@ def distance_bound(f: DecayedSum, u: F64) -> float:
             return np.inf
         return at.bound(at.curvature, at.curvature, np.zeros(len(f.Z)), 1.1 * unsure)[0]
     of_sums = _gamma(len(f.Z) + 2) ** 2
-    return min(at.bound_beside_kinks(), duality_bound(f, u, at.m, at.moved, at.turned, of_sums))
+    found = min(at.bound_beside_kinks(), duality_bound(f, u, at.m, at.moved, of_sums))
+    # Of a point whose margins may be any the distance says nothing.
+    longest = float(np.ldexp(f.norms.max(), f.shift)) + float(f.bias)
+    size = np.hypot(np.ldexp(length(u[: f.dim]), -f.shift), length(u[f.dim :]))
+    return np.inf if found * longest > 1.0 and found > 0.1 * size else found
 
 
 class _Newton:
