@@ -82,5 +82,5 @@ def test_minima_with_weight_decay(page):
     X, y = rng.normal(size=(30, 3)), np.arange(30) % 2 * 2 - 1
     found = fg.regularized_limit(X, y, 0.01, decay_bias=True)
     assert page["plain_bound"](X, y, 0.01, found) < 1e-14
-    wrong = replace(found, w=found.w + [1e-9, 0.0, 0.0])
+    wrong = replace(found, w=found.w + np.array([1e-9, 0.0, 0.0]))
     assert page["plain_bound"](X, y, 0.01, wrong) >= 1e-9

@@ -91,11 +91,12 @@ def regularized_limit(
     ------
     ValueError
         For wrong shapes and values; for one class beside a bias without decay, where the loss falls
-        for ever as \|b\| grows; and where weight_decay / \|x_i\|^2 is below some 1e-290.
+        for ever as \|b\| grows; and where weight_decay / \|x_i\|^2 is below some 1e-259.
     TypeError
         For arguments that are not of the right kind.
     FastgrokError
-        If no bound can be proved.
+        If no bound can be proved, as for rows that contradict each other exactly while others
+        could be separated, where weight_decay / \|\|x_i\|\|^2 is below some 1e-18.
 
     Notes
     -----
