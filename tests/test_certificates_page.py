@@ -75,3 +75,12 @@ def test_bounds_on_the_margin_with_one_class_in_the_dual(page):
     found = fg.max_margin(X, y, bias="penalized")
     low, high = page["squared_bounds"](X, y, found)
     assert 0 <= float(1 - low / high) <= found.gap + 1e-16
+
+
+def test_minima_with_weight_decay(page):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(30, 3)), np.arange(30) % 2 * 2 - 1
+    found = fg.regularized_limit(X, y, 0.01, decay_bias=True)
+    assert page["plain_bound"](X, y, 0.01, found) < 1e-14
+    wrong = replace(found, w=found.w + np.array([1e-9, 0.0, 0.0]))
+    assert page["plain_bound"](X, y, 0.01, wrong) >= 1e-9

@@ -58,6 +58,7 @@ CALLS = {
     "adversarial_accuracy": lambda v: fg.adversarial_accuracy(v(ODD), Y, [1.0, 1.0]),
     "Pgd": lambda v: fg.Pgd(v(ODD), Y),
     "max_margin": lambda v: fg.max_margin(v(ODD), Y),
+    "regularized_limit": lambda v: fg.regularized_limit(v(ODD), Y, 0.1),
     "late_time": lambda v: fg.theory.bias.late_time(v(ODD), Y, 0.1),
     "label_fraction": lambda v: fg.theory.edge.label_fraction_accuracy(v(ODD)[1], 0.0, 1.0, 0.5),
     "limit_accuracy": lambda v: fg.theory.edge.limit_accuracy(v(ODD)[:, 0], 1.0),

@@ -30,11 +30,13 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
     )
     from fastgrok.geometry import (
         KernelRows as KernelRows,
+        Limit as Limit,
         MaxMargin as MaxMargin,
         NotSeparableError as NotSeparableError,
         Separability as Separability,
         kernel_rows as kernel_rows,
         max_margin as max_margin,
+        regularized_limit as regularized_limit,
         separability as separability,
     )
     from fastgrok.linear import (
@@ -75,8 +77,8 @@ _FROM = {
     "descent.steps": ("log_spaced",),
     "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
     "geometry": (
-        "KernelRows", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
-        "max_margin", "separability",
+        "KernelRows", "Limit", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
+        "max_margin", "regularized_limit", "separability",
     ),
     "linear": (
         "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",
