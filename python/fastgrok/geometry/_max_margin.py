@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful, warn
 from fastgrok.geometry._margin_solver import Solver
+from fastgrok.geometry._polyhedral_solver import PolyhedralSolver
 from fastgrok.geometry._solution import MODELS, MaxMargin
 
 BIASES = tuple(MODELS)
+NORMS = ("l2", "linf", "l1")
 _NO_GAP = 1e-12  # less than this is the rounding of any solution, not of a hard one
 
 
@@ -22,6 +24,7 @@ def max_margin(
     y: ArrayLike,
     *,
     bias: str | bool = "penalized",
+    norm: str = "l2",
     tol: float = 1e-10,
     start: tuple[ArrayLike, float] | None = None,
     threads: int | None = None,
@@ -97,6 +100,7 @@ def max_margin(
     """
     rows, signs = _checks.data(X, y)
     kind = _kind(bias)
+    chosen = _checks.choice("norm", norm, NORMS)
     tolerance = _checks.real("tol", tol, positive=True)
     count = _checks.threads(threads)
     if kind == "free" and np.all(signs == signs[0]):
@@ -115,7 +119,11 @@ def max_margin(
         point = w if kind == "none" else np.append(w, b)
     # What overflows is not a solution, which is said.
     with np.errstate(all="ignore"):
-        found = Solver(rows, signs, kind, tolerance, count).solve(point)
+        if chosen == "l2":
+            found = Solver(rows, signs, kind, tolerance, count).solve(point)
+        else:
+            solver = PolyhedralSolver(rows, signs, kind, chosen, tolerance, count)
+            found = solver.solve(point)
     if found.gap > tolerance:
         reason = (
             "the best that float64 can do"

@@ -1,0 +1,200 @@
+r"""
+The largest margin in a polyhedral norm, by a linear program (HiGHS) and a correction of its vertex.
+
+With convex weights p of the rows z_i the two programs
+
+    maximise t  subject to  z_i . theta >= t,  ||theta|| <= 1      and      minimise ||sum_i p_i z_i||_*
+
+have the same value; ||.||_* is the dual norm, l_1 for l_inf and l_inf for l_1. Columns are in units
+of their own here, which the caller chooses together with that of t, so that all numbers are near 1.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastgrok._checks import F64
+from fastgrok._core import accurate_product
+from fastgrok.geometry._rows import Index
+
+_TOLERANCE = 1e-10
+"""The least that HiGHS takes."""
+_MOST = 1e15
+"""Entries beyond this HiGHS refuses; a weight that expensive is left at 0."""
+_INFINITE = 1e19
+_NO_WEIGHT = 1e-11
+_AT_BOUND = 1e-9
+_HELD = 1e-6
+"""A row or a coordinate is held where complementary slackness leaves it less than this."""
+_APART = 1e-4
+"""Vectors of norm 1 that differ by less are taken for one."""
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """
+    A pair of solutions.
+
+    Attributes
+    ----------
+    u : ndarray of shape (D,)
+        theta in the units of the columns.
+    p : ndarray of shape (n,)
+        Weights of the rows, >= 0 with sum 1.
+    """
+
+    u: F64
+    p: F64
+
+
+class LinearProgram:
+    """
+    The program for some rows.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, D)
+        Vectors, in units that make the columns' largest entries about 1.
+    limits : ndarray of shape (D,)
+        ||theta|| is that of u / limits; infinite for a free bias, 0 for a column of zeros.
+    norm : {"linf", "l1"}
+        Of theta.
+    """
+
+    def __init__(self, A: F64, limits: F64, norm: str) -> None:
+        self.A, self.limits, self.norm = A, limits, norm
+        with np.errstate(divide="ignore"):
+            self._prices = 1.0 / limits
+        self._dear = self._prices > (_MOST if norm == "l1" else np.inf)
+        self._dear |= limits == 0.0
+
+    def solve(self) -> Vertex | None:
+        """Return what HiGHS finds; None if it fails, or finds no weights."""
+        cost = np.zeros(self.A.shape[1])
+        answer = self._best(cost, 1.0, np.array([-np.inf, 2.0]))  # no margin is as large as 2
+        if answer is None:
+            return None
+        p = np.maximum(-answer.ineqlin.marginals[: len(self.A)], 0.0)
+        total = float(p.sum())
+        return Vertex(self._point(answer), p / total) if total > 0.0 else None
+
+    def farthest(self, direction: F64, least: float) -> F64 | None:
+        """u with margins of at least `least` whose product with a direction is the largest."""
+        answer = self._best(direction, 0.0, np.array([least, least]))
+        return None if answer is None else self._point(answer)
+
+    def corrected(self, found: Vertex) -> Vertex:
+        """Solve the equations that make the vertex again, with residuals of twice the digits."""
+        rows = np.flatnonzero(found.p > _NO_WEIGHT * found.p.max())
+        free = self._free(found.u)
+        M = self._equations(rows, free, found.u)
+        fixed = np.where(free, 0.0, found.u)
+        right = np.zeros(len(M))
+        if self.norm == "l1":
+            right[-1] = 1.0
+        else:
+            # The weights at their bounds stay there.
+            fixed[~free] = np.sign(fixed[~free]) * self.limits[~free]
+            right[:] = -accurate_product(np.ascontiguousarray(self.A[rows]), fixed)
+        x = _solved(M, right, np.append(found.u[free], float((self.A[rows] @ found.u).min())))
+        u = fixed
+        u[free] = x[:-1]
+        below = np.zeros(M.shape[1])
+        below[-1] = -1.0
+        guess = found.p[rows]
+        if self.norm == "l1":
+            guess = np.append(guess, -np.abs(found.p @ self.A * self.limits)[free].max(initial=0.0))
+        p = np.zeros(len(found.p))
+        p[rows] = np.maximum(_solved(np.ascontiguousarray(M.T), below, guess)[: len(rows)], 0.0)
+        total = float(p.sum())
+        return Vertex(u, p / total if total > 0.0 else found.p)
+
+    def is_unique(self, found: Vertex, gap: float) -> bool:
+        """
+        Whether all theta whose margin is as large, up to the gap, are next to this one.
+
+        A row may be off the margin by the gap over its weight, and a coordinate off its bound by
+        the gap over its slope. Rows and coordinates that are held so leave equations for the other
+        coordinates, whose solution moves by what these miss over their least singular value.
+        """
+        bounded = self.limits < _INFINITE
+        sizes = np.where(bounded, self.limits, 1.0)
+        slopes = np.where(bounded, np.abs(found.p @ self.A) * sizes, 0.0)
+        if self.norm == "l1":
+            slopes = np.where(bounded, slopes.max() - slopes, 0.0)
+        rows, held = found.p * _HELD > gap, slopes * _HELD > gap
+        B = self.A[rows] * sizes
+        off = np.divide(gap, slopes, where=held, out=np.zeros_like(slopes))
+        missed = gap / found.p[rows] + np.abs(B) @ off
+        M = B[:, ~held]
+        if self.norm == "l1":
+            M = np.vstack([M, np.where(bounded, np.sign(found.u), 0.0)[~held]])
+            missed = np.append(missed, off.sum() + gap * len(off))
+        if M.shape[1] == 0:
+            return True
+        if M.shape[0] < M.shape[1]:
+            return False
+        least = float(np.linalg.svd(M, compute_uv=False)[-1])
+        return float(np.linalg.norm(missed)) < _APART * least
+
+    def _free(self, u: F64) -> Any:
+        """Coordinates that no bound holds."""
+        if self.norm == "linf":
+            return np.abs(u) < self.limits * (1.0 - _AT_BOUND)
+        return (u != 0.0) | ~np.isfinite(self.limits)
+
+    def _equations(self, rows: Index, free: Any, u: F64) -> F64:
+        """Rows on the margin, and for l_1 the norm: in the free coordinates and t."""
+        M = np.column_stack([self.A[np.ix_(rows, free)], -np.ones(len(rows))])
+        if self.norm == "l1":
+            q = np.sign(u)[free] * self._prices[free]
+            M = np.vstack([M, np.append(q, 0.0)])
+        return np.ascontiguousarray(M)
+
+    def _best(self, gain: F64, of_margin: float, margins: F64) -> Any:
+        """Largest gain . u + of_margin t within the norm, for t within limits; None if it fails."""
+        from scipy.optimize import linprog  # noqa: PLC0415
+
+        n, dim = self.A.shape
+        last = -np.ones((n, 1))
+        limits = np.where(self.limits < _INFINITE, self.limits, np.inf)
+        limits[self._dear] = 0.0
+        if self.norm == "linf":
+            matrix, right = np.hstack([self.A, last]), np.zeros(n)
+            bounds = np.column_stack([-limits, limits])
+        else:
+            # Positive parts of the weights, and negative ones; the norm is their sum.
+            prices = np.where(self._dear, 0.0, self._prices)
+            matrix = np.hstack([self.A, -self.A, last])
+            matrix = np.vstack([matrix, -np.concatenate([prices, prices, [0.0]])])
+            right = np.append(np.zeros(n), -1.0)
+            most = np.where(self._dear, 0.0, np.inf)
+            bounds = np.column_stack([np.zeros(2 * dim), np.concatenate([most, most])])
+            gain = np.concatenate([gain, -gain])
+        answer = linprog(
+            -np.append(gain, of_margin),
+            A_ub=-matrix,
+            b_ub=-right,
+            bounds=np.vstack([bounds, margins]),
+            options={
+                "primal_feasibility_tolerance": _TOLERANCE,
+                "dual_feasibility_tolerance": _TOLERANCE,
+            },
+        )
+        return answer if answer.status == 0 else None
+
+    def _point(self, answer: Any) -> F64:
+        dim = self.A.shape[1]
+        parts: F64 = answer.x[:-1]
+        return parts.copy() if self.norm == "linf" else parts[:dim] - parts[dim:]
+
+
+def _solved(M: F64, right: F64, guess: F64) -> F64:
+    """M x = right in the sense of least squares, next to a guess."""
+    x = guess
+    table = np.ascontiguousarray(np.column_stack([M, right]))
+    for _ in range(3):
+        left = -accurate_product(table, np.append(x, -1.0))
+        x = x + np.linalg.lstsq(M, left, rcond=1e-13)[0]
+    return x

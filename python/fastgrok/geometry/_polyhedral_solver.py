@@ -1,0 +1,305 @@
+"""Maximum margins in l_inf and l_1: linear programs on a working set, and what they prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum, isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok._checks import F64
+from fastgrok.geometry._dual_bound import dual_bound, dual_norm
+from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
+from fastgrok.geometry._linear_program import LinearProgram, Vertex
+from fastgrok.geometry._probe import first_rows, working_size
+from fastgrok.geometry._rows import Index, Rows, column_sizes
+from fastgrok.geometry._solution import MaxMargin
+from fastgrok.geometry._verified import error_of_product
+
+_EPS = 2.0**-53
+_FAR = 1000
+"""Powers of two beyond which a scale is as good as any other."""
+_ROUNDS = 6
+"""Of programs in units of the bound that the last one proved."""
+_GOOD = 1e-3
+"""A gap that needs no other units."""
+_APART = 1e-3
+"""Solutions whose directions differ by more are two."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A vertex of the program for some rows, in units of 2^exponent, and what it proves."""
+
+    vertex: Vertex
+    exponent: int
+    bound: float
+    share: float
+
+    @property
+    def gap(self) -> float:
+        return (1.0 - self.share) * (1.0 + self.share)
+
+
+class PolyhedralSolver:
+    """
+    The problem in a norm of l_inf or l_1.
+
+    The columns have units that make their largest entries 1/2 to 1, and margins one that makes the
+    largest about 1, which is found as programs go on.
+    """
+
+    def __init__(
+        self, X: NDArray[Any], y: F64, kind: str, norm: str, tol: float, threads: int
+    ) -> None:
+        self.X, self.y, self.kind, self.norm = X, y, kind, norm
+        self.tol, self.threads = tol, threads
+        self.rows = Rows(X, y, kind != "none", threads)
+        sizes = column_sizes(X)
+        if kind != "none":
+            sizes = np.append(sizes, 1.0)
+        self._units = np.frexp(sizes)[1]
+        self._zero = sizes == 0.0
+        self._separable: bool | None = None  # not asked yet
+
+    def solve(self, start: F64 | None) -> MaxMargin:
+        """Solve it on a working set that grows until no other row is inside the margin."""
+        if self.kind == "penalized" and np.all(self.y == self.y[0]):
+            return self._of_one_class()
+        chosen = first_rows(self.rows, start)
+        while True:
+            found = self._solve_for(chosen)
+            theta = self._theta(found)
+            margins = self.rows.margins(theta)
+            least = float(margins[chosen].min())
+            outside = np.ones(self.rows.count, dtype=bool)
+            outside[chosen] = False
+            below = np.flatnonzero(outside & (margins < least - self._slack(found, least)))
+            if not below.size:
+                return self._result(chosen, found, theta, margins)
+            worst = below[np.argsort(margins[below], kind="stable")]
+            chosen = np.union1d(chosen, worst[: working_size(self.rows.dim)])
+
+    def _solve_for(self, chosen: Index) -> _Found:
+        """Solve it for these rows; raises if they have no margin."""
+        A = np.ldexp(self.rows.take(chosen), -self._units)
+        exponent = self._first_exponent(chosen)
+        best: _Found | None = None
+        for _ in range(_ROUNDS):
+            program = self._program(A, exponent)
+            vertex = program.solve()
+            if vertex is None:
+                break
+            found = self._proved(chosen, vertex, exponent)
+            for _ in range(2):
+                again = self._proved(chosen, program.corrected(found.vertex), exponent)
+                found = self._better(chosen, found, again)
+            if best is None or found.share > best.share:
+                best = found
+            if best.share > 0.0 and best.gap < _GOOD:
+                return best
+            if best.share <= 0.0 and self._separable is None:
+                self._separable = refuse_if_not_separable(
+                    self.X, self.y, self.kind, self.threads
+                )
+            lower = exponent + int(np.frexp(found.bound)[1])
+            if not 0.0 < found.bound < 1.0 or lower == exponent:
+                break
+            exponent = lower
+        if best is None or not best.share > 0.0:
+            if self._separable is None:
+                self._separable = refuse_if_not_separable(
+                    self.X, self.y, self.kind, self.threads
+                )
+            raise none_found(self.X, self.kind, self._separable)
+        return best
+
+    def _program(self, A: F64, exponent: int) -> LinearProgram:
+        limits = np.ldexp(1.0, np.clip(self._units - exponent, -_FAR, _FAR))
+        limits[self._zero] = 0.0
+        if self.kind == "free":
+            limits[-1] = np.inf
+        return LinearProgram(A, limits, self.norm)
+
+    def _first_exponent(self, chosen: Index) -> int:
+        """Exponent of 2 of a bound on the margin: of the mean row, or of the shortest."""
+        longest = int(self._units[~self._zero].max(initial=0)) + int(np.frexp(self.rows.dim)[1])
+        weights = np.ones(len(chosen)) / len(chosen)
+        bound = self._bound(chosen, weights, longest)
+        if self.kind != "free":
+            Z = np.ldexp(self.rows.take(chosen), -longest)
+            bound = min(bound, float(dual_norm(Z, self.norm).min()))
+        return longest + int(np.frexp(bound)[1]) if bound > 0.0 else longest
+
+    def _bound(self, chosen: Index, p: F64, exponent: int) -> float:
+        """Bound the margin over 2^exponent from above, by weights of the rows."""
+        some = np.flatnonzero(p)
+        Z, p = self.rows.take(chosen[some]), p[some]
+        dim = self.X.shape[1]
+        scaled = np.ldexp(Z, -exponent)
+        bounds = []
+        if self.kind != "free":
+            sizes = dual_norm(scaled, self.norm)
+            bounds.append(dual_bound(scaled, sizes, p, None, norm=self.norm))
+        if self.kind != "none" and np.ptp(Z[:, -1]) > 0.0:
+            scaled[:, -1] = Z[:, -1]
+            sizes = dual_norm(scaled[:, :dim], self.norm)
+            bounds.append(dual_bound(scaled, sizes, p, 0.0, norm=self.norm))
+        return min(bounds, default=np.inf)
+
+    def _proved(self, chosen: Index, vertex: Vertex, exponent: int) -> _Found:
+        """Bound the margin from both sides."""
+        bound = self._bound(chosen, vertex.p, exponent)
+        theta = np.ldexp(vertex.u, -self._units)
+        least = self._sure(float(self.rows.margins(theta)[chosen].min()), vertex.u)
+        share = least / (self._norm(theta, exponent) * bound)
+        return _Found(vertex, exponent, bound, -1.0 if isnan(share) else min(share, 1.0))
+
+    def _better(self, chosen: Index, one: _Found, other: _Found) -> _Found:
+        """Take the larger margin of two, and the smaller bound."""
+        theirs = [one.share * one.bound, other.share * other.bound]
+        u = (one if theirs[0] >= theirs[1] else other).vertex.u
+        p = (one if one.bound <= other.bound else other).vertex.p
+        return self._proved(chosen, Vertex(u, p), one.exponent)
+
+    def _sure(self, least: float, u: F64) -> float:
+        """Take from the least margin what rounding of it may be."""
+        missed = error_of_product(self.rows.dim) * float(np.abs(u).sum())
+        return least - missed - 4.0 * _EPS * abs(least)
+
+    def _norm(self, theta: F64, exponent: int) -> float:
+        """Return the norm in the units of the margins, not rounded down."""
+        counted = np.ldexp(theta[:-1] if self.kind == "free" else theta, exponent)
+        values = np.abs(counted).tolist()
+        size = max(values) if self.norm == "linf" else fsum(values)
+        return size * (1.0 + 4.0 * _EPS)
+
+    def _theta(self, found: _Found) -> F64:
+        out: F64 = np.ldexp(found.vertex.u, -self._units)
+        return out
+
+    def _slack(self, found: _Found, least: float) -> float:
+        rounding = 8.0 * _EPS * float(np.abs(found.vertex.u).sum())
+        return min(self.tol / 8.0 * least + rounding, 0.1 * least)
+
+    def _result(self, chosen: Index, found: _Found, theta: F64, margins: F64) -> MaxMargin:
+        least = float(margins.min())
+        sure = self._sure(least, found.vertex.u)
+        size = self._norm(theta, found.exponent)
+        share = min(sure / (size * found.bound), 1.0)
+        dual = np.zeros(self.rows.count)
+        with np.errstate(all="ignore"):
+            dual[chosen] = np.ldexp(
+                found.vertex.p * (size / least) ** 2, -2 * found.exponent
+            )
+            w, b = self.rows.split(theta / least)
+        if not (least > 0.0 and share > 0.0 and np.isfinite(w).all() and np.isfinite(dual).all()):
+            raise none_found(self.X, self.kind, self._separable)
+        weights = np.abs(np.ldexp(theta[: len(w)], found.exponent))
+        length = float(weights.max()) if self.norm == "linf" else fsum(weights.tolist())
+        with np.errstate(divide="ignore", over="ignore"):
+            margin = float(np.ldexp(np.divide(least, length), found.exponent))
+        return MaxMargin(
+            w=w,
+            b=b,
+            margin=margin,
+            dual=dual,
+            dual_rest=np.zeros(self.rows.count),
+            support=np.flatnonzero(margins <= least + 8.0 * self._slack(found, least)),
+            gap=(1.0 - share) * (1.0 + share),
+            bias=self.kind,
+            norm=self.norm,
+            unique=self._is_unique(chosen, found, least, size),
+        )
+
+    def _is_unique(self, chosen: Index, found: _Found, least: float, size: float) -> bool | None:
+        """Whether no other theta has this margin: see `MaxMargin.unique`."""
+        program = self._program(
+            np.ldexp(self.rows.take(chosen), -self._units), found.exponent
+        )
+        gap = max(found.bound - least / size, 4.0 * _EPS * found.bound)
+        if program.is_unique(found.vertex, gap):
+            return True
+        if self.norm == "linf" and self._zero.any():
+            return False  # nothing depends on its weight
+        # A vertex of the same margin that lies as far as possible in some direction.
+        own = self._direction(found.vertex.u, program.limits)
+        aim = np.random.default_rng(0).normal(size=len(own))
+        for direction in (aim, -aim):
+            gain = np.where(program.limits > 0.0, direction / np.maximum(program.limits, 1.0), 0.0)
+            u = program.farthest(gain, least / size * (1.0 - 1e-9))
+            if u is None:
+                continue
+            theta = np.ldexp(u, -self._units)
+            margin = float(self.rows.margins(theta).min()) / self._norm(theta, found.exponent)
+            apart = np.abs(self._direction(u, program.limits) - own).max()
+            if margin >= least / size * (1.0 - 1e-8) and apart > _APART:
+                return False
+        return None
+
+    def _direction(self, u: F64, limits: F64) -> F64:
+        """Weights over their norm, and a free bias over that of its feature."""
+        with np.errstate(invalid="ignore"):
+            out: F64 = np.where(np.isfinite(limits), u / limits, u)
+        out[limits == 0.0] = 0.0
+        return out
+
+    def _of_one_class(self) -> MaxMargin:
+        """
+        Solve it for one class by way of no bias, whose largest margin is M.
+
+        In l_inf the bias takes nothing from the weights, and the margin is M + 1. In l_1 they share
+        a norm of 1, and whichever gains more has it all: w where M > 1, else the bias.
+        """
+        exponent = int(self._units[:-1][~self._zero[:-1]].max(initial=0))
+        X = np.ldexp(self.X.astype(np.float64), -exponent)
+        y, zeros = float(self.y[0]), np.zeros(self.rows.count)
+        none = np.zeros(self.X.shape[1])
+        everything = np.arange(self.rows.count)
+        alone = {"bias": self.kind, "norm": self.norm, "dual_rest": zeros}
+        try:
+            found = PolyhedralSolver(
+                X, self.y, "none", self.norm, self.tol, self.threads
+            ).solve(None)
+        except NotSeparableError as error:
+            p = np.asarray(error.certificate.weights, dtype=np.float64)
+            whole = error.certificate.verdict == "interior" and not self._zero.any()
+            unique = True if self.norm == "l1" else None if whole else False
+            return MaxMargin(
+                w=none, b=y, margin=np.inf, dual=p, support=everything, gap=0.0, unique=unique,
+                **alone,
+            )  # fmt: skip
+        p = found.dual / found.dual.sum()
+        M = float(np.ldexp(found.margin, exponent))
+        most = M / np.sqrt(1.0 - found.gap)
+        if self.norm == "l1" and M <= 1.0:
+            gap = 1.0 - 1.0 / max(most, 1.0) ** 2
+            unique = True if most < 1.0 else None
+            return MaxMargin(
+                w=none, b=y, margin=np.inf, dual=p, support=everything, gap=gap, unique=unique,
+                **alone,
+            )  # fmt: skip
+        if self.norm == "l1":
+            with np.errstate(all="ignore"):
+                w, dual = np.ldexp(found.w, -exponent), np.ldexp(found.dual, -2 * exponent)
+            if not (np.isfinite(w).all() and np.isfinite(dual).all()):
+                raise none_found(self.X, self.kind, True)
+            return MaxMargin(
+                w=w, b=0.0, margin=M, dual=dual, support=found.support, gap=found.gap,
+                unique=found.unique, **alone,
+            )  # fmt: skip
+        share = (1.0 + M) / (1.0 + most)
+        w = found.w * found.margin / (1.0 + M)
+        size = float(np.abs(w).max())
+        return MaxMargin(
+            w=w,
+            b=y / (1.0 + M),
+            margin=1.0 / size if size else np.inf,
+            dual=p / (1.0 + M) ** 2,
+            support=found.support,
+            gap=(1.0 - share) * (1.0 + share),
+            unique=found.unique,
+            **alone,
+        )
