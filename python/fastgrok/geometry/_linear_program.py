@@ -42,10 +42,13 @@ class Vertex:
         theta in the units of the columns.
     p : ndarray of shape (n,)
         Weights of the rows, >= 0 with sum 1.
+    rest : ndarray of shape (n,)
+        What float64 leaves of them.
     """
 
     u: F64
     p: F64
+    rest: F64
 
 
 class LinearProgram:
@@ -77,7 +80,9 @@ class LinearProgram:
             return None
         p = np.maximum(-answer.ineqlin.marginals[: len(self.A)], 0.0)
         total = float(p.sum())
-        return Vertex(self._point(answer), p / total) if total > 0.0 else None
+        if not total > 0.0:
+            return None
+        return Vertex(self._point(answer), p / total, np.zeros(len(p)))
 
     def farthest(self, direction: F64, least: float) -> F64 | None:
         """u with margins of at least `least` whose product with a direction is the largest."""
@@ -97,18 +102,22 @@ class LinearProgram:
             # The weights at their bounds stay there.
             fixed[~free] = np.sign(fixed[~free]) * self.limits[~free]
             right[:] = -accurate_product(np.ascontiguousarray(self.A[rows]), fixed)
-        x = _solved(M, right, np.append(found.u[free], float((self.A[rows] @ found.u).min())))
+        x, _ = _solved(M, right, np.append(found.u[free], float((self.A[rows] @ found.u).min())))
         u = fixed
         u[free] = x[:-1]
         below = np.zeros(M.shape[1])
         below[-1] = -1.0
         guess = found.p[rows]
         if self.norm == "l1":
-            guess = np.append(guess, -np.abs(found.p @ self.A * self.limits)[free].max(initial=0.0))
-        p = np.zeros(len(found.p))
-        p[rows] = np.maximum(_solved(np.ascontiguousarray(M.T), below, guess)[: len(rows)], 0.0)
-        total = float(p.sum())
-        return Vertex(u, p / total if total > 0.0 else found.p)
+            bounded = self.limits < _INFINITE
+            slopes = np.abs(found.p @ self.A)[bounded] * self.limits[bounded]
+            guess = np.append(guess, -slopes.max(initial=0.0))
+        head, more = _solved(np.ascontiguousarray(M.T), below, guess)
+        p, rest = np.zeros(len(found.p)), np.zeros(len(found.p))
+        p[rows], rest[rows] = head[: len(rows)], more[: len(rows)]
+        if np.all(p[rows] > 0.0):
+            return Vertex(u, p, rest)
+        return Vertex(u, found.p, found.rest)
 
     def is_unique(self, found: Vertex, gap: float) -> bool:
         """
@@ -190,11 +199,22 @@ class LinearProgram:
         return parts.copy() if self.norm == "linf" else parts[:dim] - parts[dim:]
 
 
-def _solved(M: F64, right: F64, guess: F64) -> F64:
-    """M x = right in the sense of least squares, next to a guess."""
-    x = guess
-    table = np.ascontiguousarray(np.column_stack([M, right]))
+def _solved(M: F64, right: F64, guess: F64) -> tuple[F64, F64]:
+    """M x = right in the sense of least squares, next to a guess: x, and what float64 leaves."""
+    x, rest = guess, np.zeros_like(guess)
+    table = np.ascontiguousarray(np.column_stack([M, M, -right]))
+    rows = _units(np.abs(M).max(axis=1, initial=0.0))
+    columns = _units(np.abs(M * rows[:, None]).max(axis=0, initial=0.0))
+    inverse = np.linalg.pinv(M * rows[:, None] * columns, rcond=1e-13)
     for _ in range(3):
-        left = -accurate_product(table, np.append(x, -1.0))
-        x = x + np.linalg.lstsq(M, left, rcond=1e-13)[0]
-    return x
+        left = accurate_product(table, np.concatenate([x, rest, [1.0]]))
+        step = rest - columns * (inverse @ (rows * left))
+        x, before = x + step, x
+        rest = step - (x - before)
+    return x, rest
+
+
+def _units(sizes: F64) -> F64:
+    """Powers of two that bring numbers near 1."""
+    out: F64 = np.ldexp(1.0, -np.frexp(np.where(sizes > 0.0, sizes, 1.0))[1])
+    return out

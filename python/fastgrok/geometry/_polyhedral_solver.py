@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import fsum, isnan
+from fractions import Fraction
+from math import fsum, isfinite, isnan, sqrt
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ _FAR = 1000
 """Powers of two beyond which a scale is as good as any other."""
 _ROUNDS = 6
 """Of programs in units of the bound that the last one proved."""
-_GOOD = 1e-3
-"""A gap that needs no other units."""
 _APART = 1e-3
 """Solutions whose directions differ by more are two."""
 
@@ -98,7 +97,7 @@ class PolyhedralSolver:
                 found = self._better(chosen, found, again)
             if best is None or found.share > best.share:
                 best = found
-            if best.share > 0.0 and best.gap < _GOOD:
+            if best.share > 0.0 and best.gap < self.tol:
                 return best
             if best.share <= 0.0 and self._separable is None:
                 self._separable = refuse_if_not_separable(
@@ -133,36 +132,38 @@ class PolyhedralSolver:
             bound = min(bound, float(dual_norm(Z, self.norm).min()))
         return longest + int(np.frexp(bound)[1]) if bound > 0.0 else longest
 
-    def _bound(self, chosen: Index, p: F64, exponent: int) -> float:
+    def _bound(self, chosen: Index, p: F64, exponent: int, rest: F64 | None = None) -> float:
         """Bound the margin over 2^exponent from above, by weights of the rows."""
         some = np.flatnonzero(p)
         Z, p = self.rows.take(chosen[some]), p[some]
+        more = None if rest is None else rest[some]
         dim = self.X.shape[1]
         scaled = np.ldexp(Z, -exponent)
         bounds = []
         if self.kind != "free":
             sizes = dual_norm(scaled, self.norm)
-            bounds.append(dual_bound(scaled, sizes, p, None, norm=self.norm))
+            bounds.append(dual_bound(scaled, sizes, p, None, more, norm=self.norm))
         if self.kind != "none" and np.ptp(Z[:, -1]) > 0.0:
             scaled[:, -1] = Z[:, -1]
             sizes = dual_norm(scaled[:, :dim], self.norm)
-            bounds.append(dual_bound(scaled, sizes, p, 0.0, norm=self.norm))
+            bounds.append(dual_bound(scaled, sizes, p, 0.0, more, norm=self.norm))
         return min(bounds, default=np.inf)
 
     def _proved(self, chosen: Index, vertex: Vertex, exponent: int) -> _Found:
         """Bound the margin from both sides."""
-        bound = self._bound(chosen, vertex.p, exponent)
+        bound = self._bound(chosen, vertex.p, exponent, vertex.rest)
         theta = np.ldexp(vertex.u, -self._units)
         least = self._sure(float(self.rows.margins(theta)[chosen].min()), vertex.u)
-        share = least / (self._norm(theta, exponent) * bound)
+        product = self._norm(theta, exponent) * bound
+        share = least / product if product > 0.0 else -1.0
         return _Found(vertex, exponent, bound, -1.0 if isnan(share) else min(share, 1.0))
 
     def _better(self, chosen: Index, one: _Found, other: _Found) -> _Found:
         """Take the larger margin of two, and the smaller bound."""
         theirs = [one.share * one.bound, other.share * other.bound]
         u = (one if theirs[0] >= theirs[1] else other).vertex.u
-        p = (one if one.bound <= other.bound else other).vertex.p
-        return self._proved(chosen, Vertex(u, p), one.exponent)
+        dual = (one if one.bound <= other.bound else other).vertex
+        return self._proved(chosen, Vertex(u, dual.p, dual.rest), one.exponent)
 
     def _sure(self, least: float, u: F64) -> float:
         """Take from the least margin what rounding of it may be."""
@@ -189,13 +190,15 @@ class PolyhedralSolver:
         sure = self._sure(least, found.vertex.u)
         size = self._norm(theta, found.exponent)
         share = min(sure / (size * found.bound), 1.0)
-        dual = np.zeros(self.rows.count)
+        dual, rest = np.zeros(self.rows.count), np.zeros(self.rows.count)
         with np.errstate(all="ignore"):
-            dual[chosen] = np.ldexp(
-                found.vertex.p * (size / least) ** 2, -2 * found.exponent
-            )
-            w, b = self.rows.split(theta / least)
-        if not (least > 0.0 and share > 0.0 and np.isfinite(w).all() and np.isfinite(dual).all()):
+            factor = float(np.divide(size, least) ** 2)
+            if not (least > 0.0 and share > 0.0 and isfinite(factor)):
+                raise none_found(self.X, self.kind, self._separable)
+            coefficients = _scaled(found.vertex.p, found.vertex.rest, factor)
+            dual[chosen], rest[chosen] = np.ldexp(coefficients, -2 * found.exponent)
+            w, b = self.rows.split(theta / least + 0.0)  # no negative zeros
+        if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise none_found(self.X, self.kind, self._separable)
         weights = np.abs(np.ldexp(theta[: len(w)], found.exponent))
         length = float(weights.max()) if self.norm == "linf" else fsum(weights.tolist())
@@ -206,7 +209,7 @@ class PolyhedralSolver:
             b=b,
             margin=margin,
             dual=dual,
-            dual_rest=np.zeros(self.rows.count),
+            dual_rest=rest,
             support=np.flatnonzero(margins <= least + 8.0 * self._slack(found, least)),
             gap=(1.0 - share) * (1.0 + share),
             bias=self.kind,
@@ -273,7 +276,7 @@ class PolyhedralSolver:
             )  # fmt: skip
         p = found.dual / found.dual.sum()
         M = float(np.ldexp(found.margin, exponent))
-        most = M / np.sqrt(1.0 - found.gap)
+        most = M / sqrt(1.0 - found.gap)
         if self.norm == "l1" and M <= 1.0:
             gap = 1.0 - 1.0 / max(most, 1.0) ** 2
             unique = True if most < 1.0 else None
@@ -303,3 +306,16 @@ class PolyhedralSolver:
             unique=found.unique,
             **alone,
         )
+
+
+def _scaled(head: F64, rest: F64, factor: float) -> F64:
+    """Sums of two numbers each, times a factor, as sums of two: head and rest."""
+    if not rest.any():
+        return np.stack([head * factor, rest])
+    exact = [
+        (Fraction(a) + Fraction(b)) * Fraction(factor)
+        for a, b in zip(head.tolist(), rest.tolist(), strict=True)
+    ]
+    first = [float(value) for value in exact]
+    left = [float(a - Fraction(b)) for a, b in zip(exact, first, strict=True)]
+    return np.array([first, left])
