@@ -3,7 +3,7 @@ The largest margin in a polyhedral norm, by a linear program (HiGHS) and a corre
 
 With convex weights p of the rows z_i the two programs
 
-    maximise t  subject to  z_i . theta >= t,  ||theta|| <= 1      and      minimise ||sum_i p_i z_i||_*
+    maximise t  subject to  z_i . theta >= t,  ||theta|| <= 1,   and   minimise ||sum_i p_i z_i||_*
 
 have the same value; ||.||_* is the dual norm, l_1 for l_inf and l_inf for l_1. Columns are in units
 of their own here, which the caller chooses together with that of t, so that all numbers are near 1.
@@ -85,7 +85,7 @@ class LinearProgram:
         return Vertex(self._point(answer), p / total, np.zeros(len(p)))
 
     def farthest(self, direction: F64, least: float) -> F64 | None:
-        """u with margins of at least `least` whose product with a direction is the largest."""
+        """U with margins of at least `least` whose product with a direction is the largest."""
         answer = self._best(direction, 0.0, np.array([least, least]))
         return None if answer is None else self._point(answer)
 
@@ -181,11 +181,12 @@ class LinearProgram:
             most = np.where(self._dear, 0.0, np.inf)
             bounds = np.column_stack([np.zeros(2 * dim), np.concatenate([most, most])])
             gain = np.concatenate([gain, -gain])
+        limited = np.vstack([bounds, margins])
         answer = linprog(
             -np.append(gain, of_margin),
             A_ub=-matrix,
             b_ub=-right,
-            bounds=np.vstack([bounds, margins]),
+            bounds=[(float(low), float(high)) for low, high in limited],
             options={
                 "primal_feasibility_tolerance": _TOLERANCE,
                 "dual_feasibility_tolerance": _TOLERANCE,

@@ -17,7 +17,7 @@ from fastgrok.geometry._probe import first_rows, working_size
 from fastgrok.geometry._products import cholesky, gram
 from fastgrok.geometry._rows import Index, Rows, column_sizes, scaled_norms
 from fastgrok.geometry._soft_margin import SoftMargin
-from fastgrok.geometry._solution import MODELS, MaxMargin
+from fastgrok.geometry._solution import MaxMargin
 
 _UNITS, _MOST_GRADED = 13, 1000
 """Powers of two by which columns may differ before products of rows lose them, and the most columns

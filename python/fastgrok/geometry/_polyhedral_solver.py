@@ -24,8 +24,8 @@ _FAR = 1000
 """Powers of two beyond which a scale is as good as any other."""
 _ROUNDS = 6
 """Of programs in units of the bound that the last one proved."""
-_APART = 1e-3
-"""Solutions whose directions differ by more are two."""
+_NEAR, _APART = 1e-8, 1e-3
+"""Solutions whose margins differ by less, of themselves, and their directions by more, are two."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,14 @@ class PolyhedralSolver:
             if best.share > 0.0 and best.gap < self.tol:
                 return best
             if best.share <= 0.0 and self._separable is None:
-                self._separable = refuse_if_not_separable(
-                    self.X, self.y, self.kind, self.threads
-                )
+                self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
             lower = exponent + int(np.frexp(found.bound)[1])
             if not 0.0 < found.bound < 1.0 or lower == exponent:
                 break
             exponent = lower
         if best is None or not best.share > 0.0:
             if self._separable is None:
-                self._separable = refuse_if_not_separable(
-                    self.X, self.y, self.kind, self.threads
-                )
+                self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
             raise none_found(self.X, self.kind, self._separable)
         return best
 
@@ -198,30 +194,18 @@ class PolyhedralSolver:
             coefficients = _scaled(found.vertex.p, found.vertex.rest, factor)
             dual[chosen], rest[chosen] = np.ldexp(coefficients, -2 * found.exponent)
             w, b = self.rows.split(theta / least + 0.0)  # no negative zeros
-        if not (np.isfinite(w).all() and np.isfinite(dual).all()):
-            raise none_found(self.X, self.kind, self._separable)
         weights = np.abs(np.ldexp(theta[: len(w)], found.exponent))
         length = float(weights.max()) if self.norm == "linf" else fsum(weights.tolist())
         with np.errstate(divide="ignore", over="ignore"):
             margin = float(np.ldexp(np.divide(least, length), found.exponent))
-        return MaxMargin(
-            w=w,
-            b=b,
-            margin=margin,
-            dual=dual,
-            dual_rest=rest,
-            support=np.flatnonzero(margins <= least + 8.0 * self._slack(found, least)),
-            gap=(1.0 - share) * (1.0 + share),
-            bias=self.kind,
-            norm=self.norm,
-            unique=self._is_unique(chosen, found, least, size),
-        )
+        support = np.flatnonzero(margins <= least + 8.0 * self._slack(found, least))
+        gap = (1.0 - share) * (1.0 + share)
+        unique = self._is_unique(chosen, found, least, size)
+        return self._made(w, b, margin, dual, support, gap, unique, rest)
 
     def _is_unique(self, chosen: Index, found: _Found, least: float, size: float) -> bool | None:
         """Whether no other theta has this margin: see `MaxMargin.unique`."""
-        program = self._program(
-            np.ldexp(self.rows.take(chosen), -self._units), found.exponent
-        )
+        program = self._program(np.ldexp(self.rows.take(chosen), -self._units), found.exponent)
         gap = max(found.bound - least / size, 4.0 * _EPS * found.bound)
         if program.is_unique(found.vertex, gap):
             return True
@@ -232,13 +216,13 @@ class PolyhedralSolver:
         aim = np.random.default_rng(0).normal(size=len(own))
         for direction in (aim, -aim):
             gain = np.where(program.limits > 0.0, direction / np.maximum(program.limits, 1.0), 0.0)
-            u = program.farthest(gain, least / size * (1.0 - 1e-9))
+            u = program.farthest(gain, least / size * (1.0 - 0.1 * _NEAR))
             if u is None:
                 continue
             theta = np.ldexp(u, -self._units)
             margin = float(self.rows.margins(theta).min()) / self._norm(theta, found.exponent)
             apart = np.abs(self._direction(u, program.limits) - own).max()
-            if margin >= least / size * (1.0 - 1e-8) and apart > _APART:
+            if margin >= least / size * (1.0 - _NEAR) and apart > _APART:
                 return False
         return None
 
@@ -258,58 +242,57 @@ class PolyhedralSolver:
         """
         exponent = int(self._units[:-1][~self._zero[:-1]].max(initial=0))
         X = np.ldexp(self.X.astype(np.float64), -exponent)
-        y, zeros = float(self.y[0]), np.zeros(self.rows.count)
-        none = np.zeros(self.X.shape[1])
+        y, none = float(self.y[0]), np.zeros(self.X.shape[1])
         everything = np.arange(self.rows.count)
-        alone = {"bias": self.kind, "norm": self.norm, "dual_rest": zeros}
         try:
-            found = PolyhedralSolver(
-                X, self.y, "none", self.norm, self.tol, self.threads
-            ).solve(None)
+            found = PolyhedralSolver(X, self.y, "none", self.norm, self.tol, self.threads).solve(
+                None
+            )
         except NotSeparableError as error:
             p = np.asarray(error.certificate.weights, dtype=np.float64)
-            whole = error.certificate.verdict == "interior" and not self._zero.any()
-            unique = True if self.norm == "l1" else None if whole else False
-            return MaxMargin(
-                w=none, b=y, margin=np.inf, dual=p, support=everything, gap=0.0, unique=unique,
-                **alone,
-            )  # fmt: skip
-        p = found.dual / found.dual.sum()
+            inside = error.certificate.verdict == "interior" and not self._zero.any()
+            unique = True if self.norm == "l1" else None if inside else False
+            return self._made(none, y, np.inf, p, everything, 0.0, unique)
         M = float(np.ldexp(found.margin, exponent))
         most = M / sqrt(1.0 - found.gap)
+        p = found.dual / found.dual.sum()
         if self.norm == "l1" and M <= 1.0:
             gap = 1.0 - 1.0 / max(most, 1.0) ** 2
-            unique = True if most < 1.0 else None
-            return MaxMargin(
-                w=none, b=y, margin=np.inf, dual=p, support=everything, gap=gap, unique=unique,
-                **alone,
-            )  # fmt: skip
+            return self._made(none, y, np.inf, p, everything, gap, True if most < 1.0 else None)
         if self.norm == "l1":
             with np.errstate(all="ignore"):
                 w, dual = np.ldexp(found.w, -exponent), np.ldexp(found.dual, -2 * exponent)
-            if not (np.isfinite(w).all() and np.isfinite(dual).all()):
-                raise none_found(self.X, self.kind, True)
-            return MaxMargin(
-                w=w, b=0.0, margin=M, dual=dual, support=found.support, gap=found.gap,
-                unique=found.unique, **alone,
-            )  # fmt: skip
+            unique = found.unique if M > 1.0 + _NEAR else None
+            return self._made(w, 0.0, M, dual, found.support, found.gap, unique)
         share = (1.0 + M) / (1.0 + most)
+        gap = (1.0 - share) * (1.0 + share)
         w = found.w * found.margin / (1.0 + M)
         size = float(np.abs(w).max())
-        return MaxMargin(
-            w=w,
-            b=y / (1.0 + M),
-            margin=1.0 / size if size else np.inf,
-            dual=p / (1.0 + M) ** 2,
-            support=found.support,
-            gap=(1.0 - share) * (1.0 + share),
-            unique=found.unique,
-            **alone,
-        )
+        margin = 1.0 / size if size else np.inf
+        dual = p / (1.0 + M) ** 2
+        return self._made(w, y / (1.0 + M), margin, dual, found.support, gap, found.unique)
+
+    def _made(
+        self,
+        w: F64,
+        b: float,
+        margin: float,
+        dual: F64,
+        support: Index,
+        gap: float,
+        unique: bool | None,
+        rest: F64 | None = None,
+    ) -> MaxMargin:
+        """Return the result, if float64 can hold it."""
+        if not (np.isfinite(w).all() and np.isfinite(dual).all()):
+            raise none_found(self.X, self.kind, self._separable)
+        if rest is None:
+            rest = np.zeros_like(dual)
+        return MaxMargin(w, b, margin, dual, rest, support, gap, self.kind, self.norm, unique)
 
 
 def _scaled(head: F64, rest: F64, factor: float) -> F64:
-    """Sums of two numbers each, times a factor, as sums of two: head and rest."""
+    """Multiply sums of two numbers each by a factor, to sums of two: head and rest."""
     if not rest.any():
         return np.stack([head * factor, rest])
     exact = [
