@@ -20,12 +20,19 @@ class Step:
         Its traits.
     overflows : str
         What becomes NaN or infinite where a run with it diverges.
+    limit : {"l2", "linf", "l1"} or None
+        Norm of the maximum margin whose direction (w, b) tends to on separable data, with a loss
+        that falls off like exp(-m) and nothing besides. None if theory knows of none.
+    theory : str
+        What is known of that, and by whom.
     """
 
     name: str
     title: str
     has: frozenset[str]
     overflows: str
+    limit: str | None = None
+    theory: str = ""
 
 
 OPTIMIZERS = {
@@ -36,6 +43,8 @@ OPTIMIZERS = {
             title="plain descent",
             has=frozenset({"memoryless", "autonomous", "along_gradient"}),
             overflows="a weight",
+            limit="l2",
+            theory="plain descent tends to it (Soudry et al. 2018)",
         ),
         # Its running means start at 0, which is made up for by the number of the step.
         Step(
@@ -43,6 +52,9 @@ OPTIMIZERS = {
             title="Adam",
             has=frozenset(),
             overflows="a weight or a squared gradient",
+            limit="l2",
+            theory="Adam tends to it once its gradients are small beside eps (Wang et al. 2022), "
+            "and towards that in linf before, if lr is small or falls (Zhang et al. 2024)",
         ),
     )
 }

@@ -131,6 +131,11 @@ USES = {
     "sharpness_limit": Use(
         "limits of sharpness", {"optimizer": ("along_gradient",)}, "no warning, no line at 2"
     ),
+    "margin": Use(
+        "limits of maximum margin",
+        {"loss": ("convex", "exponential_tail")},
+        "the alignment says that there is no such limit",
+    ),
     "direction": Use(
         "limits of directions",
         {"loss": ("convex", "exponential_tail"), "optimizer": ("along_gradient",)},

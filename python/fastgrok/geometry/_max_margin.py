@@ -46,10 +46,18 @@ def max_margin(
     2018), the (d+1)-dimensional SVM of Das et al. (2026) and Beck et al. (2025); "free" is the
     usual SVM without slack, and "none" is where descent on w alone ends.
 
+    With another `norm` the l_2 norm of w, or of (w, b) where the bias is penalized, becomes that
+    one. "linf" is where sign descent with small steps ends (Gunasekar et al. 2018), and Adam as
+    long as its eps does not matter (Zhang et al. 2024); "l1" is where coordinate descent ends. A
+    bias that such steps move like a weight is penalized.
+
     A Newton method for soft margins guesses the support (see `fastgrok.geometry._soft_margin`), a
     dual active-set method with a QR factorisation of the support makes it right, and margins are
     computed as if with twice the digits. Many rows are worked on a few thousand at a time, until no
-    other row is inside the margin.
+    other row is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose vertex is
+    solved for again with residuals of twice the digits. The gap is proved from the solution and its
+    coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
+    returned, not always that which a run tends to: see `MaxMargin.unique`.
 
     Parameters
     ----------
@@ -60,6 +68,8 @@ def max_margin(
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.
+    norm : {"l2", "linf", "l1"}, default "l2"
+        Norm of the weights; distances from the hyperplane are then in its dual, l_2, l_1 or l_inf.
     tol : float, default 1e-10
         Relative duality gap to reach.
     start : tuple of (array_like of shape (d,), float), optional
@@ -95,7 +105,9 @@ def max_margin(
     References
     ----------
     Soudry, Hoffer, Nacson, Gunasekar, Srebro (2018), "The implicit bias of gradient descent on
-    separable data", JMLR 19; Lawson and Hanson (1974), "Solving least squares problems", chapter
+    separable data", JMLR 19; Gunasekar, Lee, Soudry, Srebro (2018), "Characterizing implicit bias
+    in terms of optimization geometry", ICML; Zhang, Zou, Cao (2024), "The implicit bias of Adam on
+    separable data", NeurIPS; Lawson and Hanson (1974), "Solving least squares problems", chapter
     23; Goldfarb and Idnani (1983), Mathematical Programming 27.
     """
     rows, signs = _checks.data(X, y)

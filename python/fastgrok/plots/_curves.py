@@ -12,6 +12,7 @@ from fastgrok._checks import EvaluationSet
 from fastgrok.descent import table
 from fastgrok.linear import hyperplane_distance
 from fastgrok.questions import limits
+from fastgrok.questions.alignments import alignment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,14 +200,18 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
     return ax
 
 
-def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | None = None) -> Axes:
+def alignment_curve(
+    run: Record,
+    solution: MaxMargin | Literal["l2", "linf", "l1"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw 1 - `Trajectory.alignment` against the steps, on logarithmic axes.
 
     Parameters
     ----------
     run : Trajectory
         The run, made with ``keep_weights=True``.
-    solution : MaxMargin, optional
+    solution : MaxMargin, "l2", "linf" or "l1", optional
         As in `Trajectory.alignment`.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
@@ -221,11 +226,13 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
     ValueError, TypeError, NotSeparableError
         As `Trajectory.alignment`.
     """
-    angle = 1.0 - limits.alignment(run, solution)
+    found = alignment(run, solution)
+    angle = 1.0 - found
     ax = _step_axes(run, ax)
     _curve(ax, run, angle, "1 - alignment")
     _log_values(ax, angle)
-    ax.set_ylabel("1 $-$ cosine of the angle to the maximum margin")
+    norm = "" if found.limit is None or found.limit.norm == "l2" else f" in {found.limit.norm}"
+    ax.set_ylabel(f"1 $-$ cosine of the angle to the maximum margin{norm}")
     return ax
 
 
