@@ -23,6 +23,7 @@ _TOLERANCE = 1e-10
 _MOST = 1e15
 """Entries beyond this HiGHS refuses; a weight that expensive is left at 0."""
 _INFINITE = 1e19
+_ROUNDING = 2.0**-52
 _NO_WEIGHT = 1e-11
 _AT_BOUND = 1e-9
 _HELD = 1e-6
@@ -58,7 +59,8 @@ class LinearProgram:
     Parameters
     ----------
     A : ndarray of shape (n, D)
-        Vectors, in units that make the columns' largest entries about 1.
+        Vectors, in units that make the largest entries of the columns, and of the shortest rows,
+        about 1.
     limits : ndarray of shape (D,)
         ||theta|| is that of u / limits; infinite for a free bias, 0 for a column of zeros.
     norm : {"linf", "l1"}
@@ -67,6 +69,7 @@ class LinearProgram:
 
     def __init__(self, A: F64, limits: F64, norm: str) -> None:
         self.A, self.limits, self.norm = A, limits, norm
+        self._lengths = _units(np.maximum(np.abs(A).max(axis=1), 1.0))
         with np.errstate(divide="ignore"):
             self._prices = 1.0 / limits
         self._dear = self._prices > (_MOST if norm == "l1" else np.inf)
@@ -78,7 +81,7 @@ class LinearProgram:
         answer = self._best(cost, 1.0, np.array([-np.inf, 2.0]))  # no margin is as large as 2
         if answer is None:
             return None
-        p = np.maximum(-answer.ineqlin.marginals[: len(self.A)], 0.0)
+        p = np.maximum(-answer.ineqlin.marginals[: len(self.A)], 0.0) * self._lengths
         total = float(p.sum())
         if not total > 0.0:
             return None
@@ -91,17 +94,20 @@ class LinearProgram:
 
     def corrected(self, found: Vertex) -> Vertex:
         """Solve the equations that make the vertex again, with residuals of twice the digits."""
-        rows = np.flatnonzero(found.p > _NO_WEIGHT * found.p.max())
+        weights = found.p / self._lengths
+        rows = np.flatnonzero(weights > _NO_WEIGHT * weights.max())
         free = self._free(found.u)
         M = self._equations(rows, free, found.u)
         fixed = np.where(free, 0.0, found.u)
         right = np.zeros(len(M))
+        # Rounding of u may take as much from a margin, and a long row is soon inside for it.
+        right[: len(rows)] = _ROUNDING * (np.abs(self.A[rows]) @ np.abs(found.u))
         if self.norm == "l1":
             right[-1] = 1.0
         else:
             # The weights at their bounds stay there.
             fixed[~free] = np.sign(fixed[~free]) * self.limits[~free]
-            right[:] = -accurate_product(np.ascontiguousarray(self.A[rows]), fixed)
+            right -= accurate_product(np.ascontiguousarray(self.A[rows]), fixed)
         x, _ = _solved(M, right, np.append(found.u[free], float((self.A[rows] @ found.u).min())))
         u = fixed
         u[free] = x[:-1]
@@ -129,16 +135,18 @@ class LinearProgram:
         """
         bounded = self.limits < _INFINITE
         sizes = np.where(bounded, self.limits, 1.0)
-        slopes = np.where(bounded, np.abs(found.p @ self.A) * sizes, 0.0)
+        gradient = np.where(bounded, found.p @ self.A, 0.0)
+        slopes = np.abs(gradient) * sizes
         if self.norm == "l1":
             slopes = np.where(bounded, slopes.max() - slopes, 0.0)
-        rows, held = found.p * _HELD > gap, slopes * _HELD > gap
-        B = self.A[rows] * sizes
+        weights = found.p / self._lengths
+        rows, held = weights * _HELD > gap, slopes * _HELD > gap
+        B = self.A[rows] * self._lengths[rows, None] * sizes
         off = np.divide(gap, slopes, where=held, out=np.zeros_like(slopes))
-        missed = gap / found.p[rows] + np.abs(B) @ off
+        missed = gap / weights[rows] + np.abs(B) @ off
         M = B[:, ~held]
         if self.norm == "l1":
-            M = np.vstack([M, np.where(bounded, np.sign(found.u), 0.0)[~held]])
+            M = np.vstack([M, np.sign(gradient)[~held]])
             missed = np.append(missed, off.sum() + gap * len(off))
         if M.shape[1] == 0:
             return True
@@ -166,16 +174,16 @@ class LinearProgram:
         from scipy.optimize import linprog  # noqa: PLC0415
 
         n, dim = self.A.shape
-        last = -np.ones((n, 1))
+        last, A = -self._lengths[:, None], self.A * self._lengths[:, None]
         limits = np.where(self.limits < _INFINITE, self.limits, np.inf)
         limits[self._dear] = 0.0
         if self.norm == "linf":
-            matrix, right = np.hstack([self.A, last]), np.zeros(n)
+            matrix, right = np.hstack([A, last]), np.zeros(n)
             bounds = np.column_stack([-limits, limits])
         else:
             # Positive parts of the weights, and negative ones; the norm is their sum.
             prices = np.where(self._dear, 0.0, self._prices)
-            matrix = np.hstack([self.A, -self.A, last])
+            matrix = np.hstack([A, -A, last])
             matrix = np.vstack([matrix, -np.concatenate([prices, prices, [0.0]])])
             right = np.append(np.zeros(n), -1.0)
             most = np.where(self._dear, 0.0, np.inf)

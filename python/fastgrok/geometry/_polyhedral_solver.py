@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum, isfinite, isnan, sqrt
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from fastgrok.geometry._rows import Index, Rows, column_sizes
 from fastgrok.geometry._solution import MaxMargin
 from fastgrok.geometry._verified import error_of_product
 
+Exponents: TypeAlias = NDArray[np.intc]
+
 _EPS = 2.0**-53
 _FAR = 1000
 """Powers of two beyond which a scale is as good as any other."""
@@ -30,9 +32,14 @@ _NEAR, _APART = 1e-8, 1e-3
 
 @dataclass(frozen=True)
 class _Found:
-    """A vertex of the program for some rows, in units of 2^exponent, and what it proves."""
+    """
+    A vertex of the program for some rows, and what it proves.
+
+    Exponents of 2 are the units of columns, theta = u / 2^units, and of margins.
+    """
 
     vertex: Vertex
+    units: Exponents
     exponent: int
     bound: float
     share: float
@@ -41,13 +48,18 @@ class _Found:
     def gap(self) -> float:
         return (1.0 - self.share) * (1.0 + self.share)
 
+    @property
+    def theta(self) -> F64:
+        out: F64 = np.ldexp(self.vertex.u, -self.units)
+        return out
+
 
 class PolyhedralSolver:
     """
     The problem in a norm of l_inf or l_1.
 
-    The columns have units that make their largest entries 1/2 to 1, and margins one that makes the
-    largest about 1, which is found as programs go on.
+    The columns have units that make their largest entries about 1, in rows that are scaled so as
+    well, and margins one that makes the largest about 1, which is found as programs go on.
     """
 
     def __init__(
@@ -59,8 +71,7 @@ class PolyhedralSolver:
         sizes = column_sizes(X)
         if kind != "none":
             sizes = np.append(sizes, 1.0)
-        self._units = np.frexp(sizes)[1]
-        self._zero = sizes == 0.0
+        self._sizes, self._zero = sizes, sizes == 0.0
         self._separable: bool | None = None  # not asked yet
 
     def solve(self, start: F64 | None) -> MaxMargin:
@@ -70,30 +81,30 @@ class PolyhedralSolver:
         chosen = first_rows(self.rows, start)
         while True:
             found = self._solve_for(chosen)
-            theta = self._theta(found)
-            margins = self.rows.margins(theta)
+            margins = self.rows.margins(found.theta)
             least = float(margins[chosen].min())
             outside = np.ones(self.rows.count, dtype=bool)
             outside[chosen] = False
-            below = np.flatnonzero(outside & (margins < least - self._slack(found, least)))
+            below = np.flatnonzero(outside & (margins < least * (1.0 - 0.125 * self.tol)))
             if not below.size:
-                return self._result(chosen, found, theta, margins)
+                return self._result(chosen, found, margins)
             worst = below[np.argsort(margins[below], kind="stable")]
             chosen = np.union1d(chosen, worst[: working_size(self.rows.dim)])
 
     def _solve_for(self, chosen: Index) -> _Found:
         """Solve it for these rows; raises if they have no margin."""
-        A = np.ldexp(self.rows.take(chosen), -self._units)
+        Z = self.rows.take(chosen)
+        units = _units(Z)
         exponent = self._first_exponent(chosen)
         best: _Found | None = None
         for _ in range(_ROUNDS):
-            program = self._program(A, exponent)
+            program = self._program(Z, units, exponent)
             vertex = program.solve()
             if vertex is None:
                 break
-            found = self._proved(chosen, vertex, exponent)
+            found = self._proved(chosen, vertex, units, exponent)
             for _ in range(2):
-                again = self._proved(chosen, program.corrected(found.vertex), exponent)
+                again = self._proved(chosen, program.corrected(found.vertex), units, exponent)
                 found = self._better(chosen, found, again)
             if best is None or found.share > best.share:
                 best = found
@@ -111,16 +122,20 @@ class PolyhedralSolver:
             raise none_found(self.X, self.kind, self._separable)
         return best
 
-    def _program(self, A: F64, exponent: int) -> LinearProgram:
-        limits = np.ldexp(1.0, np.clip(self._units - exponent, -_FAR, _FAR))
-        limits[self._zero] = 0.0
+    def _program(self, Z: F64, units: Exponents, exponent: int) -> LinearProgram:
+        limits = np.ldexp(1.0, np.clip(units - exponent, -_FAR, _FAR))
+        limits[~Z.any(axis=0)] = 0.0
         if self.kind == "free":
             limits[-1] = np.inf
+        with np.errstate(over="ignore"):
+            A = np.ldexp(Z, -units)
+        if not np.isfinite(A).all():
+            raise none_found(self.X, self.kind, self._separable)
         return LinearProgram(A, limits, self.norm)
 
     def _first_exponent(self, chosen: Index) -> int:
         """Exponent of 2 of a bound on the margin: of the mean row, or of the shortest."""
-        longest = int(self._units[~self._zero].max(initial=0)) + int(np.frexp(self.rows.dim)[1])
+        longest = int(np.frexp(self._sizes.max())[1]) + int(np.frexp(self.rows.dim)[1])
         weights = np.ones(len(chosen)) / len(chosen)
         bound = self._bound(chosen, weights, longest)
         if self.kind != "free":
@@ -145,25 +160,26 @@ class PolyhedralSolver:
             bounds.append(dual_bound(scaled, sizes, p, 0.0, more, norm=self.norm))
         return min(bounds, default=np.inf)
 
-    def _proved(self, chosen: Index, vertex: Vertex, exponent: int) -> _Found:
+    def _proved(self, chosen: Index, vertex: Vertex, units: Exponents, exponent: int) -> _Found:
         """Bound the margin from both sides."""
         bound = self._bound(chosen, vertex.p, exponent, vertex.rest)
-        theta = np.ldexp(vertex.u, -self._units)
-        least = self._sure(float(self.rows.margins(theta)[chosen].min()), vertex.u)
+        theta = np.ldexp(vertex.u, -units)
+        least = self._sure(float(self.rows.margins(theta)[chosen].min()), theta)
         product = self._norm(theta, exponent) * bound
         share = least / product if product > 0.0 else -1.0
-        return _Found(vertex, exponent, bound, -1.0 if isnan(share) else min(share, 1.0))
+        return _Found(vertex, units, exponent, bound, -1.0 if isnan(share) else min(share, 1.0))
 
     def _better(self, chosen: Index, one: _Found, other: _Found) -> _Found:
         """Take the larger margin of two, and the smaller bound."""
         theirs = [one.share * one.bound, other.share * other.bound]
         u = (one if theirs[0] >= theirs[1] else other).vertex.u
         dual = (one if one.bound <= other.bound else other).vertex
-        return self._proved(chosen, Vertex(u, dual.p, dual.rest), one.exponent)
+        vertex = Vertex(u, dual.p, dual.rest)
+        return self._proved(chosen, vertex, one.units, one.exponent)
 
-    def _sure(self, least: float, u: F64) -> float:
+    def _sure(self, least: float, theta: F64) -> float:
         """Take from the least margin what rounding of it may be."""
-        missed = error_of_product(self.rows.dim) * float(np.abs(u).sum())
+        missed = error_of_product(self.rows.dim) * float(np.abs(theta) @ self._sizes)
         return least - missed - 4.0 * _EPS * abs(least)
 
     def _norm(self, theta: F64, exponent: int) -> float:
@@ -173,39 +189,48 @@ class PolyhedralSolver:
         size = max(values) if self.norm == "linf" else fsum(values)
         return size * (1.0 + 4.0 * _EPS)
 
-    def _theta(self, found: _Found) -> F64:
-        out: F64 = np.ldexp(found.vertex.u, -self._units)
-        return out
-
-    def _slack(self, found: _Found, least: float) -> float:
-        rounding = 8.0 * _EPS * float(np.abs(found.vertex.u).sum())
-        return min(self.tol / 8.0 * least + rounding, 0.1 * least)
-
-    def _result(self, chosen: Index, found: _Found, theta: F64, margins: F64) -> MaxMargin:
-        least = float(margins.min())
-        sure = self._sure(least, found.vertex.u)
-        size = self._norm(theta, found.exponent)
-        share = min(sure / (size * found.bound), 1.0)
-        dual, rest = np.zeros(self.rows.count), np.zeros(self.rows.count)
+    def _result(self, chosen: Index, found: _Found, margins: F64) -> MaxMargin:
         with np.errstate(all="ignore"):
-            factor = float(np.divide(size, least) ** 2)
-            if not (least > 0.0 and share > 0.0 and isfinite(factor)):
-                raise none_found(self.X, self.kind, self._separable)
-            coefficients = _scaled(found.vertex.p, found.vertex.rest, factor)
-            dual[chosen], rest[chosen] = np.ldexp(coefficients, -2 * found.exponent)
-            w, b = self.rows.split(theta / least + 0.0)  # no negative zeros
-        weights = np.abs(np.ldexp(theta[: len(w)], found.exponent))
+            theta = found.theta / float(margins.min()) + 0.0  # no negative zeros
+            dual = _scaled(
+                found.vertex.p, found.vertex.rest, self._norm(theta, found.exponent) ** 2
+            )
+            dual = np.ldexp(dual, -2 * found.exponent)
+        if not (np.isfinite(theta).all() and np.isfinite(dual).all()):
+            raise none_found(self.X, self.kind, self._separable)
+        # The weights have been rounded once more.
+        margins = self.rows.margins(theta)
+        least, size = float(margins.min()), self._norm(theta, found.exponent)
+        share = min(self._sure(least, theta) / (size * found.bound), 1.0)
+        if not share > 0.0:
+            raise none_found(self.X, self.kind, self._separable)
+        w, b = self.rows.split(theta)
+        weights = np.abs(np.ldexp(w, found.exponent))
         length = float(weights.max()) if self.norm == "linf" else fsum(weights.tolist())
         with np.errstate(divide="ignore", over="ignore"):
             margin = float(np.ldexp(np.divide(least, length), found.exponent))
-        support = np.flatnonzero(margins <= least + 8.0 * self._slack(found, least))
-        gap = (1.0 - share) * (1.0 + share)
-        unique = self._is_unique(chosen, found, least, size)
-        return self._made(w, b, margin, dual, support, gap, unique, rest)
+        reach = np.minimum(
+            float(np.abs(theta) @ self._sizes), self.rows.largest() * float(np.abs(theta).sum())
+        )
+        slack = np.minimum(self.tol + 64.0 * _EPS * reach, 0.1)
+        heads, rests = np.zeros(self.rows.count), np.zeros(self.rows.count)
+        heads[chosen], rests[chosen] = dual
+        return MaxMargin(
+            w=w,
+            b=b,
+            margin=margin,
+            dual=heads,
+            dual_rest=rests,
+            support=np.flatnonzero(margins <= 1.0 + slack),
+            gap=(1.0 - share) * (1.0 + share),
+            bias=self.kind,
+            norm=self.norm,
+            unique=self._is_unique(chosen, found, least, size),
+        )
 
     def _is_unique(self, chosen: Index, found: _Found, least: float, size: float) -> bool | None:
         """Whether no other theta has this margin: see `MaxMargin.unique`."""
-        program = self._program(np.ldexp(self.rows.take(chosen), -self._units), found.exponent)
+        program = self._program(self.rows.take(chosen), found.units, found.exponent)
         gap = max(found.bound - least / size, 4.0 * _EPS * found.bound)
         if program.is_unique(found.vertex, gap):
             return True
@@ -219,7 +244,7 @@ class PolyhedralSolver:
             u = program.farthest(gain, least / size * (1.0 - 0.1 * _NEAR))
             if u is None:
                 continue
-            theta = np.ldexp(u, -self._units)
+            theta = np.ldexp(u, -found.units)
             margin = float(self.rows.margins(theta).min()) / self._norm(theta, found.exponent)
             apart = np.abs(self._direction(u, program.limits) - own).max()
             if margin >= least / size * (1.0 - _NEAR) and apart > _APART:
@@ -240,7 +265,7 @@ class PolyhedralSolver:
         In l_inf the bias takes nothing from the weights, and the margin is M + 1. In l_1 they share
         a norm of 1, and whichever gains more has it all: w where M > 1, else the bias.
         """
-        exponent = int(self._units[:-1][~self._zero[:-1]].max(initial=0))
+        exponent = int(np.frexp(self._sizes[:-1].max())[1])
         X = np.ldexp(self.X.astype(np.float64), -exponent)
         y, none = float(self.y[0]), np.zeros(self.X.shape[1])
         everything = np.arange(self.rows.count)
@@ -281,24 +306,33 @@ class PolyhedralSolver:
         support: Index,
         gap: float,
         unique: bool | None,
-        rest: F64 | None = None,
     ) -> MaxMargin:
         """Return the result, if float64 can hold it."""
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise none_found(self.X, self.kind, self._separable)
-        if rest is None:
-            rest = np.zeros_like(dual)
+        rest = np.zeros_like(dual)
         return MaxMargin(w, b, margin, dual, rest, support, gap, self.kind, self.norm, unique)
+
+
+def _units(Z: F64) -> Exponents:
+    """Exponents of 2 that make columns about 1 where rows do, and the shortest of those are 1."""
+    units = np.zeros(Z.shape[1], dtype=np.intc)
+    some = Z.any(axis=0)
+    if some.any():
+        Z = Z[Z.any(axis=1)][:, some]
+        sizes = np.where(Z != 0.0, np.frexp(Z)[1], -4 * _FAR)
+        columns = (sizes - sizes.max(axis=1, keepdims=True)).max(axis=0)
+        units[some] = columns + (sizes - columns).max(axis=1).min()
+    return units
 
 
 def _scaled(head: F64, rest: F64, factor: float) -> F64:
     """Multiply sums of two numbers each by a factor, to sums of two: head and rest."""
-    if not rest.any():
-        return np.stack([head * factor, rest])
-    exact = [
-        (Fraction(a) + Fraction(b)) * Fraction(factor)
-        for a, b in zip(head.tolist(), rest.tolist(), strict=True)
-    ]
-    first = [float(value) for value in exact]
-    left = [float(a - Fraction(b)) for a, b in zip(exact, first, strict=True)]
-    return np.array([first, left])
+    out = np.zeros((2, len(head)))
+    if not isfinite(factor):
+        return np.full_like(out, np.inf)
+    for i in np.flatnonzero(head):
+        exact = (Fraction(head[i]) + Fraction(rest[i])) * Fraction(factor)
+        out[0, i] = float(exact)
+        out[1, i] = float(exact - Fraction(out[0, i]))
+    return out
