@@ -20,9 +20,11 @@ from fastgrok.geometry._rows import Index
 
 _TOLERANCE = 1e-10
 """The least that HiGHS takes."""
-_MOST = 1e15
-"""Entries beyond this HiGHS refuses; a weight that expensive is left at 0."""
+_MOST = 1e10
+"""Among prices much higher HiGHS finds nothing feasible; a weight so expensive is left at 0."""
 _INFINITE = 1e19
+_CEILING = 16.0
+"""Margins are about 1, or less."""
 _ROUNDING = 2.0**-52
 _NO_WEIGHT = 1e-11
 _AT_BOUND = 1e-9
@@ -78,7 +80,7 @@ class LinearProgram:
     def solve(self) -> Vertex | None:
         """Return what HiGHS finds; None if it fails, or finds no weights."""
         cost = np.zeros(self.A.shape[1])
-        answer = self._best(cost, 1.0, np.array([-np.inf, 2.0]))  # no margin is as large as 2
+        answer = self._best(cost, 1.0, np.array([-np.inf, _CEILING]))
         if answer is None:
             return None
         p = np.maximum(-answer.ineqlin.marginals[: len(self.A)], 0.0) * self._lengths

@@ -24,8 +24,10 @@ Exponents: TypeAlias = NDArray[np.intc]
 _EPS = 2.0**-53
 _FAR = 1000
 """Powers of two beyond which a scale is as good as any other."""
-_ROUNDS = 6
+_ROUNDS = 12
 """Of programs in units of the bound that the last one proved."""
+_STEP = 3
+"""Powers of two by which units become smaller if a program failed."""
 _NEAR, _APART = 1e-8, 1e-3
 """Solutions whose margins differ by less, of themselves, and their directions by more, are two."""
 
@@ -101,7 +103,8 @@ class PolyhedralSolver:
             program = self._program(Z, units, exponent)
             vertex = program.solve()
             if vertex is None:
-                break
+                exponent -= _STEP
+                continue
             found = self._proved(chosen, vertex, units, exponent)
             for _ in range(2):
                 again = self._proved(chosen, program.corrected(found.vertex), units, exponent)
@@ -134,13 +137,16 @@ class PolyhedralSolver:
         return LinearProgram(A, limits, self.norm)
 
     def _first_exponent(self, chosen: Index) -> int:
-        """Exponent of 2 of a bound on the margin: of the mean row, or of the shortest."""
+        """Exponent of 2 of a bound on the margin: of all rows, or of the shortest of each class."""
         longest = int(np.frexp(self._sizes.max())[1]) + int(np.frexp(self.rows.dim)[1])
-        weights = np.ones(len(chosen)) / len(chosen)
-        bound = self._bound(chosen, weights, longest)
+        sizes = dual_norm(np.ldexp(self.rows.take(chosen), -longest), self.norm)
+        shortest = np.zeros(len(chosen))
+        for label in np.unique(self.y[chosen]):
+            shortest[np.where(self.y[chosen] == label, sizes, np.inf).argmin()] = 1.0
+        bounds = [self._bound(chosen, p, longest) for p in (np.ones(len(chosen)), shortest)]
         if self.kind != "free":
-            Z = np.ldexp(self.rows.take(chosen), -longest)
-            bound = min(bound, float(dual_norm(Z, self.norm).min()))
+            bounds.append(float(sizes.min()))
+        bound = min(bounds)
         return longest + int(np.frexp(bound)[1]) if bound > 0.0 else longest
 
     def _bound(self, chosen: Index, p: F64, exponent: int, rest: F64 | None = None) -> float:
@@ -191,9 +197,9 @@ class PolyhedralSolver:
 
     def _result(self, chosen: Index, found: _Found, margins: F64) -> MaxMargin:
         with np.errstate(all="ignore"):
-            theta = found.theta / float(margins.min()) + 0.0  # no negative zeros
+            theta = found.theta / margins.min() + 0.0  # no negative zeros
             dual = _scaled(
-                found.vertex.p, found.vertex.rest, self._norm(theta, found.exponent) ** 2
+                found.vertex.p, found.vertex.rest, np.square(self._norm(theta, found.exponent))
             )
             dual = np.ldexp(dual, -2 * found.exponent)
         if not (np.isfinite(theta).all() and np.isfinite(dual).all()):
