@@ -114,16 +114,22 @@ class PolyhedralSolver:
             if best.share > 0.0 and best.gap < self.tol:
                 return best
             if best.share <= 0.0 and self._separable is None:
-                self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
+                self._refuse_if_not_separable()
             lower = exponent + int(np.frexp(found.bound)[1])
             if not 0.0 < found.bound < 1.0 or lower == exponent:
                 break
             exponent = lower
         if best is None or not best.share > 0.0:
-            if self._separable is None:
-                self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
-            raise none_found(self.X, self.kind, self._separable)
+            raise self._none_found()
         return best
+
+    def _refuse_if_not_separable(self) -> None:
+        self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
+
+    def _none_found(self) -> Exception:
+        if self._separable is None:
+            self._refuse_if_not_separable()
+        return none_found(self.X, self.kind, self._separable)
 
     def _program(self, Z: F64, units: Exponents, exponent: int) -> LinearProgram:
         limits = np.ldexp(1.0, np.clip(units - exponent, -_FAR, _FAR))
@@ -133,7 +139,7 @@ class PolyhedralSolver:
         with np.errstate(over="ignore"):
             A = np.ldexp(Z, -units)
         if not np.isfinite(A).all():
-            raise none_found(self.X, self.kind, self._separable)
+            raise self._none_found()
         return LinearProgram(A, limits, self.norm)
 
     def _first_exponent(self, chosen: Index) -> int:
@@ -203,13 +209,13 @@ class PolyhedralSolver:
             )
             dual = np.ldexp(dual, -2 * found.exponent)
         if not (np.isfinite(theta).all() and np.isfinite(dual).all()):
-            raise none_found(self.X, self.kind, self._separable)
+            raise self._none_found()
         # The weights have been rounded once more.
         margins = self.rows.margins(theta)
         least, size = float(margins.min()), self._norm(theta, found.exponent)
         share = min(self._sure(least, theta) / (size * found.bound), 1.0)
         if not share > 0.0:
-            raise none_found(self.X, self.kind, self._separable)
+            raise self._none_found()
         w, b = self.rows.split(theta)
         weights = np.abs(np.ldexp(w, found.exponent))
         length = float(weights.max()) if self.norm == "linf" else fsum(weights.tolist())
@@ -315,7 +321,7 @@ class PolyhedralSolver:
     ) -> MaxMargin:
         """Return the result, if float64 can hold it."""
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
-            raise none_found(self.X, self.kind, self._separable)
+            raise self._none_found()
         rest = np.zeros_like(dual)
         return MaxMargin(w, b, margin, dual, rest, support, gap, self.kind, self.norm, unique)
 
