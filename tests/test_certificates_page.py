@@ -75,3 +75,18 @@ def test_bounds_on_the_margin_with_one_class_in_the_dual(page):
     found = fg.max_margin(X, y, bias="penalized")
     low, high = page["squared_bounds"](X, y, found)
     assert 0 <= float(1 - low / high) <= found.gap + 1e-16
+
+
+@pytest.mark.parametrize("bias", ["none", "penalized", "free"])
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+def test_bounds_on_margins_in_other_norms(page, bias, norm):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(30, 4))
+    y = np.where(X[:, 0] > 0, 1, -1)
+    found = fg.max_margin(X, y, bias=bias, norm=norm)
+    low, high = page["bounds"](X, y, found)
+    assert 0 < low <= high
+    assert 0 <= found.gap - float(1 - (low / high) ** 2) <= 1e-13
+    worse = replace(found, dual=found.dual + 0.1 * found.dual.max())
+    low, high = page["bounds"](X, y, worse)
+    assert low < high * (1 - 1e-6)
