@@ -32,6 +32,10 @@ _NEAR, _APART = 1e-8, 1e-3
 """Solutions whose margins differ by less, of themselves, and their directions by more, are two."""
 
 
+_ALIKE = 1e6
+"""Columns whose units differ by less show in the same direction."""
+
+
 @dataclass(frozen=True)
 class _Found:
     """
@@ -248,20 +252,25 @@ class PolyhedralSolver:
             return True
         if self.norm == "linf" and self._zero.any():
             return False  # nothing depends on its weight
-        # A vertex of the same margin that lies as far as possible in some direction.
+        # Vertices of the same margin that lie as far as possible in a direction and against it.
+        scale = np.where(np.isfinite(program.limits), program.limits, 1.0)
+        alike = bool(np.all((scale > 1.0 / _ALIKE) & (scale < _ALIKE)))
+        gain = np.random.default_rng(0).normal(size=len(scale)) / np.clip(
+            scale, 1.0 / _ALIKE, _ALIKE
+        )
         own = self._direction(found.vertex.u, program.limits)
-        aim = np.random.default_rng(0).normal(size=len(own))
-        for direction in (aim, -aim):
-            gain = np.where(program.limits > 0.0, direction / np.maximum(program.limits, 1.0), 0.0)
-            u = program.farthest(gain, least / size * (1.0 - 0.1 * _NEAR))
+        next_to = 0
+        for sign in (1.0, -1.0):
+            u = program.farthest(sign * gain, least / size * (1.0 - 0.1 * _NEAR))
             if u is None:
                 continue
             theta = np.ldexp(u, -found.units)
             margin = float(self.rows.margins(theta).min()) / self._norm(theta, found.exponent)
-            apart = np.abs(self._direction(u, program.limits) - own).max()
+            apart = float(np.abs(self._direction(u, program.limits) - own).max())
             if margin >= least / size * (1.0 - _NEAR) and apart > _APART:
                 return False
-        return None
+            next_to += apart < 1e-2 * _APART
+        return True if alike and next_to == 2 else None
 
     def _direction(self, u: F64, limits: F64) -> F64:
         """Weights over their norm, and a free bias over that of its feature."""

@@ -56,8 +56,9 @@ class MaxMargin:
         Of the weights, in the problem.
     unique : bool or None
         Whether (w, b) is the only solution, which with l_2 it is. Of a linear program whole faces
-        may be solutions: False if another one was found, as good up to `tol`, and None if neither
-        that nor that there is no other was shown. Bounds on rounding do not enter this.
+        may be solutions. True if complementary slackness leaves one alone, or if those that are
+        farthest along a random direction and against it are this one; False if another was found,
+        as good up to 1e-8; None if nothing of it was shown. It rests on floating point.
     """
 
     w: F64 = field(repr=False)
