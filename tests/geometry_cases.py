@@ -167,3 +167,30 @@ def squared_bounds(X, y, found):
         total = [dot(shares, column) for column in list(zip(*rows, strict=True))[:-1]]
         upper.append(dot(total, total) / 4)
     return least**2 / dot(counted, counted), min(upper)
+
+
+def margin_bounds(X, y, found):
+    """
+    Margin that (w, b) has in the norm of `found`, and the least bound that the dual proves.
+
+    Exact, in l_inf and l_1: of (x_i, 1) where the bias is penalized.
+    """
+    size, dual_size = (max, sum) if found.norm == "linf" else (sum, max)
+    rows = extended(X, y, found.bias != "none")
+    theta = [Fraction(float(v)) for v in [*found.w, *([found.b] if found.bias != "none" else [])]]
+    alpha = [
+        Fraction(float(a)) + Fraction(float(r))
+        for a, r in zip(found.dual, found.dual_rest, strict=True)
+    ]
+    counted = theta[:-1] if found.bias == "free" else theta
+    low = min(dot(row, theta) for row in rows) / size([abs(v) for v in counted])
+    bounds = []
+    if found.bias != "free":
+        total = [dot(alpha, column) for column in zip(*rows, strict=True)]
+        bounds.append(dual_size([abs(v) for v in total]) / sum(alpha))
+    sums = {s: sum(a for a, t in zip(alpha, y, strict=True) if t == s) for s in (-1, 1)}
+    if found.bias != "none" and min(sums.values()) > 0:
+        shares = [a / sums[int(t)] for a, t in zip(alpha, y, strict=True)]
+        total = [dot(shares, column) for column in list(zip(*rows, strict=True))[:-1]]
+        bounds.append(dual_size([abs(v) for v in total]) / 2)
+    return low, min(bounds)

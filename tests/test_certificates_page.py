@@ -84,3 +84,18 @@ def test_minima_with_weight_decay(page):
     assert page["plain_bound"](X, y, 0.01, found) < 1e-14
     wrong = replace(found, w=found.w + np.array([1e-9, 0.0, 0.0]))
     assert page["plain_bound"](X, y, 0.01, wrong) >= 1e-9
+
+
+@pytest.mark.parametrize("bias", ["none", "penalized", "free"])
+@pytest.mark.parametrize("norm", ["linf", "l1"])
+def test_bounds_on_margins_in_other_norms(page, bias, norm):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(30, 4))
+    y = np.where(X[:, 0] > 0, 1, -1)
+    found = fg.max_margin(X, y, bias=bias, norm=norm)
+    low, high = page["bounds"](X, y, found)
+    assert 0 < low <= high
+    assert 0 <= found.gap - float(1 - (low / high) ** 2) <= 1e-13
+    worse = replace(found, dual=found.dual + 0.1 * found.dual.max())
+    low, high = page["bounds"](X, y, worse)
+    assert low < high * (1 - 1e-6)

@@ -27,6 +27,11 @@ class Step:
         What becomes NaN or infinite where a run with it diverges.
     options : dict of str to float
         What `optimizer_options` may hold besides lr, with its defaults.
+    limit : {"l2", "linf", "l1"} or None
+        Norm of the maximum margin whose direction (w, b) tends to on separable data, with a loss
+        that falls off like exp(-m) and nothing besides. None if theory knows of none.
+    theory : str
+        What is known of that, and by whom.
     """
 
     name: str
@@ -34,6 +39,8 @@ class Step:
     has: frozenset[str]
     overflows: str = "a weight"
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    limit: str | None = None
+    theory: str = ""
 
 
 _MOMENTUM = MappingProxyType({"momentum": 0.9})
@@ -48,18 +55,60 @@ OPTIMIZERS = {
             name="gd",
             title="plain descent",
             has=_OF_MOMENTUM | {"memoryless", "along_gradient", "proportional"},
+            limit="l2",
+            theory="plain descent tends to it (Soudry et al. 2018)",
         ),
-        Step(name="momentum", title="momentum", has=_OF_MOMENTUM, options=_MOMENTUM),
-        Step(name="nesterov", title="Nesterov's momentum", has=_OF_MOMENTUM, options=_MOMENTUM),
+        Step(
+            name="momentum",
+            title="momentum",
+            has=_OF_MOMENTUM,
+            options=_MOMENTUM,
+            limit="l2",
+            theory="momentum tends to it as plain descent does (Wang et al. 2022)",
+        ),
+        Step(
+            name="nesterov",
+            title="Nesterov's momentum",
+            has=_OF_MOMENTUM,
+            options=_MOMENTUM,
+            theory="it is proved of momentum (Wang et al. 2022), not of Nesterov's",
+        ),
         Step(
             name="normalized",
             title="normalized descent",
             has=frozenset({"memoryless", "autonomous", "along_gradient", "keeps_proportions"}),
+            limit="l2",
+            theory="steepest descent tends to that of its norm (Gunasekar et al. 2018)",
         ),
-        Step(name="sign", title="sign descent", has=frozenset({"memoryless", "autonomous"})),
+        Step(
+            name="sign",
+            title="sign descent",
+            has=frozenset({"memoryless", "autonomous"}),
+            limit="linf",
+            theory="steepest descent tends to that of its norm (Gunasekar et al. 2018), if its "
+            "steps become small",
+        ),
         # Its running means start at 0, which is made up for by the number of the step.
-        Step(name="adam", title="Adam", has=frozenset(), overflows=_SQUARES, options=_ADAM),
-        Step(name="adamw", title="AdamW", has=frozenset(), overflows=_SQUARES, options=_ADAM),
+        Step(
+            name="adam",
+            title="Adam",
+            has=frozenset(),
+            overflows=_SQUARES,
+            options=_ADAM,
+            limit="l2",
+            theory="Adam tends to it once its gradients are small beside eps (Wang et al. 2022), "
+            "and towards that in linf before, if lr is small or falls (Zhang et al. 2024)",
+        ),
+        Step(
+            name="adamw",
+            title="AdamW",
+            has=frozenset(),
+            overflows=_SQUARES,
+            options=_ADAM,
+            limit="l2",
+            theory="without decay it is Adam, which tends to it once its gradients are small "
+            "beside eps (Wang et al. 2022)",
+        ),
     )
 }
 

@@ -179,6 +179,15 @@ USES = {
     "sharpness_limit": Use(
         "limits of sharpness", {"optimizer": ("proportional",)}, "no warning, no line at 2"
     ),
+    "margin": Use(
+        "limits of maximum margin",
+        {
+            "loss": ("convex", "exponential_tail"),
+            "penalty": ("absent",),
+            "schedule": ("endless",),
+        },
+        "the alignment says that there is no such limit",
+    ),
     "direction": Use(
         "limits of directions",
         {

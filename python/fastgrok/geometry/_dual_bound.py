@@ -1,6 +1,7 @@
 """The bound on margins that dual coefficients prove, none of whose rounding makes it too small."""
 
 from math import fsum, hypot, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,18 @@ from fastgrok.geometry._products import times
 _EPS = float(np.finfo(np.float64).eps)
 
 
+def dual_norm(vectors: F64, norm: str) -> Any:
+    """Dual of a norm, of every row; rounded."""
+    return np.linalg.norm(vectors, {"l2": 2, "linf": 1, "l1": np.inf}[norm], axis=-1)
+
+
 def dual_bound(
-    Z: F64, sizes: F64, alpha: F64, penalty: float | None, rest: F64 | None = None
+    Z: F64,
+    sizes: F64,
+    alpha: F64,
+    penalty: float | None,
+    rest: F64 | None = None,
+    norm: str = "l2",
 ) -> float:
     """
     Bound 1 / sqrt(||w||^2 + penalty b^2) from above, for all (w, b) with margins of at least 1.
@@ -27,13 +38,15 @@ def dual_bound(
     Z : ndarray of shape (n, D)
         Rows, with a bias y_i (x_i, 1).
     sizes : ndarray of shape (n,)
-        ||x_i||.
+        ||x_i||, in the dual norm.
     alpha : ndarray of shape (n,)
         Not negative, and not all zero.
     penalty : float or None
         Of the squared bias, 0 if it is free; None without a bias.
     rest : ndarray of shape (n,), optional
         What rounding has left of alpha, which counts as the sum of both.
+    norm : {"l2", "linf", "l1"}
+        Of w; the sums above are then in its dual. Others than l_2 know no penalty but 0.
     """
     if rest is not None and rest.any():
         Z, sizes = np.concatenate([Z, Z]), np.concatenate([sizes, sizes])
@@ -44,13 +57,13 @@ def dual_bound(
     missed = (count * _EPS) ** 2 * size
     total = accurate_product(Z.T, alpha)
     if penalty is None:
-        bound = (hypot(*total.tolist()) + missed) / fsum(alpha)
+        bound = (_size(total, norm) + missed) / fsum(alpha)
         return bound * (1.0 + 8.0 * _EPS)
     y, total = Z[:, -1], total[:-1]
     bounds = []
     if penalty:
-        norm = hypot(*total.tolist()) + missed
-        bounds.append(hypot(norm, fsum(alpha * y) / sqrt(penalty)) / fsum(alpha))
+        size_of_w = _size(total, norm) + missed
+        bounds.append(hypot(size_of_w, fsum(alpha * y) / sqrt(penalty)) / fsum(alpha))
     other = np.where(y < 0.0, alpha, 0.0)
     sums = fsum(alpha - other), fsum(other)
     if min(sums) > 0.0:
@@ -58,7 +71,15 @@ def dual_bound(
         # makes the sums differ, so little is added that its own rounding is nothing.
         excess = fsum(alpha * y) / sums[1]
         total = total + excess * times(Z.T, other)[:-1]
-        norm = hypot(*total.tolist()) + missed  # not a sum of squares, whose rounding adds up
-        norm += 2.0 * (count + 4.0) * _EPS * abs(excess) * size
-        bounds.append(0.5 * norm / sums[0])
+        size_of_w = _size(total, norm) + missed
+        size_of_w += 2.0 * (count + 4.0) * _EPS * abs(excess) * size
+        bounds.append(0.5 * size_of_w / sums[0])
     return min(bounds) * (1.0 + 8.0 * _EPS)
+
+
+def _size(total: F64, norm: str) -> float:
+    """Dual norm of a vector, rounded once: not a sum of squares, whose rounding adds up."""
+    values = np.abs(total).tolist()
+    if norm == "l2":
+        return hypot(*values)
+    return fsum(values) if norm == "linf" else max(values)

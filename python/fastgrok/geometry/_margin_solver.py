@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry._errors import NotSeparableError
+from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
-from fastgrok.geometry._probe import working_size
+from fastgrok.geometry._probe import first_rows, working_size
 from fastgrok.geometry._products import cholesky, gram
 from fastgrok.geometry._rows import Index, Rows, column_sizes, scaled_norms
-from fastgrok.geometry._separability import decide
 from fastgrok.geometry._soft_margin import SoftMargin
-from fastgrok.geometry._solution import MODELS, MaxMargin
+from fastgrok.geometry._solution import MaxMargin
 
 _UNITS, _MOST_GRADED = 13, 1000
 """Powers of two by which columns may differ before products of rows lose them, and the most columns
@@ -29,8 +28,6 @@ _FEW_ROWS_PRICE = 1e9
 active at a high price is nearly it."""
 _LONG = 8
 """So many times as many columns as rows repay a factorisation that shortens the rows."""
-_SMALLEST = -500
-"""Exponent of 2 below which the squares of the weights leave float64."""
 _SLIGHT = 1e-3
 """Weights that add less than this share of the bias to any logit are lost in its rounding."""
 _SMALL = -10
@@ -71,7 +68,7 @@ class Solver:
         """Solve it on a working set that grows until no other row is inside the margin."""
         if self._one_class and self.exponent < _SMALL:
             return self._of_one_class()
-        chosen = self._first(start)
+        chosen = first_rows(self.rows, start)
         guess: F64 | None = None
         while True:
             found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
@@ -86,16 +83,6 @@ class Solver:
             alpha[before[found.working]] = found.alpha
             chosen = np.union1d(chosen, worst[: working_size(self.rows.dim)])
             guess = alpha[chosen]
-
-    def _first(self, start: F64 | None) -> Index:
-        size = working_size(self.rows.dim)
-        if self.rows.count <= 1.5 * size:
-            return np.arange(self.rows.count)
-        direction = self.rows.mean() if start is None else start
-        order = np.argsort(self.rows.margins(direction), kind="stable")
-        positive = self.y[order] > 0.0
-        halves = [order[positive][: size // 2], order[~positive][: size // 2]]
-        return np.sort(np.concatenate(halves))
 
     def _in_units_of_X(self, theta: F64) -> F64:
         dim = self.rows.X.shape[1]
@@ -150,26 +137,10 @@ class Solver:
 
     def _refuse_if_not_separable(self) -> None:
         """No margin was found: either there is none, or it is too small for soft margins."""
-        certificate = decide(self.X, self.y, self.kind != "none", self.threads)
-        self._separable = certificate.separable
-        if certificate.verdict in ("boundary", "interior"):
-            where = "in the interior" if certificate.verdict == "interior" else "on the boundary"
-            raise NotSeparableError(
-                f"the rows are not separable {MODELS[self.kind]}: the origin is {where} of the "
-                "convex hull of "
-                f"{'y_i x_i' if self.kind == 'none' else 'y_i (x_i, 1)'}",
-                certificate,
-            )
+        self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
 
     def _none_found(self) -> Exception:
-        """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
-        if np.frexp(np.abs(self.X).max())[1] < _SMALLEST:
-            return ValueError("X is too small for weights in float64: multiply it by some number")
-        return FastgrokError(
-            f"the rows {'are' if self._separable else 'may be'} separable {MODELS[self.kind]}, "
-            "but no margin was found in float64, for the rows are too long for it, or the units of "
-            "the columns too different"
-        )
+        return none_found(self.X, self.kind, self._separable)
 
     def _soft(self, soft: SoftMargin, guess: F64 | None) -> F64 | None:
         """Guess the dual; None if no margin was found."""

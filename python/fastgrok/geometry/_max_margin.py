@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful, warn
 from fastgrok.geometry._margin_solver import Solver
+from fastgrok.geometry._polyhedral_solver import PolyhedralSolver
 from fastgrok.geometry._solution import MODELS, MaxMargin
 
 BIASES = tuple(MODELS)
+NORMS = ("l2", "linf", "l1")
 _NO_GAP = 1e-12  # less than this is the rounding of any solution, not of a hard one
 
 
@@ -22,6 +24,7 @@ def max_margin(
     y: ArrayLike,
     *,
     bias: str | bool = "penalized",
+    norm: str = "l2",
     tol: float = 1e-10,
     start: tuple[ArrayLike, float] | None = None,
     threads: int | None = None,
@@ -43,10 +46,18 @@ def max_margin(
     2018), the (d+1)-dimensional SVM of Das et al. (2026) and Beck et al. (2025); "free" is the
     usual SVM without slack, and "none" is where descent on w alone ends.
 
+    With another `norm` the l_2 norm of w, or of (w, b) where the bias is penalized, becomes that
+    one. "linf" is where sign descent with small steps ends (Gunasekar et al. 2018), and Adam as
+    long as its eps does not matter (Zhang et al. 2024); "l1" is where coordinate descent ends. A
+    bias that such steps move like a weight is penalized.
+
     A Newton method for soft margins guesses the support (see `fastgrok.geometry._soft_margin`), a
     dual active-set method with a QR factorisation of the support makes it right, and margins are
     computed as if with twice the digits. Many rows are worked on a few thousand at a time, until no
-    other row is inside the margin.
+    other row is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose vertex is
+    solved for again with residuals of twice the digits. The gap is proved from the solution and its
+    coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
+    returned, not always that which a run tends to: see `MaxMargin.unique`.
 
     Parameters
     ----------
@@ -57,6 +68,8 @@ def max_margin(
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.
+    norm : {"l2", "linf", "l1"}, default "l2"
+        Norm of the weights; distances from the hyperplane are then in its dual, l_2, l_1 or l_inf.
     tol : float, default 1e-10
         Relative duality gap to reach.
     start : tuple of (array_like of shape (d,), float), optional
@@ -92,11 +105,14 @@ def max_margin(
     References
     ----------
     Soudry, Hoffer, Nacson, Gunasekar, Srebro (2018), "The implicit bias of gradient descent on
-    separable data", JMLR 19; Lawson and Hanson (1974), "Solving least squares problems", chapter
+    separable data", JMLR 19; Gunasekar, Lee, Soudry, Srebro (2018), "Characterizing implicit bias
+    in terms of optimization geometry", ICML; Zhang, Zou, Cao (2024), "The implicit bias of Adam on
+    separable data", NeurIPS; Lawson and Hanson (1974), "Solving least squares problems", chapter
     23; Goldfarb and Idnani (1983), Mathematical Programming 27.
     """
     rows, signs = _checks.data(X, y)
     kind = _kind(bias)
+    chosen = _checks.choice("norm", norm, NORMS)
     tolerance = _checks.real("tol", tol, positive=True)
     count = _checks.threads(threads)
     if kind == "free" and np.all(signs == signs[0]):
@@ -115,7 +131,11 @@ def max_margin(
         point = w if kind == "none" else np.append(w, b)
     # What overflows is not a solution, which is said.
     with np.errstate(all="ignore"):
-        found = Solver(rows, signs, kind, tolerance, count).solve(point)
+        if chosen == "l2":
+            found = Solver(rows, signs, kind, tolerance, count).solve(point)
+        else:
+            solver = PolyhedralSolver(rows, signs, kind, chosen, tolerance, count)
+            found = solver.solve(point)
     if found.gap > tolerance:
         reason = (
             "the best that float64 can do"

@@ -54,6 +54,18 @@ def working_size(dim: int) -> int:
     return max(_FEWEST, 4 * dim, min(40 * dim, _MOST))
 
 
+def first_rows(rows: Rows, start: F64 | None) -> Index:
+    """Rows to begin with, of both classes: with the least margins at a start or at the mean row."""
+    size = working_size(rows.dim)
+    if rows.count <= 1.5 * size:
+        return np.arange(rows.count)
+    direction = rows.mean() if start is None else start
+    order = np.argsort(rows.margins(direction), kind="stable")
+    positive = rows.y[order] > 0.0
+    halves = [order[positive][: size // 2], order[~positive][: size // 2]]
+    return np.sort(np.concatenate(halves))
+
+
 def probe(rows: Rows, live: Index, span: F64 | None) -> Candidate:
     """
     Look for a vector orthogonal to a span that has positive products with rows.

@@ -71,7 +71,7 @@ def regularized_limit(
         Labels -1 and +1; both must occur beside a bias without decay.
     weight_decay : float
         Greater than 0.
-    loss : {"logistic", "exponential"}, default "logistic"
+    loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
         l(m) = log(1 + exp(-m)) or exp(-m).
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n or 1.
@@ -101,8 +101,8 @@ def regularized_limit(
     Notes
     -----
     Weight decay alone proves a distance of \|\|gradient\|\| / weight_decay, if the bias decays too.
-    Where \|l'''\| <= l'', as for both losses, the Hessian at (w, b) proves more, with or without
-    decay of the bias: it changes by a factor e^S at most where no margin changes by more than S.
+    Where \|l'''\| <= l'', as for logistic and exponential, the Hessian at (w, b) proves more, with
+    or without decay of the bias: it changes by a factor e^S at most where no margin changes by more than S.
     That exp is within 4 units in the last place is taken for granted.
 
     References

@@ -30,6 +30,11 @@ def _gamma(terms: int) -> float:
     return terms * _EPS / (1.0 - terms * _EPS) * _UP
 
 
+def error_of_product(terms: int) -> float:
+    """Bound the error of a product with compensation, but for its own rounding, over |z| . |u|."""
+    return _gamma(terms + 2) ** 2
+
+
 def all_positive(
     rows: Rows, index: Index, theta: F64, shift: Mapping[int, Fraction] | None = None
 ) -> bool:
@@ -51,7 +56,7 @@ def all_positive(
     values = rows.margins(theta)[index]
     moved = float(sum(abs(value) for value in shift.values()))
     size = rows.largest()[index]
-    error = _gamma(rows.dim + 2) ** 2 * float(np.abs(theta).sum()) + moved
+    error = error_of_product(rows.dim) * float(np.abs(theta).sum()) + moved
     with np.errstate(over="ignore", invalid="ignore"):
         bound = (error * size + 2.0 * _EPS * np.abs(values)) * _UP + _TINY * (1.0 + moved)
         certain = values > bound

@@ -14,6 +14,7 @@ from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.linear import hyperplane_distance
 from fastgrok.questions import limits
+from fastgrok.questions.alignments import alignment
 from fastgrok.questions.asked import Questions
 
 if TYPE_CHECKING:
@@ -200,7 +201,11 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
 
 
 @described(accuracy_curves, Questions.alignment)
-def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | None = None) -> Axes:
+def alignment_curve(
+    run: Record,
+    solution: MaxMargin | Literal["l2", "linf", "l1"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw 1 - `Trajectory.alignment` against the steps, on logarithmic axes.
 
     Parameters
@@ -222,11 +227,13 @@ def alignment_curve(run: Record, solution: MaxMargin | None = None, ax: Axes | N
     ValueError, TypeError, NotSeparableError
         As `Trajectory.alignment`.
     """
-    angle = 1.0 - limits.alignment(run, solution)
+    found = alignment(run, solution)
+    angle = 1.0 - found
     ax = _step_axes(run, ax)
     _curve(ax, run, angle, "1 - alignment")
     _log_values(ax, angle)
-    ax.set_ylabel("1 $-$ cosine of the angle to the maximum margin")
+    norm = "" if found.limit is None or found.limit.norm == "l2" else f" in {found.limit.norm}"
+    ax.set_ylabel(f"1 $-$ cosine of the angle to the maximum margin{norm}")
     return ax
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks.docstrings import described
-from fastgrok.questions import limits
+from fastgrok.questions.alignments import Alignment, alignment
 from fastgrok.questions.grokking import LEVEL, GrokkingTimes, at_level, grokking_times
 from fastgrok.questions.hits import Hit, first_hit, refined_hit
 from fastgrok.questions.phases import Phases, find_phases
@@ -284,7 +283,9 @@ class Questions(Record):
         """
         return find_phases(self, support, X, y, test)
 
-    def alignment(self, solution: MaxMargin | None = None) -> NDArray[np.float64]:
+    def alignment(
+        self, solution: MaxMargin | Literal["l2", "linf", "l1"] | None = None
+    ) -> Alignment:
         """
         Cosine of the angle between the weights and a maximum-margin solution, at every record.
 
@@ -293,19 +294,29 @@ class Questions(Record):
         *penalised* bias, because a bias that is learned is the weight of one more column of ones
         (Soudry et al. 2018, JMLR 19), and descent on w alone to that through the origin. The
         cosine is that of (w, b) for a penalised solution and that of w for the others, which a run
-        with bias is not bound to reach. Nor is a run of Adam or of sign descent bound to reach any
-        of them, or one with weight decay, or with a loss whose slopes do not fall off like exp(-m).
+        with bias is not bound to reach.
+
+        The norm of the margin belongs to the optimizer: l_2 for plain descent. Adam with eps > 0
+        is plain descent with a rate of lr / eps once its gradients are small beside eps, and tends
+        to l_2 in the end (Wang et al. 2022). Before, with rates that are small or fall, it tends to
+        l_inf (Zhang et al. 2024), which it leaves again like 1 / log t. With a rate that stays, it
+        needs lr times the margin in l_inf to be small beside 1 - beta2: else the mean square
+        forgets too slowly, and the steps are those of descent with coordinates scaled by old
+        gradients, which tends to neither. What is returned says against which margin it is, and
+        what theory has to say of that.
 
         Parameters
         ----------
-        solution : MaxMargin, optional
-            What `fastgrok.max_margin` returns. Default: for the training data, with
-            ``bias="penalized"``, or ``bias="none"`` for a run without bias. Needed after `load`.
+        solution : MaxMargin, "l2", "linf" or "l1", optional
+            What `fastgrok.max_margin` returns, or the norm in which to find it for the training
+            data, with ``bias="penalized"``, or ``bias="none"`` for a run without bias. Default:
+            that in the norm of the optimizer. A solution is needed after `load`.
 
         Returns
         -------
-        ndarray of float64, shape (R,)
-            In [-1, 1]; NaN where the weights are 0, as they are at the start.
+        Alignment, an ndarray of float64, shape (R,)
+            In [-1, 1]; NaN where the weights are 0, as they are at the start. Its `limit` is the
+            solution, and its `note` says what theory has; both are shown where it is printed.
 
         Raises
         ------
@@ -313,9 +324,15 @@ class Questions(Record):
             If the run was made without ``keep_weights=True``, if the solution is needed, or if it
             has another number of weights.
         TypeError
-            If `solution` is not a `MaxMargin`.
+            If `solution` is neither a `MaxMargin` nor the name of a norm.
         NotSeparableError
             If it is to be found and the training data are not separable.
+
+        References
+        ----------
+        Soudry, Hoffer, Nacson, Gunasekar, Srebro (2018), JMLR 19; Wang, Meng, Zhang, Sun, Chen, Ma,
+        Liu (2022), "Does momentum change the implicit regularization on separable data?", NeurIPS;
+        Zhang, Zou, Cao (2024), "The implicit bias of Adam on separable data", NeurIPS.
         """
-        cosine: NDArray[np.float64] = frozen(limits.alignment(self, solution))
+        cosine: Alignment = frozen(alignment(self, solution))
         return cosine

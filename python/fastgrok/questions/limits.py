@@ -15,6 +15,7 @@ from fastgrok._core import Problem
 from fastgrok.descent import table
 from fastgrok.geometry import MaxMargin, max_margin
 from fastgrok.linear import Pgd
+from fastgrok.questions.alignments import bias_of
 from fastgrok.records import Record
 
 if TYPE_CHECKING:
@@ -29,37 +30,6 @@ _ZERO = 1e-12
 """A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
 
 
-def alignment(run: Record, solution: MaxMargin | None) -> F64:
-    """Cosine of the recorded weights and a solution; see `Trajectory.alignment`."""
-    if run.weights is None:
-        raise ValueError("alignment needs a run made with keep_weights=True")
-    if solution is None:
-        if run.data is None:
-            raise ValueError(
-                "alignment needs the solution, max_margin(X, y, bias="
-                f"{_kind(run)!r}), of a run that was loaded: its data were not saved"
-            )
-        solution = max_margin(*run.data, bias=_kind(run))
-    elif not isinstance(solution, MaxMargin):
-        raise TypeError(f"solution must be what max_margin returns, got {_checks.show(solution)}")
-    if solution.w.size != run.w.size:
-        raise ValueError(
-            f"solution must have {_checks.plural(run.w.size, 'weight')}, as the run, "
-            f"got {solution.w.size}"
-        )
-    if solution.bias == "penalized":
-        theta, target = run.weights, np.append(solution.w, solution.b)
-    else:
-        theta, target = run.weights[:, :-1], solution.w
-    # Powers of two keep the squares of very late and very early weights in range.
-    sizes = np.frexp(np.abs(theta).max(axis=1, initial=0.0))[1]
-    theta = np.ldexp(theta, -sizes[:, None])
-    target = np.ldexp(target, -np.frexp(np.abs(target).max())[1])
-    with np.errstate(invalid="ignore"):
-        cosine: F64 = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
-    return np.clip(cosine, -1.0, 1.0, out=cosine)
-
-
 def find(run: Record) -> MaxMargin:
     """Find where a run must end: the maximum margin of its data, with the bias that it learns.
 
@@ -69,7 +39,7 @@ def find(run: Record) -> MaxMargin:
     _check_tends(run)
     if run.data is None:
         raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
-    return max_margin(*run.data, bias=_kind(run))
+    return max_margin(*run.data, bias=bias_of(run))
 
 
 def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
@@ -78,6 +48,11 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
     if isinstance(limit, MaxMargin):
+        if limit.norm != "l2":
+            raise ValueError(
+                "limit must be that of a run of gradient descent, the margin in norm='l2', "
+                f"got one for norm={limit.norm!r}"
+            )
         w, b, kind = limit.w, limit.b, limit.bias
     elif isinstance(limit, LateTime):
         w, b, kind = limit.w_hat, limit.b_hat, "penalized"
@@ -89,10 +64,10 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
             "limit must come from max_margin, theory.bias.late_time or "
             f"theory.edge.stationary_point, got {_checks.show(limit)}"
         )
-    if kind != _kind(run):
+    if kind != bias_of(run):
         trained = "a bias" if run.params["bias"] else "no bias"
         raise ValueError(
-            f"limit must be that of a run with {trained}, max_margin's bias={_kind(run)!r}, "
+            f"limit must be that of a run with {trained}, max_margin's bias={bias_of(run)!r}, "
             f"got one for bias={kind!r}"
         )
     if w.size != run.w.size:
@@ -225,7 +200,3 @@ def _accuracy(
 def _masked(given: EvaluationSet) -> bool:
     """Whether a set is attacked by automatic differentiation."""
     return isinstance(given, Pgd) and given._settings.method.startswith("autodiff")
-
-
-def _kind(run: Record) -> str:
-    return "penalized" if run.params["bias"] else "none"
