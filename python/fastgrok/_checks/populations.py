@@ -55,7 +55,23 @@ class Population(ABC):
         """
 
     def accuracies(self, norm_w: F64, b: F64, weights: F64 | None, tie: str) -> F64:
-        """Accuracy alone at every record, for those whose loss takes longer."""
+        """
+        Compute the accuracy alone, for those whose loss takes longer.
+
+        Parameters
+        ----------
+        norm_w, b : ndarray of shape (R,)
+            Norm of the weights, and bias.
+        weights : ndarray of shape (R, d), or None
+            The weights; never None where `needs_weights`.
+        tie : {"wrong", "negative"}
+            What a logit of exactly 0 counts as.
+
+        Returns
+        -------
+        ndarray of shape (R,), float64
+            At every record.
+        """
         return self.curves(norm_w, b, weights, self.losses[0], tie)[0]
 
 

@@ -257,7 +257,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     parts = {"loss": loss, **optimizer.parts}
     if not _may_leap(engine, given["checkpoint"], parts):
         why = f" where none is leaped ({_why_none(engine, parts)})"
-        _checks.whole(name("steps"), steps, maximum=_checks.MAX_EXACT_STEPS, why=why)
+        _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
         given["evals"], dim, argument=name("evals"), read=sets.data, features=names

@@ -102,7 +102,8 @@ def regularized_limit(
     -----
     Weight decay alone proves a distance of \|\|gradient\|\| / weight_decay, if the bias decays too.
     Where \|l'''\| <= l'', as for logistic and exponential, the Hessian at (w, b) proves more, with
-    or without decay of the bias: it changes by a factor e^S at most where no margin changes by more than S.
+    or without decay of the bias: it changes by a factor e^S at most where no margin changes by more
+    than S.
     That exp is within 4 units in the last place is taken for granted.
 
     References
