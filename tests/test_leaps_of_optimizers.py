@@ -259,3 +259,34 @@ def test_rates_that_are_not_stable_are_not_leaped_over(optimizer):
     exact = train_quietly(X, y, **how, record=[20_000], engine="exact")
     got, right = np.append(auto.w, auto.bias_final), np.append(exact.w, exact.bias_final)
     assert difference(got, right) <= RTOL
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-3])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        fg.schedules.warmup(50),
+        fg.schedules.warmup(3000),
+        fg.schedules.cosine(2000, 0.1),
+        fg.schedules.cosine(2000),
+        fg.schedules.cosine(7),
+    ],
+    ids=str,
+)
+def test_leaps_begin_behind_the_last_kink(schedule, decay):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = np.where(X[:, 0] > -0.3, 1.0, -1.0)
+    options = {
+        "steps": 100_000, "lr": 0.3, "record": [10_000, 100_000], "keep_weights": True,
+        "schedule": schedule, "weight_decay": decay,
+    }  # fmt: skip
+    leaped, exact = (fg.train(X, y, engine=engine, **options) for engine in ("leap", "exact"))
+    first, error = leaped.engine.leaps[0].first, max(leap.error for leap in leaped.engine.leaps)
+    assert schedule(first - 10 * 4) == schedule(1e6)
+    assert leaped.engine.exact_steps < 20_000
+    for found, expected in zip(leaped.weights, exact.weights, strict=True):
+        off = np.abs(found - expected)
+        assert np.linalg.norm(off[:-1]) <= error * np.linalg.norm(expected[:-1])
+        assert off[-1] <= error * max(abs(expected[-1]), 1.0)
+    assert error <= 1e-8

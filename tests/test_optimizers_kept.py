@@ -211,9 +211,9 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
         "^steps must be at most 1,000,000 with schedule a function, .* got 1,000,001",
     ),
     (
-        {"schedule": fg.schedules.warmup(5), "engine": "leap"},
+        {"schedule": lambda k: 1.0, "engine": "leap"},
         ValueError,
-        "leaps need rates that change smoothly, which schedule='warmup' has not",
+        "leaps need rates that change smoothly in the end, which schedule='callable' has not",
     ),
 ]  # fmt: skip
 

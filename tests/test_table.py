@@ -97,8 +97,8 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     # What is known without the table, of losses as test_losses measures it.
     says = losses()[parts["loss"]]
     smooth = says["twice_differentiable"] and says["exponential_tail"]
-    followed = ("gd",) if parts["schedule"] == "power" else ("gd", "momentum", "nesterov")
-    slow = parts["schedule"] in ("constant", "power") and parts["optimizer"] in followed
+    followed = ("gd", "momentum", "nesterov") if parts["schedule"] == "constant" else ("gd",)
+    slow = parts["schedule"] != "callable" and parts["optimizer"] in followed
     assert (missing is not None) == (engine == "leap" and (checkpointed or not (smooth and slow)))
     if missing:
         with pytest.raises(ValueError, match=r"need .*, which .* has not$") as caught:
@@ -319,6 +319,6 @@ def test_schedules(name):
     factors = np.abs(signs).max(axis=1) / 0.25
     assert (factors.max() <= 1.0 + 1e-12) == ("at_most_one" in has)
     assert (factors[-1] > 0.6) == ("endless" in has)
-    s = np.log1p(np.arange(200.0))
-    fit = np.polynomial.Chebyshev.fit(s, factors, 16)
-    assert (np.abs(fit(s) - factors).max() < 1e-7) == ("smooth" in has)
+    s, late = np.log1p(np.arange(50.0, 200.0)), factors[50:]
+    fit = np.polynomial.Chebyshev.fit(s, late, 16)
+    assert (np.abs(fit(s) - late).max() < 1e-7) == ("smooth" in has)

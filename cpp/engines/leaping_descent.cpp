@@ -88,8 +88,13 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     return finish_exactly();
 }
 
+// With all iterates to start from behind the last kink of the schedule.
 std::int64_t LeapingDescent::first_try() const {
-    return even(std::max(kFirstTry, kFirstTryOfMemory * motion_.memory));
+    constexpr double kFarthest = 1e15;
+    const double start = std::max(kFirstTry, kFirstTryOfMemory * motion_.memory);
+    const double kink = std::min(motion_.schedule.last_kink(), kFarthest);
+    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * kSpacing * motion_.memory)
+                           : start);
 }
 
 bool LeapingDescent::worth_leaping(std::int64_t from) const {

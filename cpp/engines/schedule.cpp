@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace fastgrok {
 
@@ -21,25 +20,15 @@ double Schedule::at(double k) const {
     return 1.0;
 }
 
-double Schedule::largest_from(double k) const {
+double Schedule::last_kink() const {
     switch (kind) {
         case Kind::constant:
-        case Kind::warmup: return 1.0;
-        case Kind::power:
-        case Kind::cosine: return at(k);
-        case Kind::table:
-            return *std::max_element(
-                table.begin() + static_cast<std::ptrdiff_t>(
-                                    std::min(static_cast<std::size_t>(k), table.size() - 1)),
-                table.end());
+        case Kind::power: return 0.0;
+        case Kind::warmup:
+        case Kind::cosine: return length;
+        case Kind::table: return static_cast<double>(table.size());
     }
-    return 1.0;
-}
-
-double Schedule::next_kink(double k) const {
-    constexpr double kNever = std::numeric_limits<double>::infinity();
-    if (kind == Kind::warmup || kind == Kind::cosine) return k < length ? length : kNever;
-    return kind == Kind::table ? k : kNever;
+    return 0.0;
 }
 
 }  // namespace fastgrok

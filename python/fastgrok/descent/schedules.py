@@ -74,7 +74,7 @@ class _Power(Schedule):
 @dataclass(frozen=True)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
-    has: ClassVar[frozenset[str]] = frozenset({"at_most_one", "endless"})
+    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
     length: float
 
     def __call__(self, k: float) -> float:
@@ -84,7 +84,7 @@ class _Warmup(Schedule):
 @dataclass(frozen=True)
 class _Cosine(Schedule):
     name: ClassVar[str] = "cosine"
-    has: ClassVar[frozenset[str]] = frozenset({"at_most_one"})
+    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
     length: float
     floor: float
 

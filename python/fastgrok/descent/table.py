@@ -28,7 +28,7 @@ TRAITS = {
     "linear": "steps that are linear in the gradients so far",
     "keeps_proportions": "steps that keep the proportions between the entries of a gradient",
     "follows_gradient": "steps that a slowly changing gradient determines",
-    "smooth": "rates that change smoothly",
+    "smooth": "rates that change smoothly in the end",
     "at_most_one": "factors of at most 1",
     "endless": "rates that do not fall to 0",
     "absent": "a gradient of the loss alone",

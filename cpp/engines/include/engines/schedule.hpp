@@ -16,10 +16,8 @@ struct Schedule {
 
     // Of the step that `k` others came before; after the end of a table its last.
     double at(double k) const;
-    // The largest factor from k on.
-    double largest_from(double k) const;
-    // What follows k with a factor that is not smooth in k; infinite if none does.
-    double next_kink(double k) const;
+    // From there on the factor is smooth in k; 0 where it is so everywhere.
+    double last_kink() const;
     bool is_constant() const { return kind == Kind::constant; }
 };
 
