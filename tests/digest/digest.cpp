@@ -322,9 +322,10 @@ bool print_all() {
             same &= print_run({301, d, single, Loss::logistic, true, 0.5, 300, true, Kind::far}, 2);
 
     // Rows beyond margin 1 are left out exactly, however large the others' share is.
-    for (std::size_t d : {2, 16, 17, 100, 300})
-        same &= print_run({301, d, d == 17, Loss::squared_hinge, true, 1e-6, 2000, true, Kind::far},
-                          d == 300 ? 2 : 1);
+    for (Loss loss : {Loss::squared_hinge, Loss::hinge})
+        for (std::size_t d : {2, 16, 17, 100, 300})
+            same &= print_run({301, d, d == 17, loss, true, 1e-6, 2000, true, Kind::far},
+                              d == 300 ? 2 : 1);
 
     const struct {
         std::size_t n, d;

@@ -17,6 +17,7 @@ from fastgrok.linear.losses import LOSSES
 
 TRAITS = {
     "convex": "convexity",
+    "differentiable": "a continuous slope",
     "twice_differentiable": "a continuous second derivative",
     "bounded_curvature": "a curvature that is bounded over all margins",
     "skippable": "slopes that vanish as margins grow",
@@ -141,7 +142,9 @@ USES = {
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
-        "limits of sharpness", {"optimizer": ("proportional",)}, "no warning, no line at 2"
+        "limits of sharpness",
+        {"loss": ("differentiable",), "optimizer": ("proportional",)},
+        "no warning, no line at 2",
     ),
     "direction": Use(
         "limits of directions",

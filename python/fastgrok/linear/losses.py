@@ -53,6 +53,11 @@ def _log_slope_of_squared_hinge(m: F64) -> F64:
     return logs
 
 
+def _log_slope_of_hinge(m: F64) -> F64:
+    logs: F64 = np.where(m < 1.0, 0.0, -np.inf)
+    return logs
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
@@ -73,6 +78,12 @@ LOSSES = {
             formula="max(0, 1 - m)^2",
             value=lambda m: np.maximum(0.0, 1.0 - m) ** 2,
             log_slope=_log_slope_of_squared_hinge,
+        ),
+        Loss(
+            name="hinge",
+            formula="max(0, 1 - m)",
+            value=lambda m: np.maximum(0.0, 1.0 - m),
+            log_slope=_log_slope_of_hinge,
         ),
     )
 }

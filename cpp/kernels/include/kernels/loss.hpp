@@ -32,9 +32,10 @@ inline constexpr double kUnbounded = HUGE_VAL;
 
 struct LossTraits {
     bool convex;
+    bool differentiable = true;  // once, continuously
     bool twice_differentiable;
     double lipschitz;       // the largest |l'|
-    double most_curvature;  // the largest l'', which it has at margin 0
+    double most_curvature;  // the largest l'', which it has at margin 0, or no bound
     double unit;            // passes over rows take margins times this: log2(e) for powers of e
     // In that unit: rows with a larger margin contribute nothing to a gradient, exactly or as good
     // as that (kMostBits). Unbounded where every row counts.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/losses/exponential.hpp"
+#include "kernels/losses/hinge.hpp"
 #include "kernels/losses/logistic.hpp"
 #include "kernels/losses/squared_hinge.hpp"
 
@@ -12,7 +13,8 @@ namespace fastgrok {
 #define FASTGROK_LOSSES(use)      \
     use(logistic, Logistic)       \
     use(exponential, Exponential) \
-    use(squared_hinge, SquaredHinge)
+    use(squared_hinge, SquaredHinge) \
+    use(hinge, Hinge)
 // clang-format on
 
 #define FASTGROK_NAME(name, Type) name,
