@@ -141,7 +141,9 @@ def test_what_needs_a_slope_that_is_continuous_or_a_tail_is_refused():
     run = fg.train(X, y, steps=10**5, record=[10**5], **options)
     assert run.engine.name == "exact"
     assert run.engine.reason == lacks
-    with pytest.raises(ValueError, match=r"steps must be at most 9007199254740992 .*\(loss='hinge'\)"):
+    with pytest.raises(
+        ValueError, match=r"steps must be at most 9007199254740992 .*\(loss='hinge'\)"
+    ):
         fg.train(X, y, steps=1e60, **options)
     bounded = "need a curvature that is bounded over all margins, which loss='hinge' has not"
     with pytest.raises(ValueError, match=bounded):
