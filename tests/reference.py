@@ -49,6 +49,12 @@ LOSSES = {
         slope=lambda m: np.where(m < 1.0, -1.0, 0.0),
         curvature=np.zeros_like,
     ),
+    "squared": Loss(
+        formula=lambda m: (1 - m) ** 2,
+        value=lambda m: (1.0 - m) ** 2,
+        slope=lambda m: -2.0 * (1.0 - m),
+        curvature=lambda m: np.full_like(m, 2.0),
+    ),
 }
 
 

@@ -69,14 +69,17 @@ def train(
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
         a checkpoint, with Adam, with the hinge and its square.
     lr : float or "auto"
-        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss or the
-        squared hinge: half of :func:`fastgrok.stable_lr`, which ``params["lr"]`` then holds.
-    loss : {"logistic", "exponential", "squared_hinge", "hinge"}, default "logistic"
-        l(m) = log(1 + exp(-m)), exp(-m), max(0, 1 - m)^2 or max(0, 1 - m). The last two have no
-        slope from margin 1 on: descent stands still once no row is below, and is never leaped. Of
-        the hinge, which bends at margin 1 alone, l' is -1 below and taken for 0 at it; the recorded
-        sharpness is 0 and says nothing of stability, and where rows cannot be separated by margin 1
-        descent at a constant rate goes to and fro about the minimum.
+        Learning rate eta, greater than 0. "auto", for plain descent on the logistic loss, the
+        squared hinge or the squared loss: half of :func:`fastgrok.stable_lr`, which
+        ``params["lr"]`` then holds.
+    loss : {"logistic", "exponential", "squared_hinge", "hinge", "squared"}, default "logistic"
+        l(m) = log(1 + exp(-m)), exp(-m), max(0, 1 - m)^2, max(0, 1 - m) or (1 - m)^2, which is
+        (y - f)^2 of the logit f = w . x + b, without a factor 1/2 (``theory.squared`` has its
+        descent in closed form). The hinge and its square have no slope from margin 1 on: descent
+        stands still once no row is below, and is never leaped. Of the hinge, which bends at margin
+        1 alone, l' is -1 below and taken for 0 at it; the recorded sharpness is 0 and says nothing
+        of stability, and where rows cannot be separated by margin 1 descent at a constant rate
+        goes to and fro about the minimum.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n (Beck et al. 2025) or 1 (Das et al. 2026, eq. 3). The sum with learning rate eta
         is the mean with n eta.

@@ -327,6 +327,11 @@ bool print_all() {
             same &= print_run({301, d, d == 17, loss, true, 1e-6, 2000, true, Kind::far},
                               d == 300 ? 2 : 1);
 
+    // Slopes of both signs.
+    for (std::size_t d : {2, 16, 17, 100, 300})
+        same &= print_run({301, d, d == 17, Loss::squared, true, d < 20 ? 1e-2 : 1e-3, 600},
+                          d == 300 ? 2 : 1);
+
     const struct {
         std::size_t n, d;
         bool single;
