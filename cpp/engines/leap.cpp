@@ -284,7 +284,7 @@ bool Leap::correct(const Formula& formula, const LeapScale& scale) {
         // l'' changes by at most a factor e^moved on the way, so that what Newton's step leaves is
         // about `moved` times its length.
         const double size = scale.norm(correction_);
-        const double moved = field_->largest_row() * norm(correction_.data(), length);
+        const double moved = field_->bend(norm(correction_.data(), length));
         if (size * moved <= kNewtonShare * options_.tolerance) return true;
         if (!(moved <= 3.0)) return false;
     }

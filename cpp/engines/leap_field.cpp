@@ -17,7 +17,8 @@ LeapField::LeapField(const Problem& problem, Loss loss, const SlowMotion& motion
       motion_(motion),
       rate_(motion.rate),
       between_passes_(std::move(between_passes)),
-      last_loss_(loss) {
+      last_loss_(loss),
+      least_(least_weights(problem, loss)) {
     check_needs("leaping", needs, loss);
     decays_last_ = motion.decay_bias && bias();
     measure_rows(0);
@@ -73,11 +74,15 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
     // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
     constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
-    const double m = bits_[row] * kLogOf2, log_factor = log_rate_;
+    const double m = bits_[row] * traits_.per_unit(), log_factor = log_rate_;
     return with_loss(loss_, [&]<class L>(L) -> Coefficient {
         if constexpr (L::traits.exponential_tail()) {
             const double value = L::scaled_slope(log_factor, m);
-            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms)};
+            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms), value};
+        } else if constexpr (L::traits.twice_differentiable) {
+            const double value = L::scaled_slope(log_factor, m);
+            const double change = std::exp(log_factor) * L::traits.most_curvature;
+            return {value, kUnit * (kOfSlope * value + kOfTerms * change * terms), change};
         } else {
             return {};  // not built with such a loss
         }
@@ -94,7 +99,7 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
             // The margin is off by rounding errors of its terms, the slope by a share like that.
             double terms = 1.0 + std::fabs(last * u[intercept]);
             for (std::size_t j = 0; j < cols; ++j) terms += std::fabs(entry(j) * u[j]);
-            const double unit = kUnits * terms * coefficient(i, 0.0).value;
+            const double unit = kUnits * terms * coefficient(i, 0.0).change;
             for (std::size_t j = 0; j < cols; ++j) out[j] += unit * std::fabs(entry(j));
             if (problem.bias()) out[intercept] += unit * std::fabs(last);
         };

@@ -48,7 +48,7 @@ constexpr double kMostExact = 9007199254740992.0;  // 2^53
 double LeapingDescent::error_between(const Vector& a, const Vector& b) const {
     Vector difference(a.size());
     for (std::size_t j = 0; j < a.size(); ++j) difference[j] = a[j] - b[j];
-    return LeapScale(a, descent_.problem().layout()).norm(difference);
+    return LeapScale(a, descent_.problem().layout(), least_).norm(difference);
 }
 
 // How far the two integrations are apart, at a step of the map that both can tell.
@@ -72,7 +72,7 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
         w = std::max(w, difference.w);
         b = std::max(b, difference.b);
     }
-    const LeapScale scale(u, descent_.problem().layout());
+    const LeapScale scale(u, descent_.problem().layout(), least_);
     const Leap& fine = *attempt.fine;
     // What steps remember may not have been slow enough where the leap began, of which neither
     // integration can tell; and it begins late, with few and long steps.

@@ -20,6 +20,7 @@ TRAITS = {
     "differentiable": "a continuous slope",
     "twice_differentiable": "a continuous second derivative",
     "bounded_curvature": "a curvature that is bounded over all margins",
+    "stays_in_range": "a bounded curvature, or slopes that fall off like exp(-m)",
     "skippable": "slopes that vanish as margins grow",
     "exponential_tail": "slopes that fall off like exp(-m)",
     "memoryless": "steps without memory (of more than w and b)",

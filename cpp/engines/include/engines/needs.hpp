@@ -20,11 +20,13 @@ inline constexpr LossProperty kLossProperties[] = {
     {"skippable", [](const LossTraits& loss) { return loss.skippable(); }},
     {"exponential_tail", [](const LossTraits& loss) { return loss.exponential_tail(); }},
     {"bounded_curvature", [](const LossTraits& loss) { return loss.bounded_curvature(); }},
+    {"stays_in_range", [](const LossTraits& loss) { return loss.stays_in_range(); }},
 };
 inline constexpr LossProperty kConvex = kLossProperties[0];
 inline constexpr LossProperty kTwiceDifferentiable = kLossProperties[2];
 inline constexpr LossProperty kSkippable = kLossProperties[3];
 inline constexpr LossProperty kExponentialTail = kLossProperties[4];
+inline constexpr LossProperty kStaysInRange = kLossProperties[6];
 
 using LossNeeds = std::span<const LossProperty>;
 

@@ -12,6 +12,7 @@ struct Squared {
         .twice_differentiable = true,
         .lipschitz = kUnbounded,
         .most_curvature = 2.0,
+        .bend = 0.0,
         .unit = 1.0,
         .zero_above = kUnbounded,
         .exponential_from = kUnbounded,
@@ -37,6 +38,10 @@ struct Squared {
     template <class Vec>
     static Vec curvature_of_slope(Vec p) {
         return like(p, 2.0);
+    }
+
+    static double scaled_slope(double log_factor, double m) {
+        return std::exp(log_factor) * 2.0 * std::fabs(1.0 - m);
     }
 };
 
