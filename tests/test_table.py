@@ -103,7 +103,7 @@ def test_uses_of_a_run_go_or_are_refused(parts):
     rows[:, 0] += labels
     rows[::2] *= 1000.0
     run = fg.train(
-        rows, labels, steps=100, lr=1e-5, w0=[10.0, 0.0, 0.0], skip_rows=True, engine="exact",
+        rows, labels, steps=100, lr=1e-7, w0=[10.0, 0.0, 0.0], skip_rows=True, engine="exact",
         keep_weights=True, **given(parts),
     )  # fmt: skip
     assert (run.engine.row_share < 1.0) == (table.lack("skip_rows", parts) is None)

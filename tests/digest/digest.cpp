@@ -236,8 +236,9 @@ bool print_run(const Run& run, int most_threads) {
     const char* const parts[] = {"weights", "losses", "sharpness"};
     std::vector<Digest> alone;
     bool same = true;
+    const Skip skip = traits_of(run.loss).skippable() ? Skip::always : Skip::never;
     for (int threads = 1; threads <= most_threads; ++threads) {
-        const std::vector<Digest> digests = run_descent(run, threads, Skip::always);
+        const std::vector<Digest> digests = run_descent(run, threads, skip);
         for (std::size_t i = 0; i < digests.size(); ++i)
             print("run " + name + " threads=" + std::to_string(threads) + " " + parts[i],
                   digests[i]);
