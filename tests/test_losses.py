@@ -61,6 +61,13 @@ def test_its_bounds_hold_and_are_reached(loss):
             assert float(most) == pytest.approx(says["most_curvature"], rel=1e-12)
 
 
+def test_what_stays_in_range(loss):
+    says = _core.losses()[loss]
+    bounded = math.isfinite(says["most_curvature"])
+    assert says["bounded_curvature"] == bounded
+    assert says["stays_in_range"] == (bounded or says["exponential_tail"])
+
+
 def slope_log(loss, m):
     """log|l'(m)| with 50 digits, by a derivative that is taken numerically; -inf of none."""
     with mpmath.workdps(200):
