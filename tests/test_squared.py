@@ -109,3 +109,18 @@ def test_weights_of_rows_are_the_sizes_of_their_slopes():
     assert run.phases([0]).t1 == 1
     with pytest.raises(ValueError, match="not the data of this run"):
         run.phases([0], 1.01 * X, y)
+
+
+@pytest.mark.parametrize("d", [1, 20])
+def test_at_rest_near_weights_of_0_nothing_turns(d):
+    """Of labels that the rows tell nothing of what is left of a step is rounding alone."""
+    rng = np.random.default_rng(d)
+    rows = rng.normal(size=(50, d))
+    X, y = np.vstack([rows, rows]), np.repeat([1.0, -1.0], 50)
+    lr = 0.85 * fg.stable_lr(X, y, bias=False, **OPTIONS)
+    run = fg.train(
+        X, y, steps=20_000, lr=lr, bias=False, w0=np.full(d, 1e-3), record=[100, 20_000],
+        engine="exact", **OPTIONS,
+    )  # fmt: skip
+    assert run.regime[-1] == "smooth"
+    assert run.norm_w[-1] < 1e-15
