@@ -43,6 +43,18 @@ LOSSES = {
         slope=lambda m: -2.0 * np.maximum(0.0, 1.0 - m),
         curvature=lambda m: np.where(m < 1.0, 2.0, 0.0),
     ),
+    "hinge": Loss(
+        formula=lambda m: max(0, 1 - m),
+        value=lambda m: np.maximum(0.0, 1.0 - m),
+        slope=lambda m: np.where(m < 1.0, -1.0, 0.0),
+        curvature=np.zeros_like,
+    ),
+    "squared": Loss(
+        formula=lambda m: (1 - m) ** 2,
+        value=lambda m: (1.0 - m) ** 2,
+        slope=lambda m: -2.0 * (1.0 - m),
+        curvature=lambda m: np.full_like(m, 2.0),
+    ),
 }
 
 
@@ -114,7 +126,8 @@ def stable_rate(X: NDArray[Any], y: F64, loss: str, reduction: str) -> float:
     if loss == "exponential":
         # sum_i exp(-m_i) falls from n, so the Hessian stays below c n max |z_i|^2.
         return 1.0 / (c * len(y) * float(np.max(np.sum(Z**2, axis=1))))
-    steepest = float(loss_curvature(np.zeros(1), loss)[0])  # of the others it is largest at 0
+    # Of the others it is largest at 0; of the hinge there is none, and any rate will do.
+    steepest = float(loss_curvature(np.zeros(1), loss)[0]) or 1.0
     return 1.0 / (steepest * c * float(np.linalg.eigvalsh(Z.T @ Z)[-1]))
 
 

@@ -303,8 +303,8 @@ class TestCoreRefuses:
 
     def test_names(self):
         core = _core.Problem(self.X, self.y, True)
-        with pytest.raises(ValueError, match="hinge"):
-            core.gradient(self.w, 0.0, "hinge", 1)
+        with pytest.raises(ValueError, match="perceptron"):
+            core.gradient(self.w, 0.0, "perceptron", 1)
 
     @pytest.mark.parametrize("records", [np.array([[0.0, 1.0]]), "steps", None])
     def test_records(self, records):

@@ -61,10 +61,17 @@ def test_its_bounds_hold_and_are_reached(loss):
             assert float(most) == pytest.approx(says["most_curvature"], rel=1e-12)
 
 
+def test_what_stays_in_range(loss):
+    says = _core.losses()[loss]
+    bounded = math.isfinite(says["most_curvature"])
+    assert says["bounded_curvature"] == bounded
+    assert says["stays_in_range"] == (bounded or says["exponential_tail"])
+
+
 def slope_log(loss, m):
-    """log(-l'(m)) with 50 digits, by a derivative that is taken numerically; -inf of none."""
+    """log|l'(m)| with 50 digits, by a derivative that is taken numerically; -inf of none."""
     with mpmath.workdps(200):
-        return mpmath.log(-slope_exactly(mpmath.mpf(m), loss))
+        return mpmath.log(abs(slope_exactly(mpmath.mpf(m), loss)))
 
 
 def test_its_values_and_slopes_in_python(loss):
@@ -76,14 +83,23 @@ def test_its_values_and_slopes_in_python(loss):
     np.testing.assert_allclose(says.log_slope(m), slopes, rtol=1e-12, atol=1e-12)
 
 
-def test_its_second_derivative_is_continuous_or_is_not(loss):
+def jump(loss, order):
+    """Return the largest jump of a derivative at the margins where pieces meet."""
     with mpmath.workdps(80):
         l, h = LOSSES[loss].formula, mpmath.mpf(10) ** -20  # noqa: E741
-        jumps = []
-        for m in SEAMS:
-            sides = [(l(m + 2 * s) - 2 * l(m + s) + l(m)) / s**2 for s in (h, -h)]
-            jumps.append(abs(sides[0] - sides[1]))
-    assert _core.losses()[loss]["twice_differentiable"] == (max(jumps) < 1e-15)
+
+        def side(m, s):
+            if order == 1:
+                return (l(m + s) - l(m)) / s
+            return (l(m + 2 * s) - 2 * l(m + s) + l(m)) / s**2
+
+        return max(abs(side(m, h) - side(m, -h)) for m in SEAMS)
+
+
+def test_its_derivatives_are_continuous_or_are_not(loss):
+    says = _core.losses()[loss]
+    assert says["differentiable"] == (jump(loss, 1) < 1e-15)
+    assert says["twice_differentiable"] == (max(jump(loss, 1), jump(loss, 2)) < 1e-15)
 
 
 def test_its_tail(loss):

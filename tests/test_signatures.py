@@ -9,9 +9,9 @@ import fastgrok as fg
 from cases import problem
 from fastgrok import plots
 from fastgrok.descent import settings
-from fastgrok.theory import bias, edge, mixture, two_point
+from fastgrok.theory import bias, edge, mixture, squared, two_point
 
-MODULES = (fg, fg.datasets, plots, bias, edge, mixture, two_point)
+MODULES = (fg, fg.datasets, plots, bias, edge, mixture, squared, two_point)
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

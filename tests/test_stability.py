@@ -30,7 +30,9 @@ def test_sharpness(n, d, tolerance, loss, bias, record):
         tolerance = 2e-2
     np.testing.assert_allclose(run.sharpness, expected, rtol=tolerance)
     assert np.all(run.sharpness <= np.multiply(expected, 1.0 + 1e-9))
-    assert set(run.regime) == {"smooth"}
+    # Where the slope jumps no rate is small enough.
+    if _core.losses()[loss]["differentiable"]:
+        assert set(run.regime) == {"smooth"}
 
 
 def test_sharpness_need_not_be_watched():

@@ -243,7 +243,7 @@ def test_conformal_time_is_the_integral():
         (lambda: edge.limit_accuracy(-0.1, 1.0), r"margin must lie in \[0, inf\), got -0.1"),
         (lambda: edge.population_loss(1.0, np.nan, 1.0), r"b must lie in .*, got nan"),
         (lambda: edge.population_loss(1.0, 0.0, 0.0), r"sigma must lie in \(0, inf\), got 0.0"),
-        (lambda: edge.population_loss(1.0, 0.0, 1.0, "hinge"), "loss must be one of"),
+        (lambda: edge.population_loss(1.0, 0.0, 1.0, "perceptron"), "loss must be one of"),
         (lambda: edge.population_accuracy([1.0, 2.0], [1.0] * 3, 1.0), r"norm_w \(2,\), b \(3,\)"),
         (lambda: edge.label_fraction_accuracy([1.0], 0.0, 1.0, 0.0), r"r must lie in \(0, 1\]"),
         (lambda: edge.label_fraction_accuracy(1.0, 0.0, 1.0, 0.5), r"w must have shape"),

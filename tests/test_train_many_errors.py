@@ -29,7 +29,11 @@ GOOD = {"X": X, "y": Y, "steps": 10, "lr": 0.1}
         ({"y": Y[1:]}, ValueError, r"problems\[1\]\['y'\] must have one label a row: 6 rows, 5"),
         ({"w0": [1.0]}, ValueError, r"problems\[1\]\['w0'\] must have length 2"),
         ({"b0": None}, TypeError, r"problems\[1\]\['b0'\] must be a real number, got None"),
-        ({"loss": "hinge"}, ValueError, r"problems\[1\]\['loss'\] must be one of .*, got 'hinge'"),
+        (
+            {"loss": "perceptron"},
+            ValueError,
+            r"problems\[1\]\['loss'\] must be one of .*, got 'perceptron'",
+        ),
         ({"reduction": 1}, TypeError, r"problems\[1\]\['reduction'\] must be one of .*, got 1"),
         ({"engine": "fast"}, ValueError, r"problems\[1\]\['engine'\] must be one of 'auto', "),
         ({"rtol": 2.0}, ValueError, r"problems\[1\]\['rtol'\] must be at least .*, got 2.0"),

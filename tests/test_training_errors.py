@@ -103,7 +103,7 @@ def with_value(value, place=(3, 1)):
         ({"b0": math.nan}, ValueError, "b0 must be finite, got nan"),
         ({"b0": None}, TypeError, "b0 must be a real number, got None"),
         # names and flags
-        ({"loss": "hinge"}, ValueError, f"loss must be one of {LOSSES}, got 'hinge'"),
+        ({"loss": "perceptron"}, ValueError, f"loss must be one of {LOSSES}, got 'perceptron'"),
         ({"loss": None}, TypeError, f"loss must be one of {LOSSES}, got None"),
         ({"reduction": "none"}, ValueError, "reduction must be one of 'mean', 'sum', got 'none'"),
         ({"engine": "fast"}, ValueError, "engine must be one of 'auto', 'exact', 'leap', got"),

@@ -163,11 +163,15 @@ void Descent::finish_step() {
     ++step_;
 }
 
-// At rest, where rounding errors alone move the parameters, nothing turns. Of unit vectors where
-// the squares are out of range.
+// At rest, where rounding errors alone move the parameters, nothing turns: those of the parameters
+// or, where these may tend to 0 and margins of 1 do not, of margins. Of unit vectors where the
+// squares are out of range.
 void Descent::add_turn(double dot, double square) {
     constexpr double kRest = 0x1p-46;  // of the parameters
-    if (dot < 0.0 && std::sqrt(square) <= kRest * norm(u_.data(), u_.size())) dot = 0.0;
+    if (dot < 0.0) {
+        const double least = loss_.exponential_tail() ? 0.0 : 1.0 / active_.largest_norm();
+        if (std::sqrt(square) <= kRest * std::max(norm(u_.data(), u_.size()), least)) dot = 0.0;
+    }
     if (in_range_of_squares(square) && in_range_of_squares(update_square_))
         return turns_.add(dot, square, update_square_);
     const double size = norm(gradient_.data(), gradient_.size());

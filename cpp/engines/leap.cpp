@@ -258,6 +258,8 @@ bool Leap::try_step(double k, double s) {
 bool Leap::correct(const Formula& formula, const LeapScale& scale) {
     constexpr int kMostCorrections = 6;
     constexpr double kNewtonShare = 0.01, kSolveShare = 0.2;  // of the tolerance
+    // Of a linear motion there is no second correction to look at what the first has left.
+    const double solved = field_->bend(1.0) > 0.0 ? kSolveShare : kNewtonShare;
     const std::size_t length = next_.y.size();
     residual_.resize(length);
     const auto set_point = [&] {
@@ -273,7 +275,7 @@ bool Leap::correct(const Formula& formula, const LeapScale& scale) {
         ++statistics_.corrections;
         for (std::size_t j = 0; j < length; ++j)
             residual_[j] = (residual_[j] - next_.g[j]) / formula.slope;
-        if (!field_->solve(formula.factor(), residual_, scale, kSolveShare * options_.tolerance,
+        if (!field_->solve(formula.factor(), residual_, scale, solved * options_.tolerance,
                            correction_))
             return false;
         add_multiple(next_.y, 1.0, correction_);
@@ -281,7 +283,7 @@ bool Leap::correct(const Formula& formula, const LeapScale& scale) {
         // l'' changes by at most a factor e^moved on the way, so that what Newton's step leaves is
         // about `moved` times its length.
         const double size = scale.norm(correction_);
-        const double moved = field_->largest_row() * norm(correction_.data(), length);
+        const double moved = field_->bend(norm(correction_.data(), length));
         if (size * moved <= kNewtonShare * options_.tolerance) return true;
         if (!(moved <= 3.0)) return false;
     }

@@ -141,7 +141,8 @@ private:
     void weigh_rows(const Vector& u) {
         const std::size_t n = squares_.size(), cols = layout().cols;
         weights_.resize(bits_.size());
-        for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * kLogOf2;
+        const double unit = traits_.per_unit();
+        for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * unit;
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
 
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
@@ -149,7 +150,7 @@ private:
         along_ = mixed_ = bias_ = across_ = 0.0;
         const double* y = given_.problem().labels();
         for (std::size_t i = 0; i < n; ++i) {
-            const double q = weights_[i], t = (bits_[i] * kLogOf2 * y[i] - b) / norm;
+            const double q = weights_[i], t = (bits_[i] * unit * y[i] - b) / norm;
             along_ += q * t * t;
             mixed_ += q * t;
             bias_ += q;

@@ -17,7 +17,8 @@ LeapField::LeapField(const Problem& problem, Loss loss, const SlowMotion& motion
       motion_(motion),
       rate_(motion.rate),
       between_passes_(std::move(between_passes)),
-      last_loss_(loss) {
+      last_loss_(loss),
+      least_(least_weights(problem, loss)) {
     check_needs("leaping", needs, loss);
     decays_last_ = motion.decay_bias && bias();
     measure_rows(0);
@@ -73,11 +74,15 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
     // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
     constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
-    const double m = bits_[row] * kLogOf2, log_factor = log_rate_;
+    const double m = bits_[row] * traits_.per_unit(), log_factor = log_rate_;
     return with_loss(loss_, [&]<class L>(L) -> Coefficient {
         if constexpr (L::traits.exponential_tail()) {
             const double value = L::scaled_slope(log_factor, m);
-            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms)};
+            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms), value};
+        } else if constexpr (L::traits.twice_differentiable) {
+            const double value = L::scaled_slope(log_factor, m);
+            const double change = std::exp(log_factor) * L::traits.most_curvature;
+            return {value, kUnit * (kOfSlope * value + kOfTerms * change * terms), change};
         } else {
             return {};  // not built with such a loss
         }
@@ -88,7 +93,7 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
     constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
     // The margin is off by rounding errors of its terms, the slope by a share like that.
     sum_sizes(u, out, [&](std::size_t i, double terms) {
-        return kUnits * (1.0 + terms) * coefficient(i, 0.0).value;
+        return kUnits * (1.0 + terms) * coefficient(i, 0.0).change;
     });
     for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
 }

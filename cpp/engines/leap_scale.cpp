@@ -16,11 +16,12 @@ double norm_of_weights(const Vector& u, std::size_t cols) {
 
 }  // namespace
 
-LeapScale::LeapScale(const Vector& u, const Layout& layout_, const Coordinates* coordinates_)
+LeapScale::LeapScale(const Vector& u, const Layout& layout_, double least,
+                     const Coordinates* coordinates_)
     : layout(layout_), coordinates(coordinates_) {
     const Vector turned = coordinates != nullptr ? coordinates->from(u) : Vector();
     const Vector& given = coordinates != nullptr ? turned : u;
-    w = norm_of_weights(given, layout.cols);
+    w = std::max(norm_of_weights(given, layout.cols), least);
     b = std::max(std::fabs(given[layout.intercept]), 1.0);
     if (w == 0.0) w = 1.0;
 }
@@ -37,6 +38,18 @@ double LeapScale::given(const Vector& e) const {
     const double of_w = norm_of_weights(e, layout.cols) / w;
     const double of_b = std::fabs(e[layout.intercept]) / b;
     return of_w >= of_b ? of_w : of_b == of_b ? std::max(of_w, of_b) : of_b;
+}
+
+double least_weights(const Problem& problem, Loss loss) {
+    constexpr double kMargin = 1e-2;
+    if (traits_of(loss).exponential_tail()) return 0.0;
+    double largest = 0.0;
+    for (std::size_t i = 0; i < problem.rows(); ++i)
+        largest = std::max(largest, problem.visit_row(i, [&](const auto* x) {
+            return scaled_norm(problem.layout().cols,
+                               [x](std::size_t j) { return static_cast<double>(x[j]); });
+        }));
+    return largest > 0.0 ? kMargin / largest : 0.0;
 }
 
 }  // namespace fastgrok

@@ -23,7 +23,7 @@ constexpr double kOfStart = 3.0;
 constexpr double kFew = 20.0;
 // Less is claimed of no record, and no less than this share of rtol, or of an rtol that is not
 // loose.
-constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLoose = 1e-6;
+constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLeastOfMemory = 3e-3, kLoose = 1e-6;
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
@@ -48,7 +48,7 @@ constexpr double kMostExact = 9007199254740992.0;  // 2^53
 double LeapingDescent::error_between(const Vector& a, const Vector& b) const {
     Vector difference(a.size());
     for (std::size_t j = 0; j < a.size(); ++j) difference[j] = a[j] - b[j];
-    return LeapScale(a, descent_.problem().layout()).norm(difference);
+    return LeapScale(a, descent_.problem().layout(), least_).norm(difference);
 }
 
 // How far the two integrations are apart, at a step of the map that both can tell.
@@ -72,20 +72,22 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
         w = std::max(w, difference.w);
         b = std::max(b, difference.b);
     }
-    const LeapScale scale(u, descent_.problem().layout());
+    const LeapScale scale(u, descent_.problem().layout(), least_);
     const Leap& fine = *attempt.fine;
     // What decays, or changes its pace, moves otherwise where the leap begins than later; what
     // steps remember may not have been slow enough there, of which neither integration can tell,
     // and such a leap begins late, with few and long steps.
-    double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference, of_few = 1.0;
+    double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
+    double of_few = 1.0, share = kLeastShare;
     if (motion_.memory > 1.0) {
         start *= kOfStart;
+        share = kLeastOfMemory;
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     }
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
                      kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
-           kLeastShare * std::min(options_.rtol, kLoose);
+           share * std::min(options_.rtol, kLoose);
 }
 
 // Changes to other coordinates where rounding errors begin to matter.

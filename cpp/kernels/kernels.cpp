@@ -78,8 +78,11 @@ void coefficients(const double* t, std::size_t n, Loss loss, double shift, doubl
     with_loss(loss, [=]<class L>(L) {
         if constexpr (L::traits.exponential_tail()) {
             map(t, slope, n, [=](Vec v) { return L::full_slope(v, set1(shift)); });
-            map(slope, curvature, n, [](Vec p) { return L::curvature_of_slope(p); });
+        } else {
+            const Vec most = set1(L::traits.zero_above);
+            map(t, slope, n, [=](Vec v) { return L::slope(v, most, set1(shift)); });
         }
+        map(slope, curvature, n, [](Vec p) { return L::curvature_of_slope(p); });
     });
 }
 

@@ -68,14 +68,19 @@ def train(
         Labels -1 and +1.
     steps : int or integral float
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
-        a checkpoint, with Adam and with the squared hinge.
+        a checkpoint, with Adam, with the hinge and its square.
     lr : float or "auto"
-        Learning rate eta, greater than 0. "auto", for the logistic loss or the squared hinge and
-        "gd", "momentum" or "nesterov": half of :func:`fastgrok.stable_lr`, which ``params["lr"]``
-        then holds.
-    loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
-        l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. The last has no slope from margin 1
-        on: descent converges, stands still once no row is below, and is never leaped.
+        Learning rate eta, greater than 0. "auto", for the logistic loss, the squared hinge or the
+        squared loss and "gd", "momentum" or "nesterov": half of :func:`fastgrok.stable_lr`, which
+        ``params["lr"]`` then holds.
+    loss : {"logistic", "exponential", "squared_hinge", "hinge", "squared"}, default "logistic"
+        l(m) = log(1 + exp(-m)), exp(-m), max(0, 1 - m)^2, max(0, 1 - m) or (1 - m)^2, which is
+        (y - f)^2 of the logit f = w . x + b, without a factor 1/2 (``theory.squared`` has its
+        descent in closed form). The hinge and its square have no slope from margin 1 on: descent
+        stands still once no row is below, and is never leaped. Of the hinge, which bends at margin
+        1 alone, l' is -1 below and taken for 0 at it; the recorded sharpness is 0 and says nothing
+        of stability, and where rows cannot be separated by margin 1 descent at a constant rate
+        goes to and fro about the minimum.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n (Beck et al. 2025) or 1 (Das et al. 2026, eq. 3). The sum with learning rate eta
         is the mean with n eta.
@@ -156,9 +161,10 @@ def train(
         (`Slab` and `GaussianMixture`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
-        |b - b_exact| <= rtol max(|b_exact|, 1). Without effect on exact steps. Exact are steps
-        without rounding errors: weights also move where the increments of single steps would be
-        lost beside them, as far as float64 can tell the gradient from its own rounding errors.
+        |b - b_exact| <= rtol max(|b_exact|, 1). Of the squared loss, whose w may tend to 0,
+        ||w_exact|| counts as at least 0.01 / max ||x_i||. Without effect on exact steps. Exact are
+        steps without rounding errors: weights also move where the increments of single steps would
+        be lost beside them, as far as float64 can tell the gradient from its own rounding errors.
         The bits at a leaped step depend, within `rtol`, on what else is recorded: a leap is judged
         at its records, and may end earlier or later, or be made again, with others.
     skip_rows : {"auto", True, False}, default "auto"

@@ -36,10 +36,10 @@ def stable_lr(
 
     It is 2 / L, where L bounds the largest eigenvalue of the Hessian c sum_i l''(m_i) z_i z_i^T
     from above, for all weights: L = c max l'' lambda_max(sum_i z_i z_i^T) + `weight_decay`, with
-    l'' <= 1/4 of the logistic loss and l'' <= 2 of the squared hinge. Below it what is minimised
-    falls at every step (for L is a Lipschitz constant of its gradient), and the recorded
-    ``Trajectory.sharpness`` stays below 2. Up to half of it, 1 / L, which ``lr="auto"`` takes, no
-    update points against the one before it either: ``Trajectory.regime`` is "smooth".
+    l'' <= 1/4 of the logistic loss and l'' <= 2 of the squared hinge and the squared loss. Below it
+    what is minimised falls at every step (for L is a Lipschitz constant of its gradient), and the
+    recorded ``Trajectory.sharpness`` stays below 2. Up to half of it, 1 / L, which ``lr="auto"``
+    takes, no update points against the one before it either: ``Trajectory.regime`` is "smooth".
 
     With momentum beta it is 2 (1 + beta) / L, with Nesterov's (2 + 2 beta) / (1 + 2 beta) / L:
     below it the linearised steps die away wherever the weights are. That is stability beside any
@@ -51,9 +51,9 @@ def stable_lr(
         Finite rows.
     y : array_like of shape (n,)
         Labels -1 and +1. The bound is the same for all.
-    loss : {"logistic", "squared_hinge"}, default "logistic"
+    loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         The exponential loss has no such bound: its curvature exp(-m) grows without end where
-        margins are negative.
+        margins are negative. Nor has the hinge, whose slope jumps.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n or 1, as in :func:`fastgrok.train`.
     bias : bool, default True

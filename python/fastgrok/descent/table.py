@@ -17,8 +17,10 @@ from fastgrok.linear.losses import LOSSES
 
 TRAITS = {
     "convex": "convexity",
+    "differentiable": "a continuous slope",
     "twice_differentiable": "a continuous second derivative",
     "bounded_curvature": "a curvature that is bounded over all margins",
+    "stays_in_range": "a bounded curvature, or slopes that fall off like exp(-m)",
     "skippable": "slopes that vanish as margins grow",
     "exponential_tail": "slopes that fall off like exp(-m)",
     "memoryless": "steps that follow from w and b alone",
@@ -177,7 +179,9 @@ USES = {
         "lr='auto' is refused",
     ),
     "sharpness_limit": Use(
-        "limits of sharpness", {"optimizer": ("proportional",)}, "no warning, no line at 2"
+        "limits of sharpness",
+        {"loss": ("differentiable",), "optimizer": ("proportional",)},
+        "no warning, no line at 2",
     ),
     "margin": Use(
         "limits of maximum margin",

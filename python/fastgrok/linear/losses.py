@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,13 +30,16 @@ class Loss:
     value : callable
         l of an array of margins.
     log_slope : callable
-        log(-l') of an array of margins: late in a run every -l' may underflow, their ratios do not.
+        log|l'| of an array of margins: late in a run every l' may underflow, their ratios do not.
+    least_at : float
+        Margin where l is least; infinite where it falls for ever.
     """
 
     name: str
     formula: str
     value: Callable[[F64], F64]
     log_slope: Callable[[F64], F64]
+    least_at: float = math.inf
 
     @property
     def largest_curvature(self) -> float:
@@ -50,6 +54,17 @@ class Loss:
 
 def _log_slope_of_squared_hinge(m: F64) -> F64:
     logs: F64 = np.log(2.0 * (1.0 - m), where=m < 1.0, out=np.full_like(m, -np.inf))
+    return logs
+
+
+def _log_slope_of_hinge(m: F64) -> F64:
+    logs: F64 = np.where(m < 1.0, 0.0, -np.inf)
+    return logs
+
+
+def _log_slope_of_squared(m: F64) -> F64:
+    slopes = np.abs(2.0 * (1.0 - m))
+    logs: F64 = np.log(slopes, where=slopes > 0.0, out=np.full_like(m, -np.inf))
     return logs
 
 
@@ -73,6 +88,19 @@ LOSSES = {
             formula="max(0, 1 - m)^2",
             value=lambda m: np.maximum(0.0, 1.0 - m) ** 2,
             log_slope=_log_slope_of_squared_hinge,
+        ),
+        Loss(
+            name="hinge",
+            formula="max(0, 1 - m)",
+            value=lambda m: np.maximum(0.0, 1.0 - m),
+            log_slope=_log_slope_of_hinge,
+        ),
+        Loss(
+            name="squared",
+            formula="(1 - m)^2",
+            value=lambda m: (1.0 - m) ** 2,
+            log_slope=_log_slope_of_squared,
+            least_at=1.0,
         ),
     )
 }

@@ -253,7 +253,7 @@ class Questions(Record):
         """Divide the run into the three phases of Das et al. (2026), arXiv 2602.08302.
 
         In phase 1 all the data drive the descent; from ``t1`` on the support vectors do: their
-        share in sum_i -l'(m_i) is at least one half. Up to ``t2`` the hyperplane then moves
+        share in sum_i abs(l'(m_i)) is at least one half. Up to ``t2`` the hyperplane then moves
         away from the origin, and after it, in phase 3, back. The step 0 takes no part.
 
         Parameters

@@ -29,8 +29,8 @@ class Phases:
     ----------
     t1 : int or None
         End of phase 1: the first recorded step from which, up to the end of the record, the
-        support vectors have at least half of the total weight sum_i -l'(m_i). Where no row has
-        a weight left, nothing has changed since the last record where one had.
+        support vectors have at least half of the total weight sum_i abs(l'(m_i)). Where no
+        row has a weight left, nothing has changed since the last record where one had.
     t2 : int or None
         End of phase 2: the recorded step at or after ``t1`` where the distance of the hyperplane
         from the origin, |b| / ||w||, is largest. Phase 3 is what follows.
@@ -120,7 +120,7 @@ def _support_shares(
     support: NDArray[np.int64],
 ) -> F64:
     """
-    Share of the support vectors in sum_i -l'(m_i), at every record.
+    Share of the support vectors in sum_i abs(l'(m_i)), at every record.
 
     Where no row has a slope left that of the record before holds on; NaN if there is none.
     """
@@ -148,8 +148,10 @@ def _off(X: NDArray[Any], row: F64) -> F64:
 
 
 def _same_loss(recorded: float, m: F64, off: F64, loss: Loss) -> bool:
-    """Whether a sum of losses is one of these margins; the losses fall with them."""
+    """Whether a sum of losses is one of these margins; the losses are convex."""
+    low, high = m - off, m + off
     with np.errstate(over="ignore", under="ignore"):
-        least, most = (float(np.sum(loss.value(m + error))) for error in (off, -off))
+        least = float(np.sum(loss.value(np.clip(loss.least_at, low, high))))
+        most = float(np.sum(np.maximum(loss.value(low), loss.value(high))))
     slack = 1.0 + SAME_LOSS_RTOL
     return least / slack - 1e-300 <= recorded <= most * slack + 1e-300

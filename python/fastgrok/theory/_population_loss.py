@@ -37,6 +37,8 @@ def population_loss(
 
     The logit is N(b, s^2) with s = sigma ||w||. The exponential loss is exp(b + s^2/2); the
     logistic one, E log(1 + exp(b + s Z)), is a rapidly converging series of scaled error functions.
+    The squared loss is (1 + b)^2 + s^2; the hinge and its square are the first and second moment of
+    max(1 + b + s Z, 0).
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def population_loss(
         Bias.
     sigma : array_like
         Standard deviation of each coordinate, greater than 0.
-    loss : {"logistic", "exponential"}, default "logistic"
+    loss : {"logistic", "exponential", "squared_hinge", "hinge", "squared"}, default "logistic"
         Loss of a point.
 
     Returns
@@ -107,6 +109,22 @@ def gaussian_sigmoid(c: F64, s: F64) -> F64:
         share = ndtr(near / s) + 0.5 * _alternating(near, s, power=0)
         share = np.where(s > 0.0, share, expit(near))
     return np.where(c > 0.0, 1.0 - share, share)
+
+
+def _squared(c: F64, s: F64) -> F64:
+    out: F64 = (1.0 + c) ** 2 + s * s
+    return out
+
+
+def _squared_hinge(c: F64, s: F64) -> F64:
+    a = 1.0 + c
+    beyond = np.where(s > 0.0, s * s * _squared_below_zero(np.abs(a) / s), 0.0)
+    out: F64 = np.where(a > 0.0, a * a + (s * s - beyond), beyond)
+    return out
+
+
+def _hinge(c: F64, s: F64) -> F64:
+    return positive_part(1.0 + c, s)
 
 
 def interval_loss(low: F64, high: F64, s: F64, loss: str) -> F64:
@@ -215,6 +233,9 @@ _ACCELERATION = _acceleration(_TERMS)
 FORMULAS: Mapping[str, Callable[[F64, F64], F64]] = {
     "logistic": _logistic,
     "exponential": _exponential,
+    "squared_hinge": _squared_hinge,
+    "hinge": _hinge,
+    "squared": _squared,
 }
 """Means over margins -(c + s Z), by loss."""
 _INTERVALS: Mapping[str, Callable[[F64, F64, F64], F64]] = {

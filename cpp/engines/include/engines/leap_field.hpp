@@ -24,8 +24,8 @@ struct LeapCosts {
 class LeapField {
 public:
     // The flow of -grad L has one limit or direction, second derivatives lead there, and far out
-    // what is left of a margin can be a factor of e^s.
-    static constexpr LossProperty needs[] = {kTwiceDifferentiable, kConvex, kExponentialTail};
+    // what is left of a margin can be a factor of e^s, or curvatures are bounded.
+    static constexpr LossProperty needs[] = {kTwiceDifferentiable, kConvex, kStaysInRange};
 
     virtual ~LeapField() = default;
 
@@ -60,7 +60,9 @@ public:
     }
     const Coordinates* coordinates() const { return coordinates_.get(); }
 
-    LeapScale scale(const Vector& u) const { return {u, problem().layout(), coordinates()}; }
+    LeapScale scale(const Vector& u) const {
+        return {u, problem().layout(), least_, coordinates()};
+    }
     const Problem& problem() const { return given_.problem(); }  // as given
     bool bias() const { return problem().bias(); }
 
@@ -84,8 +86,9 @@ public:
 
     const SlowMotion& motion() const { return motion_; }
 
-    // No margin changes faster than this times the norm of the parameters' change.
-    double largest_row() const { return largest_row_; }
+    // Where the parameters change by as much as `change`, l'' changes at most by a factor e to the
+    // power of this.
+    double bend(double change) const { return traits_.bend * largest_row_ * change; }
 
     const Layout& layout() const { return passes().problem().layout(); }
     const LeapCosts& costs() const { return costs_; }
@@ -109,7 +112,8 @@ protected:
     // The coefficient of a row where it was last evaluated, times e^s rate, and its rounding error;
     // `terms` is the sum of the sizes of its margin's terms.
     struct Coefficient {
-        double value, error;
+        double value, error;  // its size, whatever its sign
+        double change;        // with its margin, at most
     };
     Coefficient coefficient(std::size_t row, double terms) const;
 
@@ -151,6 +155,7 @@ private:
 
     std::shared_ptr<const Coordinates> coordinates_;
     std::unique_ptr<Passes> turned_;
+    double least_;                      // of the weights, against which errors are measured
     bool decays_last_ = false;          // of the parameters
     double pace_ = -1.0;                // of the schedule, if it is not to be that at s
     double largest_row_, squares_sum_;  // of the rows (x_i, 1)
@@ -177,12 +182,12 @@ template <class Pass>
 double LeapField::shifted(double s, const Vector& out, Pass pass) {
     // From e^100 steps on the margins that matter are about as large as s, and a loss with an
     // exponential tail is that tail to the last bit there. Where that should be wrong the pass is
-    // repeated.
+    // repeated. Without such a tail slopes end as rounding errors of margins, far from underflow.
     constexpr double kPlain = 100.0;
     const double pace = pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s));
     log_rate_ = s + std::log(rate_ * pace);
     decay_now_ = motion_.decay > 0.0 ? std::exp(s + std::log(motion_.decay * pace)) : 0.0;
-    last_shift_ = s > kPlain ? std::floor(s * kLog2E) : 0.0;
+    last_shift_ = s > kPlain && traits_.exponential_tail() ? std::floor(s * kLog2E) : 0.0;
     last_loss_ = last_shift_ > 0.0 ? Loss::exponential : loss_;
     pass(last_loss_, last_shift_);
     ++costs_.evaluations;

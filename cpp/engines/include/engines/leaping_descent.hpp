@@ -56,7 +56,8 @@ public:
         : descent_(descent),
           options_(options),
           motion_(descent.stepper().options(), descent.options().lr, descent.options().scale),
-          passes_(descent.problem(), descent.options().threads) {}
+          passes_(descent.problem(), descent.options().threads),
+          least_(least_weights(descent.problem(), descent.options().loss)) {}
 
     // To the last record. Once only.
     Status run(const Poll& poll, double poll_seconds);
@@ -133,6 +134,7 @@ private:
     LeapingOptions options_;
     SlowMotion motion_;
     Passes passes_;
+    double least_;  // of the weights, against which errors are measured
     Poll poll_;
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;

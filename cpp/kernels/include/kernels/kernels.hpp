@@ -19,8 +19,8 @@ struct Kernels {
     void (*sigmoid)(const double* x, double* out, std::size_t n);
     void (*curvature)(const double* margin, double* out, std::size_t n, Loss loss);  // l''(m)
 
-    // Slopes to full precision and curvatures of n margins in the unit of a loss with an
-    // exponential tail, times 2^shift where that is so everywhere.
+    // Slopes and curvatures of n margins in the unit of the loss. Of an exponential tail slopes to
+    // full precision, times 2^shift where it is so everywhere.
     void (*coefficients)(const double* t, std::size_t n, Loss loss, double shift, double* slope,
                          double* curvature);
 

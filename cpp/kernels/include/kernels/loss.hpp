@@ -9,9 +9,10 @@
 //                               compared with t - shift
 //   begin_slope, end_slope      the same in two halves, where that is faster
 //   curvature_of_slope(p)       l''(m) of p = -l'(m), with the shift of p
-// For leaps alone, which need an exponential tail:
+// For leaps alone, if it can be leaped (engines/leap_field.hpp):
+//   scaled_slope(log_factor, m) e^log_factor |l'(m)|, of doubles
+// and if its tail is exponential:
 //   full_slope(t, shift)        slope to full precision, down to the smallest number
-//   scaled_slope(log_factor, m) e^log_factor -l'(m), of doubles
 //   steepness(m)                l''(m) / -l'(m): what share of the slope a change of m changes
 //
 // The functions of registers that these call are those of elementary.hpp and simd.hpp, in the
@@ -32,9 +33,11 @@ inline constexpr double kUnbounded = HUGE_VAL;
 
 struct LossTraits {
     bool convex;
+    bool differentiable = true;  // once, continuously
     bool twice_differentiable;
     double lipschitz;       // the largest |l'|
-    double most_curvature;  // the largest l'', which it has at margin 0
+    double most_curvature;  // the largest l'', which it has at margin 0, or no bound
+    double bend = 1.0;      // no |l'''| is larger than that times l''
     double unit;            // passes over rows take margins times this: log2(e) for powers of e
     // In that unit: rows with a larger margin contribute nothing to a gradient, exactly or as good
     // as that (kMostBits). Unbounded where every row counts.
@@ -46,6 +49,11 @@ struct LossTraits {
     constexpr bool skippable() const { return zero_above < kUnbounded; }
     constexpr bool exponential_tail() const { return exponential_from < kUnbounded; }
     constexpr bool bounded_curvature() const { return most_curvature < kUnbounded; }
+    // Whether slopes and curvatures times any number of steps stay in range, with a shift or
+    // without.
+    constexpr bool stays_in_range() const { return exponential_tail() || bounded_curvature(); }
+    // What a margin in that unit is times, to be one.
+    constexpr double per_unit() const { return unit == kLog2E ? kLogOf2 : 1.0 / unit; }
     // Whether a shift of the margins is a factor of the slope.
     constexpr bool takes_shift() const { return exponential_from == -kUnbounded; }
 };

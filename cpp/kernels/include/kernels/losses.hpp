@@ -2,17 +2,21 @@
 #pragma once
 
 #include "kernels/losses/exponential.hpp"
+#include "kernels/losses/hinge.hpp"
 #include "kernels/losses/logistic.hpp"
+#include "kernels/losses/squared.hpp"
 #include "kernels/losses/squared_hinge.hpp"
 
 namespace fastgrok {
 
 // Name, which is that of the value of Loss and of the loss in Python, and type. New ones come last.
 // clang-format off
-#define FASTGROK_LOSSES(use)      \
-    use(logistic, Logistic)       \
-    use(exponential, Exponential) \
-    use(squared_hinge, SquaredHinge)
+#define FASTGROK_LOSSES(use)         \
+    use(logistic, Logistic)          \
+    use(exponential, Exponential)    \
+    use(squared_hinge, SquaredHinge) \
+    use(hinge, Hinge)                \
+    use(squared, Squared)
 // clang-format on
 
 #define FASTGROK_NAME(name, Type) name,

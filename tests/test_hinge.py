@@ -1,0 +1,175 @@
+"""Runs of the hinge, max(0, 1 - m): rows below margin 1 push alike, others not at all."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+import fastgrok as fg
+import reference
+from cases import problem
+from fastgrok import _core
+from runs import assert_same_bits, train_quietly
+
+HINGE = "hinge"
+
+
+def spread(n, d, seed=0, dtype=np.float64):
+    """Rows of very different sizes, at least 1 from a plane."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-1, 1, size=(n, 1))
+    y = np.where(X[:, 0] > 0, 1.0, -1.0)
+    X[:, 0] += y
+    return X.astype(dtype), y
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "d"), [(400, 2), (300, 17), (200, 100)])
+def test_every_step_is_that_of_numpy_whatever_is_skipped(n, d, dtype, reduction):
+    X, y = spread(n, d, dtype=dtype)
+    options = {"loss": HINGE, "reduction": reduction, "steps": 500, "record": 1}
+    options |= {"lr": 1e-2 / (n if reduction == "sum" else 1), "keep_weights": True}
+    run = fg.train(X, y, skip_rows=True, **options)
+    every = fg.train(X, y, skip_rows=False, **options)
+    assert_same_bits(run, every)
+    assert run.engine.row_share < 1.0 == every.engine.row_share
+    path = reference.descend(
+        X.astype(np.float64), y, 500, run.params["lr"], loss=HINGE, reduction=reduction
+    )
+    expected = np.column_stack(path)
+    error = np.linalg.norm(run.weights - expected, axis=1)
+    assert np.all(error <= 1e-12 * np.linalg.norm(expected, axis=1))
+
+
+@pytest.mark.parametrize("d", [3, 16, 17, 40])
+def test_sums_of_whole_numbers_are_exact(d):
+    """Of integer rows and a rate of a power of 2 every step is a sum without rounding."""
+    rng = np.random.default_rng(d)
+    X, y = rng.integers(-8, 9, size=(60, d)).astype(float), rng.choice([-1.0, 1.0], 60)
+    run = fg.train(
+        X, y, steps=40, lr=2.0**-10, loss=HINGE, reduction="sum", record=1, keep_weights=True
+    )
+    u = [Fraction(0)] * (d + 1)
+    rows = [[Fraction(int(v)) for v in (*row, 1)] for row in X]
+    for now in run.weights:
+        assert now.tolist() == [float(value) for value in u]
+        step = [Fraction(0)] * (d + 1)
+        for row, sign in zip(rows, y, strict=True):
+            if int(sign) * sum(a * b for a, b in zip(row, u, strict=True)) < 1:
+                step = [s + int(sign) * a for s, a in zip(step, row, strict=True)]
+        u = [a + s / 1024 for a, s in zip(u, step, strict=True)]
+
+
+def test_at_margin_1_there_is_no_slope():
+    row = _core.Problem(np.ones((1, 1)), np.ones(1), False)
+    slopes = {
+        m: row.gradient(np.array([m]), 0.0, HINGE, 1)[0][0]
+        for m in (-1e300, np.nextafter(1.0, 0.0), 1.0, np.nextafter(1.0, 2.0), 1e300)
+    }
+    assert list(slopes.values()) == [-1.0, -1.0, 0.0, 0.0, 0.0]
+    # Steps of 1/4 from 0 end on margin 1, not behind it.
+    run = fg.train([[1.0]], [1], steps=9, lr=0.25, loss=HINGE, bias=False, record=1,
+                   keep_weights=True)  # fmt: skip
+    assert run.weights[:, 0].tolist() == [0.0, 0.25, 0.5, 0.75] + [1.0] * 6
+
+
+def test_what_is_no_number_is_not_taken_for_a_large_margin():
+    for d in (2, 20):
+        row = _core.Problem(np.ones((1, d)), np.ones(1), False)
+        w = np.ones(d)
+        w[1] = np.nan
+        assert np.isnan(row.gradient(w, 0.0, HINGE, 1)[0]).all()
+        assert np.isnan(row.evaluate(w, 0.0, HINGE, False, 1)[0])
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "momentum", "adam", "sign"])
+@pytest.mark.parametrize("d", [2, 40])
+def test_at_rest_nothing_is_left_and_nothing_moves(d, optimizer):
+    X, y = spread(200, d)
+    w0 = 3.0 * np.eye(d)[0]  # margins of 3 and more
+    run = fg.train(
+        X, y, steps=3000, lr=0.1, loss=HINGE, w0=w0, b0=0.5, evals={"test": (X, -y)},
+        keep_weights=True, optimizer=optimizer,
+    )  # fmt: skip
+    np.testing.assert_array_equal(run.weights, np.tile([*w0, 0.5], (run.steps.size, 1)))
+    assert not run.loss.any()
+    assert not run.sharpness.any()
+    assert set(run.regime) == {"smooth"}
+    assert run.phases([0, 1]).t1 is None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_falling_rate_leads_to_the_minimum_where_rows_are_not_separable(bias):
+    X, y = problem(80, 3)
+    y[::4] *= -1.0
+    run = train_quietly(
+        X, y, steps=100_000, lr=1.0, loss=HINGE, bias=bias, schedule=fg.schedules.power(0.7, 10.0)
+    )
+    # The least sum of s with s >= 0 and s_i >= 1 - m_i, by linear programming.
+    Z = np.column_stack([X, np.full(80, float(bias))])
+    best = linprog(
+        np.r_[np.zeros(4), np.full(80, 1 / 80)],
+        A_ub=np.hstack([-y[:, None] * Z, -np.eye(80)]),
+        b_ub=-np.ones(80),
+        bounds=[(None, None)] * 4 + [(0, None)] * 80,
+    )
+    assert best.fun * (1.0 - 1e-12) <= run.loss[-1] <= best.fun + 1e-3
+    assert best.fun > 0.1
+
+
+def test_weights_of_rows_below_margin_1_are_alike():
+    X, y = np.array([[1.0], [-2.0], [-3.0]]), np.array([1.0, -1.0, -1.0])
+    run = train_quietly(
+        X, y, steps=10, lr=0.125, loss=HINGE, reduction="sum", record=1, bias=False,
+        keep_weights=True,
+    )  # fmt: skip
+    # From 0: lr (1 + 2 + 3) = 3/4, where the first row alone is below 1; then 7/8 and 1.
+    assert run.weights[:, 0].tolist() == [0.0, 0.75, 0.875] + [1.0] * 8
+    assert run.loss.tolist() == [3.0, 0.25, 0.125] + [0.0] * 8
+    assert run.phases([0]).t1 == 1
+    assert run.phases([1, 2]).t1 is None
+
+
+def test_what_needs_a_slope_that_is_continuous_or_a_tail_is_refused():
+    X, y = spread(50, 2)
+    options = {"lr": 1e-3, "loss": HINGE}
+    lacks = "leaps need a continuous second derivative, which loss='hinge' has not"
+    with pytest.raises(ValueError, match=lacks):
+        fg.train(X, y, steps=10**5, engine="leap", **options)
+    run = fg.train(X, y, steps=10**5, record=[10**5], **options)
+    assert run.engine.name == "exact"
+    assert run.engine.reason == lacks
+    with pytest.raises(
+        ValueError, match=r"steps must be at most 9007199254740992 .*\(loss='hinge'\)"
+    ):
+        fg.train(X, y, steps=1e60, **options)
+    bounded = "need a curvature that is bounded over all margins, which loss='hinge' has not"
+    with pytest.raises(ValueError, match=bounded):
+        fg.stable_lr(X, y, loss=HINGE)
+    with pytest.raises(ValueError, match=f"lr='auto' .*{bounded}|{bounded}"):
+        fg.train(X, y, steps=10, lr="auto", loss=HINGE)
+    with pytest.raises(ValueError, match="limits of directions need slopes that fall off like"):
+        fg.train(X, y, steps=10, **options).plot(limit="auto")
+    with pytest.raises(ValueError, match="no formula for loss='hinge'"):
+        fg.train(X, y, steps=10, evals={"all": fg.theory.bias.Slab(0.1, 1.0)}, **options)
+    # No rate is too large by its sharpness, of which there is none.
+    fg.train(X, y, steps=3, lr=1e3, loss=HINGE)
+
+
+def test_checkpoints_many_runs_and_refined_times(tmp_path):
+    X, y = spread(200, 3)
+    evals = {"test": problem(100, 3)}
+    options = {"loss": HINGE, "steps": 3000, "lr": 2e-3, "evals": evals, "keep_weights": True}
+    run = fg.train(X, y, **options)
+    more = options | {"steps": 10**5}
+    whole = fg.train(X, y, **more)
+    assert_same_bits(fg.train(X, y, checkpoint=tmp_path / "run", **more), whole)
+    assert_same_bits(fg.train(X, y, checkpoint=tmp_path / "run", **more), whole)
+    for again in fg.train_many([{"X": X, "y": y, **options}] * 2):
+        assert_same_bits(again, run)
+    level = float(run.accuracy["test"].max())
+    hit = run.refine_hit("test", level)
+    every = fg.train(X, y, **options | {"record": 1})
+    assert hit.step == every.steps[np.argmax(every.accuracy["test"] >= level)]
