@@ -21,7 +21,7 @@ SCHEDULES = {
     "power": fg.schedules.power(0.5, 3.0),
     "warmup": fg.schedules.warmup(8),
     "cosine": fg.schedules.cosine(8),
-    "callable": lambda k: 2.0 if k < 5 else 0.5 + 0.1 * (k > 150),
+    "callable": lambda k: 2.0 if k < 5 else 0.5 + 0.05 * (k > 150),
 }
 
 
