@@ -90,7 +90,7 @@ def test_skipping_over_many_chunks_on_any_number_of_threads(d, threads):
     n=st.integers(1, 400),
     d=st.sampled_from([1, 2, 3, 16, 17, 33]),
     seed=st.integers(0, 2**32 - 1),
-    loss=st.sampled_from(list(_core.losses())),
+    loss=st.sampled_from([name for name, says in _core.losses().items() if says["skippable"]]),
     lr=st.floats(1e-3, 30.0),
     spread=st.floats(0.0, 3.0),
     flipped=st.floats(0.0, 0.2),
