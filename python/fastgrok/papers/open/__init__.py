@@ -6,6 +6,7 @@ one might expect by it.
 """
 
 from fastgrok.papers._catalogue import Item, Paper
+from fastgrok.papers.open._adam import adam, draw_adam, judge_adam, make_adam
 from fastgrok.papers.open._decay import decay, draw_decay, judge_decay, make_decay
 from fastgrok.papers.open._draws import Circle, Cube, Edge, Teacher
 from fastgrok.papers.open._item import SIZES, Size
@@ -29,9 +30,12 @@ __all__ = [
     "Size",
     "Teacher",
     "Trainer",
+    "adam",
     "decay",
+    "draw_adam",
     "draw_decay",
     "draw_momentum",
+    "judge_adam",
     "judge_decay",
     "judge_momentum",
     "momentum",
@@ -44,5 +48,6 @@ PAPER = Paper(
     items=(
         Item("figure", "decay", "grokking time against weight decay", make_decay),
         Item("figure", "momentum", "grokking time against momentum", make_momentum),
+        Item("figure", "adam", "which margin Adam and AdamW tend to", make_adam),
     ),
 )
