@@ -22,3 +22,16 @@ def kept_from(steps: NDArray[Any], accuracy: NDArray[Any], level: float) -> floa
     at, values = np.log1p(steps[last : last + 2]), accuracy[last : last + 2]
     share = (level - values[0]) / (values[1] - values[0])
     return float(np.expm1(at[0] + share * (at[1] - at[0])))
+
+
+def rise_after(steps: NDArray[Any], accuracy: NDArray[Any], first: int) -> tuple[float, float]:
+    """
+    Return how far an accuracy rises after a record, and when.
+
+    The later maximum less the value there, and the step at which half of that is done, in multiples
+    of the step of the record.
+    """
+    later = accuracy[first:]
+    gained = float(later.max() - later[0])
+    half = int(np.argmax(later >= later[0] + 0.5 * gained))
+    return gained, float(steps[first + half] / steps[first])
