@@ -34,7 +34,7 @@ _QUICK: dict[str, dict[str, Any]] = {
     "momentum": {"n": 400},
     "adam": {"steps": 1e5},
     "noise": {"n": 400},
-    "losses": {"n": 100, "ratios": (0.3, 0.4, 0.5, 0.6, 0.8), "steps": 1e5},
+    "losses": {"n": 200, "ratios": (0.3, 0.4, 0.5, 0.6, 0.8), "steps": 1e5},
     "kernel": {"n": 300, "gaps": (0.1, 0.03, 0.01, 0.005, 0.002)},
 }
 
