@@ -40,7 +40,7 @@ _SAME = 1.1
 def decay(
     trainer: Trainer | None = None,
     *,
-    n: int = 400,
+    n: int = 1000,
     classes: int = 1000,
     seeds: Sequence[int] = range(5),
     decays: Sequence[float] = DECAYS,
