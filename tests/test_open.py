@@ -144,6 +144,17 @@ def test_figures_at_a_size_that_takes_no_time(name, tmp_path, monkeypatch):
         assert verdict.claim in report
 
 
+@pytest.mark.parametrize("name", ["decay", "momentum", "noise", "losses", "kernel"])
+def test_figures_of_runs_that_ended_early(name, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(_training, "_EXACT_WORK", 1.0)
+    monkeypatch.setitem(questions.SIZES, "quick", questions.Size(2, TINY))
+    settings = Settings(scale="quick", engine="exact", threads=2, progress=False)
+    output = questions.PAPER.find("figure", name).make(settings, tmp_path)
+    assert Outcome.SHORT in {verdict.outcome for verdict in output.verdicts}
+    assert "because: no more than 1000 exact steps" in (tmp_path / f"{name}.md").read_text()
+
+
 def test_no_cells():
     with pytest.raises(ValueError, match="at least one"):
         questions.decay(Trainer(), seeds=[])
@@ -268,10 +279,13 @@ def test_judges_of_losses():
                     test[-2] -= 0.2
                 runs[name, ratio] = (made(Case(Edge(40, ratio, 0), 0.01, 1e5), test),)
         verdicts = _losses.judge_losses(Grid(runs))
-        return outcomes(verdicts, "edge is at", "those of the logistic", "delayed")
+        words = "edge is at", "edge of a draw", "those of the logistic", "delayed"
+        return outcomes(verdicts, *words)
 
-    assert judged((1.0, 1.0, 0.5), delayed=True) == [Outcome.AGREES] * 3
-    assert judged((1.0, 0.6, 0.5), delayed=True)[:2] == [Outcome.OPEN, Outcome.DIFFERS]
+    assert judged((1.0, 1.0, 0.5), delayed=True) == [Outcome.AGREES] * 4
+    assert judged((1.0, 0.6, 0.5), delayed=True)[:3] == [
+        Outcome.OPEN, Outcome.DIFFERS, Outcome.DIFFERS
+    ]  # fmt: skip
     assert judged((1.0, 1.0, 0.5), delayed=True, moving=True)[0] is Outcome.SHORT
     early = [0.0, 0.99, 0.99, 1.0, 1.0, 1.0]
     runs = {("hinge", 0.4): (made(Case(Edge(40, 0.4, 0), 0.01, 1e5), early),)}

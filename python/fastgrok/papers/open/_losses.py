@@ -33,7 +33,7 @@ RATIOS = (0.2, 0.3, 0.35, 0.4, 0.44, 0.47, 0.5, 0.53, 0.56, 0.6, 0.7, 0.8)
 REFERENCE = "logistic"
 # Leaping runs go so far that accuracies, which move like 1/log t, have come to rest.
 _FAR = 1e60
-# An edge is at 1/2 to within this lambda, and accuracies agree to within that.
+# An edge is at 1/2 to within this lambda; edges and accuracies are the same to within that.
 _NEAR, _SAME = 0.1, 0.02
 # Accuracy that may still be moving over the last factor of 10 of the steps.
 _MOVING = 0.01
@@ -108,7 +108,7 @@ def ended(run: Run) -> float:
 
 def judge_losses(grid: Grid) -> list[Verdict]:
     """Judge where the edge is, how sharp it is, and whether there is a delay before it."""
-    at, same, late = [], [], []
+    at, moved, same, late = [], [], [], []
     reference = grid.row(REFERENCE)
     for name in grid.settings:
         row = grid.row(name)
@@ -117,6 +117,12 @@ def judge_losses(grid: Grid) -> list[Verdict]:
         at.append(judge_values(name, edges, lambda x: abs(x - 0.5) <= _NEAR, "edge at lambda ="))
         if name != REFERENCE and reference:
             others = np.array([[ended(run) for run in reference[ratio]] for ratio in row])
+            shifts = [
+                mine - edge(list(row), column) for mine, column in zip(edges, others.T, strict=True)
+            ]
+            moved.append(
+                judge_values(name, shifts, lambda x: abs(x) <= _SAME, "edge moved by lambda =")
+            )
             same.append(
                 judge_values(
                     name,
@@ -136,6 +142,11 @@ def judge_losses(grid: Grid) -> list[Verdict]:
             f"The lambda at which the last accuracy on the population falls below {LEVEL:g}, "
             f"interpolated, is 1/2 to within {_NEAR:g}. Undecided where an accuracy moves by more "
             f"than {_MOVING:g} over the last factor of 10 of the steps.",
+        ),
+        verdict(
+            "The edge of a draw is that of the logistic loss",
+            moved,
+            f"Both edges of the same draw are the same lambda to within {_SAME:g}.",
         ),
         verdict(
             "Accuracies are those of the logistic loss at every lambda",

@@ -145,6 +145,7 @@ def write_grid(
             **choices,
         },
         made_by=f"{versions()}. {_computed(grid.all)}",
+        choices_heading="Choices",
     )
     return write_item(
         name,
