@@ -15,6 +15,7 @@ from cases import python
 from fastgrok import papers
 from fastgrok.cli import main
 from fastgrok.papers import Settings, Stopped, beck2025
+from fastgrok.papers import open as questions
 from fastgrok.papers.das2026 import _ensemble, _item, _masking, _theory
 from fastgrok.papers.das2026 import _figure1 as module
 
@@ -38,6 +39,18 @@ def tiny(monkeypatch):
     monkeypatch.setattr(_theory, "theory_runs", lambda **options: real(**(options | small)))
     for scale in scales:
         monkeypatch.setitem(beck2025.SIZES, scale, beck2025.Size(40, 1, 40, 1, (0.2, 0.4, 0.8)))
+        monkeypatch.setitem(questions.SIZES, scale, questions.Size(1, TINY))
+
+
+#: The figures of what both papers leave open.
+TINY = {
+    "decay": {"n": 40, "classes": 100, "decays": (0.0, 1e-2)},
+    "momentum": {"n": 40, "classes": 100, "betas": (0.0, 0.9), "steps": 1e4},
+    "adam": {"n": 12, "dim": 6, "epsilons": (1e-4,), "steps": 1e3},
+    "noise": {"n": 40, "classes": 100, "shares": (0.0, 0.1), "steps": 1e4},
+    "losses": {"n": 40, "ratios": (0.3, 0.7), "steps": 1e3},
+    "kernel": {"n": 60, "gaps": (0.1, 0.01), "steps": 1e4},
+}
 
 
 def fail(arguments, capsys):

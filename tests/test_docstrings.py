@@ -15,6 +15,7 @@ import fastgrok as fg
 from fastgrok import datasets, geometry, linear, papers, plots, questions, records
 from fastgrok._checks.docstrings import described
 from fastgrok.papers import beck2025, das2026
+from fastgrok.papers import open as questions_left
 from fastgrok.theory import bias, edge, two_point
 
 FILES = sorted(Path(fg.__file__).parent.rglob("*.py"))
@@ -36,7 +37,7 @@ def test_every_heading_stands_alone(file):
 
 
 HOUSE = (fg, linear, geometry, bias, edge, two_point, datasets, plots, questions, records)
-PAPERS = (papers, das2026, beck2025)
+PAPERS = (papers, das2026, beck2025, questions_left)
 
 
 def public(modules):

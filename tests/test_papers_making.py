@@ -66,6 +66,7 @@ def test_every_item_says_that_it_was_stopped(key, item, tmp_path, monkeypatch):
         "das2026._figure3_draws.draw_sets",
         "das2026._masking.margin_cube",
         "beck2025._training.run_jobs",
+        "open._training.run_jobs",
         "_separable_fraction.separability",
     ):
         monkeypatch.setattr(f"fastgrok.papers.{name}", stop_by(JobsInterrupted({}, {})))

@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     scale.add_argument(
         "--quick",
         action="store_true",
-        help="within a minute: fewer draws of the data, and less of it in beck2025",
+        help="within a minute: fewer draws of the data, and less of it in beck2025 and open",
     )
     scale.add_argument(
         "--full", action="store_true", help="the paper's size everywhere, and more draws"

@@ -6,6 +6,7 @@ from fastgrok.papers._report import Finding, Outcome, Verdict
 from fastgrok.papers._summary import REPORT, table_lines, tally, write_overview
 from fastgrok.papers.beck2025 import PAPER as _BECK2025
 from fastgrok.papers.das2026 import PAPER as _DAS2026
+from fastgrok.papers.open import PAPER as _OPEN
 
 __all__ = [
     "PAPERS",
@@ -25,4 +26,4 @@ __all__ = [
 ]
 
 #: What `fastgrok reproduce` offers, by the name to ask for.
-PAPERS: dict[str, Paper] = {paper.key: paper for paper in (_DAS2026, _BECK2025)}
+PAPERS: dict[str, Paper] = {paper.key: paper for paper in (_DAS2026, _BECK2025, _OPEN)}

@@ -251,6 +251,7 @@ def assemble_report(
     sections: Mapping[str, str],
     choices: Mapping[str, str],
     made_by: str,
+    choices_heading: str = "Choices that the paper leaves open",
 ) -> str:
     """
     Assemble a Markdown report: verdicts, their numbers, further sections, every choice made.
@@ -271,6 +272,8 @@ def assemble_report(
         What the paper leaves open, and how it was read.
     made_by : str
         `versions`, and how the runs were computed.
+    choices_heading : str, optional
+        Of the section with the choices.
     """
     parts = [
         f"# {title}",
@@ -284,7 +287,7 @@ def assemble_report(
     for heading, text in sections.items():
         parts += [f"## {heading}", text]
     parts += [
-        "## Choices that the paper leaves open",
+        f"## {choices_heading}",
         "\n".join(f"* **{name}**: {text}" for name, text in choices.items()),
         "## Made by",
         made_by,

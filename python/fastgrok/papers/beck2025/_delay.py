@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastgrok.papers._report import Finding, judge_shares, spread
+from fastgrok.papers._times import rise_after
 from fastgrok.papers.beck2025._reporting import ended_before
 from fastgrok.papers.beck2025._training import Run
 
@@ -22,16 +23,12 @@ def rise(run: Run) -> tuple[float, float]:
     """
     Return how far the population's accuracy rises after the training set is fitted, and when.
 
-    From the first record with training accuracy 1: the later maximum less the value there, and the
-    step at which half of that is done.
+    From the first record with training accuracy 1, as `_times.rise_after`.
     """
     fitted = np.flatnonzero((run.accuracy >= 1.0) & (run.steps > 0.0))
     if not fitted.size:
         return 0.0, float("inf")
-    later = run.test_accuracy[fitted[0] :]
-    gained = float(later.max() - later[0])
-    half = int(np.argmax(later >= later[0] + 0.5 * gained))
-    return gained, float(run.steps[fitted[0] + half] / run.steps[fitted[0]])
+    return rise_after(run.steps, run.test_accuracy, int(fitted[0]))
 
 
 def judge_delay(reading: str, runs: Sequence[Run], more: str) -> Finding:

@@ -14,6 +14,7 @@ from fastgrok.descent.steps import log_spaced
 from fastgrok.errors import StabilityWarning
 from fastgrok.geometry import max_margin, separability
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
+from fastgrok.papers._times import kept_from
 from fastgrok.papers.beck2025._draws import F64, Draw, Noise
 from fastgrok.theory.edge import stationary_point
 from fastgrok.training import train, train_many
@@ -107,21 +108,8 @@ class Run:
         return float(getattr(self, name)[last])
 
     def kept_from(self, accuracy: float) -> float:
-        """
-        When the population's accuracy reached a level for good, in steps.
-
-        Between records the accuracy is interpolated linearly in log(1 + step). Infinity if it is
-        not there at the end.
-        """
-        below = np.flatnonzero(self.test_accuracy < accuracy)
-        if not below.size:
-            return float(self.steps[0])
-        last = int(below[-1])
-        if last == self.steps.size - 1:
-            return float("inf")
-        at, values = np.log1p(self.steps[last : last + 2]), self.test_accuracy[last : last + 2]
-        share = (accuracy - values[0]) / (values[1] - values[0])
-        return float(np.expm1(at[0] + share * (at[1] - at[0])))
+        """When the population's accuracy reached a level for good, as `_times.kept_from`."""
+        return kept_from(self.steps, self.test_accuracy, accuracy)
 
 
 class RunsInterrupted(KeyboardInterrupt):

@@ -1,0 +1,257 @@
+"""Training runs by what they are made from, several at a time, each trained once for a command."""
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastgrok import _checks
+from fastgrok.descent.errors import LeapError
+from fastgrok.descent.steps import log_spaced
+from fastgrok.errors import LeapWarning, StabilityWarning
+from fastgrok.papers._runs import Job, Report, run_jobs
+from fastgrok.papers._times import kept_from
+from fastgrok.papers.open._draws import F64, Draw
+from fastgrok.theory.edge import population_accuracy
+from fastgrok.training import train
+from fastgrok.trajectory import Trajectory
+
+# What a run that cannot be leaped is worth, in multiplications with entries of X.
+_EXACT_WORK = 1e10
+# Of the leaps: pictures and times show six digits at most.
+_RTOL = 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    What a run is made from.
+
+    Attributes
+    ----------
+    data : Draw
+        The training set and what it is tested on.
+    lr, steps, loss, bias, optimizer, weight_decay, decay_bias, keep_weights
+        As in `fastgrok.train`.
+    options : tuple of (str, float)
+        `optimizer_options`.
+    exact : bool
+        Every step is taken, whatever the engine asked for: there are no leaps.
+    per_decade : int
+        Records for each factor of 10 of the steps.
+    """
+
+    data: Draw
+    lr: float
+    steps: float
+    loss: str = "logistic"
+    bias: bool = True
+    optimizer: str = "gd"
+    options: tuple[tuple[str, float], ...] = ()
+    weight_decay: float = 0.0
+    decay_bias: bool = False
+    keep_weights: bool = False
+    exact: bool = False
+    per_decade: int = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """
+    What came of a case.
+
+    Attributes
+    ----------
+    case : Case
+        What it was made from.
+    trajectory : Trajectory
+        The records.
+    stopped : str
+        Why it was not taken to its last step; empty if it was.
+    """
+
+    case: Case
+    trajectory: Trajectory
+    stopped: str = ""
+
+    @property
+    def data(self) -> Any:
+        """What it was trained on."""
+        return self.case.data
+
+    @property
+    def steps(self) -> F64:
+        """The recorded steps."""
+        return self.trajectory.steps.astype(np.float64)
+
+    @property
+    def error(self) -> float:
+        """Largest estimated error of a leaped record; 0 where every step was taken."""
+        return max((leap.error for leap in self.trajectory.engine.leaps), default=0.0)
+
+    def accuracy(self, name: str = "test") -> F64:
+        """Return the accuracies on a set by the name that the draw gives it, or on "train"."""
+        found = self.trajectory.accuracy
+        if name in found:
+            return found[name]
+        # A population that has no formula for this loss: its accuracy needs none.
+        sigma = self.case.data.sigma  # type: ignore[attr-defined]
+        return population_accuracy(self.trajectory.norm_w, self.trajectory.b, sigma)
+
+    def time(self, level: float, name: str = "test") -> float:
+        """
+        When an accuracy reached a level for good, in steps, as `_times.kept_from`.
+
+        Infinity if it is not there at the end; NaN if the run ended before its last step by then.
+        """
+        step = kept_from(self.steps, self.accuracy(name), level)
+        return float("nan") if self.stopped and step == float("inf") else step
+
+    def last(self, name: str = "test") -> float:
+        """Return the last accuracy; NaN if the run ended before its last step."""
+        return float("nan") if self.stopped else float(self.accuracy(name)[-1])
+
+    def fitted(self, share: float = 1.0) -> float:
+        """First recorded step after the start with that share of the best training accuracy."""
+        values = self.accuracy("train")[1:]
+        return float(self.steps[1 + int(np.argmax(values >= share * values.max()))])
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """
+    How cases are trained.
+
+    Attributes
+    ----------
+    engine : str
+        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
+        not possible.
+    threads : int, optional
+        Runs under way at the same time, each on one thread; None is the cores available.
+    progress : bool
+        Show a bar for the runs of each call.
+    cache : dict
+        Finished runs by their cases.
+    """
+
+    engine: str = "auto"
+    threads: int | None = None
+    progress: bool = False
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, cases: Sequence[Case]) -> list[Run]:
+        """
+        Train what has not been trained before, and return all runs in order.
+
+        Raises
+        ------
+        JobsInterrupted
+            On Ctrl-C.
+        """
+        missing = [case for case in dict.fromkeys(cases) if self._key(case) not in self.cache]
+        jobs: list[Job[Run]] = [partial(_run, case, self.engine) for case in missing]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StabilityWarning)
+            warnings.simplefilter("ignore", LeapWarning)
+            done = run_jobs(
+                jobs,
+                steps=1,
+                workers=_checks.threads(self.threads),
+                progress=self.progress and bool(jobs),
+                measure="run",
+            )
+        self.cache.update({self._key(run.case): run for run in done})
+        return [self.cache[self._key(case)] for case in cases]
+
+    def _key(self, case: Case) -> Hashable:
+        return ("open", self.engine, case)
+
+
+def _run(case: Case, engine: str, report: Report) -> Run:
+    def running(_: int) -> None:  # steps up to 1e13 are no measure of what is left to do
+        report(0)
+
+    X, y, tests = case.data.sample()
+    known = {
+        name: test
+        for name, test in tests.items()
+        if case.loss in getattr(test, "losses", case.loss)
+    }
+
+    def attempt(engine: str, steps: float) -> Trajectory:
+        return train(
+            X, y, steps=steps, lr=case.lr, loss=case.loss, bias=case.bias,
+            optimizer=case.optimizer, optimizer_options=dict(case.options),
+            weight_decay=case.weight_decay, decay_bias=case.decay_bias,
+            keep_weights=case.keep_weights, evals=known, engine=engine, rtol=_RTOL,
+            record=log_spaced(steps, case.per_decade), watch_sharpness=False, threads=1,
+            progress=running,
+        )  # fmt: skip
+
+    if case.exact:
+        return Run(case, attempt("exact", case.steps))
+    affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
+    if engine == "exact":
+        stopped = ""
+        if affordable < case.steps:
+            stopped = f"no more than {affordable:g} exact steps are taken"
+        return Run(case, attempt("exact", affordable), stopped)
+    try:
+        return Run(case, attempt("leap", case.steps))
+    except LeapError as error:
+        trajectory = error.trajectory
+        if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
+            trajectory = attempt("exact", affordable)
+        return Run(case, trajectory, str(error) if affordable < case.steps else "")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """
+    Runs by setting and by the value that is varied, each cell several draws of the data.
+
+    Attributes
+    ----------
+    runs : dict of (str, value) to tuple of Run
+        In the order to be shown.
+    """
+
+    runs: dict[tuple[str, Any], tuple[Run, ...]]
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings, in order."""
+        return list(dict.fromkeys(setting for setting, _ in self.runs))
+
+    @property
+    def all(self) -> list[Run]:
+        """All runs, in order."""
+        return [run for cell in self.runs.values() for run in cell]
+
+    @property
+    def draws(self) -> int:
+        """Draws of the data in each cell."""
+        return len(next(iter(self.runs.values())))
+
+    def row(self, setting: str) -> dict[Any, tuple[Run, ...]]:
+        """Return the runs of a setting by the value that is varied."""
+        return {value: runs for (name, value), runs in self.runs.items() if name == setting}
+
+
+def train_grid(trainer: Trainer | None, cases: Mapping[tuple[str, Any], Sequence[Case]]) -> Grid:
+    """
+    Train every case.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell, or one without a case.
+    """
+    if not cases or not all(cases.values()):
+        raise ValueError("there must be at least one cell of runs, and one draw in each")
+    runs = iter((trainer or Trainer())([case for cell in cases.values() for case in cell]))
+    return Grid({key: tuple(next(runs) for _ in cell) for key, cell in cases.items()})
