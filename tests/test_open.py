@@ -91,10 +91,9 @@ def test_runs_are_those_of_train(trainer):
     assert trainer([replace(case, steps=1e5)])[0] is leaped
 
 
-def test_a_population_without_a_formula_for_the_loss_has_an_accuracy(trainer):
+def test_the_population_is_that_of_points_drawn_anew(trainer):
     case = Case(Edge(60, 0.4, 0), 0.005, 200, loss="squared_hinge", exact=True)
     (run,) = trainer([case])
-    assert "test" not in run.trajectory.accuracy
     rng = np.random.default_rng(0)
     w, b = run.trajectory.w, run.trajectory.b[-1]
     right = 5.0 * rng.standard_normal((200_000, 24)) @ w + b < 0.0

@@ -15,7 +15,6 @@ from fastgrok.errors import LeapWarning, StabilityWarning
 from fastgrok.papers._runs import Job, Report, run_jobs
 from fastgrok.papers._times import kept_from
 from fastgrok.papers.open._draws import F64, Draw
-from fastgrok.theory.edge import population_accuracy
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
 
@@ -94,12 +93,8 @@ class Run:
 
     def accuracy(self, name: str = "test") -> F64:
         """Return the accuracies on a set by the name that the draw gives it, or on "train"."""
-        found = self.trajectory.accuracy
-        if name in found:
-            return found[name]
-        # A population that has no formula for this loss: its accuracy needs none.
-        sigma = self.case.data.sigma  # type: ignore[attr-defined]
-        return population_accuracy(self.trajectory.norm_w, self.trajectory.b, sigma)
+        accuracy: F64 = self.trajectory.accuracy[name]
+        return accuracy
 
     def time(self, level: float, name: str = "test") -> float:
         """
