@@ -133,3 +133,24 @@ with ThreadPoolExecutor(4) as pool:
             [sys.executable, "-c", program], capture_output=True, text=True, check=False
         )
         assert (shown.stdout, shown.stderr) == ("4\n", "")
+
+
+def test_a_fork_while_another_thread_imports_leaves_the_child_free():
+    program = """
+import os, signal, threading, time
+import fastgrok as fg
+X, y = [[1.0, 2.0], [-1.0, 0.5]], [1, -1]
+worker = threading.Thread(target=lambda: fg.max_margin(X, y))
+worker.start()
+time.sleep(0.002)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    fg.max_margin(X, y)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+worker.join()
+"""
+    command = [sys.executable, "-c", program]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout == "0\n", shown.stderr

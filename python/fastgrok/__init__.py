@@ -6,6 +6,7 @@ What is public is imported when it is first asked for: importing the package cos
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,12 @@ except ModuleNotFoundError as error:
 
 # One thread at a time: NumPy, imported by several at once, can be found half imported.
 _IMPORTING = threading.RLock()
+# A fork waits for it: its holder is not there in the child, to give it back.
+os.register_at_fork(
+    before=_IMPORTING.acquire,
+    after_in_parent=_IMPORTING.release,
+    after_in_child=_IMPORTING.release,
+)
 _FROM = {
     "datasets": ("Dataset",),
     "descent": ("schedules",),
