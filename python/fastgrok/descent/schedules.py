@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
@@ -20,15 +21,15 @@ MOST_CALLS = 10**6
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(ABC):
     """A schedule that the core knows; to be called with the number of steps taken before."""
 
     name: ClassVar[str]
     has: ClassVar[frozenset[str]] = frozenset()
 
+    @abstractmethod
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
-        raise NotImplementedError
 
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastgrok.papers import _draw
+from fastgrok.papers._training import train_cells
 from fastgrok.papers.beck2025._pictures import curves, step_axis
 from fastgrok.papers.beck2025._reporting import as_arrays, record_rows
 from fastgrok.papers.beck2025._training import Case, Run, Trainer
@@ -49,10 +50,7 @@ def train_groups(trainer: Trainer | None, cases: Mapping[str, Sequence[Case]]) -
     ValueError
         If there is no group, or one without a case.
     """
-    if not cases or not all(cases.values()):
-        raise ValueError("there must be at least one group of runs, and one draw in each")
-    runs = iter((trainer or Trainer())([case for group in cases.values() for case in group]))
-    return Groups({name: tuple(next(runs) for _ in group) for name, group in cases.items()})
+    return Groups(train_cells(trainer or Trainer(), cases, "group"))
 
 
 def draw_groups(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastgrok import _checks
-from fastgrok.descent.errors import LeapError
 from fastgrok.descent.steps import log_spaced
 from fastgrok.errors import StabilityWarning
 from fastgrok.geometry import max_margin, separability
 from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.papers._times import kept_from
+from fastgrok.papers._training import affordable, leap_or_step
 from fastgrok.papers.beck2025._draws import F64, Draw, Noise
 from fastgrok.theory.edge import stationary_point
 from fastgrok.training import train, train_many
@@ -224,19 +224,8 @@ def _run_all(cases: Sequence[Case], engine: str, report: Report) -> list[Run]:
         return [_run(*both, "") for both in zip(cases, trained, strict=True)]
 
     (case,) = cases
-    stopped = ""
-    affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
-    if engine == "exact":
-        if affordable < case.steps:
-            stopped = f"no more than {affordable:g} exact steps are taken"
-        trajectory = attempt("exact", affordable)
-    else:
-        try:
-            trajectory = attempt("leap", case.steps)
-        except LeapError as error:
-            stopped, trajectory = str(error), error.trajectory
-            if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
-                trajectory = attempt("exact", affordable)
+    most = affordable(_EXACT_WORK, X.size, case.steps)
+    trajectory, stopped = leap_or_step(attempt, engine, case.steps, most)
     run = _run(case, trajectory, stopped)
     return [_with_geometry(run, X) if case.geometry else run]
 

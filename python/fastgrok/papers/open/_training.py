@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from fastgrok import _checks
-from fastgrok.descent.errors import LeapError
 from fastgrok.descent.steps import log_spaced
 from fastgrok.errors import LeapWarning, StabilityWarning
 from fastgrok.papers._runs import Job, Report, run_jobs
 from fastgrok.papers._times import kept_from
+from fastgrok.papers._training import affordable, leap_or_step, train_cells
 from fastgrok.papers.open._draws import F64, Draw
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
@@ -171,37 +171,22 @@ def _run(case: Case, engine: str, report: Report) -> Run:
         report(0)
 
     X, y, tests = case.data.sample()
-    known = {
-        name: test
-        for name, test in tests.items()
-        if case.loss in getattr(test, "losses", case.loss)
-    }
 
     def attempt(engine: str, steps: float) -> Trajectory:
         return train(
             X, y, steps=steps, lr=case.lr, loss=case.loss, bias=case.bias,
             optimizer=case.optimizer, optimizer_options=dict(case.options),
             weight_decay=case.weight_decay, decay_bias=case.decay_bias,
-            keep_weights=case.keep_weights, evals=known, engine=engine, rtol=_RTOL,
+            keep_weights=case.keep_weights, evals=tests, engine=engine, rtol=_RTOL,
             record=log_spaced(steps, case.per_decade), watch_sharpness=False, threads=1,
             progress=running,
         )  # fmt: skip
 
     if case.exact:
         return Run(case, attempt("exact", case.steps))
-    affordable = min(case.steps, max(1000.0, float(f"{_EXACT_WORK / X.size:.0e}")))
-    if engine == "exact":
-        stopped = ""
-        if affordable < case.steps:
-            stopped = f"no more than {affordable:g} exact steps are taken"
-        return Run(case, attempt("exact", affordable), stopped)
-    try:
-        return Run(case, attempt("leap", case.steps))
-    except LeapError as error:
-        trajectory = error.trajectory
-        if trajectory.steps.size == 0 or trajectory.steps[-1] < affordable:
-            trajectory = attempt("exact", affordable)
-        return Run(case, trajectory, str(error) if affordable < case.steps else "")
+    most = affordable(_EXACT_WORK, X.size, case.steps)
+    trajectory, stopped = leap_or_step(attempt, engine, case.steps, most)
+    return Run(case, trajectory, stopped if most < case.steps else "")
 
 
 @dataclass(frozen=True)
@@ -246,7 +231,4 @@ def train_grid(trainer: Trainer | None, cases: Mapping[tuple[str, Any], Sequence
     ValueError
         If there is no cell, or one without a case.
     """
-    if not cases or not all(cases.values()):
-        raise ValueError("there must be at least one cell of runs, and one draw in each")
-    runs = iter((trainer or Trainer())([case for cell in cases.values() for case in cell]))
-    return Grid({key: tuple(next(runs) for _ in cell) for key, cell in cases.items()})
+    return Grid(train_cells(trainer or Trainer(), cases, "cell"))
