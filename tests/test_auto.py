@@ -160,15 +160,6 @@ def test_where_there_is_little_to_leap_over_it_is_exact(settings):
     assert (run.engine.name, run.engine.reason) == ("exact", "")
 
 
-def test_with_a_checkpoint_it_is_exact_and_says_so(tmp_path):
-    X, y = noise(60, 20)
-    run = fg.train(X, y, steps=5000, lr=1e-2, checkpoint=tmp_path / "run")
-    assert_same_bits(run, fg.train(X, y, steps=5000, lr=1e-2, engine="exact"))
-    assert "checkpoint" in run.engine.reason
-    with pytest.raises(ValueError, match="steps must be at most 9007199254740992"):
-        fg.train(X, y, steps=1e60, lr=1e-2, checkpoint=tmp_path / "far")
-
-
 def test_far_horizons_by_default():
     run = train_quietly(*cube(), steps=1e60, **CUBE)
     assert run.steps[-1] == 1e60

@@ -193,7 +193,6 @@ def test_progress_and_what_stops_a_run():
         ({"rtol": 1e-13}, "rtol must be at least 1e-11"),
         ({"rtol": 1.0}, "rtol must be"),
         ({"exact_limit": 0.0}, "exact_limit must be"),
-        ({"checkpoint": "x"}, "checkpoint must be None with engine='leap'"),
         ({"steps": np.inf}, "steps must be"),
     ],
 )

@@ -92,8 +92,7 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     if checkpointed:
         options["checkpoint"] = tmp_path / "run"
     leap = table.lack("leap", parts)
-    resumed = table.lack("checkpoint", {"engine": engine}) if engine != "auto" else None
-    missing = (resumed if checkpointed else None) or (leap if engine == "leap" else None)
+    missing = leap if engine == "leap" else None
     # What is known without the table, of losses as test_losses measures it.
     says = losses()[parts["loss"]]
     smooth = says["twice_differentiable"] and (
@@ -101,7 +100,7 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     )
     followed = ("gd", "momentum", "nesterov") if parts["schedule"] == "constant" else ("gd",)
     slow = parts["schedule"] != "callable" and parts["optimizer"] in followed
-    assert (missing is not None) == (engine == "leap" and (checkpointed or not (smooth and slow)))
+    assert (missing is not None) == (engine == "leap" and not (smooth and slow))
     if missing:
         with pytest.raises(ValueError, match=r"need .*, which .* has not$") as caught:
             fg.train(X, Y, **options)
@@ -109,11 +108,9 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
         return
     run = fg.train(X, Y, **options)
     assert np.isfinite(run.w).all()
-    leaps = engine != "exact" and not checkpointed and leap is None
+    leaps = engine != "exact" and leap is None
     assert run.engine.name == ("leap" if leaps else "exact")
-    if engine == "auto" and checkpointed:
-        assert run.engine.reason == "exact steps alone can go on from a checkpoint"
-    elif engine == "auto" and not smooth:
+    if engine == "auto" and not smooth:
         assert run.engine.reason == str(leap)
     elif engine == "auto" and leap:
         assert run.engine.reason == table.unable(leap)
@@ -193,8 +190,8 @@ def test_a_part_that_lacks_a_trait_is_named(monkeypatch):
     )
     assert table.unable(missing) == str(missing)
     assert table.lack("exact", {"loss": "kinked"}) is None
-    assert table.goes_with("leap", "loss") == ("logistic", "exponential", "squared")
-    assert "kinked" not in table.goes_with("leap", "loss")
+    able = [name for name in table.PARTS["loss"] if table.lack("leap", {"loss": name}) is None]
+    assert able == ["logistic", "exponential", "squared"]
 
 
 def test_records_that_name_no_optimizer_are_of_plain_descent():

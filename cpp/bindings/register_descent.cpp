@@ -214,7 +214,7 @@ T value_of(const py::dict& state, const char* name) {
     return values[0];
 }
 
-void restore(Descent& self, const py::dict& state) {
+void restore(Descent& self, const py::dict& state, bool ahead) {
     DescentState s;
     s.step = value_of<std::int64_t>(state, "step");
     s.u = values_of<double>(state, "u");
@@ -246,7 +246,7 @@ void restore(Descent& self, const py::dict& state) {
     r.regime = values_of<std::int8_t>(state, "regime");
     r.last_parameters = values_of<double>(state, "last_parameters");
     if (self.keeps_weights()) r.weights = values_of<double>(state, "weights");
-    self.restore(std::move(s), std::move(r));
+    self.restore(std::move(s), std::move(r), ahead);
 }
 
 }  // namespace
@@ -268,7 +268,7 @@ void register_descent(py::module_& m) {
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })
         .def("recorded", &recorded)
         .def("state", &state_of)
-        .def("restore", &restore, py::arg("state"));
+        .def("restore", &restore, py::arg("state"), py::arg("ahead") = false);
 }
 
 }  // namespace fastgrok

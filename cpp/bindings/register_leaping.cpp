@@ -2,6 +2,13 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <map>
+#include <tuple>
+#include <utility>
+
 #include "arrays.hpp"
 #include "engines/leaping_descent.hpp"
 
@@ -62,6 +69,156 @@ py::dict report_of(const LeapReport& leap) {
     return out;
 }
 
+LeapReport report_from(const py::dict& in) {
+    LeapReport leap;
+    leap.first = in["first"].cast<double>();
+    leap.last = in["last"].cast<double>();
+    leap.pairs = in["pairs"].cast<bool>();
+    leap.converged = in["converged"].cast<bool>();
+    leap.tolerance = in["tolerance"].cast<double>();
+    leap.statistics.accepted = in["accepted"].cast<std::int64_t>();
+    leap.statistics.rejected = in["rejected"].cast<std::int64_t>();
+    leap.statistics.of_order = in["of_order"].cast<std::array<std::int64_t, 7>>();
+    leap.costs.evaluations = in["evaluations"].cast<std::int64_t>();
+    leap.costs.products = in["products"].cast<std::int64_t>();
+    leap.overlap_until = in["overlap_until"].cast<double>();
+    leap.overlap_difference = in["overlap_difference"].cast<double>();
+    leap.error = in["error"].cast<double>();
+    leap.rounding = in["rounding"].cast<double>();
+    for (const auto& [step, steps, difference] :
+         in["checks"].cast<std::vector<std::tuple<double, std::int64_t, double>>>())
+        leap.checks.push_back({step, difference, steps});
+    leap.ended = in["ended"].cast<std::string>();
+    return leap;
+}
+
+// Iterates to start from, as arrays of `length` columns under names that begin with `name`.
+using Arrays = std::map<std::string, Array<double>>;
+
+void put(Arrays& out, const std::string& name, const LeapStarts& starts, std::size_t length) {
+    Vector at{static_cast<double>(starts.last), static_cast<double>(starts.entered)};
+    Vector rows;
+    const auto add = [&](const LeapStart& start, const Vector& values) {
+        rows.push_back(start.k);
+        rows.insert(rows.end(), values.begin(), values.end());
+    };
+    const auto keep = [&](const char* what) {
+        const auto columns = static_cast<py::ssize_t>(length + 1);
+        out[name + what] =
+            to_array(rows, {static_cast<py::ssize_t>(rows.size()) / columns, columns});
+        rows.clear();
+    };
+    out[name] = to_array(at);
+    for (const LeapStart& start : starts.single) add(start, start.u);
+    keep("_u");
+    for (const LeapStart& start : starts.single) add(start, start.update);
+    keep("_updates");
+    for (const LeapStart& start : starts.pairs) add(start, start.update);
+    keep("_updates_of_two");
+    for (const LeapStart& start : starts.early) add(start, start.u);
+    keep("_early");
+}
+
+Array<double> taken(const Arrays& in, const std::string& name, std::size_t columns) {
+    const auto found = in.find(name);
+    require(found != in.end(), "the state's " + name + " is missing");
+    const Array<double>& array = found->second;
+    require(columns == 0 ? array.ndim() == 1
+                         : array.ndim() == 2 && array.shape(1) == static_cast<py::ssize_t>(columns),
+            "the state's " + name + " has another shape");
+    return array;
+}
+
+std::int64_t whole(double x) {
+    require(x >= 0.0 && x <= 0x1p60, "a step of the state is out of range");
+    return static_cast<std::int64_t>(x);
+}
+
+LeapStarts take(const Arrays& in, const std::string& name, std::size_t length) {
+    LeapStarts out;
+    const Array<double> at = taken(in, name, 0);
+    require(at.size() == 2, "the state's " + name + " must be two numbers");
+    out.last = whole(at.at(0));
+    out.entered = whole(at.at(1));
+    const auto rows = [&](const char* what) {
+        const Array<double> array = taken(in, name + what, length + 1);
+        std::vector<LeapStart> found;
+        for (py::ssize_t i = 0; i < array.shape(0); ++i) {
+            const double* row = array.data(i, 0);
+            found.push_back({row[0], Vector(row + 1, row + 1 + length), {}});
+        }
+        return found;
+    };
+    out.single = rows("_u");
+    out.early = rows("_early");
+    const auto updates = rows("_updates"), of_two = rows("_updates_of_two");
+    require(updates.size() == out.single.size() && of_two.size() == out.single.size(),
+            "the state's iterates and updates must be as many");
+    out.pairs = of_two;
+    for (std::size_t i = 0; i < updates.size(); ++i) {
+        std::swap(out.pairs[i].u, out.pairs[i].update);
+        out.pairs[i].u = out.single[i].u;
+        out.single[i].update = updates[i].u;
+    }
+    return out;
+}
+
+constexpr const char* kStages[] = {"fresh", "gathering", "beside", "exactly"};
+
+py::tuple state_of(const LeapingDescent& self) {
+    require(self.can_be_kept(), "a run that leaps cannot be kept here");
+    const LeapingState& s = self.state();
+    const std::size_t length = self.descent().parameters().size();
+    py::dict words;
+    words["stage"] = kStages[static_cast<int>(s.stage)];
+    words["regime"] = static_cast<int>(s.regime);
+    words["reason"] = s.reason;
+    py::list leaps;
+    for (const LeapReport& leap : s.leaps) leaps.append(report_of(leap));
+    words["leaps"] = leaps;
+    Arrays arrays;
+    arrays["numbers"] =
+        to_array(Vector{static_cast<double>(s.from), s.planned, s.passes_spent, s.reached});
+    arrays["top_direction"] = to_array(s.top_direction);
+    arrays["top_direction_mean"] = to_array(s.top_direction_mean);
+    arrays["sharpness_passes"] = to_array(Vector{static_cast<double>(s.sharpness_passes)});
+    put(arrays, "starts", s.starts, length);
+    put(arrays, "later", s.later, length);
+    return py::make_tuple(words, arrays);
+}
+
+LeapingState parsed(const LeapingDescent& self, const py::dict& words, const Arrays& arrays) {
+    LeapingState s;
+    const auto stage = words["stage"].cast<std::string>();
+    const auto* const found = std::find(std::begin(kStages), std::end(kStages), stage);
+    require(found != std::end(kStages), "the state's stage is not known");
+    s.stage = static_cast<LeapingState::Stage>(found - std::begin(kStages));
+    const int regime = words["regime"].cast<int>();
+    require(regime >= 0 && regime <= 2, "there are three regimes");
+    s.regime = static_cast<Regime>(regime);
+    s.reason = words["reason"].cast<std::string>();
+    for (const auto& leap : words["leaps"].cast<std::vector<py::dict>>())
+        s.leaps.push_back(report_from(leap));
+    const Array<double> numbers = taken(arrays, "numbers", 0);
+    require(numbers.size() == 4, "the state needs four numbers");
+    s.from = whole(numbers.at(0));
+    s.planned = numbers.at(1);
+    s.passes_spent = numbers.at(2);
+    s.reached = numbers.at(3);
+    const std::size_t length = self.descent().parameters().size();
+    for (const auto& [name, direction] : {std::pair{"top_direction", &s.top_direction},
+                                          std::pair{"top_direction_mean", &s.top_direction_mean}}) {
+        const Array<double> values = taken(arrays, name, 0);
+        direction->assign(values.data(), values.data() + values.size());
+    }
+    const Array<double> passes = taken(arrays, "sharpness_passes", 0);
+    require(passes.size() == 1, "the state's sharpness_passes must be one number");
+    s.sharpness_passes = whole(passes.at(0));
+    s.starts = take(arrays, "starts", length);
+    s.later = take(arrays, "later", length);
+    return s;
+}
+
 }  // namespace
 
 void register_leaping(py::module_& m) {
@@ -79,6 +236,14 @@ void register_leaping(py::module_& m) {
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("reached", &LeapingDescent::reached)
         .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
+        .def_property_readonly("can_be_kept", &LeapingDescent::can_be_kept)
+        .def("state", &state_of)
+        .def(
+            "restore",
+            [](LeapingDescent& self, const py::dict& words, const Arrays& arrays) {
+                self.restore(parsed(self, words, arrays));
+            },
+            py::arg("words"), py::arg("arrays"))
         .def_property_readonly("exact_ahead", &LeapingDescent::exact_ahead)
         .def_property_readonly("reason", &LeapingDescent::reason)
         .def_property_readonly("leaps", [](const LeapingDescent& self) {

@@ -305,8 +305,8 @@ DescentState Descent::state() const {
             stepper_.state()};
 }
 
-void Descent::restore(DescentState state, Records records) {
-    check(state, records);
+void Descent::restore(DescentState state, Records records, bool ahead) {
+    check(state, records, ahead);
     step_ = state.step;
     u_ = std::move(state.u);
     update_ = std::move(state.update);
@@ -323,7 +323,7 @@ void Descent::restore(DescentState state, Records records) {
     diverged_ = false;
 }
 
-void Descent::check(const DescentState& state, const Records& records) const {
+void Descent::check(const DescentState& state, const Records& records, bool ahead) const {
     const auto require = [](bool condition, const char* what) {
         if (!condition)
             throw std::invalid_argument(std::string("not a state of this run: ") + what);
@@ -349,7 +349,7 @@ void Descent::check(const DescentState& state, const Records& records) const {
     const double earliest = count == 0 ? 0.0 : records.steps.back();
     const double latest = count == record_steps_.size() ? earliest : record_steps_[count];
     const double step = static_cast<double>(state.step);
-    require(step >= earliest && step <= latest,
+    require((ahead || step >= earliest) && step <= latest,
             "the step must lie between the last and the next record");
     const std::size_t weights = options_.keep_weights ? problem_->layout().cols + 1 : 0;
     require(records.b.size() == count && records.norm_w.size() == count &&

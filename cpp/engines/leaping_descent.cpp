@@ -8,16 +8,8 @@
 namespace fastgrok {
 namespace {
 
-// Leaps are tried from this step on, and from twice as far again where that was too early. Where
-// steps remember others, it is that many times as far.
-constexpr double kFirstTry = 128.0, kFirstTryOfMemory = 64.0;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
-// Iterates to start from: these many, this share of the step apart, and at least so many steps, or
-// as many times what a step remembers; even, for orbits of period 2.
-constexpr std::int64_t kStarts = 10;
-constexpr double kSpacing = 4.0, kSpacingShare = 0.0125;
-
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
 // of steps are integrated; the errors of all steps add up to some times that. The steps of the
 // coarse integration may do kRatio times as much. With looser tolerances the formulas are of low
@@ -56,45 +48,71 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     poll_seconds_ = poll_seconds;
     last_poll_ = std::chrono::steady_clock::now();
     horizon_ = std::max(options_.horizon, descent_.last_record());
-    Starts starts;
-    for (std::int64_t from = first_try(); worth_leaping(from) && !too_dear_;) {
-        const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
-        if (until > options_.exact_limit || until >= descent_.last_record()) break;
+    if (way_.stage == Stage::fresh) {
+        std::int64_t from = first_try();
+        while (first_of(from) < descent_.step()) from *= 2;
+        go_on_from(from, {});
+    }
+    while (way_.stage != Stage::exactly && may_leap_from(way_.from)) {
+        const std::int64_t from = way_.from;
+        if (way_.stage == Stage::gathering) {
+            if (!gather(from, way_.starts, nullptr)) return Status::diverged;
+            way_.regime = descent_.regime();
+            way_.later = {};
+            way_.stage = Stage::beside;
+        }
         Attempt attempt;
-        Starts later;
-        if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
-        const bool begun = begin(starts, attempt);
-        if (!gather(2 * from, later, begun ? &attempt : nullptr)) return Status::diverged;
+        const bool begun = begin(way_.starts, attempt);
+        if (!gather(2 * from, way_.later, begun ? &attempt : nullptr)) return Status::diverged;
         if (begun && attempt.report.ended.empty()) {
-            if (leap(attempt) || leap_finer(starts, later, attempt)) return Status::done;
+            remember_search();
+            keepable_to(descent_.step());  // for leaps are not kept half done
+            if (leap(attempt) || leap_finer(way_.starts, way_.later, attempt)) {
+                can_be_kept_ = true;
+                return Status::done;
+            }
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
-            reason_ = attempt.report.ended;
+            way_.reason = attempt.report.ended;
             if (attempt.inaccurate && from <= kLastEarly) {
                 // Finer integrations want a start when more has come to rest.
-                planned_ = std::max(planned_tolerance(attempt), kFinest);
-                from *= 2;
-                starts = std::move(later);
+                way_.planned = std::max(planned_tolerance(attempt), kFinest);
+                go_on_from(2 * from, std::move(way_.later));
                 continue;
             }
-            if (reached_ >= options_.exact_limit) break;
-            from = static_cast<std::int64_t>(reached_) / 8 * 16 + 16;
-            announce_exact(std::min(static_cast<double>(from), descent_.last_record()));
+            if (way_.reached >= options_.exact_limit) break;
+            go_on_from(static_cast<std::int64_t>(way_.reached) / 8 * 16 + 16, {});
+            announce_exact(std::min(static_cast<double>(way_.from), descent_.last_record()));
             continue;
         }
-        if (begun) reason_ = attempt.report.ended;
-        from *= 2;
-        starts = std::move(later);
+        if (begun) way_.reason = attempt.report.ended;
+        go_on_from(2 * from, std::move(way_.later));
     }
-    return finish_exactly();
+    way_.stage = Stage::exactly;
+    way_.starts = way_.later = {};
+    const Status status = finish_exactly();
+    can_be_kept_ = true;
+    return status;
 }
 
-// With all iterates to start from behind the last kink of the schedule.
-std::int64_t LeapingDescent::first_try() const {
-    constexpr double kFarthest = 1e15;
-    const double start = std::max(kFirstTry, kFirstTryOfMemory * motion_.memory);
-    const double kink = std::min(motion_.schedule.last_kink(), kFarthest);
-    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * kSpacing * motion_.memory)
-                           : start);
+// A run that is taken further makes the records of its last leap anew.
+void LeapingDescent::remember_search() {
+    const DescentState now = descent_.state();
+    way_.top_direction = now.top_direction;
+    way_.top_direction_mean = now.top_direction_mean;
+    way_.sharpness_passes = now.sharpness_passes;
+}
+
+void LeapingDescent::go_on_from(std::int64_t from, Starts starts) {
+    way_.from = from;
+    way_.starts = std::move(starts);
+    way_.later = {};
+    way_.stage = Stage::gathering;
+}
+
+bool LeapingDescent::may_leap_from(std::int64_t from) const {
+    const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
+    return worth_leaping(from) && !too_dear_ && until <= options_.exact_limit &&
+           until < descent_.last_record();
 }
 
 bool LeapingDescent::worth_leaping(std::int64_t from) const {
@@ -104,14 +122,14 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 LeapingDescent::Status LeapingDescent::finish_exactly() {
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
-        if (reason_.empty()) reason_ = "too few exact steps were allowed to find out";
+        if (way_.reason.empty()) way_.reason = "too few exact steps were allowed to find out";
         return Status::lost;
     }
     const bool whole = last == horizon_;
-    if (options_.must_leap && leaps_.empty() && whole && worth_leaping(first_try()))
+    if (options_.must_leap && way_.leaps.empty() && whole && worth_leaping(first_try()))
         return Status::lost;
-    if (!reason_.empty()) announce_exact(last);
-    const bool there = exact_to(static_cast<std::int64_t>(last));
+    if (!way_.reason.empty()) announce_exact(last);
+    const bool there = keepable_to(static_cast<std::int64_t>(last));
     exact_ahead_ = 0.0;
     return there ? Status::done : Status::diverged;
 }
@@ -119,89 +137,38 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
 void LeapingDescent::announce_exact(double until) {
     exact_ahead_ = until - static_cast<double>(descent_.step());
     last_poll_ = std::chrono::steady_clock::now();
-    poll_(reached_);
+    poll_(way_.reached);
 }
 
 void LeapingDescent::polled() {
     const auto now = std::chrono::steady_clock::now();
     if (std::chrono::duration<double>(now - last_poll_).count() < poll_seconds_) return;
     last_poll_ = now;
-    poll_(reached_);
+    poll_(way_.reached);
 }
 
-// False if the descent diverges.
-bool LeapingDescent::exact_to(std::int64_t step) {
-    const auto account = [&] {
-        reached_ = std::max(reached_, static_cast<double>(descent_.step()));
-    };
-    const auto poll = [&](std::int64_t now) {
-        poll_(std::max(reached_, static_cast<double>(now)));
-        return false;
-    };
-    try {
-        const Descent::Status status = descent_.run_to(step, poll, poll_seconds_);
-        account();
-        return status != Descent::Status::diverged;
-    } catch (...) {
-        account();
-        throw;
-    }
-}
-
-// Takes the exact steps to `last` and two more, and keeps iterates to start a leap from. A leap
-// that has begun is compared with them.
-bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
-    const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    const std::int64_t spacing = std::max(even(kSpacing * motion_.memory), share / 2 * 2);
-    const std::int64_t first = last - (kStarts - 1) * spacing;
-    starts = {};
-    starts.last = last;
-    const auto compare_now = [&] {
-        if (beside != nullptr)
-            compare(*beside, static_cast<double>(descent_.step()), descent_.parameters());
-    };
-    for (const std::int64_t k : {last / 16 * 10, last / 16 * 13}) {
-        if (beside == nullptr || k <= descent_.step() || k >= first) continue;
-        if (!exact_to(k)) return false;
-        compare_now();
-    }
-    for (std::int64_t k = first; k <= last; k += spacing) {
-        if (!exact_to(k)) return false;
-        compare_now();
-        const Vector u = descent_.parameters();
-        if (!exact_to(k + 1)) return false;
-        // What is left of steps before is no part of the slow motion.
-        Vector update = motion_.memory > 1.0 ? force(u, static_cast<double>(k)) : descent_.update();
-        starts.single.push_back({static_cast<double>(k), u, update});
-        if (!exact_to(k + 2)) return false;
-        for (std::size_t j = 0; j < update.size(); ++j) update[j] += descent_.update()[j];
-        starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(update)});
-    }
-    compare_now();
-    return true;
-}
-
-// False, and why in reason_, if the motion is not one that can be leaped.
+// False, and why in the reason, if the motion is not one that can be leaped.
 bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
-    const Regime regime = descent_.regime();
+    const Regime regime = way_.regime;
     const std::string where = " at step " + std::to_string(starts.last);
     if (regime == Regime::irregular) {
-        reason_ = "the updates turned back and forth irregularly" + where;
+        way_.reason = "the updates turned back and forth irregularly" + where;
         return false;
     }
     const bool pairs = regime == Regime::period_two;
     if (pairs && !motion_.is_plain()) {
-        reason_ = "the iterates alternated" + where +
-                  ", and orbits of period 2 are leaped of plain descent only";
+        way_.reason = "the iterates alternated" + where +
+                      ", and orbits of period 2 are leaped of plain descent only";
         return false;
     }
     if (pairs && !descent_.problem().packed()) {
-        reason_ = "the iterates alternated" + where +
-                  ", and orbits of period 2 are leaped with at most 16 columns only";
+        way_.reason = "the iterates alternated" + where +
+                      ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
     const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : kFineWide;
-    set_out(starts, pairs, std::min(planned_, share * std::min(options_.rtol, kLoosest)), attempt);
+    set_out(starts, pairs, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
+            attempt);
     return true;
 }
 
@@ -245,7 +212,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
 // Makes all records that are left, or fewer and says why in the report, which is kept if there are
 // any, whatever stops the run.
 bool LeapingDescent::leap(Attempt& attempt) {
-    leaps_.reserve(leaps_.size() + 1);
+    way_.leaps.reserve(way_.leaps.size() + 1);
     exact_ahead_ = 0.0;
     try {
         make_records(attempt);
@@ -277,8 +244,8 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
         if (!finer.report.ended.empty()) {
             attempt.report.ended += ", and with a finer integration " + finer.report.ended;
-            if (!leaps_.empty() && leaps_.back().tolerance == attempt.report.tolerance)
-                leaps_.back().ended = attempt.report.ended;
+            if (!way_.leaps.empty() && way_.leaps.back().tolerance == attempt.report.tolerance)
+                way_.leaps.back().ended = attempt.report.ended;
             return false;
         }
         if (leap(finer)) return true;
@@ -315,7 +282,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
                            [this] { polled(); });
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
-        report.last = reached_ = step;
+        report.last = way_.reached = step;
     }
 }
 
@@ -328,8 +295,8 @@ void LeapingDescent::close(Attempt& attempt) {
         report.costs.products += costs.products;
         report.costs.factorizations += costs.factorizations;
     }
-    passes_spent_ += static_cast<double>(report.costs.evaluations + report.costs.products);
-    if (report.last > static_cast<double>(descent_.step())) leaps_.push_back(report);
+    way_.passes_spent += static_cast<double>(report.costs.evaluations + report.costs.products);
+    if (report.last > static_cast<double>(descent_.step())) way_.leaps.push_back(report);
 }
 
 // Brings both integrations past a step, the one that is behind first.

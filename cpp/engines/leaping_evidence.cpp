@@ -125,7 +125,7 @@ double LeapingDescent::rounding_at(Attempt& attempt, double step) {
 // would.
 bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
     LeapReport& report = attempt.report;
-    double passes = passes_spent_;
+    double passes = way_.passes_spent;
     for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
         const LeapCosts& costs = way->field().costs();
         passes += static_cast<double>(costs.evaluations + costs.products);

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
     from fastgrok.descent.stable import stable_lr as stable_lr
     from fastgrok.descent.steps import log_spaced as log_spaced
     from fastgrok.errors import (
-        CheckpointWarning as CheckpointWarning,
         FastgrokError as FastgrokError,
         LeapWarning as LeapWarning,
         StabilityWarning as StabilityWarning,
@@ -82,7 +81,7 @@ _FROM = {
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
-    "errors": ("CheckpointWarning", "FastgrokError", "LeapWarning", "StabilityWarning"),
+    "errors": ("FastgrokError", "LeapWarning", "StabilityWarning"),
     "geometry": (
         "KernelRows", "Limit", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
         "max_margin", "regularized_limit", "separability",

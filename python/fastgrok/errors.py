@@ -14,7 +14,3 @@ class StabilityWarning(UserWarning):
 
 class LeapWarning(UserWarning):
     """A leap was lost, and more exact steps follow than one may want to wait for."""
-
-
-class CheckpointWarning(UserWarning):
-    """For the sake of a checkpoint every step is taken, where leaps would be far cheaper."""

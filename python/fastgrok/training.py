@@ -12,7 +12,7 @@ from fastgrok._checks import EvaluationSet
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import checkpoints
 from fastgrok.descent.checkpoints import Checkpoint
-from fastgrok.descent.costs import warn_of_a_long_way, warn_of_exact_steps
+from fastgrok.descent.costs import warn_of_a_long_way
 from fastgrok.descent.many import run_many
 from fastgrok.descent.running import run, setting_out
 from fastgrok.descent.sets import Sets
@@ -141,11 +141,11 @@ def train(
 
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. It does
-        not try with a `checkpoint`, where fewer than 2256 steps are left out by the records, and
-        with what "leap" refuses: the squared hinge, other optimizers than "gd", "momentum" and
-        "nesterov", functions as schedules, and any schedule beside anything but "gd". A leap begins
-        behind the end of a warm-up and of a cosine, and with momentum later than without, where the
-        motion is slow beside the memory of 1 / (1 - momentum) steps.
+        not try where fewer than 2256 steps are left out by the records, and with what "leap"
+        refuses: the squared hinge, other optimizers than "gd", "momentum" and "nesterov", functions
+        as schedules, and any schedule beside anything but "gd". A leap begins behind the end of a
+        warm-up and of a cosine, and with momentum later than without, where the motion is slow
+        beside the memory of 1 / (1 - momentum) steps.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -198,10 +198,16 @@ def train(
     checkpoint : str or path-like, optional
         A file to keep the state of the run in, written at the start, every `checkpoint_interval`
         seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
-        to the same bits as without a stop; a finished run is returned at once. All that the bits
+        to the same bits as without a stop; a finished run is returned at once. What is kept of a
+        leap is what it begins from, and it is made again. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `rtol`, `skip_rows`, `engine`, `exact_limit` and `checkpoint_interval`, and whether the
-        processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). Populations may be
+        `skip_rows`, `exact_limit` and `checkpoint_interval`, of exact steps also `rtol` and
+        `engine`, and whether the
+        processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
+        than before the run is taken further, finished or not, to the bits of one that had them
+        from the start, or, where that would have leaped earlier, to within `rtol`: it records what
+        the shorter run has recorded, which is added to the default of `record`; a `schedule` must
+        be one of fastgrok's. Populations may be
         other ones, though one that needs the weights counts as `keep_weights`. One run at a time
         should use a file; of two, each does all the work, and the file is whole at any time. A
         writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
@@ -235,9 +241,6 @@ def train(
 
     Warns
     -----
-    CheckpointWarning
-        At the start, with both costs, if nothing but a `checkpoint` keeps a run from leaps that
-        would pay: where far more steps are left than a leap costs, and take more than a moment.
     StabilityWarning
         Once a run of "gd", if the recorded lr * lambda_max exceeds 2: the iterates can then
         oscillate instead of following the gradient flow, see ``Trajectory.regime``.
@@ -261,17 +264,17 @@ def train(
     keeper = None
     with setting_out():
         settings = check(arguments, sets)
-        descent = settings.descent(sets, settings.threads)
         if settings.checkpoint is not None:
-            keeper = Checkpoint(
-                settings.checkpoint, settings.checkpoint_interval, settings.identity()
-            )
-            keeper.resume(descent, settings.record.size)
-            if not keeper.finished:
-                warn_of_exact_steps(settings, sets, descent.step)
-        else:
-            warn_of_a_long_way(settings, sets)
+            keeper = Checkpoint(settings.checkpoint, settings.checkpoint_interval)
+            before = keeper.recorded()
+            if record is None and before is not None:
+                settings = settings.recording(before)
+        descent = settings.descent(sets, settings.threads)
         leaping = settings.leaping(descent)
+        if keeper is None:
+            warn_of_a_long_way(settings, sets)
+        else:
+            keeper.resume(settings.identity(), descent, leaping, settings.rtol, settings.record)
     return run(descent, settings, keeper, leaping, Trajectory)
 
 

@@ -1,4 +1,4 @@
-"""What it costs to take every step, beside what leaps do."""
+"""What it costs to take every step."""
 
 import dataclasses
 from time import perf_counter
@@ -9,40 +9,10 @@ from fastgrok._checks import calls
 from fastgrok.descent import table
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import Settings
-from fastgrok.errors import CheckpointWarning, LeapWarning
+from fastgrok.errors import LeapWarning
 from fastgrok.records.printing import whole_number
 
-LEAPED_LIKE = 5000
-"""A run that leaps lasts about as long as so many exact steps: 1,300 to 9,000 where these take 1 us
-or more, on 200 x 80 to 2000 x 900 Gaussian data and in the plane, up to 10^12 steps."""
-
-_WORTH = 4.0  # times as many steps as that
-# Entries of X that are multiplied with in about half a second, and how many could be in the time
-# that a step takes besides.
-_FEW_ENTRIES, _STEP_ENTRIES = 3e9, 500
 _MEASURED_ENTRIES, _MEASURED_STEPS = 10**7, 2000  # some milliseconds
-
-
-def warn_of_exact_steps(settings: Settings, sets: Sets, step: int) -> None:
-    """Warn, with both costs, if a checkpoint alone keeps a run that is at `step` from leaps."""
-    left = settings.steps - step
-    entries = settings.train[0].size + settings.train[0].shape[0]
-    if (
-        not dataclasses.replace(settings, checkpoint=None).leaps
-        or left < _WORTH * LEAPED_LIKE
-        or left * (entries + _STEP_ENTRIES) < _FEW_ENTRIES
-    ):
-        return
-    seconds = _seconds_of_a_step(settings, sets, entries)
-    every, leaped = _duration(left * seconds), _duration(LEAPED_LIKE * seconds)
-    calls.warn(
-        f"leaps cannot be resumed: with a checkpoint each of the {whole_number(left)} steps is "
-        f"taken, which lasts up to {every} ({seconds:.2g} s a step, as measured now). "
-        f"Without it a run that can leap lasts about {leaped} (as long as some {LEAPED_LIKE} "
-        "steps). Leave checkpoint out, or say engine='exact' to take every step without this "
-        "warning",
-        CheckpointWarning,
-    )
 
 
 def warn_of_a_long_way(settings: Settings, sets: Sets) -> None:

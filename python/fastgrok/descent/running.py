@@ -27,6 +27,12 @@ from fastgrok.records.reports import EngineReport, LeapReport
 
 POLL_SECONDS = 0.1
 R = TypeVar("R", bound=Record)
+
+
+class _UnsavedError(Exception):
+    """A checkpoint could not be written: ends a run that leaps, and nothing else."""
+
+
 REGIMES = np.array(["smooth", "period-2", "irregular"])
 
 
@@ -160,9 +166,6 @@ def in_any_case(
 def _why_exact(settings: Settings, leaping: LeapingDescent | None) -> str:
     if leaping is not None:
         return why_exact(leaping)
-    if settings.engine == "auto" and settings.checkpoint is not None:
-        able = " and ".join(table.goes_with("checkpoint", "engine"))
-        return f"{able} steps alone can go on from a checkpoint"
     if settings.engine == "auto" and (missing := table.lack("leap", settings.parts)):
         return table.unable(missing)
     return ""
@@ -183,6 +186,8 @@ def _descend(
     last, progress = settings.steps, settings.progress
     if keeper is not None and keeper.failure is not None:
         return "unsaved"
+    if keeper is not None and keeper.finished:
+        return "done"
     report = progress if callable(progress) else None
     try:
         if progress is True:  # tqdm would start a thread, disabled or not
@@ -198,15 +203,15 @@ def _descend(
             unasked = None if report is None else False
             status = _polled(descent, report, keeper, leaping, unasked)
         if keeper is not None and status != "paused" and not keeper.finished:
-            keeper.write(descent)
+            keeper.write(descent, leaping)
     except KeyboardInterrupt:
         status = "interrupted"
         with contextlib.suppress(KeyboardInterrupt):  # who asks twice does not wait for the disk
             if keeper is not None:
-                keeper.write(descent)
+                keeper.write(descent, leaping)
     except BaseException:
         if keeper is not None:
-            keeper.write(descent)
+            keeper.write(descent, leaping)
         raise
     unsaved = keeper is not None and keeper.failure is not None
     return "unsaved" if unsaved and status in ("done", "paused") else status
@@ -226,16 +231,20 @@ def _polled(
             lost.look()
             if report is not None:
                 report(int(step))
+            if keeper is not None and not keeper.write_if_due(descent, leaping):
+                raise _UnsavedError
 
         try:
             return leaping.run(leap_poll, POLL_SECONDS)
+        except _UnsavedError:
+            return "paused"
         finally:
             lost.close()
 
     def poll(step: int) -> bool:
         if report is not None:
             report(step)
-        return keeper is not None and not keeper.write_if_due(descent)
+        return keeper is not None and not keeper.write_if_due(descent, None)
 
     return descent.run(poll, POLL_SECONDS)
 

@@ -115,7 +115,7 @@ class Settings:
     def leaps(self) -> bool:
         """Whether leaps are to be tried."""
         pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
-        return pays and _may_leap(self.engine, self.checkpoint, self.parts)
+        return pays and _may_leap(self.engine, self.parts)
 
     @property
     def parts(self) -> dict[str, str]:
@@ -191,6 +191,14 @@ class Settings:
         null = exact_null_space(X[rows])
         return null.basis, null.rest, null.orthogonal(X).tolist()
 
+    def recording(self, before: NDArray[Any]) -> Settings:
+        """Return the same with records at these steps as well, and at its own behind them."""
+        if not before.size:
+            return self
+        later = self.record[self.record > before[-1]]
+        record = np.concatenate([before.astype(self.record.dtype), later])
+        return dataclasses.replace(self, record=record)
+
     def rest_of(self, record: NDArray[Any], exact_steps: int) -> Settings:
         """
         Return the settings of the same run, recorded elsewhere and left after its last record.
@@ -255,7 +263,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         rate = _auto_rate(given, data[0], loss, optimizer, name)
         optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
-    if not _may_leap(engine, given["checkpoint"], parts):
+    if not _may_leap(engine, parts):
         why = f" where none is leaped ({_why_none(engine, parts)})"
         _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
@@ -265,7 +273,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
-    _check_together(engine, parts, evals, given["checkpoint"], name)
+    _check_together(engine, parts, evals, name)
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     return Settings(
         data={"train": data, **evals},
@@ -330,16 +338,9 @@ def _check_together(
     engine: str,
     parts: Mapping[str, str],
     evals: Mapping[str, Data | Population],
-    checkpoint: object,
     name: Callable[[str], str],
 ) -> None:
     """Refuse an engine, and populations, that lack something for the rest."""
-    resumed = {} if checkpoint is None or engine == "auto" else {"engine": engine}
-    if missing := table.lack("checkpoint", resumed):
-        raise ValueError(
-            f"{name('checkpoint')} must be None with {missing.whose}, "
-            f"got {_checks.show(checkpoint)}: {missing}"
-        )
     if engine != "auto" and (missing := table.lack(engine, parts)):
         able = [
             repr(other)
@@ -355,11 +356,9 @@ def _check_together(
             formula(dict.fromkeys(value.losses), parts["loss"], f"{name('evals')}[{key!r}]")
 
 
-def _may_leap(engine: str, checkpoint: object, parts: Mapping[str, str]) -> bool:
+def _may_leap(engine: str, parts: Mapping[str, str]) -> bool:
     """Whether a run may leap, if it is long; `check` refuses "leap" where "auto" may not."""
-    return engine == "leap" or (
-        engine == "auto" and checkpoint is None and table.lack("leap", parts) is None
-    )
+    return engine == "leap" or (engine == "auto" and table.lack("leap", parts) is None)
 
 
 def _why_none(engine: str, parts: Mapping[str, str]) -> str:
@@ -367,7 +366,8 @@ def _why_none(engine: str, parts: Mapping[str, str]) -> str:
     if engine != "auto":
         return f"engine={engine!r}"
     missing = table.lack("leap", parts)
-    return missing.whose if missing else "checkpoint"
+    assert missing is not None
+    return missing.whose
 
 
 def _rtol(name: str, value: Any) -> float:

@@ -34,7 +34,6 @@ TRAITS = {
     "at_most_one": "factors of at most 1",
     "endless": "rates that do not fall to 0",
     "absent": "a gradient of the loss alone",
-    "every_step": "every iterate",
 }
 """What a message calls a trait."""
 
@@ -124,13 +123,9 @@ class Lack:
         return f"{self.kind}={self.part.name!r}"
 
 
-ENGINES: Mapping[str, Part] = {
-    part.name: part
-    for part in (Plain("exact", frozenset({"every_step"})), Plain("leap", frozenset()))
-}
+ENGINES = ("exact", "leap")
 _SQUARE = frozenset({"convex", "twice_differentiable"})
 PARTS: Mapping[str, Mapping[str, Part]] = {
-    "engine": ENGINES,
     "loss": LOSSES,
     "penalty": {
         "none": Plain("none", _SQUARE | {"absent"}),
@@ -158,7 +153,6 @@ USES = {
         "engine='leap' is refused, 'auto' takes exact steps",
         (Besides("schedule", "autonomous", {"optimizer": ("memoryless",)}),),
     ),
-    "checkpoint": Use("checkpoints", {"engine": ("every_step",)}, "refused"),
     "skip_rows": Use(
         "skipped rows",
         {"loss": _OF_LOSS["skipping"], "optimizer": ("keeps_proportions",)},
@@ -242,11 +236,6 @@ def _lack(
     return None
 
 
-def goes_with(use: str, kind: str) -> tuple[str, ...]:
-    """Return the parts of a kind that have what a use needs of it."""
-    return tuple(name for name in PARTS[kind] if lack(use, {kind: name}) is None)
-
-
 def unable(missing: Lack) -> str:
     """Say why a run did not leap although it might have chosen to."""
     if missing.kind == "optimizer":
@@ -289,17 +278,14 @@ def page() -> str:
         "what a use needs besides (above).",
     ]
     for kind, parts in PARTS.items():
-        if kind == "engine":
-            continue
         asking = {name: use for name, use in USES.items() if kind in _kinds(use)}
         lines += ["", *_heading(kind, *(use.title for use in asking.values()))]
         for name in parts:
             found = [lack(use, {kind: name}) for use in asking]
             cells = ["yes" if one is None else f"lacks {TRAITS[one.trait]}" for one in found]
             lines.append(_row(f"`{name}`", *cells))
-    engines = " or ".join(f"`{engine}`" for engine in goes_with("checkpoint", "engine"))
     free = [use.title for use in USES.values() if not _kinds(use)]
-    lines += ["", f"Checkpoints go with engine {engines}, and {' and '.join(free)} with all."]
+    lines += ["", f"Checkpoints and {' and '.join(free)} go with all."]
     return "\n".join(lines) + "\n"
 
 

@@ -93,8 +93,9 @@ public:
 
     DescentState state() const;
     // Goes back, or on, to a state of a run of the same problem and options; std::invalid_argument,
-    // and nothing changed, if it cannot be one.
-    void restore(DescentState state, Records records);
+    // and nothing changed, if it cannot be one. Records may be `ahead` of the step where an engine
+    // knew later iterates.
+    void restore(DescentState state, Records records, bool ahead);
 
     std::int64_t step() const { return step_; }
     int threads() const { return passes_.threads(); }  // that share a step
@@ -131,7 +132,7 @@ private:
     void recall_rows();
     void record(const std::function<void()>& between_passes);
     void append_weights(const Vector& u);
-    void check(const DescentState& state, const Records& records) const;
+    void check(const DescentState& state, const Records& records, bool ahead) const;
 
     std::shared_ptr<const Problem> problem_;
     std::vector<std::unique_ptr<Evaluator>> evals_;

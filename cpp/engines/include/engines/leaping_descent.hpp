@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engines/descent.hpp"
-#include "engines/leap.hpp"
+#include "engines/leaping_state.hpp"
 
 namespace fastgrok {
 
@@ -22,28 +22,6 @@ struct LeapingOptions {
     // records of that run to the last bit. 0: the last record.
     double horizon = 0.0;
     ExactNull exact_null;  // see turned_along(); may be empty
-};
-
-// A stretch of the run that was leaped, and what speaks for it.
-struct LeapReport {
-    double first = 0.0, last = 0.0;  // steps between which the integrator replaces exact steps
-    bool pairs = false;              // of an orbit of period 2
-    bool converged = false;          // nothing moves any more after `last`
-    double tolerance = 0.0;          // of a step of the integrator
-    LeapStatistics statistics;
-    LeapCosts costs;  // of the second, coarser integration as well
-    // Against exact steps, which go on beside the beginning of the leap up to this step; records up
-    // to here are theirs.
-    double overlap_until = 0.0, overlap_difference = 0.0;
-    double error = 0.0;     // largest estimate of the error at a record
-    double rounding = 0.0;  // what rounding may have to do with it, at the most
-    // Exact steps from a leaped iterate: relative difference of the increments.
-    struct Check {
-        double step, difference;
-        std::int64_t steps;
-    };
-    std::vector<Check> checks;
-    std::string ended;  // why before the end of the run; empty if it did not
 };
 
 class LeapingDescent {
@@ -62,10 +40,18 @@ public:
     // To the last record. Once only.
     Status run(const Poll& poll, double poll_seconds);
 
-    const std::vector<LeapReport>& leaps() const { return leaps_; }
-    const std::string& reason() const { return reason_; }  // why it is lost, or the last try failed
+    // What a run of the same problem and options, and of a descent in the same state, goes on from
+    // to the same bits, or with a later end. Only where can_be_kept(), in a poll or after the run.
+    const LeapingState& state() const { return way_; }
+    bool can_be_kept() const { return can_be_kept_; }
+    // Before run(), and after the descent; std::invalid_argument if it cannot be one.
+    void restore(LeapingState state);
+
+    const std::vector<LeapReport>& leaps() const { return way_.leaps; }
+    // Why it is lost, or the last try failed.
+    const std::string& reason() const { return way_.reason; }
     Descent& descent() const { return descent_; }
-    double reached() const { return reached_; }  // the last step that was computed
+    double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step(); }
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
@@ -88,13 +74,13 @@ private:
         double rounding = 0.0, rounding_step = 0.0, next_rounding = 0.0;
         double turned = 0.0;  // the step of the map of the last change of coordinates
     };
-    struct Starts {
-        std::int64_t last = 0;
-        std::vector<LeapStart> single, pairs;
-    };
+    using Starts = LeapStarts;
+    using Stage = LeapingState::Stage;
 
     static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
     std::int64_t first_try() const;
+    std::int64_t spacing(std::int64_t last) const;  // of the iterates to start a leap from
+    std::int64_t first_of(std::int64_t last) const;
 
     static constexpr double kMostOverlap = 0.5;     // of rtol, by which exact steps may differ
     static constexpr double kBetweenChecks = 10.0;  // from one to the next k grows by this
@@ -102,8 +88,12 @@ private:
     static std::string text(double x);
     double error_between(const Vector& a, const Vector& b) const;
     bool worth_leaping(std::int64_t from) const;
+    bool may_leap_from(std::int64_t from) const;
+    void remember_search();
+    void go_on_from(std::int64_t from, Starts starts);
     Status finish_exactly();
     bool exact_to(std::int64_t step);
+    bool keepable_to(std::int64_t step);
     bool gather(std::int64_t last, Starts& starts, Attempt* beside);
     bool begin(const Starts& starts, Attempt& attempt);
     void set_out(const Starts& starts, bool pairs, double tolerance, Attempt& attempt);
@@ -137,14 +127,11 @@ private:
     double least_;  // of the weights, against which errors are measured
     Poll poll_;
     std::chrono::steady_clock::time_point last_poll_;
-    double poll_seconds_ = 0.0, horizon_ = 0.0, reached_ = 0.0, next_check_ = 0.0;
+    double poll_seconds_ = 0.0, horizon_ = 0.0, next_check_ = 0.0;
     double exact_ahead_ = 0.0;
-    double planned_ = 1.0;       // tolerance, by the errors of leaps that were lost
-    double passes_spent_ = 0.0;  // by leaps that have ended
-    bool too_dear_ = false;
+    bool too_dear_ = false, can_be_kept_ = false;
     Vector gradient_, first_, second_;
-    std::vector<LeapReport> leaps_;
-    std::string reason_;
+    LeapingState way_;
 };
 
 }  // namespace fastgrok
