@@ -171,7 +171,8 @@ X, y = problem(200, 20)
 
 def live():
     run = fg.train(X, y, steps=60_000, lr=0.1, record=20, keep_weights=True, evals={"same": (X, y)},
-                   engine="exact", threads=random.choice([1, 2]), checkpoint=file, checkpoint_interval=0)
+                   engine="exact", threads=random.choice([1, 2]), checkpoint=file,
+                   checkpoint_interval=0)
     run.save(ends)
     os._exit(0)
 

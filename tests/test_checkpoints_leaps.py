@@ -3,10 +3,7 @@
 import contextlib
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastgrok as fg
-from cases import problem
+from cases import problem, python
 from fastgrok.descent.checkpoints import Checkpoint
 from runs import StopAt, assert_same_bits, polling_always, train_quietly
 
@@ -159,43 +156,42 @@ def test_exact_steps_go_on_with_leaps(tmp_path):
 
 
 LIFE = """
-import sys
+import os, signal, sys
 import fastgrok as fg
-from test_checkpoints_leaps import cube
+from runs import polling_always
+from test_checkpoints_leaps import leaping_long
 
-X, y = cube(1500, 40)
-print("ready", flush=True)
-fg.train(X, y, steps=10**9, lr=0.1, keep_weights=True, checkpoint=sys.argv[1],
-         checkpoint_interval=0, evals={"same": (X, y)}).save(sys.argv[2])
-print("done", flush=True)
+file, left = sys.argv[1], int(sys.argv[2])
+
+def kill(step):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with polling_always():
+    leaping_long(checkpoint=file, checkpoint_interval=0, progress=kill)
 """
 
 
+def leaping_long(**options):
+    X, y = cube(200, 20)
+    return fg.train(
+        X, y, steps=10**9, lr=0.1, keep_weights=True, evals={"same": (X, y)}, **options
+    )  # fmt: skip
+
+
 def test_killed_at_ten_moments_of_a_leap(tmp_path):
-    X, y = cube(1500, 40)
-    options = {"steps": 10**9, "lr": 0.1, "keep_weights": True}
-    start = time.monotonic()
-    expected = fg.train(X, y, **options, evals={"same": (X, y)})
-    whole = time.monotonic() - start
+    moments = []
+    with polling_always():
+        expected = leaping_long(progress=moments.append)
     assert expected.engine.leaps
-    file, ends = tmp_path / "run", tmp_path / "ends.npz"
-    kills = 0
-    for moment in np.tile(np.linspace(0.05, 0.95, 10), 4):
-        if kills == 10:
-            break
-        child = subprocess.Popen(
-            [sys.executable, "-c", LIFE, str(file), str(ends)],
-            stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent,
-        )  # fmt: skip
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(moment * whole)
-        child.send_signal(signal.SIGKILL)
-        killed = child.wait() == -signal.SIGKILL
-        kills += killed
-        if not killed:  # it had come to its end
-            file.unlink()
-        child.stdout.close()
-    assert kills == 10
-    resumed = fg.train(X, y, **options, evals={"same": (X, y)}, checkpoint=file)
-    assert_same_bits(resumed, expected)
-    assert resumed.engine.leaps == expected.engine.leaps
+    leaped = next(n for n, step in enumerate(moments) if step > expected.engine.exact_steps)
+    file = tmp_path / "run"
+    for moment in np.linspace(leaped // 2, len(moments) - 2, 10, dtype=int):
+        ended = python(LIFE, str(file), str(moment))
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        file.replace(tmp_path / f"killed at {moment}")
+        resumed = leaping_long(checkpoint=tmp_path / f"killed at {moment}")
+        assert_same_bits(resumed, expected)
+        assert resumed.engine.leaps == expected.engine.leaps
