@@ -220,6 +220,14 @@ def test_figure3(trainer: beck.Trainer) -> None:
             assert times[i, j] == pytest.approx(expected, rel=0.1)
     verdicts = beck.judge_figure3(data)
     assert by_claim(verdicts, "closed form").outcome is Outcome.AGREES
+    # Labels of the contours stand on them.
+    labels = beck.draw_figure3(data).axes[3].texts
+    levels = [text for text in labels if text.get_text().startswith("1e")]
+    assert levels
+    for text in levels:
+        c, sigma = text.get_position()
+        there = float(two_point.accuracy_time(0.95, 0.5 * (1.0 - c), sigma, 1.0))
+        assert there == pytest.approx(float(text.get_text()), rel=0.2)
 
 
 def test_figure4_population_is_the_closed_form(trainer: beck.Trainer) -> None:

@@ -107,6 +107,22 @@ def test_the_picture_shows_the_margin(small):
     assert 0.5 < high < 2.0  # in units of gamma
 
 
+def test_marks_of_the_legend_are_seen_though_those_of_points_are_tiny(small):
+    picture = das2026.draw_figure3(small)
+    picture.canvas.draw()
+    (legend,) = picture.legends
+    marks = dict(zip([t.get_text() for t in legend.texts], legend.legend_handles, strict=True))
+    scale = 72.0 / picture.dpi  # points for each pixel
+    for name in ("class +1", "class $-1$"):
+        assert marks[name].get_sizes()[0] ** 0.5 >= 4.0
+    assert marks["planted support vector"].get_markersize() >= 4.0
+    # That of the text is its height in points.
+    heights = [t.get_window_extent().height * scale for t in legend.texts]
+    assert 0.5 * min(heights) < marks["class +1"].get_sizes()[0] ** 0.5 < max(heights)
+    # The points themselves stay as small as they were.
+    assert max(one.get_sizes().max() for one in picture.axes[0].collections) < 4.0
+
+
 @pytest.mark.parametrize("bad", [{"seeds": []}, {"supports": []}, {"seeds": [-1]}])
 def test_bad_settings(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -28,7 +28,7 @@ def test_mean_over_the_logits(loss, norm_w, b):
         top = mpmath.npdf(max(first, 0))
         exact = top * mpmath.quad(lambda z: value(-(b + s * z)) * (mpmath.npdf(z) / top), ends)
     got = population_loss(norm_w, b, sigma, loss)
-    assert got == pytest.approx(float(exact), rel=1e-11, abs=1e-300)
+    assert got == pytest.approx(float(exact), rel=1e-12, abs=1e-300)
 
 
 @pytest.mark.parametrize("loss", ["squared", "hinge", "squared_hinge"])

@@ -86,9 +86,6 @@ def test_questions_of_a_run(tmp_path):
     assert hit.step == every.steps[np.argmax(every.accuracy["test"] >= level)]
     with pytest.raises(ValueError, match="limits of directions need slopes that fall off like"):
         run.plot(limit="auto")
-    with pytest.raises(ValueError, match="no formula for loss='squared'"):
-        fg.train(X, y, steps=9, lr=1e-3, evals={"all": fg.theory.bias.Slab(0.1, 1.0)},
-                 **OPTIONS)  # fmt: skip
 
 
 def test_weights_of_rows_are_the_sizes_of_their_slopes():

@@ -18,7 +18,7 @@ from fastgrok.theory.mixture import GaussianMixture
 FEW = settings(max_examples=40, deadline=None)
 LABELS = ("classes", "teacher", "logistic")
 KINDS = pytest.mark.parametrize("labels", LABELS)
-LOSSES = ("logistic", "exponential")
+LOSSES = tuple(GaussianMixture.losses)
 SIZES = st.floats(-3.0, 4.0).map(lambda x: 10.0**x)
 
 
@@ -39,11 +39,11 @@ def plane(labels, gain, flip=0.0):
 
 def given_u(along, across, b, labels, gain, of_margin):
     """Mean of a function of the margin's mean given u: an integral over u, on many panels."""
-    bend = b / along
     steps = np.concatenate([[0.0], np.geomspace(0.1, 1e4, 40)])
     ends = [np.linspace(-12.0, 12.0, 49)]
-    for place, width in ((0.0, 1.0 / (1.0 + gain)), (bend, max(1.0, across) / abs(along)),
-                         (bend, across / abs(along))):  # fmt: skip
+    bends = [((margin - b) / along, width / abs(along)) for margin in (-1.0, 0.0, 1.0)
+             for width in (max(1.0, across), across)]  # fmt: skip
+    for place, width in [(0.0, 1.0 / (1.0 + gain)), *bends]:
         ends += [place + width * steps, place - width * steps]
     ends = np.concatenate(ends + [-one for one in ends])
     ends = np.unique(ends[np.abs(ends) <= 12.0])
@@ -63,23 +63,28 @@ def given_u(along, across, b, labels, gain, of_margin):
     gain=st.floats(-2.0, 3.0).map(lambda x: 10.0**x),
     labels=st.sampled_from(["teacher", "logistic"]),
     flip=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    loss=st.sampled_from(["logistic", "squared_hinge", "hinge", "squared"]),
 )
-@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0)
-@example(1e4, 3.0, 0.5, 1e3, "logistic", 0.1)
-@example(1e-3, 1.0, 3.0, 0.01, "logistic", 0.0)
+@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0, "logistic")
+@example(1e4, 3.0, 0.5, 1e3, "logistic", 0.1, "logistic")
+@example(1e-3, 1.0, 3.0, 0.01, "logistic", 0.0, "logistic")
+@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0, "hinge")
+@example(1e4, 3.0, 0.5, 1e3, "logistic", 0.1, "squared_hinge")
+@example(0.3, 1.0, 3.0, 0.01, "logistic", 0.1, "hinge")
+@example(0.8, 0.1, 0.0, 1.0, "teacher", 0.0, "squared")
 def test_loss_and_accuracy_against_integrals_over_the_labels_variable(
-    size, angle, distance, gain, labels, flip
+    size, angle, distance, gain, labels, flip, loss
 ):
     w, b = size * np.array([math.cos(angle), math.sin(angle)]), distance * size
     assume(min(abs(w[0]), w[1]) > 1e-8 * size)
-    accuracy, loss = curves(plane(labels, gain, flip), w, b)
+    accuracy, mean = curves(plane(labels, gain, flip), w, b, loss)
     means = {
         sign: given_u(
-            w[0], w[1], b, labels, gain, lambda m, s=sign: population_loss(w[1], -s * m, 1.0)
+            w[0], w[1], b, labels, gain, lambda m, s=sign: population_loss(w[1], -s * m, 1.0, loss)
         )
         for sign in (1.0, -1.0)
     }
-    assert loss == pytest.approx((1.0 - flip) * means[1.0] + flip * means[-1.0], rel=1e-11)
+    assert mean == pytest.approx((1.0 - flip) * means[1.0] + flip * means[-1.0], rel=1e-11)
     right = given_u(w[0], w[1], b, labels, gain, lambda m: 0.5 * erfc(-m / w[1] / math.sqrt(2.0)))
     assert accuracy == pytest.approx((1.0 - 2.0 * flip) * right + flip, abs=1e-12)
 

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from fastgrok._checks._arguments import F64, Data
+from fastgrok._checks._arguments import F64, Data, real, show
 
 
 class Population(ABC):
@@ -73,6 +73,14 @@ class Population(ABC):
             At every record.
         """
         return self.curves(norm_w, b, weights, self.losses[0], tie)[0]
+
+
+def flip_probability(flip: Any) -> float:
+    """Check the probability of a flipped label."""
+    number = real("flip", flip)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(f"flip must lie in [0, 1], got {show(flip)}")
+    return number
 
 
 def points(data: Mapping[str, Data | Population]) -> dict[str, Data]:

@@ -41,7 +41,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Output:
-    """What making an item left behind: the files written and the verdicts reached."""
+    """
+    What making an item left behind: the files written and the verdicts reached.
+
+    Attributes
+    ----------
+    files : tuple of Path
+        What was written.
+    verdicts : tuple of Verdict
+        What was judged.
+    """
 
     files: tuple[Path, ...]
     verdicts: tuple[Verdict, ...]
@@ -54,9 +63,18 @@ class Stopped(KeyboardInterrupt):
 @dataclass(frozen=True)
 class Item:
     """
-    One figure or table of a paper: `make(settings, folder)` writes its files into `folder`.
+    One figure or table of a paper.
 
-    `number` is the paper's, or a name for what the paper does not have.
+    Attributes
+    ----------
+    kind : {"figure", "table"}
+        What it is.
+    number : int or str
+        The paper's, or a name for what the paper does not have.
+    title : str
+        What it shows, for the command's list.
+    make : callable
+        What makes it, of `Settings` and the folder for its files; returns an `Output`.
     """
 
     kind: Literal["figure", "table"]
@@ -72,7 +90,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and those of its figures and tables that can be reproduced."""
+    """
+    A paper and those of its figures and tables that can be reproduced.
+
+    Attributes
+    ----------
+    key : str
+        Its name for the command.
+    citation : str
+        Authors, year and where it is found.
+    items : tuple of Item
+        In the order of making.
+    """
 
     key: str
     citation: str
@@ -81,6 +110,13 @@ class Paper:
     def find(self, kind: str, number: int | str) -> Item:
         """
         Return the item of that kind and number.
+
+        Parameters
+        ----------
+        kind : {"figure", "table"}
+            What is looked for.
+        number : int or str
+            As the item has it.
 
         Raises
         ------

@@ -22,6 +22,9 @@ PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
 #: Text width of a page, in inches.
 PAGE_WIDTH = 7.2
 
+#: Diameter of the smallest mark of a legend, in points.
+LEAST_MARK = 4.5
+
 # Settings of matplotlib for all pictures.
 _STYLE: Any = {
     "font.size": 8,
@@ -125,14 +128,17 @@ def legend_below(figure: "Figure", order: Sequence[str], columns: int | None = N
     """
     Put one legend for all panels under them, labels once each, those of `order` first.
 
-    Default: in one line.
+    Default: in one line. Marks that are tiny because the panels have thousands are larger here.
     """
+    from matplotlib.collections import PathCollection  # noqa: PLC0415
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
     handles: dict[str, Any] = {}
     for ax in figure.axes:
         for artist, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, artist)
     names = sorted(handles, key=lambda label: order.index(label) if label in order else len(order))
-    figure.legend(
+    legend = figure.legend(
         [handles[name] for name in names],
         names,
         loc="outside lower center",
@@ -140,6 +146,11 @@ def legend_below(figure: "Figure", order: Sequence[str], columns: int | None = N
         columnspacing=1.4,
         handlelength=1.8,
     )
+    for mark in legend.legend_handles:
+        if isinstance(mark, PathCollection):
+            mark.set_sizes(np.maximum(mark.get_sizes(), LEAST_MARK**2))
+        elif isinstance(mark, Line2D):
+            mark.set_markersize(max(mark.get_markersize(), LEAST_MARK))
 
 
 def label_panels(axes: Iterable["Axes"]) -> None:

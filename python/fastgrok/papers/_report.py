@@ -33,9 +33,18 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Finding:
     """
-    A claim, or part of one, under one reading of the paper; `outcome` is open if draws disagree.
+    A claim, or part of one, under one reading of the paper.
 
-    `reason` says why the run decides nothing, if it does not.
+    Attributes
+    ----------
+    reading : str
+        Which reading, or which part of the claim.
+    outcome : Outcome
+        What it comes to; open if draws of the data disagree.
+    numbers : str
+        The numbers that show it.
+    reason : str
+        Why the run decides nothing, where it does not.
     """
 
     reading: str
@@ -56,8 +65,20 @@ class Verdict:
     """
     A claim of the paper, what it comes to, and the numbers that show it.
 
-    The findings are by reading of the paper, or, where `parts` is set, of parts that all belong to
-    the claim; an open outcome then means draws of the data that disagree.
+    Of parts of a claim, an open outcome means draws of the data that disagree.
+
+    Attributes
+    ----------
+    claim : str
+        The claim, in words.
+    outcome : Outcome
+        What it comes to by all findings.
+    findings : tuple of Finding
+        By reading or by part.
+    note : str
+        How it is judged, for the report; may be empty.
+    parts : bool
+        Whether the findings are parts of the claim and not readings.
     """
 
     claim: str

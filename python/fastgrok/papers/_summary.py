@@ -20,7 +20,14 @@ _NARROWEST = 40
 
 
 def tally(made: Made) -> str:
-    """Count the verdicts by their outcome, in words."""
+    """
+    Count the verdicts by their outcome, in words.
+
+    Parameters
+    ----------
+    made : sequence of (Item, Output)
+        What was made.
+    """
     verdicts = [verdict for _, output in made for verdict in output.verdicts]
     labels = Counter(verdict.label for verdict in verdicts)
     agree, differ, reading, short = (labels.pop(str(outcome), 0) for outcome in Outcome)
@@ -32,7 +39,16 @@ def tally(made: Made) -> str:
 
 
 def table_lines(made: Made, width: int) -> list[str]:
-    """Make a line for each verdict: which item, what it came to, and the claim in short."""
+    """
+    Make a line for each verdict: which item, what it came to, and the claim in short.
+
+    Parameters
+    ----------
+    made : sequence of (Item, Output)
+        What was made, in order.
+    width : int
+        Columns that a line may take.
+    """
     rows = [
         (item.name, verdict.label, verdict.short)
         for item, output in made

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from scipy.special import erfcx, expit, log_expit, log_ndtr, ndtr, owens_t
@@ -59,13 +60,25 @@ def mean_loss(along: float, across: float, b: float, gain: float, flip: float, l
         return formula(_MEANS, loss, "a mixture's law")(along, across, b, gain, flip)
 
 
-def _logistic(along: float, across: float, b: float, gain: float, flip: float) -> float:
+def _over_logits(
+    along: float,
+    across: float,
+    b: float,
+    gain: float,
+    flip: float,
+    *,
+    loss: str,
+    bend: float,
+    length: float,
+) -> float:
+    """Mean of a loss that bends at the margin `bend`, within `length` of it: an integral over q."""
     s = math.hypot(along, across)
-    value = ALL["logistic"].value
+    value = ALL[loss].value
     if s == 0.0:
-        return 0.5 * float(value(np.array([b, -b])).sum())
+        logits = np.array([b, -b])
+        return 0.5 * float(((1.0 - flip) * value(logits) + flip * value(-logits)).sum())
     bends = [(0.0, _bend_of_labels(along, across, s, gain))]
-    bends += [(y * b / s, 1.0 / s) for y in (1.0, -1.0)]
+    bends += [((side * bend - y * b) / s, length / s) for y in (1.0, -1.0) for side in (1.0, -1.0)]
     q, weight = _panels(bends)
     weight = weight * _density(q) * _share_of_plus(q, along, across, s, gain)
     margins = s * q + np.array([[b], [-b]])
@@ -73,6 +86,20 @@ def _logistic(along: float, across: float, b: float, gain: float, flip: float) -
     if flip > 0.0:
         losses += flip * value(-margins)
     return float((losses @ weight).sum())
+
+
+def _squared(along: float, across: float, b: float, gain: float, flip: float) -> float:
+    # E (1 - m)^2 with k = E[y u]: squares that add up, as k^2 <= 2 / pi.
+    k = (1.0 - 2.0 * flip) * _pull(gain)
+    return (1.0 - k * along) ** 2 + (1.0 - k * k) * along * along + across * across + b * b
+
+
+def _pull(gain: float) -> float:
+    """E[y u]."""
+    if math.isinf(gain):
+        return math.sqrt(2.0 / math.pi)
+    u, weight = _panels([(0.0, 1.0 / (1.0 + gain))])
+    return float(weight @ (_density(u) * u * np.tanh(0.5 * gain * u)))
 
 
 def _bend_of_labels(along: float, across: float, s: float, gain: float) -> float:
@@ -119,8 +146,11 @@ def _log_mean(along: float, across: float, gain: float) -> float:
 
 
 _MEANS: Mapping[str, Callable[[float, float, float, float, float], float]] = {
-    "logistic": _logistic,
+    "logistic": partial(_over_logits, loss="logistic", bend=0.0, length=1.0),
     "exponential": _exponential,
+    "squared_hinge": partial(_over_logits, loss="squared_hinge", bend=1.0, length=math.inf),
+    "hinge": partial(_over_logits, loss="hinge", bend=1.0, length=math.inf),
+    "squared": _squared,
 }
 LOSSES = tuple(_MEANS)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +25,7 @@ from fastgrok.linear.losses import formula
 from fastgrok.theory._arguments import F64, arguments, scalar
 
 _TERMS = 24
+_DEPTH = 100
 _SQRT2 = math.sqrt(2.0)
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -117,10 +119,7 @@ def _squared(c: F64, s: F64) -> F64:
 
 
 def _squared_hinge(c: F64, s: F64) -> F64:
-    a = 1.0 + c
-    beyond = np.where(s > 0.0, s * s * _squared_below_zero(np.abs(a) / s), 0.0)
-    out: F64 = np.where(a > 0.0, a * a + (s * s - beyond), beyond)
-    return out
+    return positive_part(1.0 + c, s, power=2)
 
 
 def _hinge(c: F64, s: F64) -> F64:
@@ -154,41 +153,63 @@ def _exponential_interval(low: F64, high: F64, s: F64) -> F64:
     return np.exp(np.maximum(low, high) + 0.5 * s * s) * average
 
 
-def positive_part(c: F64, s: F64) -> F64:
-    """E max(c + s Z, 0)."""
-    return np.maximum(c, 0.0) + s * below_zero(np.abs(c) / s)
+def _hinge_interval(low: F64, high: F64, s: F64, power: int = 1) -> F64:
+    least, most = 1.0 + np.minimum(low, high), 1.0 + np.maximum(low, high)
+    exponent = np.frexp(np.maximum(np.maximum(np.abs(least), np.abs(most)), s))[1]  # against inf
+    least, most, s = (np.ldexp(x, -exponent) for x in (least, most, s))
+    lower, upper = (positive_part(x, s, power + 1) / (power + 1.0) for x in (least, most))
+    # Integrals of which one is less than half of the other differ by a sure number; between others
+    # the mean bends so little that the rule is exact to rounding.
+    inner = 0.5 * (least + most)[..., None] + 0.5 * (most - least)[..., None] * _NODES
+    mean = 0.5 * positive_part(inner, s[..., None], power) @ _WEIGHTS
+    mean = np.where(lower < 0.5 * upper, (upper - lower) / (most - least), mean)
+    out: F64 = np.ldexp(mean, power * exponent)
+    return out
 
 
-def below_zero(x: F64) -> F64:
-    """E max(Z - x, 0) for x >= 0: phi(x) (1 - x M(x)) with the Mills ratio M; 0 at infinity."""
-    square = 1.0 / (x * x)
-    near = 1.0 - x * (math.sqrt(0.5 * math.pi) * erfcx(x / _SQRT2))
-    # Beyond 30 the difference cancels, and five terms of its expansion are exact to rounding.
-    inner = 1.0 - 3.0 * square * (1.0 - 5.0 * square * (1.0 - 7.0 * square * (1.0 - 9.0 * square)))
-    return np.where(np.isnan(x), 0.0, _density(x) * np.where(x > 30.0, square * inner, near))
+def _squared_interval(low: F64, high: F64, s: F64) -> F64:
+    return _squared(0.5 * (low + high), s) + (high - low) ** 2 / 12.0
+
+
+def positive_part(c: F64, s: F64, power: int = 1) -> F64:
+    """E max(c + s Z, 0)^power, for powers 1, 2 and 3."""
+    share = below_zero(np.abs(c) / s, power)
+    beyond = np.where(share > 0.0, s**power * share, 0.0)
+    # E X^p is what lies above 0 and, for odd powers, less what lies below.
+    above: F64 = np.maximum(c, 0.0)
+    moments = {1: above, 2: above * above + s * s, 3: above * (above * above + 3.0 * s * s)}
+    signed = -beyond if power % 2 == 0 else beyond
+    return np.where(c > 0.0, moments[power] + signed, beyond)
+
+
+def below_zero(x: F64, power: int = 1) -> F64:
+    """
+    E max(Z - x, 0)^power for x >= 0 and powers up to 3; 0 at infinity.
+
+    With mu_n the integral of t^n exp(-x t - t^2 / 2) over t > 0 that is phi(x) mu_power, and mu_0
+    the Mills ratio. mu_{n+1} = n mu_{n-1} - x mu_n cancels for large x; from 2 on the ratios
+    mu_n / mu_{n-1} = n / (x + mu_{n+1} / mu_n) are followed down, from their limit for large n.
+    """
+    mills = math.sqrt(0.5 * math.pi) * erfcx(x / _SQRT2)
+    near = [mills, 1.0 - x * mills]
+    for n in range(1, power):
+        near.append(n * near[n - 1] - x * near[n])
+    ratio = 2.0 * _DEPTH / (np.sqrt(x * x + 4.0 * _DEPTH) + x)
+    far = mills
+    for n in range(_DEPTH, 0, -1):
+        ratio = n / (x + ratio)
+        if n <= power:
+            far = far * ratio
+    out = _density(x) * np.where(x < 2.0, near[power], far)
+    return np.where(np.isnan(x), 0.0, out)
 
 
 def _integrated(c: F64, s: F64) -> F64:
     """Antiderivative of E log(1 + exp(x + s Z)) over x from -infinity to c."""
     a = np.where(s > 0.0, c / s, np.copysign(np.inf, c))
     half = np.where((s == 0.0) & (c == 0.0), 0.5, ndtr(a))
-    squares = np.where(c > 0.0, c * c + s * s, 0.0)
-    beyond = s * s * _squared_below_zero(np.abs(a))
-    squares += np.where(s > 0.0, np.where(c > 0.0, -beyond, beyond), 0.0)
-    return 0.5 * squares + math.pi**2 / 6.0 * half + 0.5 * _alternating(c, s, power=2)
-
-
-def _squared_below_zero(x: F64) -> F64:
-    """E max(Z - x, 0)^2 for x >= 0."""
-    mills = math.sqrt(0.5 * math.pi) * erfcx(x / _SQRT2)
-    near = (1.0 + x * x) * mills - x
-    square = 1.0 / (x * x)
-    far = np.zeros_like(x)
-    term = 2.0 * square / x
-    for n in range(1, 17):
-        far += term
-        term = term * -square * ((2 * n + 1) * (2 * n + 2) / (2.0 * n))
-    return _density(x) * np.where(x > 12.0, far, near)
+    squares = 0.5 * positive_part(c, s, power=2)
+    return squares + math.pi**2 / 6.0 * half + 0.5 * _alternating(c, s, power=2)
 
 
 def _alternating(c: F64, s: F64, power: int) -> F64:
@@ -241,4 +262,7 @@ FORMULAS: Mapping[str, Callable[[F64, F64], F64]] = {
 _INTERVALS: Mapping[str, Callable[[F64, F64, F64], F64]] = {
     "logistic": _logistic_interval,
     "exponential": _exponential_interval,
+    "squared_hinge": partial(_hinge_interval, power=2),
+    "hinge": _hinge_interval,
+    "squared": _squared_interval,
 }

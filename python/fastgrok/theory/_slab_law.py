@@ -24,6 +24,9 @@ _RECORDS = 512  # at a time
 _BENDS: Mapping[str, Callable[[F64, F64], F64]] = {
     "logistic": lambda least, most: np.clip(0.0, least, most),
     "exponential": lambda least, most: most,
+    "squared_hinge": lambda least, most: np.clip(-1.0, least, most),
+    "hinge": lambda least, most: np.clip(-1.0, least, most),
+    "squared": lambda least, most: most,
 }
 """Where the panels are to lie about, between the least and the largest logit."""
 LOSSES = tuple(_BENDS)

@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri, owens_t
 
 from fastgrok import _checks
 from fastgrok._checks.docstrings import described
-from fastgrok._checks.populations import Population
+from fastgrok._checks.populations import Population, flip_probability
 from fastgrok.theory._arguments import F64, arguments, scalar
 from fastgrok.theory._large_n import large_n_margin, large_n_stationary
 from fastgrok.theory._population_loss import FORMULAS, gaussian_loss, population_loss
@@ -291,11 +291,13 @@ class GaussianNoise(Population):
     ----------
     sigma : float
         Standard deviation of each coordinate, greater than 0.
+    flip : float, default 0.0
+        Probability of a flipped label, in [0, 1], as :func:`fastgrok.datasets.flip_labels` has it.
 
     Raises
     ------
     ValueError, TypeError
-        If `sigma` is not a positive number.
+        If `sigma` is not a positive number, or `flip` no probability.
 
     See Also
     --------
@@ -314,12 +316,13 @@ class GaussianNoise(Population):
     losses: ClassVar[tuple[str, ...]] = tuple(FORMULAS)
     needs_weights: ClassVar[bool] = False
 
-    def __init__(self, sigma: float) -> None:
+    def __init__(self, sigma: float, *, flip: float = 0.0) -> None:
         self.sigma = _checks.real("sigma", sigma, positive=True)
+        self.flip = flip_probability(flip)
 
     def __repr__(self) -> str:
         """Say which population."""
-        return f"GaussianNoise(sigma={self.sigma!r})"
+        return f"GaussianNoise(sigma={self.sigma!r}, flip={self.flip!r})"
 
     @described(Population.check_columns)
     def check_columns(self, prefix: str, columns: int) -> None:
@@ -345,4 +348,10 @@ class GaussianNoise(Population):
             See `curves`.
         """
         accuracy = _accuracy(norm_w, b, np.asarray(self.sigma), tie)
-        return accuracy, gaussian_loss(b, self.sigma * norm_w, loss)
+        losses = gaussian_loss(b, self.sigma * norm_w, loss)
+        if self.flip > 0.0:
+            undecided = (norm_w == 0.0) & (b == 0.0) & (tie == "wrong")
+            accuracy = np.where(undecided, 0.0, accuracy + self.flip * (1.0 - 2.0 * accuracy))
+            flipped = gaussian_loss(-b, self.sigma * norm_w, loss)
+            losses = (1.0 - self.flip) * losses + self.flip * flipped
+        return accuracy, losses

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from fastgrok import _checks
-from fastgrok._checks.populations import Population
+from fastgrok._checks.populations import Population, flip_probability
 from fastgrok.datasets import Dataset
 from fastgrok.datasets.mixtures import MixtureLaw
 from fastgrok.theory._arguments import F64
@@ -95,9 +95,10 @@ class GaussianMixture(Population):
     teacher's boundary being of the order of 1, has one of about 1e-16 s. Those of "classes" are
     those of a Gaussian margin
     (:func:`fastgrok.theory.edge.population_loss`). The exponential loss of a teacher's labels is
-    2 cosh(b) e^{s^2/2} Phi(-rho s), infinite where it is beyond float64. The others are integrals
-    over one variable, on panels that shrink towards the places where the integrand bends; a record
-    takes about a millisecond.
+    2 cosh(b) e^{s^2/2} Phi(-rho s), infinite where it is beyond float64; their squared loss is
+    1 + b^2 + s^2 - 2 (1 - 2 flip) sqrt(2/pi) rho s. The others are integrals over one variable, on
+    panels that shrink towards the places where the integrand bends; a record takes about a
+    millisecond.
 
     Examples
     --------
@@ -122,9 +123,7 @@ class GaussianMixture(Population):
         flip: float = 0.0,
     ) -> None:
         self._law = MixtureLaw.checked(mu, spectrum, labels)
-        self.flip = _checks.real("flip", flip)
-        if not 0.0 <= self.flip <= 1.0:
-            raise ValueError(f"flip must lie in [0, 1], got {_checks.show(flip)}")
+        self.flip = flip_probability(flip)
 
     @classmethod
     def of(cls, data: Dataset) -> GaussianMixture:

@@ -25,7 +25,14 @@ _PEAK = 1.05
 
 
 def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
-    """Judge whether the population's loss peaks near lambda = 1/2, as in double descent."""
+    """
+    Judge whether the population's loss peaks near lambda = 1/2, as in double descent.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What `sweep` returns.
+    """
     groups = by_ratio(runs)
     findings = []
     for horizon in HORIZONS:
@@ -58,7 +65,14 @@ def judge_double_descent(runs: Sequence[Run]) -> list[Verdict]:
 
 
 def draw_double_descent(runs: Sequence[Run]) -> "Figure":
-    """Draw accuracy and loss on the population against lambda, a curve for each horizon."""
+    """
+    Draw accuracy and loss on the population against lambda, a curve for each horizon.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What `sweep` returns.
+    """
     groups = by_ratio(runs)
     labels = [_draw.step_name(horizon) for horizon in HORIZONS]
     with _draw.styled():

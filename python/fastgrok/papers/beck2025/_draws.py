@@ -34,7 +34,22 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Noise:
-    """Points of N(0, sigma^2 I), labelled -1, or by a threshold for a fraction of them."""
+    """
+    Points of N(0, sigma^2 I), labelled -1, or by a threshold for a fraction of them.
+
+    Attributes
+    ----------
+    n, dim : int
+        Points and coordinates.
+    sigma : float
+        Standard deviation of a coordinate.
+    seed : int
+        Of the draw.
+    label_fraction : float
+        Share of the population that is labelled -1; 1 for all.
+    dtype : str
+        Of the points, "float64" or "float32".
+    """
 
     n: int
     dim: int
@@ -68,7 +83,22 @@ class Noise:
 
 @dataclass(frozen=True)
 class Gaussians:
-    """The two Gaussian classes that the paper starts from."""
+    """
+    The two Gaussian classes that the paper starts from.
+
+    Attributes
+    ----------
+    n, dim : int
+        Points and coordinates.
+    mu : float
+        Distance of each class's mean from the origin, along the first coordinate.
+    sigma_a, sigma_b : float
+        Standard deviations of the first coordinate and of the others.
+    seed : int
+        Of the draw.
+    dtype : str
+        Of the points, "float64" or "float32".
+    """
 
     n: int
     dim: int
@@ -96,7 +126,18 @@ class Gaussians:
 
 @dataclass(frozen=True)
 class TwoPoints:
-    """The two points of the one-dimensional model: -sigma and sigma c, c = 1 - 2 lambda."""
+    """
+    The two points of the one-dimensional model: -sigma and sigma c, c = 1 - 2 lambda.
+
+    Attributes
+    ----------
+    c : float
+        1 - 2 lambda.
+    sigma : float
+        Scale of both points.
+    seed : int
+        Of no effect: the points are not drawn.
+    """
 
     c: float
     sigma: float
@@ -124,7 +165,20 @@ LAWS: dict[str, Callable[[np.random.Generator, tuple[int, int]], F64]] = {
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Points labelled -1 whose coordinates are independent, of one of `LAWS` times sigma."""
+    """
+    Points labelled -1 whose coordinates are independent, of one of `LAWS` times sigma.
+
+    Attributes
+    ----------
+    law : str
+        Name of the law of a coordinate, of those in `LAWS`.
+    n, dim : int
+        Points and coordinates.
+    sigma : float
+        Standard deviation of a coordinate.
+    seed : int
+        Of the draw.
+    """
 
     law: str
     n: int

@@ -95,7 +95,16 @@ def make_figure1(settings: Settings, folder: Path) -> Output:
 
 
 def write_figure1(data: Figure1, folder: Path) -> Output:
-    """Write pictures (png), records and sweep (CSV, npz), and the report (Markdown)."""
+    """
+    Write pictures (png), records and sweep (CSV, npz), and the report (Markdown).
+
+    Parameters
+    ----------
+    data : Figure1
+        What `figure1` returns.
+    folder : Path
+        Where the files go; must exist.
+    """
     curve, run = data.curves[0], data.sweep[0]
     limits = limits_table(data.sweep)
     return write_runs(

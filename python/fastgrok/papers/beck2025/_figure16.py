@@ -65,7 +65,14 @@ def figure16(
 
 
 def judge_figure16(data: Groups) -> list[Verdict]:
-    """Judge whether generalisation is delayed for every fraction."""
+    """
+    Judge whether generalisation is delayed for every fraction.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure16` returns.
+    """
     findings = []
     for name, runs in data.runs.items():
         last = spread([float(run.test_accuracy[-1]) for run in runs])
@@ -80,7 +87,14 @@ def judge_figure16(data: Groups) -> list[Verdict]:
 
 
 def draw_figure16(data: Groups) -> "Figure":
-    """Draw loss and accuracy, a column for each fraction."""
+    """
+    Draw loss and accuracy, a column for each fraction.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure16` returns.
+    """
     draw = data.first.data
     return draw_groups(
         data,

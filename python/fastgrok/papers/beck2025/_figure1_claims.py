@@ -30,7 +30,16 @@ _TIMES_GROW = 1e3
 
 
 def judge_figure1(curves: Sequence[Run], sweep: Sequence[Run]) -> list[Verdict]:
-    """Judge the claims by the learning curves and by the sweep over lambda."""
+    """
+    Judge the claims by the learning curves and by the sweep over lambda.
+
+    Parameters
+    ----------
+    curves : sequence of Run
+        Learning curves, as `Figure1.curves`.
+    sweep : sequence of Run
+        Runs over a range of lambda, as `sweep` returns them.
+    """
     return [
         _delayed(curves),
         _if_and_only_if(sweep),

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def draw_curves(runs: Sequence[Run]) -> "Figure":
-    """Draw loss and accuracy against steps, a column for each side of the transition."""
+    """
+    Draw loss and accuracy against steps, a column for each side of the transition.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Learning curves, as `Figure1.curves`.
+    """
     groups = by_ratio(runs)
     with _draw.styled():
         figure, axes = _draw.panels(2, len(groups), height=4.2, sharey="row")
@@ -50,7 +57,14 @@ def draw_curves(runs: Sequence[Run]) -> "Figure":
 
 
 def draw_sweep(runs: Sequence[Run]) -> "Figure":
-    """Draw final accuracy, rest, grokking time and share of separable draws against lambda."""
+    """
+    Draw final accuracy, rest, grokking time and share of separable draws against lambda.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        What `sweep` returns.
+    """
     groups = by_ratio(runs)
     first, ratios = runs[0], np.array(list(groups))
     sigma, level = first.data.sigma, setting.ACCURACY

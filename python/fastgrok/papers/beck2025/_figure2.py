@@ -110,7 +110,14 @@ def figure2(
 
 
 def judge_figure2(data: Figure2) -> list[Verdict]:
-    """Judge whether S(t) is the bias-free path at tau(t)."""
+    """
+    Judge whether S(t) is the bias-free path at tau(t).
+
+    Parameters
+    ----------
+    data : Figure2
+        What `figure2` returns.
+    """
     findings = []
     for name, late in (("exponential", False), ("logistic", False), ("logistic", True)):
         runs = [(path, getattr(path, name)) for path in data.paths]
@@ -138,7 +145,14 @@ def judge_figure2(data: Figure2) -> list[Verdict]:
 
 
 def draw_figure2(data: Figure2) -> "Figure":
-    """Draw ||w|| and |b| against t, and against tau, a row for each lambda."""
+    """
+    Draw ||w|| and |b| against t, and against tau, a row for each lambda.
+
+    Parameters
+    ----------
+    data : Figure2
+        What `figure2` returns.
+    """
     ratios = sorted({path.free.data.ratio for path in data.paths})
     with _draw.styled():
         figure, axes = _draw.panels(len(ratios), 4, height=4.4, sharex=False, sharey=False)

@@ -93,7 +93,14 @@ def figure3(
 
 
 def judge_figure3(data: Figure3) -> list[Verdict]:
-    """Judge where the time to accuracy 0.95 diverges, and the map by the closed form."""
+    """
+    Judge where the time to accuracy 0.95 diverges, and the map by the closed form.
+
+    Parameters
+    ----------
+    data : Figure3
+        What `figure3` returns.
+    """
     sigmas, cs, times = data.times()
     order = np.argsort(cs)
     times = times[:, order]
@@ -151,7 +158,14 @@ def judge_figure3(data: Figure3) -> list[Verdict]:
 
 
 def draw_figure3(data: Figure3) -> "Figure":
-    """Draw the margins (above) and the map of times (below)."""
+    """
+    Draw the margins (above) and the map of times (below).
+
+    Parameters
+    ----------
+    data : Figure3
+        What `figure3` returns.
+    """
     from matplotlib.colors import LogNorm  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
@@ -163,6 +177,11 @@ def draw_figure3(data: Figure3) -> "Figure":
             _draw_margin(ax, c, best)
         above[0].set_ylabel("1 (the bias's column)")
         below = figure.add_subplot(grid[1, :])
+        # First of all, or labels are put where the lines would be on linear axes.
+        below.set(
+            xscale="log", yscale="log", xlabel=r"$1-2\lambda$", ylabel=r"$\sigma$",
+            title="white: the flow in closed form",
+        )  # fmt: skip
         sigmas, cs, times = data.times()
         shown = np.where(np.isfinite(times), np.maximum(times, 1.0), np.nan)
         mesh = below.pcolormesh(
@@ -180,10 +199,6 @@ def draw_figure3(data: Figure3) -> "Figure":
             colors="w", linewidths=0.7,
         )  # fmt: skip
         below.clabel(lines, fmt=lambda v: f"{v:.0e}".replace("e+0", "e"), fontsize=6)
-        below.set(
-            xscale="log", yscale="log", xlabel=r"$1-2\lambda$", ylabel=r"$\sigma$",
-            title="white: the flow in closed form",
-        )  # fmt: skip
         below.grid(visible=False)
         _draw.label_panels([*above, below])
     return figure

@@ -63,7 +63,14 @@ def figure4(
 
 
 def judge_figure4(data: Groups) -> list[Verdict]:
-    """Judge the delay for every spread of the signal."""
+    """
+    Judge the delay for every spread of the signal.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure4` returns.
+    """
     findings = []
     for runs in data.runs.values():
         draw = runs[0].data
@@ -93,7 +100,14 @@ def _best(draw: Gaussians) -> float:
 
 
 def draw_figure4(data: Groups) -> "Figure":
-    """Draw loss and accuracy, a column for each spread of the signal."""
+    """
+    Draw loss and accuracy, a column for each spread of the signal.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure4` returns.
+    """
     draw = data.first.data
     return draw_groups(
         data,

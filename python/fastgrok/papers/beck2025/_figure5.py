@@ -67,7 +67,14 @@ def figure5(
 
 
 def judge_figure5(data: Groups) -> list[Verdict]:
-    """Judge whether the accuracy stays at chance first, and whether it rises late."""
+    """
+    Judge whether the accuracy stays at chance first, and whether it rises late.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure5` returns.
+    """
     chance, late = [], []
     for runs in data.runs.values():
         name = f"lr = {runs[0].case.lr:g}"
@@ -119,7 +126,14 @@ def _fitted(run: Run) -> float:
 
 
 def draw_figure5(data: Groups) -> "Figure":
-    """Draw loss and accuracy, a column for each learning rate."""
+    """
+    Draw loss and accuracy, a column for each learning rate.
+
+    Parameters
+    ----------
+    data : Groups
+        What `figure5` returns.
+    """
     draw = data.first.data
     beta1, beta2 = data.first.case.betas or BETAS
     return draw_groups(

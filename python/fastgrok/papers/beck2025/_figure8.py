@@ -79,7 +79,14 @@ def figure8(
 
 
 def judge_figure8(data: Figure8) -> list[Verdict]:
-    """Judge whether both models behave alike, at every horizon."""
+    """
+    Judge whether both models behave alike, at every horizon.
+
+    Parameters
+    ----------
+    data : Figure8
+        What `figure8` returns.
+    """
     findings = []
     ratios = np.array([ratio_of(run) for run in data.two])
     for horizon in HORIZONS:
@@ -128,7 +135,14 @@ def judge_figure8(data: Figure8) -> list[Verdict]:
 
 
 def draw_figure8(data: Figure8) -> "Figure":
-    """Draw accuracy and population loss against lambda, a column for each horizon."""
+    """
+    Draw accuracy and population loss against lambda, a column for each horizon.
+
+    Parameters
+    ----------
+    data : Figure8
+        What `figure8` returns.
+    """
     groups = by_ratio(data.full)
     ratios = [ratio_of(run) for run in data.two]
     with _draw.styled():

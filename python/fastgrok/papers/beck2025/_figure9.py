@@ -133,11 +133,18 @@ def last_crossing(run: Run, name: str, level: float) -> float:
 
 
 def judge_figure9(data: Figure9) -> list[Verdict]:
-    """Judge the slope 1/sqrt 2, and the times by the closed form."""
+    """
+    Judge the slope 1/sqrt 2, and the times by the closed form.
+
+    Parameters
+    ----------
+    data : Figure9
+        What `figure9` returns.
+    """
     slopes, exact = [], []
     for sigma, eps in data.readings:
         times = [t for t in data.reading(sigma, eps) if not np.isnan(t.root)]
-        name = f"sigma = {sigma:g}, eps = {eps:g}"
+        name = f"sigma = {sigma:g}, eps = {number(eps)}"
         early = ended_before(name, [t.run for t in data.reading(sigma, eps)])
         if early is not None:
             slopes.append(early)
@@ -195,7 +202,14 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
 
 
 def draw_figure9(data: Figure9) -> "Figure":
-    """Draw how the times are read (left), and the root of the log ratio against log c (right)."""
+    """
+    Draw how the times are read (left), and the root of the log ratio against log c (right).
+
+    Parameters
+    ----------
+    data : Figure9
+        What `figure9` returns.
+    """
     with _draw.styled():
         figure, axes = _draw.panels(1, 2, height=3.4, sharex=False, sharey=False)
         left, right = axes[0]
@@ -231,7 +245,7 @@ def draw_figure9(data: Figure9) -> "Figure":
             xscale="log", yscale="log", xlabel="steps", ylabel="exponential loss (mean)",
             ylim=(shown.eps * 1e-3, max(1e3, 10 * float(run.test_loss.max()))),
             title=rf"$1-2\lambda$ = {run.data.c:.3g}, $\sigma$ = {run.data.sigma:g}, "
-            rf"$\epsilon$ = {shown.eps:g}",
+            rf"$\epsilon$ = {number(shown.eps)}",
         )  # fmt: skip
         left.minorticks_off()
         left.legend(fontsize=7)
@@ -241,7 +255,7 @@ def draw_figure9(data: Figure9) -> "Figure":
         ):
             times = data.reading(sigma, eps)
             c: F64 = np.array([t.run.data.c for t in times])
-            label = rf"$\sigma$ = {sigma:g}, $\epsilon$ = {eps:g}"
+            label = rf"$\sigma$ = {sigma:g}, $\epsilon$ = {number(eps)}"
             labels.append(label)
             right.plot(c, [t.root for t in times], marker, color=color, ms=3.5, label=label)
             fine = np.geomspace(c.min(), c.max(), 60)

@@ -75,7 +75,14 @@ def laws(
 
 
 def judge_laws(data: dict[float, Groups]) -> list[Verdict]:
-    """Judge whether every law generalises late below 1/2, and not above."""
+    """
+    Judge whether every law generalises late below 1/2, and not above.
+
+    Parameters
+    ----------
+    data : dict of float to Groups
+        What `laws` returns: runs by lambda.
+    """
     findings = []
     for ratio, groups in data.items():
         for name, runs in groups.runs.items():
@@ -112,7 +119,14 @@ def _fitted(run: Run) -> float:
 
 
 def draw_laws(data: dict[float, Groups]) -> "Figure":
-    """Draw accuracy against steps, a column for each lambda and a colour for each law."""
+    """
+    Draw accuracy against steps, a column for each lambda and a colour for each law.
+
+    Parameters
+    ----------
+    data : dict of float to Groups
+        What `laws` returns: runs by lambda.
+    """
     with _draw.styled():
         figure, axes = _draw.panels(1, len(data), height=3.4)
         names = list(next(iter(data.values())).runs)

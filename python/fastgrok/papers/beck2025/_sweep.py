@@ -34,6 +34,25 @@ def sweep(
     """
     Train on n points of constant label for every ratio and seed.
 
+    Parameters
+    ----------
+    trainer : Trainer
+        How the runs are trained.
+    n : int
+        Points of a draw.
+    seeds : sequence of int
+        Draws of the data at every ratio.
+    ratios : sequence of float
+        lambda = d / n, each in (0, 1].
+    steps : float
+        Of each run.
+    sigma : float
+        Standard deviation of a coordinate.
+    lr : float
+        Learning rate.
+    dtype : str
+        Of the points, "float64" or "float32".
+
     Returns
     -------
     tuple of Run

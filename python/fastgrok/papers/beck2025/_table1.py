@@ -117,7 +117,14 @@ def _row(run: Run) -> Row:
 
 
 def judge_table1(data: Sequence[Row]) -> list[Verdict]:
-    """Judge the table as it stands, and with sigma restored."""
+    """
+    Judge the table as it stands, and with sigma restored.
+
+    Parameters
+    ----------
+    data : sequence of Row
+        What `table1` returns.
+    """
     rule = (
         f"Within {100 * _NEAR:g} %, of slopes over the last half of the decades, or of the last "
         "value. The table is for sigma = 1: in general S_infinity has a factor 1/sigma, S at "
@@ -160,7 +167,14 @@ def _meaning(row: Row) -> str:
 
 
 def draw_table1(data: Sequence[Row]) -> "Figure":
-    """Draw -b and S against log t for each regime, a column for each sigma."""
+    """
+    Draw -b and S against log t for each regime, a column for each sigma.
+
+    Parameters
+    ----------
+    data : sequence of Row
+        What `table1` returns.
+    """
     sigmas = sorted({row.run.data.sigma for row in data})
     with _draw.styled():
         figure, axes = _draw.panels(2, len(sigmas), height=4.0, sharey=False)

@@ -101,14 +101,30 @@ class Run:
         return self.case.data
 
     def at(self, step: float, name: str) -> float:
-        """Return a column at the last record up to `step`; NaN if the run ended before."""
+        """
+        Return a column at the last record up to `step`; NaN if the run ended before.
+
+        Parameters
+        ----------
+        step : float
+            A step, recorded or not.
+        name : str
+            An attribute that has a value for every record.
+        """
         if step > self.steps[-1]:
             return float("nan")
         last = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(getattr(self, name)[last])
 
     def kept_from(self, accuracy: float) -> float:
-        """When the population's accuracy reached a level for good, as `_times.kept_from`."""
+        """
+        When the population's accuracy reached a level for good, as `_times.kept_from`.
+
+        Parameters
+        ----------
+        accuracy : float
+            The level, in [0, 1].
+        """
         return kept_from(self.steps, self.test_accuracy, accuracy)
 
 

@@ -81,6 +81,13 @@ def write_figure1(data: Ensemble, folder: Path) -> Output:
 
     The pictures (figure1-*.png), every record and every time (CSV; those under attack apart), the
     records for NumPy (npz), and the verdicts with the choices made (Markdown).
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure1` returns.
+    folder : Path
+        Where the files go; must exist.
     """
     verdicts = judge_figure1(data)
     return write_item(

@@ -57,7 +57,14 @@ def figure2(
 
 
 def draw_figure2(data: Ensemble) -> Mapping[str, "Figure"]:
-    """Draw Figure 2, a figure for each reduction; see `draw_bias`."""
+    """
+    Draw Figure 2, a figure for each reduction; see `draw_bias`.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure2` returns.
+    """
 
     def marks(_: Variant) -> tuple[float, ...]:
         return (setting.PHASE_1_END.value, setting.PHASE_2_END.value)
@@ -71,7 +78,16 @@ def make_figure2(settings: Settings, folder: Path) -> Output:
 
 
 def write_figure2(data: Ensemble, folder: Path) -> Output:
-    """Write what Figure 2 consists of into an existing folder; see `write_bias`."""
+    """
+    Write what Figure 2 consists of into an existing folder; see `write_bias`.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure2` returns.
+    folder : Path
+        Where the files go; must exist.
+    """
     return write_bias(
         "figure2",
         "Figure 2: unbalanced support vectors, d = 2",

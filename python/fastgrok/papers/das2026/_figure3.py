@@ -28,6 +28,13 @@ def write_figure3(data: DataDraws, folder: Path) -> Output:
 
     The picture (png), every point of the draw shown (CSV and npz), and the verdicts with the
     choices made (Markdown).
+
+    Parameters
+    ----------
+    data : DataDraws
+        What `figure3` returns.
+    folder : Path
+        Where the files go; must exist.
     """
     verdicts = judge_figure3(data)
     rows = point_rows(data)

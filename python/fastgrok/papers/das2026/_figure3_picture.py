@@ -100,6 +100,6 @@ def _close_up(ax: "Axes", points: Dataset, gamma: float, bar: float) -> None:
         if mask.any():
             # Bars, because hundreds of them share a line.
             ax.plot(v[mask], u[mask] / gamma, "|", color=color, ms=bar, mew=0.4, rasterized=True)
-            ax.plot([], [], "|", color="k", ms=bar, label=_PLANTED)
+            ax.plot([], [], "|", color="k", ms=max(_BARS), label=_PLANTED)
     ax.axhline(0.0, color="k", lw=0.6, ls=(0, (4, 2)))
     ax.axhspan(-0.5, 0.5, color="0.9", lw=0, zorder=0, label="margin $|u| < \\gamma/2$")

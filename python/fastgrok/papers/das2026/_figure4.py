@@ -67,7 +67,14 @@ def figure4(
 
 
 def draw_figure4(data: Ensemble) -> Mapping[str, "Figure"]:
-    """Draw Figure 4, a figure for each reduction; see `draw_bias`."""
+    """
+    Draw Figure 4, a figure for each reduction; see `draw_bias`.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure4` returns.
+    """
 
     def marks(variant: Variant) -> tuple[float, ...]:
         plus, minus = variant.classes
@@ -84,7 +91,16 @@ def make_figure4(settings: Settings, folder: Path) -> Output:
 
 
 def write_figure4(data: Ensemble, folder: Path) -> Output:
-    """Write what Figure 4 consists of into an existing folder; see `write_bias`."""
+    """
+    Write what Figure 4 consists of into an existing folder; see `write_bias`.
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `figure4` returns.
+    folder : Path
+        Where the files go; must exist.
+    """
     return write_bias(
         "figure4",
         "Figure 4: unbalanced classes, d = 2",

@@ -124,7 +124,16 @@ def make_masking(settings: Settings, folder: Path) -> Output:
 
 
 def write_masking(data: Masking, folder: Path) -> Output:
-    """Write the picture (masking.png), every point (CSV) and the report (Markdown)."""
+    """
+    Write the picture (masking.png), every point (CSV) and the report (Markdown).
+
+    Parameters
+    ----------
+    data : Masking
+        What `masking` returns.
+    folder : Path
+        Where the files go; must exist.
+    """
     verdicts = judge_masking(data)
     return write_item(
         "masking",

@@ -51,6 +51,13 @@ def write_table1(data: Ensemble, folder: Path) -> Output:
 
     The table (table1.csv) and the times of every run behind it (table1-times.csv), a picture of
     them (png), the records for NumPy (npz), and the verdicts with the table (Markdown).
+
+    Parameters
+    ----------
+    data : Ensemble
+        What `table1` returns.
+    folder : Path
+        Where the files go; must exist.
     """
     verdicts = judge_table1(data)
     return write_item(

@@ -37,7 +37,16 @@ def make_theory(settings: Settings, folder: Path) -> Output:
 
 
 def write_theory(data: Theory, folder: Path) -> Output:
-    """Write pictures (png), records and times (CSV, npz), and the report (Markdown)."""
+    """
+    Write pictures (png), records and times (CSV, npz), and the report (Markdown).
+
+    Parameters
+    ----------
+    data : Theory
+        What `theory_runs` returns.
+    folder : Path
+        Where the files go; must exist.
+    """
     verdicts = judge_theory(data)
     times = time_rows(data)
     return write_item(

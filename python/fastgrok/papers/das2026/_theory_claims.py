@@ -23,7 +23,14 @@ _LATE = 3.0
 
 
 def judge_theory(data: Theory) -> list[Verdict]:
-    """Judge both theorems in each of their forms."""
+    """
+    Judge both theorems in each of their forms.
+
+    Parameters
+    ----------
+    data : Theory
+        What `theory_runs` returns.
+    """
     return [
         _bias(data, "Theorem 4.5 as it stands (eq. 11) gives b(t)", lambda run: run.stated),
         _bias(

@@ -19,7 +19,14 @@ _FORMS = (
 
 
 def draw_theory(data: Theory) -> "Figure":
-    """Draw b(t) by gamma (above), and times and distances (below)."""
+    """
+    Draw b(t) by gamma (above), and times and distances (below).
+
+    Parameters
+    ----------
+    data : Theory
+        What `theory_runs` returns.
+    """
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
     gammas = list(dict.fromkeys(run.setup.gamma for run in data.runs))

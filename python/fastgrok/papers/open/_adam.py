@@ -111,7 +111,14 @@ def turned(run: Run) -> float:
 
 
 def judge_adam(grid: Grid) -> list[Verdict]:
-    """Judge which direction is reached, and whether the direction turns once eps rules."""
+    """
+    Judge which direction is reached, and whether the direction turns once eps rules.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `adam` returns.
+    """
     reached, near, turns = [], [], []
     for (setting, value), runs in grid.runs.items():
         if setting == "gd":
@@ -169,7 +176,14 @@ def judge_adam(grid: Grid) -> list[Verdict]:
 
 
 def draw_adam(grid: Grid) -> "Figure":
-    """Draw 1 - cosine with both margins against steps, a column for each eps, and descent's."""
+    """
+    Draw 1 - cosine with both margins against steps, a column for each eps, and descent's.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `adam` returns.
+    """
     values = list(dict.fromkeys(value for _, value in grid.runs if value != "-"))
     with _draw.styled():
         figure, axes = _draw.panels(2, len(values) + 1, height=4.6, sharey="row")

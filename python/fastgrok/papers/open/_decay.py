@@ -103,7 +103,14 @@ def _pairs(grid: Grid, setting: str) -> list[tuple[float, Run]]:
 
 
 def judge_decay(grid: Grid) -> list[Verdict]:
-    """Judge when decay decides the time, and whether it makes or spoils generalisation."""
+    """
+    Judge when decay decides the time, and whether it makes or spoils generalisation.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `decay` returns.
+    """
     order, slopes, same, spoils, makes = [], [], [], [], []
     for setting in grid.settings:
         pairs = _pairs(grid, setting)
@@ -187,7 +194,14 @@ def _judge_ends(setting: str, runs: Sequence[Run]) -> Finding | None:
 
 
 def draw_decay(grid: Grid) -> "Figure":
-    """Draw grokking times against decay, beside 1/(lr weight_decay), a panel for each setting."""
+    """
+    Draw grokking times against decay, beside 1/(lr weight_decay), a panel for each setting.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `decay` returns.
+    """
     with _draw.styled():
         figure, axes = _draw.panels(2, -(-len(grid.settings) // 2), height=4.6)
         for number, (ax, setting) in enumerate(zip(axes.T.ravel(), grid.settings, strict=False)):

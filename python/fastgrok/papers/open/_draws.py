@@ -36,8 +36,20 @@ class Edge:
     """
     Points of N(0, sigma^2 I), labelled -1, as Beck et al. have them.
 
-    A share `noise` of the training labels is flipped. Tested on the whole population, which has
-    only the label -1.
+    Tested on the whole population, which has only the label -1.
+
+    Attributes
+    ----------
+    n : int
+        Points.
+    ratio : float
+        lambda = d / n.
+    seed : int
+        Of the draw.
+    noise : float
+        Share of the training labels that is flipped.
+    sigma : float
+        Standard deviation of a coordinate.
     """
 
     n: int
@@ -65,8 +77,16 @@ class Cube:
     """
     Das et al.'s square with a margin of 1e-3, tested on points close to the hyperplane.
 
-    `classes` points of each class, `support` of them planted on the margin. A share `noise` of the
-    training labels is flipped, none of the test set's.
+    Attributes
+    ----------
+    classes : int
+        Points of each class.
+    support : tuple of int
+        How many of each class, +1 first, are planted on the margin.
+    seed : int
+        Of the draw.
+    noise : float
+        Share of the training labels that is flipped; none of the test set's is.
     """
 
     classes: int
@@ -88,7 +108,14 @@ class Teacher:
     """
     Points of N(0, I), labelled by the side of a hyperplane through the origin that is drawn, too.
 
-    Tested on `tests` more of them.
+    Attributes
+    ----------
+    n, dim : int
+        Points and coordinates.
+    seed : int
+        Of the draw.
+    tests : int
+        Points of the test set.
     """
 
     n: int
@@ -113,6 +140,21 @@ class Circle:
     Every pair stands `gap` inside and outside of it. As rows whose descent is that in the space of
     the kernel exp(-gamma |a - b|^2). Tested near the circle ("test", between `gap` and twice that
     away from it) and far from it ("far", where disc and ring are).
+
+    Attributes
+    ----------
+    gap : float
+        Distance of the pairs from the unit circle.
+    seed : int
+        Of the draw.
+    n : int
+        Points of disc and ring together.
+    pairs : int
+        Pairs of points beside the circle.
+    gamma : float
+        Of the kernel exp(-gamma |a - b|^2).
+    tests : int
+        Points of each test set.
     """
 
     gap: float

@@ -85,7 +85,16 @@ def _arrays(test: Any) -> tuple[Any, Any]:
 
 
 def judge_kernel(grid: Grid, limits: dict[tuple[float, int], float]) -> list[Verdict]:
-    """Judge the delay, its dependence on the gap, and the limit; `limits` by gap and seed."""
+    """
+    Judge the delay, its dependence on the gap, and the limit; `limits` by gap and seed.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `kernel` returns.
+    limits : dict
+        Accuracies of the limit near the circle, by gap and seed.
+    """
     row = grid.row(SETTING)
     late, together, ends = [], [], []
     for gap, runs in row.items():
@@ -154,7 +163,14 @@ def judge_kernel(grid: Grid, limits: dict[tuple[float, int], float]) -> list[Ver
 
 
 def draw_kernel(grid: Grid) -> "Figure":
-    """Draw the accuracies against steps for some gaps, and the times against the gap."""
+    """
+    Draw the accuracies against steps for some gaps, and the times against the gap.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `kernel` returns.
+    """
     row = grid.row(SETTING)
     gaps = list(row)
     kinds = (("train", _draw.BLUE, "o"), ("far", _draw.GREEN, "s"), ("test", _draw.VERMILION, "D"))

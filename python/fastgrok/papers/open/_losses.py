@@ -107,7 +107,14 @@ def ended(run: Run) -> float:
 
 
 def judge_losses(grid: Grid) -> list[Verdict]:
-    """Judge where the edge is, how sharp it is, and whether there is a delay before it."""
+    """
+    Judge where the edge is, how sharp it is, and whether there is a delay before it.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `losses` returns.
+    """
     at, moved, same, late = [], [], [], []
     reference = grid.row(REFERENCE)
     for name in grid.settings:
@@ -178,7 +185,14 @@ def _judge_delay(reading: str, runs: Sequence[Run]) -> Finding:
 
 
 def draw_losses(grid: Grid) -> "Figure":
-    """Draw the last accuracy against lambda, and accuracy against steps at one lambda."""
+    """
+    Draw the last accuracy against lambda, and accuracy against steps at one lambda.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `losses` returns.
+    """
     with _draw.styled():
         figure, axes = _draw.panels(1, 2, height=3.0, sharex=False)
         left, right = axes[0]

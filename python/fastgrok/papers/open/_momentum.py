@@ -85,7 +85,14 @@ def scaled(run: Run, time: float) -> float:
 
 
 def judge_momentum(grid: Grid) -> list[Verdict]:
-    """Judge whether times with momentum are those without, times 1 - beta."""
+    """
+    Judge whether times with momentum are those without, times 1 - beta.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `momentum` returns.
+    """
     pairs: dict[str, list[tuple[Run, Run]]] = {}
     for (setting, beta), runs in grid.runs.items():
         for free, run in zip(grid.runs[setting, 0.0], runs, strict=True):
@@ -125,7 +132,14 @@ def judge_momentum(grid: Grid) -> list[Verdict]:
 
 
 def draw_momentum(grid: Grid) -> "Figure":
-    """Draw times against 1/(1 - beta), beside what scaling alone would give."""
+    """
+    Draw times against 1/(1 - beta), beside what scaling alone would give.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `momentum` returns.
+    """
     with _draw.styled():
         figure, axes = _draw.panels(2, -(-len(grid.settings) // 2), height=4.6, sharey="col")
         for number, (ax, setting) in enumerate(zip(axes.T.ravel(), grid.settings, strict=False)):

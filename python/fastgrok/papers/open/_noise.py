@@ -83,7 +83,14 @@ def lost(run: Run) -> float:
 
 
 def judge_noise(grid: Grid) -> list[Verdict]:
-    """Judge whether generalisation comes, comes late and lasts, with noise and without."""
+    """
+    Judge whether generalisation comes, comes late and lasts, with noise and without.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `noise` returns.
+    """
     comes, late, lasts = [], [], []
     for (setting, share), runs in grid.runs.items():
         reading = f"{setting}, {100 * share:g} %"
@@ -133,7 +140,14 @@ def _judge_delay(reading: str, runs: Sequence[Run]) -> Finding:
 
 
 def draw_noise(grid: Grid) -> "Figure":
-    """Draw training and test accuracy against steps, a column for each setting."""
+    """
+    Draw training and test accuracy against steps, a column for each setting.
+
+    Parameters
+    ----------
+    grid : Grid
+        What `noise` returns.
+    """
     shares = list(dict.fromkeys(share for _, share in grid.runs))
     with _draw.styled():
         figure, axes = _draw.panels(2, len(grid.settings), height=4.2)

@@ -92,7 +92,14 @@ class Run:
         return max((leap.error for leap in self.trajectory.engine.leaps), default=0.0)
 
     def accuracy(self, name: str = "test") -> F64:
-        """Return the accuracies on a set by the name that the draw gives it, or on "train"."""
+        """
+        Return the accuracies on a set by the name that the draw gives it, or on "train".
+
+        Parameters
+        ----------
+        name : str
+            The set's name, or "train".
+        """
         accuracy: F64 = self.trajectory.accuracy[name]
         return accuracy
 
@@ -101,16 +108,37 @@ class Run:
         When an accuracy reached a level for good, in steps, as `_times.kept_from`.
 
         Infinity if it is not there at the end; NaN if the run ended before its last step by then.
+
+        Parameters
+        ----------
+        level : float
+            The accuracy, in [0, 1].
+        name : str
+            As `accuracy` has it.
         """
         step = kept_from(self.steps, self.accuracy(name), level)
         return float("nan") if self.stopped and step == float("inf") else step
 
     def last(self, name: str = "test") -> float:
-        """Return the last accuracy; NaN if the run ended before its last step."""
+        """
+        Return the last accuracy; NaN if the run ended before its last step.
+
+        Parameters
+        ----------
+        name : str
+            As `accuracy` has it.
+        """
         return float("nan") if self.stopped else float(self.accuracy(name)[-1])
 
     def fitted(self, share: float = 1.0) -> float:
-        """First recorded step after the start with that share of the best training accuracy."""
+        """
+        First recorded step after the start with that share of the best training accuracy.
+
+        Parameters
+        ----------
+        share : float
+            Of the best training accuracy, in (0, 1].
+        """
         values = self.accuracy("train")[1:]
         return float(self.steps[1 + int(np.argmax(values >= share * values.max()))])
 
@@ -218,7 +246,14 @@ class Grid:
         return len(next(iter(self.runs.values())))
 
     def row(self, setting: str) -> dict[Any, tuple[Run, ...]]:
-        """Return the runs of a setting by the value that is varied."""
+        """
+        Return the runs of a setting by the value that is varied.
+
+        Parameters
+        ----------
+        setting : str
+            One of `settings`.
+        """
         return {value: runs for (name, value), runs in self.runs.items() if name == setting}
 
 
