@@ -30,6 +30,11 @@ _NAMES = {
     "norm": ("ord", "p"),
     "progress": ("verbose", "verbosity"),
     "optimizer": ("solver", "optim"),
+    "optimizer_options": ("momentum", "nesterov", "betas", "beta1", "beta2"),
+    "momentum": ("beta", "mu"),
+    "weight_decay": ("wd", "l2", "decay", "lam"),
+    "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
+    "loss": ("criterion", "objective"),
     "dim": ("d", "n_features", "features"),
     "n": ("n_samples", "samples", "size"),
 }

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fastgrok import _checks
+from fastgrok._checks.calls import suggestion
 from fastgrok.descent import schedules
 from fastgrok.descent.schedules import CONSTANT, Schedule
 
@@ -225,13 +226,20 @@ def _options(
     if not isinstance(given, Mapping):
         raise TypeError(f"{me} must be a dict or None, got {_checks.show(options)}")
     if given and not step.options:
-        raise ValueError(f"{me} must be left out with optimizer={step.name!r}, got {dict(given)!r}")
+        takers = [repr(o.name) for o in OPTIMIZERS.values() if set(given) <= {*o.options}]
+        hint = f": they belong to {' or '.join(takers)}" if takers else ""
+        raise ValueError(
+            f"{me} must be left out with optimizer={step.name!r}, got {dict(given)!r}{hint}"
+        )
     known = ("lr", *step.options)
     values = dict(step.options)
     for key, value in given.items():
         if key not in known:
             listed = f"{', '.join(known[:-1])} and {known[-1]}"
-            raise ValueError(f"{me} may hold {listed}, got {_checks.show(key)}")
+            raise ValueError(
+                f"{me} may hold {listed}, got {_checks.show(key)} with optimizer={step.name!r}"
+                f"{suggestion(key, known)}"
+            )
         what = f"{me}[{key!r}]"
         values[key] = _checks.real(what, value, positive=key in ("lr", "eps"))
         if key not in ("lr", "eps") and not 0.0 <= values[key] < 1.0:
