@@ -205,7 +205,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"schedule": fg.schedules.warmup},
         TypeError,
-        r"^schedule must be what fastgrok\.schedules\.warmup returns, .*: call it with its arguments",
+        r"^schedule must be what fastgrok\.schedules\.warmup returns, .*: call it with",
     ),
     (
         {"optimizer_options": {"beta1": 0.8}},

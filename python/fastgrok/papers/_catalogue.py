@@ -72,11 +72,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and those of its figures and tables that can be reproduced."""
+    """
+    A paper and those of its figures and tables that can be reproduced.
+
+    `reading` is what a claim may depend on, in words.
+    """
 
     key: str
     citation: str
     items: tuple[Item, ...]
+    reading: str = "reading of the paper"
 
     def find(self, kind: str, number: int | str) -> Item:
         """
