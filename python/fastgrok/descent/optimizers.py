@@ -33,6 +33,9 @@ class Step:
         that falls off like exp(-m) and nothing besides. None if theory knows of none.
     theory : str
         What is known of that, and by whom.
+    ball, theory_of_ball : str
+        Norm of the ball of radius 1 / weight_decay in which the loss is least where steps with
+        decay end, if theory knows of one, and who says so.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Step:
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     limit: str | None = None
     theory: str = ""
+    ball: str = ""
+    theory_of_ball: str = ""
 
 
 _MOMENTUM = MappingProxyType({"momentum": 0.9})
@@ -109,6 +114,10 @@ OPTIMIZERS = {
             limit="l2",
             theory="without decay it is Adam, which tends to it once its gradients are small "
             "beside eps (Wang et al. 2022)",
+            ball="linf",
+            theory_of_ball="where AdamW with decay comes to rest the loss is the least with all "
+            "|w_j| <= 1 / weight_decay (Xie and Li 2024), as long as its gradients are large "
+            "beside eps; the less decay, the nearer that is to this direction",
         ),
     )
 }

@@ -310,7 +310,7 @@ class Questions(Record):
         solution : MaxMargin, "l2", "linf" or "l1", optional
             What `fastgrok.max_margin` returns, or the norm in which to find it for the training
             data, with ``bias="penalized"``, or ``bias="none"`` for a run without bias. Default:
-            that in the norm of the optimizer. A solution is needed after `load`.
+            that in the norm of the optimizer, l_inf for AdamW where all weights decay. A solution is needed after `load`.
 
         Returns
         -------
