@@ -118,7 +118,7 @@ def bound(
     if missing := table.lack("stable_lr", {"loss": loss}):
         how = "choose lr by Trajectory.sharpness"
         if "differentiable" not in LOSSES[loss].has:  # its sharpness is 0 everywhere
-            how = "the smaller lr is, the nearer to the least loss descent comes to rest"
+            how = "the smaller lr is, the nearer descent comes to the least loss"
         raise ValueError(
             f"{name}={loss!r} has not {table.TRAITS[missing.trait]}, so that no learning rate is "
             f"stable for all weights; {how}"
