@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import fastgrok as fg
 from fastgrok import plots
@@ -60,6 +61,33 @@ def test_where_theory_has_no_limit(monkeypatch):
         "theory has no such limit, for limits of maximum margin need slopes that fall off like "
         "exp(-m), which loss='heavy' has not"
     )
+
+
+def test_adamw_ends_where_the_loss_is_least_in_a_box():
+    """Which a method for bounded variables finds as well; its direction is near that in l_inf."""
+    decayed = {"optimizer": "adamw", "weight_decay": 0.2, "lr": 1e-3, "bias": False}
+    trained = run(steps=100_000, optimizer_options={"eps": 1e-12}, **decayed)
+    found = trained.alignment()
+    assert found.limit.norm == "linf"
+    assert "|w_j| <= 1 / weight_decay (Xie and Li 2024)" in found.note
+    assert "theory has no such limit" in trained.alignment("l2").note
+    least = minimize(
+        lambda w: np.logaddexp(0.0, -Y * (X @ w)).mean() * 1e3,
+        np.zeros(5),
+        bounds=[(-5.0, 5.0)] * 5,
+        method="L-BFGS-B",
+        options={"ftol": 1e-14, "gtol": 1e-10},
+    )
+    np.testing.assert_allclose(trained.w, least.x, rtol=2e-2)
+    assert found[-1] > trained.alignment("l2")[-1]
+
+
+def test_a_bias_that_does_not_decay_is_not_in_the_box():
+    decayed = {"optimizer": "adamw", "weight_decay": 0.2}
+    for bias_too, norm in ((False, "l2"), (True, "linf")):
+        assert run(**decayed, decay_bias=bias_too).alignment().limit.norm == norm
+    falling = run(**decayed, decay_bias=True, schedule=fg.schedules.power(2.0)).alignment()
+    assert falling.limit.norm == "l2"
 
 
 def test_one_of_several_solutions_is_told():

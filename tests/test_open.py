@@ -278,7 +278,7 @@ def test_judges_of_losses():
                     test[-2] -= 0.2
                 runs[name, ratio] = (made(Case(Edge(40, ratio, 0), 0.01, 1e5), test),)
         verdicts = _losses.judge_losses(Grid(runs))
-        words = "edge is at", "edge of a draw", "those of the logistic", "delayed"
+        words = "edge is within", "edge of a draw", "those of the logistic", "delayed"
         return outcomes(verdicts, *words)
 
     assert judged((1.0, 1.0, 0.5), delayed=True) == [Outcome.AGREES] * 4

@@ -192,7 +192,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {**MOMENTUM, "optimizer_options": {"beta1": 0.9}},
         ValueError,
-        "^optimizer_options may hold lr and momentum, got 'beta1'$",
+        "^optimizer_options may hold lr and momentum, got 'beta1' with optimizer='momentum' "
+        r"\(did you mean momentum\?\)$",
     ),
     ({**MOMENTUM, "optimizer_options": 0.9}, TypeError, "^optimizer_options must be a dict or"),
     (
@@ -201,6 +202,16 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
         "^optimizer_options must be left out with optimizer='sign', got",
     ),
     ({"schedule": 0.5}, TypeError, "^schedule must be one of fastgrok.schedules, a function of"),
+    (
+        {"schedule": fg.schedules.warmup},
+        TypeError,
+        r"^schedule must be what fastgrok\.schedules\.warmup returns, .*: call it with",
+    ),
+    (
+        {"optimizer_options": {"beta1": 0.8}},
+        ValueError,
+        "^optimizer_options must be left out with optimizer='gd', .*belong to 'adam' or 'adamw'$",
+    ),
     ({"schedule": "cosine"}, TypeError, "^schedule must be one of .* got 'cosine'$"),
     ({"schedule": lambda k: np.nan}, ValueError, r"^schedule\(0\) must be finite, got nan$"),
     ({"schedule": lambda k: 1.0 - k}, ValueError, r"^schedule\(2\) must not be negative, got -1"),

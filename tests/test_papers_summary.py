@@ -65,10 +65,18 @@ def test_a_line_for_each_verdict(made):
 
 
 def test_what_is_decided(made):
-    assert tally(made) == (
+    paper = Paper("key", "Somebody (2026)", ())
+    assert tally(made, paper) == (
         "3 of 5 claims decided: 1 agree, 1 differ, 1 depend on the reading of the paper; 1 depend "
         "on the draw of the data; 1 cannot be decided from these runs"
     )
+
+
+def test_a_word_of_its_own_for_what_a_claim_depends_on(made, tmp_path):
+    paper = Paper("key", "Somebody (2026)", (), reading="setting")
+    assert "1 depend on the setting; 1 depend on the draw" in tally(made, paper)
+    text = write_overview(paper, made, tmp_path, size="quick size").read_text(encoding="utf-8")
+    assert "holds under one setting and fails under another" in text
 
 
 def test_the_report_begins_with_them(made, tmp_path):

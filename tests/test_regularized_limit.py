@@ -245,6 +245,8 @@ def test_no_bias_is_zero_and_one_class_needs_decay():
         ValueError, match=r"labels of both classes, but all 2 are -1: .* no minimum"
     ):
         fg.regularized_limit(X, [-1, -1], 0.1)
+    with pytest.raises(ValueError, match=r"is 0 for w = 0 and every bias from \+1 on"):
+        fg.regularized_limit(X, [1, 1], 0.1, loss="squared_hinge")
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ CALLS = {
         ("regularized_limit", "decay_biases", "decay_bias"),
         ("separability", "intercept", "bias"),
         ("stable_lr", "reductions", "reduction"),
+        ("train", "momentum", "optimizer_options"),
+        ("train", "scheduler", "schedule"),
+        ("train", "wd", "weight_decay"),
         ("accuracy", "n_jobs", "threads"),
         ("log_spaced", "perdecade", "per_decade"),
     ],
@@ -99,6 +102,19 @@ def test_a_misspelt_keyword_says_which_was_meant(function, wrong, meant):
     with pytest.raises(TypeError, match=rf"^{function}\(\) has no argument '{wrong}'") as error:
         CALLS[function](**{wrong: 1})
     assert str(error.value).endswith(f"(did you mean {meant}?)")
+
+
+def test_arguments_without_a_name_that_need_one():
+    with pytest.raises(TypeError, match=r"^train\(\) takes 2 .*\(X, y\): .* as steps=\.\.\.$"):
+        fg.train(X, Y, 100, 0.1)
+    with pytest.raises(TypeError, match=r"^Pgd\(\) takes 2 .*\(X, y\): write"):
+        fg.Pgd(X, Y, 0.1)
+
+
+def test_arrays_in_a_wrong_argument_show_their_shapes():
+    shapes = r"got \(array of shape \(12, 2\), array of shape \(12,\)\)"
+    with pytest.raises(TypeError, match=shapes):
+        fg.datasets.flip_labels((X, Y), 0.1)
 
 
 def test_a_keyword_of_nothing_lists_those_there_are():

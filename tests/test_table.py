@@ -200,7 +200,7 @@ def test_records_that_name_no_optimizer_are_of_plain_descent():
 
 def test_a_closed_form_for_another_loss_is_refused(monkeypatch):
     with pytest.raises(
-        ValueError, match=r"this law has no formula for loss='hinge', only for 'a' and 'b'"
+        ValueError, match=r"this law has no formula for loss='hinge', only for 'a', 'b'"
     ):
         formula({"a": 1, "b": 2}, "hinge", "this law")
 

@@ -158,7 +158,7 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
         made = [(item, _make(item, settings, folder)) for item in items]
         print(f"\nVerdicts on {paper.citation}, {perf_counter() - began:.0f} s")
         print("\n".join(table_lines(made, shutil.get_terminal_size((_WIDTH, 0)).columns)))
-        print(f"{tally(made)}.")
+        print(f"{tally(made, paper)}.")
         if items == paper.items:
             print(f"The report: {write_overview(paper, made, folder, size=_size(settings))}")
         print(f"Results are in {folder.resolve()}")

@@ -28,11 +28,21 @@ MAX_THREADS = 2**16
 _BLOCK = 1 << 16
 
 
+class _Short(reprlib.Repr):
+    """Of arrays inside of a value the shape alone."""
+
+    def repr_ndarray(self, array: NDArray[Any], _level: int) -> str:
+        return f"array of shape {array.shape}" if array.ndim else repr(array)
+
+
+_SHORT = _Short()
+
+
 def show(value: object) -> str:
     """Describe a value in a message, however large it is."""
     if isinstance(value, np.ndarray) and value.ndim > 0:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return reprlib.repr(value)
+    return _SHORT.repr(value)
 
 
 def numbers(name: str, value: ArrayLike) -> NDArray[Any]:

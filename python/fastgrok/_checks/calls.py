@@ -30,6 +30,12 @@ _NAMES = {
     "norm": ("ord", "p"),
     "progress": ("verbose", "verbosity"),
     "optimizer": ("solver", "optim"),
+    "optimizer_options": ("momentum", "nesterov", "betas", "beta1", "beta2"),
+    "momentum": ("beta", "mu"),
+    "beta1": ("betas",),
+    "weight_decay": ("wd", "l2", "decay", "lam"),
+    "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
+    "loss": ("criterion", "objective"),
     "dim": ("d", "n_features", "features"),
     "n": ("n_samples", "samples", "size"),
 }
@@ -46,8 +52,11 @@ def suggestion(wrong: object, known: Iterable[str]) -> str:
 
 
 def helpful(function: Callable[P, R]) -> Callable[P, R]:
-    """Name the keyword that was meant, where a call has one that the function lacks."""
-    names = tuple(inspect.signature(function).parameters)
+    """Name the keyword that was meant, where a call lacks its name or has one of no argument."""
+    parameters = inspect.signature(function).parameters
+    names = tuple(parameters)
+    named = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY]
+    placed = names[: len(names) - len(named)]
     title = function.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)
@@ -57,6 +66,12 @@ def helpful(function: Callable[P, R]) -> Callable[P, R]:
                 known = ", ".join(one for one in names if one != "self")
                 hint = suggestion(name, names) or f"; it has {known}"
                 raise TypeError(f"{title}() has no argument {name!r}{hint}")
+        if named and len(args) > len(placed):
+            raise TypeError(
+                f"{title}() takes {len(placed) - ('self' in placed)} arguments without their names "
+                f"({', '.join(name for name in placed if name != 'self')}): write the others with "
+                f"theirs, as {named[0]}=..."
+            )
         return function(*args, **kwargs)
 
     return call

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fastgrok import _checks
+from fastgrok._checks.calls import suggestion
 from fastgrok.descent import schedules
 from fastgrok.descent.schedules import CONSTANT, Schedule
 
@@ -32,6 +33,9 @@ class Step:
         that falls off like exp(-m) and nothing besides. None if theory knows of none.
     theory : str
         What is known of that, and by whom.
+    ball, theory_of_ball : str
+        Norm of the ball of radius 1 / weight_decay in which the loss is least where steps with
+        decay end, if theory knows of one, and who says so.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Step:
     options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     limit: str | None = None
     theory: str = ""
+    ball: str = ""
+    theory_of_ball: str = ""
 
 
 _MOMENTUM = MappingProxyType({"momentum": 0.9})
@@ -108,6 +114,10 @@ OPTIMIZERS = {
             limit="l2",
             theory="without decay it is Adam, which tends to it once its gradients are small "
             "beside eps (Wang et al. 2022)",
+            ball="linf",
+            theory_of_ball="where AdamW with decay comes to rest the loss is the least with all "
+            "|w_j| <= 1 / weight_decay (Xie and Li 2024), as long as its gradients are large "
+            "beside eps; the less decay, the nearer that is to this direction",
         ),
     )
 }
@@ -225,13 +235,20 @@ def _options(
     if not isinstance(given, Mapping):
         raise TypeError(f"{me} must be a dict or None, got {_checks.show(options)}")
     if given and not step.options:
-        raise ValueError(f"{me} must be left out with optimizer={step.name!r}, got {dict(given)!r}")
+        takers = [repr(o.name) for o in OPTIMIZERS.values() if set(given) <= {*o.options}]
+        hint = f": they belong to {' or '.join(takers)}" if takers else ""
+        raise ValueError(
+            f"{me} must be left out with optimizer={step.name!r}, got {dict(given)!r}{hint}"
+        )
     known = ("lr", *step.options)
     values = dict(step.options)
     for key, value in given.items():
         if key not in known:
             listed = f"{', '.join(known[:-1])} and {known[-1]}"
-            raise ValueError(f"{me} may hold {listed}, got {_checks.show(key)}")
+            raise ValueError(
+                f"{me} may hold {listed}, got {_checks.show(key)} with optimizer={step.name!r}"
+                f"{suggestion(key, known)}"
+            )
         what = f"{me}[{key!r}]"
         values[key] = _checks.real(what, value, positive=key in ("lr", "eps"))
         if key not in ("lr", "eps") and not 0.0 <= values[key] < 1.0:

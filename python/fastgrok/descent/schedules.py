@@ -220,6 +220,12 @@ def check(name: str, schedule: Any) -> Schedule | Callable[[int], float]:
         return CONSTANT
     if isinstance(schedule, Schedule):
         return schedule
+    for kind in (power, warmup, cosine):
+        if schedule is kind:
+            raise TypeError(
+                f"{name} must be what fastgrok.schedules.{kind.__name__} returns, got the function "
+                "itself: call it with its arguments"
+            )
     if callable(schedule):
         function: Callable[[int], float] = schedule
         return function

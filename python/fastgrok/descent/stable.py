@@ -116,10 +116,12 @@ def bound(
 ) -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
     if missing := table.lack("stable_lr", {"loss": loss}):
+        how = "choose lr by Trajectory.sharpness"
+        if "differentiable" not in LOSSES[loss].has:  # its sharpness is 0 everywhere
+            how = "the smaller lr is, the nearer descent comes to the least loss"
         raise ValueError(
             f"{name}={loss!r} has not {table.TRAITS[missing.trait]}, so that no learning rate is "
-            "stable for all weights; "
-            "choose lr by Trajectory.sharpness"
+            f"stable for all weights; {how}"
         )
     rate = _bound_of_loss(rows, loss, reduction, bias)
     if optimizer.name == "gd" and optimizer.weight_decay == 0.0:

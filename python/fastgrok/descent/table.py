@@ -275,7 +275,7 @@ def page() -> str:
         "## What goes, and what is missing",
         "",
         "Each part by itself, the others as by default; what goes by itself goes together, but for "
-        "what a use needs besides (above).",
+        "what a use needs besides (above). Leaps begin behind the end of a warm-up or cosine.",
     ]
     for kind, parts in PARTS.items():
         asking = {name: use for name, use in USES.items() if kind in _kinds(use)}

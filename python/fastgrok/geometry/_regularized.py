@@ -72,7 +72,8 @@ def regularized_limit(
     weight_decay : float
         Greater than 0.
     loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
-        l(m) = log(1 + exp(-m)) or exp(-m).
+        l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. (`fastgrok.theory.squared` has all of
+        descent on the squared loss, and so its end.)
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n or 1.
     bias : bool, default True
@@ -91,7 +92,8 @@ def regularized_limit(
     ------
     ValueError
         For wrong shapes and values; for one class beside a bias without decay, where the loss falls
-        for ever as \|b\| grows; and where weight_decay / \|x_i\|^2 is below some 1e-259.
+        for ever as \|b\| grows, or is 0 for every large one; and where weight_decay /
+        \|x_i\|^2 is below some 1e-259.
     TypeError
         For arguments that are not of the right kind.
     FastgrokError
@@ -127,10 +129,12 @@ def regularized_limit(
     extended = _checks.flag("bias", bias)
     decays = _checks.flag("decay_bias", decay_bias)
     if extended and not decays and np.all(signs == signs[0]):
+        why = "falls for ever as the bias grows, and has no minimum"
+        if "exponential_tail" not in LOSSES[loss].has:
+            why = f"is 0 for w = 0 and every bias from {signs[0]:+.0f} on, not at a single minimum"
         raise ValueError(
             f"decay_bias=False needs labels of both classes, but all {len(signs)} are "
-            f"{signs[0]:+.0f}: the loss falls for ever as the bias grows, and has no minimum "
-            "(use decay_bias=True or bias=False)"
+            f"{signs[0]:+.0f}: the loss {why} (use decay_bias=True or bias=False)"
         )
     weight = 1.0 / len(rows) if mean else 1.0
     # What overflows proves nothing, which is said.

@@ -116,6 +116,6 @@ def formula(formulas: Mapping[str, T], loss: Any, what: str) -> T:
         If it has nothing for this loss.
     """
     if loss not in formulas:
-        known = " and ".join(f"{name!r}" for name in formulas)
+        known = ", ".join(f"{name!r}" for name in formulas)
         raise ValueError(f"{what} has no formula for loss={loss!r}, only for {known}")
     return formulas[loss]

@@ -101,11 +101,14 @@ class Paper:
         Authors, year and where it is found.
     items : tuple of Item
         In the order of making.
+    reading : str
+        What a claim may depend on, in words.
     """
 
     key: str
     citation: str
     items: tuple[Item, ...]
+    reading: str = "reading of the paper"
 
     def find(self, kind: str, number: int | str) -> Item:
         """

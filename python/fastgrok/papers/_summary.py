@@ -19,7 +19,7 @@ _CLAIM = 88
 _NARROWEST = 40
 
 
-def tally(made: Made) -> str:
+def tally(made: Made, paper: Paper) -> str:
     """
     Count the verdicts by their outcome, in words.
 
@@ -27,13 +27,15 @@ def tally(made: Made) -> str:
     ----------
     made : sequence of (Item, Output)
         What was made.
+    paper : Paper
+        Of which they are.
     """
     verdicts = [verdict for _, output in made for verdict in output.verdicts]
     labels = Counter(verdict.label for verdict in verdicts)
     agree, differ, reading, short = (labels.pop(str(outcome), 0) for outcome in Outcome)
     return (
         f"{agree + differ + reading} of {len(verdicts)} claims decided: {agree} agree, {differ} "
-        f"differ, {reading} depend on the reading of the paper; {labels.total()} depend on the "
+        f"differ, {reading} depend on the {paper.reading}; {labels.total()} depend on the "
         f"draw of the data; {short} cannot be decided from these runs"
     )
 
@@ -100,7 +102,7 @@ def write_overview(paper: Paper, made: Made, folder: Path, *, size: str) -> Path
     parts = [
         f"# {paper.citation}: what reproducing it shows",
         markdown_table(("Item", "Verdict", "Claim"), rows),
-        f"{tally(made)}. {_MEANING}",
+        f"{tally(made, paper)}. {_MEANING.format(paper.reading)}",
         f"Made at {size} by {versions()}.",
         "## Claims in full",
         *sections,
@@ -111,8 +113,8 @@ def write_overview(paper: Paper, made: Made, folder: Path, *, size: str) -> Path
 
 
 _MEANING = (
-    "A claim *depends on the reading* where it holds under one reading of what the paper leaves "
-    "open and fails under another, and *depends on the draw* where draws of the data disagree."
+    "A claim *depends on the reading* where it holds under one {} "
+    "and fails under another, and *depends on the draw* where draws of the data disagree."
 )
 
 

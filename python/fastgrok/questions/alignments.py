@@ -66,7 +66,7 @@ def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
         raise ValueError("alignment needs a run made with keep_weights=True")
     step = OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])]
     if solution is None or isinstance(solution, str):
-        norm = step.limit or "l2"
+        norm = _ball(run) or step.limit or "l2"
         if solution is not None:
             norm = _checks.choice("solution", solution, NORMS)
         if run.data is None:
@@ -104,10 +104,22 @@ def _cosine(weights: F64, solution: MaxMargin) -> F64:
     return np.clip(cosine, -1.0, 1.0, out=cosine)
 
 
+def _ball(run: Record) -> str:
+    """Norm in which decay bounds all that the run trains, on a loss that falls for ever, or ""."""
+    decay = run.params.get("weight_decay", 0.0)
+    if not decay or table.lack("margin", {**run.params, "weight_decay": 0.0}):
+        return ""
+    if run.params["bias"] and not run.params["decay_bias"]:
+        return ""
+    return OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])].ball
+
+
 def _note(run: Record, solution: MaxMargin) -> str:
     """Whether theory has a run end in this direction."""
     step = OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])]
-    if missing := table.lack("margin", run.params):
+    if solution.norm == _ball(run) and solution.bias == bias_of(run):
+        note = step.theory_of_ball
+    elif missing := table.lack("margin", run.params):
         note = f"theory has no such limit, for {missing}"
     elif step.limit is None:
         note = f"theory has no limit of {step.title}"

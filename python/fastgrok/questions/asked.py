@@ -302,15 +302,17 @@ class Questions(Record):
         l_inf (Zhang et al. 2024), which it leaves again like 1 / log t. With a rate that stays, it
         needs lr times the margin in l_inf to be small beside 1 - beta2: else the mean square
         forgets too slowly, and the steps are those of descent with coordinates scaled by old
-        gradients, which tends to neither. What is returned says against which margin it is, and
-        what theory has to say of that.
+        gradients, which tends to neither. AdamW with decay bounds its weights by 1 / weight_decay,
+        and comes to rest near l_inf (Xie and Li 2024). What is returned says against which margin
+        it is, and what theory has to say of that.
 
         Parameters
         ----------
         solution : MaxMargin, "l2", "linf" or "l1", optional
             What `fastgrok.max_margin` returns, or the norm in which to find it for the training
             data, with ``bias="penalized"``, or ``bias="none"`` for a run without bias. Default:
-            that in the norm of the optimizer. A solution is needed after `load`.
+            that in the norm of the optimizer, l_inf for AdamW where all that is trained decays. A
+            solution is needed after `load`.
 
         Returns
         -------
@@ -332,7 +334,8 @@ class Questions(Record):
         ----------
         Soudry, Hoffer, Nacson, Gunasekar, Srebro (2018), JMLR 19; Wang, Meng, Zhang, Sun, Chen, Ma,
         Liu (2022), "Does momentum change the implicit regularization on separable data?", NeurIPS;
-        Zhang, Zou, Cao (2024), "The implicit bias of Adam on separable data", NeurIPS.
+        Zhang, Zou, Cao (2024), "The implicit bias of Adam on separable data", NeurIPS; Xie, Li
+        (2024), "Implicit bias of AdamW: l_inf norm constrained optimization", ICML.
         """
         cosine: Alignment = frozen(alignment(self, solution))
         return cosine

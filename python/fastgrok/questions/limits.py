@@ -83,9 +83,11 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
 def _check_tends(run: Record) -> None:
     """Refuse a run that does not tend to a maximum margin."""
     if missing := table.lack("direction", run.params):
+        decayed = missing.kind == "penalty"
+        hint = " (it ends where regularized_limit says)" if decayed else ""
         raise ValueError(
             "limit must be None, or that of another run: got a run with "
-            f"{missing.whose}, which tends elsewhere: {missing}"
+            f"{missing.whose}, which tends elsewhere: {missing}{hint}"
         )
 
 

@@ -65,4 +65,5 @@ PAPER = Paper(
         Item("figure", "losses", "other losses against lambda", make_losses),
         Item("figure", "kernel", "a Gaussian kernel", make_kernel),
     ),
+    reading="reading (here: the setting)",
 )

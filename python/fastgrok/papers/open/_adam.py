@@ -12,6 +12,7 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Verdict, spread
 from fastgrok.papers.open._draws import F64, Teacher
 from fastgrok.papers.open._item import make_item
+from fastgrok.papers.open._pictures import MEDIANS
 from fastgrok.papers.open._reporting import cells_table, judge_values, verdict, write_grid
 from fastgrok.papers.open._training import Case, Grid, Run, Trainer, train_grid
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Norm = Literal["l2", "linf"]
 _COLORS: dict[Norm, str] = {"l2": _draw.BLUE, "linf": _draw.VERMILION}
+_MARGINS: dict[Norm, str] = {"l2": r"$\ell_2$ margin", "linf": r"$\ell_\infty$ margin"}
 
 LEARNING_RATE = 0.01
 SETTINGS = ("adam", "adamw, weight decay 0.1", "gd")
@@ -195,8 +197,7 @@ def draw_adam(grid: Grid) -> "Figure":
                 runs = grid.runs[name, value]
                 for norm, color in _COLORS.items():
                     gaps = [np.maximum(1.0 - cosines(run, norm), 1e-12) for run in runs]
-                    label = f"{'l_2' if norm == 'l2' else 'l_inf'} margin"
-                    _draw.draws(ax, runs[0].steps, gaps, color=color, label=label)
+                    _draw.draws(ax, runs[0].steps, gaps, color=color, label=_MARGINS[norm])
                 for run in runs:
                     if name != "gd" and np.isfinite(below_eps(run)):
                         ax.axvline(below_eps(run), color="0.6", lw=0.6, label="gradient below eps")
@@ -204,17 +205,17 @@ def draw_adam(grid: Grid) -> "Figure":
                 ax.set(title=short if value == "-" else f"{short}, {value}", yscale="log")
                 _draw.log_steps(ax, 1.0, float(runs[0].steps[-1]))
         for ax in axes[:, 0]:
-            ax.set(ylabel="1 - cosine of the weights")
+            ax.set(ylabel="1 - cosine with the margin")
         for ax in axes[-1]:
             ax.set(xlabel="steps")
         axes[0, -1].set(xlabel="steps")
         axes[0, -1].tick_params(labelbottom=True)
         _draw.label_panels(figure.axes)
-        _draw.legend_below(figure, ("l_2 margin", "l_inf margin"))
+        _draw.legend_below(figure, list(_MARGINS.values()))
         data = grid.all[0].data
         figure.suptitle(
             rf"{data.n} points in {data.dim} dimensions, $\eta$ = {LEARNING_RATE:g}, logistic "
-            f"loss, {grid.draws} draws of the data; adamw with weight decay {_DECAY:g}",
+            f"loss, {grid.draws} draws of the data, {MEDIANS}; adamw with weight decay {_DECAY:g}",
             size=8,
         )
     return figure

@@ -11,7 +11,7 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Finding, Verdict
 from fastgrok.papers.open._draws import Cube, Draw, Edge
 from fastgrok.papers.open._item import make_item
-from fastgrok.papers.open._pictures import grokking_times
+from fastgrok.papers.open._pictures import MEDIANS, TRAINED, grokking_times, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
     LEVEL,
@@ -212,16 +212,16 @@ def draw_decay(grid: Grid) -> "Figure":
                 values, 1.0 / (LEARNING_RATE * values), "--", color="0.4", lw=0.9,
                 label=r"$1/(\eta\,\mathrm{weight\ decay})$",
             )  # fmt: skip
-            ax.set(xscale="log", yscale="log", title="" if number % 2 else setting)
+            ax.set(xscale="log", yscale="log", title="" if number % 2 else titled(setting))
         for ax, word in zip(axes[:, 0], ("steps", "steps, bias decays too"), strict=True):
             ax.set(ylabel=word)
         for ax in axes[-1]:
             ax.set(xlabel="weight decay")
         _draw.label_panels(axes.ravel())
-        _draw.legend_below(figure, ("fitted", "fitted, without"), columns=3)
+        _draw.legend_below(figure, (TRAINED, f"{TRAINED}, without"), columns=3)
         figure.suptitle(
-            rf"$\eta$ = {LEARNING_RATE:g}, logistic loss, {grid.draws} draws of the data; "
-            "upper row: without decay of the bias; dotted: without any decay",
+            rf"$\eta$ = {LEARNING_RATE:g}, {grid.draws} draws of the data, "
+            f"{MEDIANS}; upper row: without decay of the bias; dotted: without any decay",
             size=8,
         )
     return figure

@@ -13,7 +13,7 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Verdict
 from fastgrok.papers.open._draws import Circle
 from fastgrok.papers.open._item import make_item
-from fastgrok.papers.open._pictures import spread_line
+from fastgrok.papers.open._pictures import MEDIANS, spread_line
 from fastgrok.papers.open._reporting import (
     FITTED,
     LEVEL,
@@ -200,7 +200,7 @@ def draw_kernel(grid: Grid) -> "Figure":
         data = grid.all[0].data
         figure.suptitle(
             rf"kernel $\exp(-{data.gamma:g}\,|a-b|^2)$, {data.n} points and {data.pairs} pairs, "
-            rf"$\eta$ = {LEARNING_RATE:g}, logistic loss, {grid.draws} draws",
+            rf"$\eta$ = {LEARNING_RATE:g}, logistic loss, {grid.draws} draws, {MEDIANS}",
             size=8,
         )
     return figure

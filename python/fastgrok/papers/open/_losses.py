@@ -14,7 +14,7 @@ from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spr
 from fastgrok.papers._times import rise_after
 from fastgrok.papers.open._draws import Edge
 from fastgrok.papers.open._item import make_item
-from fastgrok.papers.open._pictures import spread_line
+from fastgrok.papers.open._pictures import MEDIANS, spread_line
 from fastgrok.papers.open._reporting import (
     FITTED,
     LEVEL,
@@ -121,7 +121,11 @@ def judge_losses(grid: Grid) -> list[Verdict]:
         row = grid.row(name)
         ends = np.array([[ended(run) for run in runs] for runs in row.values()])
         edges = [edge(list(row), column) for column in ends.T]
-        at.append(judge_values(name, edges, lambda x: abs(x - 0.5) <= _NEAR, "edge at lambda ="))
+        last = max(row)
+        words = (
+            "edge at lambda" if max(edges) < last else f"edge at lambda ({last:g} if there is none)"
+        )
+        at.append(judge_values(name, edges, lambda x: abs(x - 0.5) <= _NEAR, f"{words} ="))
         if name != REFERENCE and reference:
             others = np.array([[ended(run) for run in reference[ratio]] for ratio in row])
             shifts = [
@@ -144,10 +148,10 @@ def judge_losses(grid: Grid) -> list[Verdict]:
         ]
     return [
         verdict(
-            "The edge is at lambda = 1/2 whatever the loss",
+            f"The edge is within {_NEAR:g} of lambda = 1/2 whatever the loss",
             at,
             f"The lambda at which the last accuracy on the population falls below {LEVEL:g}, "
-            f"interpolated, is 1/2 to within {_NEAR:g}. Undecided where an accuracy moves by more "
+            f"interpolated, is so near to 1/2. Undecided where an accuracy moves by more "
             f"than {_MOVING:g} over the last factor of 10 of the steps.",
         ),
         verdict(
@@ -201,7 +205,9 @@ def draw_losses(grid: Grid) -> "Figure":
         for color, name in zip(_draw.PALETTE, grid.settings, strict=False):
             row = grid.row(name)
             rows = [[run.last() for run in runs] for runs in row.values()]
-            spread_line(left, list(row), rows, color=color, label=name, marker="o")
+            # Another may lie on the reference, which is therefore wider.
+            width = 3.0 if name == REFERENCE else 1.2
+            spread_line(left, list(row), rows, color=color, label=name, marker="o", width=width)
             runs = [run for run in row[shown] if not run.stopped]
             if runs:
                 curves = [run.accuracy() for run in runs]
@@ -215,7 +221,7 @@ def draw_losses(grid: Grid) -> "Figure":
         data = grid.all[0].data
         figure.suptitle(
             rf"N = {data.n}, $\sigma$ = {data.sigma:g}, $\eta$ = {LEARNING_RATE:g}, constant "
-            f"label, {grid.draws} draws of the data",
+            f"label, {grid.draws} draws of the data, {MEDIANS}",
             size=8,
         )
     return figure

@@ -11,7 +11,7 @@ from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._report import Verdict
 from fastgrok.papers.open._draws import Cube, Draw, Edge
 from fastgrok.papers.open._item import make_item
-from fastgrok.papers.open._pictures import grokking_times
+from fastgrok.papers.open._pictures import MEDIANS, TRAINED, grokking_times, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
     LEVEL,
@@ -151,14 +151,14 @@ def draw_momentum(grid: Grid) -> "Figure":
                     ax.plot(x, run.time(LEVEL) / x, "--", color="0.6", lw=0.7,
                             label=r"$(1-\beta)$ times that of plain descent")  # fmt: skip
             name = setting.rsplit(", ", 1)[0].replace(", lr", "\nlr")
-            ax.set(xscale="log", yscale="log", title="" if number % 2 else name)
+            ax.set(xscale="log", yscale="log", title="" if number % 2 else titled(name))
         for ax, word in zip(axes[:, 0], OPTIMIZERS, strict=True):
             ax.set(ylabel=f"steps, {word}")
         for ax in axes[-1]:
             ax.set(xlabel=r"$1/(1-\beta)$")
         _draw.label_panels(axes.ravel())
-        _draw.legend_below(figure, ("fitted",))
-        figure.suptitle(f"mean logistic loss, {grid.draws} draws of the data", size=8)
+        _draw.legend_below(figure, (TRAINED,))
+        figure.suptitle(f"mean logistic loss, {grid.draws} draws of the data, {MEDIANS}", size=8)
     return figure
 
 

@@ -13,6 +13,7 @@ from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spr
 from fastgrok.papers._times import rise_after
 from fastgrok.papers.open._draws import Cube, Draw, Edge
 from fastgrok.papers.open._item import make_item
+from fastgrok.papers.open._pictures import MEDIANS, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
     LEVEL,
@@ -159,7 +160,7 @@ def draw_noise(grid: Grid) -> "Figure":
                         curves = [run.accuracy(name) for run in runs]
                         label = f"{100 * share:g} % flipped"
                         _draw.draws(ax, runs[0].steps, curves, color=color, label=label)
-            column[0].set(title=setting, ylim=(0.4, 1.02))
+            column[0].set(title=titled(setting), ylim=(0.4, 1.02))
             column[1].set(xlabel="steps")
             for ax in column:
                 _draw.log_steps(ax, 1.0, grid.all[0].case.steps)
@@ -168,7 +169,9 @@ def draw_noise(grid: Grid) -> "Figure":
         _draw.label_panels(axes.ravel())
         _draw.legend_below(figure, ())
         figure.suptitle(
-            rf"$\eta$ = {LEARNING_RATE:g}, logistic loss, {grid.draws} draws of the data", size=8
+            rf"$\eta$ = {LEARNING_RATE:g}, logistic loss, {grid.draws} draws of the data, "
+            f"{MEDIANS}",
+            size=8,
         )
     return figure
 

@@ -1,5 +1,6 @@
 """What the pictures of these figures have in common."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def spread_line(ax: "Axes", x: Any, rows: Any, *, color: str, label: str, marker: str) -> None:
+#: What a picture calls the time when a run is fitted.
+TRAINED = f"training accuracy {FITTED:g} of its best"
+#: What points and lines are, for the title of a picture.
+MEDIANS = "thick: their median"
+
+
+def titled(setting: str) -> str:
+    """Name a setting in a picture, with the sign of what the number beside "edge" is."""
+    return re.sub(r"^edge, ", r"edge, $\\lambda$ = ", setting)
+
+
+def spread_line(
+    ax: "Axes", x: Any, rows: Any, *, color: str, label: str, marker: str, width: float = 1.2
+) -> None:
     """
     Draw a point for each draw and a line through the medians, of two in the middle the larger.
 
@@ -24,7 +38,7 @@ def spread_line(ax: "Axes", x: Any, rows: Any, *, color: str, label: str, marker
         seen = row[np.isfinite(row)]
         ax.plot([at] * seen.size, seen, marker, color=color, ms=2.5, alpha=0.5, lw=0, mew=0)
     median = values[:, values.shape[1] // 2]
-    ax.plot(x, np.where(np.isfinite(median), median, np.nan), color=color, lw=1.2, label=label)
+    ax.plot(x, np.where(np.isfinite(median), median, np.nan), color=color, lw=width, label=label)
 
 
 def grokking_times(
@@ -32,7 +46,7 @@ def grokking_times(
 ) -> None:
     """Draw when runs are fitted and when they generalise; `alone` as levels for comparison."""
     kinds: tuple[tuple[str, str, str, Callable[[Run], float]], ...] = (
-        ("fitted", _draw.BLUE, "o", lambda run: run.fitted(FITTED)),
+        (TRAINED, _draw.BLUE, "o", lambda run: run.fitted(FITTED)),
         (f"test accuracy {LEVEL:g} for good", _draw.VERMILION, "D", lambda run: run.time(LEVEL)),
     )
     for name, color, marker, read in kinds:
