@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok._core import schedule_factor
 
 __all__ = ["cosine", "power", "warmup"]
 
@@ -21,15 +20,15 @@ MOST_CALLS = 10**6
 
 
 @dataclass(frozen=True)
-class Schedule(ABC):
+class Schedule:
     """A schedule that the core knows; to be called with the number of steps taken before."""
 
     name: ClassVar[str]
     has: ClassVar[frozenset[str]] = frozenset()
 
-    @abstractmethod
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
+        return schedule_factor(self.for_core(), k)
 
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
@@ -54,9 +53,6 @@ class _Constant(Schedule):
     name: ClassVar[str] = "constant"
     has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth", "at_most_one", "endless"})
 
-    def __call__(self, k: float) -> float:
-        return 1.0
-
     def params(self) -> dict[str, Any]:
         return {}
 
@@ -68,18 +64,12 @@ class _Power(Schedule):
     exponent: float
     length: float
 
-    def __call__(self, k: float) -> float:
-        return math.pow(1.0 + k / self.length, -self.exponent)
-
 
 @dataclass(frozen=True)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
     length: float
-
-    def __call__(self, k: float) -> float:
-        return min(1.0, (k + 1.0) / self.length)
 
 
 @dataclass(frozen=True)
@@ -89,13 +79,6 @@ class _Cosine(Schedule):
     length: float
     floor: float
 
-    def __call__(self, k: float) -> float:
-        if k >= self.length:
-            return self.floor
-        # As a square: near the end nothing but rounding errors would be left of 1 + cos.
-        wave = math.pow(math.cos(0.5 * math.pi * (k / self.length)), 2.0)
-        return self.floor + (1.0 - self.floor) * wave
-
 
 @dataclass(frozen=True)
 class _Called(Schedule):
@@ -103,9 +86,6 @@ class _Called(Schedule):
 
     name: ClassVar[str] = "callable"
     factors: tuple[float, ...]
-
-    def __call__(self, k: float) -> float:
-        return self.factors[min(int(k), len(self.factors) - 1)]
 
     def params(self) -> dict[str, Any]:
         # Not the factors themselves, of which there may be a million.
