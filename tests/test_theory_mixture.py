@@ -18,7 +18,13 @@ from fastgrok.theory.mixture import GaussianMixture
 FEW = settings(max_examples=40, deadline=None)
 LABELS = ("classes", "teacher", "logistic")
 KINDS = pytest.mark.parametrize("labels", LABELS)
-LOSSES = ("logistic", "exponential")
+LOSSES = ("logistic", "exponential", "squared_hinge", "hinge", "squared")
+LOSS_OF = {
+    "logistic": lambda m: np.logaddexp(0.0, -m),
+    "exponential": lambda m: np.exp(-m),
+    "squared": lambda m: (1.0 - m) ** 2,
+    "hinge": lambda m: np.maximum(0.0, 1.0 - m),
+}
 SIZES = st.floats(-3.0, 4.0).map(lambda x: 10.0**x)
 
 
@@ -39,11 +45,12 @@ def plane(labels, gain, flip=0.0):
 
 def given_u(along, across, b, labels, gain, of_margin):
     """Mean of a function of the margin's mean given u: an integral over u, on many panels."""
-    bend = b / along
     steps = np.concatenate([[0.0], np.geomspace(0.1, 1e4, 40)])
     ends = [np.linspace(-12.0, 12.0, 49)]
-    for place, width in ((0.0, 1.0 / (1.0 + gain)), (bend, max(1.0, across) / abs(along)),
-                         (bend, across / abs(along))):  # fmt: skip
+    bends = [(0.0, 1.0 / (1.0 + gain))]
+    for place in ((b + margin) / along for margin in (0.0, 1.0, -1.0)):
+        bends += [(place, max(1.0, across) / abs(along)), (place, across / abs(along))]
+    for place, width in bends:
         ends += [place + width * steps, place - width * steps]
     ends = np.concatenate(ends + [-one for one in ends])
     ends = np.unique(ends[np.abs(ends) <= 12.0])
@@ -63,19 +70,22 @@ def given_u(along, across, b, labels, gain, of_margin):
     gain=st.floats(-2.0, 3.0).map(lambda x: 10.0**x),
     labels=st.sampled_from(["teacher", "logistic"]),
     flip=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    of=st.sampled_from(["logistic", "squared_hinge", "hinge", "squared"]),
 )
-@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0)
-@example(1e4, 3.0, 0.5, 1e3, "logistic", 0.1)
-@example(1e-3, 1.0, 3.0, 0.01, "logistic", 0.0)
+@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0, "logistic")
+@example(1e4, 3.0, 0.5, 1e3, "logistic", 0.1, "logistic")
+@example(1e-3, 1.0, 3.0, 0.01, "logistic", 0.0, "logistic")
+@example(1e4, 1e-3, 0.0, 1.0, "teacher", 0.0, "hinge")
+@example(1e2, 0.1, 0.01, 1e3, "logistic", 0.1, "squared_hinge")
 def test_loss_and_accuracy_against_integrals_over_the_labels_variable(
-    size, angle, distance, gain, labels, flip
+    size, angle, distance, gain, labels, flip, of
 ):
     w, b = size * np.array([math.cos(angle), math.sin(angle)]), distance * size
     assume(min(abs(w[0]), w[1]) > 1e-8 * size)
-    accuracy, loss = curves(plane(labels, gain, flip), w, b)
+    accuracy, loss = curves(plane(labels, gain, flip), w, b, of)
     means = {
         sign: given_u(
-            w[0], w[1], b, labels, gain, lambda m, s=sign: population_loss(w[1], -s * m, 1.0)
+            w[0], w[1], b, labels, gain, lambda m, s=sign: population_loss(w[1], -s * m, 1.0, of)
         )
         for sign in (1.0, -1.0)
     }
@@ -281,7 +291,10 @@ SETS = {
 
 
 @KINDS
-@pytest.mark.parametrize(("loss", "noise"), [("logistic", 0.1), ("exponential", 0.0)])
+@pytest.mark.parametrize(
+    ("loss", "noise"),
+    [("logistic", 0.1), ("exponential", 0.0), ("squared", 0.1), ("hinge", 0.0)],
+)
 def test_a_run_against_a_million_points(labels, loss, noise):
     make = functools.partial(gaussian_mixture, dim=20, labels=labels, **SETS[labels])
     data = flip_labels(make(300, seed=1), noise, seed=1)
@@ -299,7 +312,7 @@ def test_a_run_against_a_million_points(labels, loss, noise):
     assert np.ptp(share[later]) > 0.004
     for i in (1, run.steps.size // 2, run.steps.size - 1):
         margins = fresh.y * (fresh.X @ run.weights[i, :-1] + run.b[i])
-        values = np.logaddexp(0.0, -margins) if loss == "logistic" else np.exp(-margins)
+        values = LOSS_OF[loss](margins)
         found = run.losses["test"][i]
         assert abs(found - values.mean()) < 4.0 * values.std() / 1e3
 

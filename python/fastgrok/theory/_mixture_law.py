@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from scipy.special import erfcx, expit, log_expit, log_ndtr, ndtr, owens_t
@@ -59,13 +60,16 @@ def mean_loss(along: float, across: float, b: float, gain: float, flip: float, l
         return formula(_MEANS, loss, "a mixture's law")(along, across, b, gain, flip)
 
 
-def _logistic(along: float, across: float, b: float, gain: float, flip: float) -> float:
+def _integral(
+    along: float, across: float, b: float, gain: float, flip: float, *, loss: str, bend: float
+) -> float:
+    """Of a loss that bends at a margin, or jumps in its slope or curvature there."""
     s = math.hypot(along, across)
-    value = ALL["logistic"].value
+    value = ALL[loss].value
     if s == 0.0:
         return 0.5 * float(value(np.array([b, -b])).sum())
     bends = [(0.0, _bend_of_labels(along, across, s, gain))]
-    bends += [(y * b / s, 1.0 / s) for y in (1.0, -1.0)]
+    bends += [((at + y * b) / s, 1.0 / s) for at in {bend, -bend} for y in (1.0, -1.0)]
     q, weight = _panels(bends)
     weight = weight * _density(q) * _share_of_plus(q, along, across, s, gain)
     margins = s * q + np.array([[b], [-b]])
@@ -119,8 +123,11 @@ def _log_mean(along: float, across: float, gain: float) -> float:
 
 
 _MEANS: Mapping[str, Callable[[float, float, float, float, float], float]] = {
-    "logistic": _logistic,
+    "logistic": partial(_integral, loss="logistic", bend=0.0),
     "exponential": _exponential,
+    "squared_hinge": partial(_integral, loss="squared_hinge", bend=1.0),
+    "hinge": partial(_integral, loss="hinge", bend=1.0),
+    "squared": partial(_integral, loss="squared", bend=1.0),
 }
 LOSSES = tuple(_MEANS)
 
