@@ -261,7 +261,12 @@ def test_values_of_schedules():
         assert fg.schedules.warmup(5)(k) == min(1.0, (k + 1) / 5)
         wave = 0.5 * (1.0 + math.cos(math.pi * min(k, 6) / 6))
         assert with_floor(k) == pytest.approx(0.5 + 0.5 * wave, rel=1e-14)
-    assert str(fg.schedules.power(0.5, 10.0)) == "power(exponent=0.5, length=10)"
+    for schedule in (fg.schedules.power(0.5, 10.0), fg.schedules.warmup(5), with_floor):
+        assert eval(f"fg.schedules.{schedule!r}") == schedule
+    for k, error, message in (("1", TypeError, "^k must be a real number, got '1'"),
+                              (-1, ValueError, "^k must not be negative, got -1")):  # fmt: skip
+        with pytest.raises(error, match=message):
+            with_floor(k)
 
 
 def test_a_function_is_asked_once_a_step():

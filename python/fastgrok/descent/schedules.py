@@ -19,7 +19,7 @@ MOST_CALLS = 10**6
 """Steps that a schedule in Python is asked for: a call takes about as long as a small step."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Schedule:
     """A schedule that the core knows; to be called with the number of steps taken before."""
 
@@ -28,7 +28,10 @@ class Schedule:
 
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
-        return schedule_factor(self.for_core(), k)
+        steps = _checks.real("k", k)
+        if steps < 0.0:
+            raise ValueError(f"k must not be negative, got {_checks.show(k)}")
+        return schedule_factor(self.for_core(), steps)
 
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
@@ -42,13 +45,13 @@ class Schedule:
         """Return what the core is to know."""
         return {"kind": self.name, **asdict(self)}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """As it is called."""
-        values = ", ".join(f"{f.name}={getattr(self, f.name):g}" for f in fields(self))
+        values = ", ".join(f"{getattr(self, f.name):g}" for f in fields(self))
         return f"{self.name}({values})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Constant(Schedule):
     name: ClassVar[str] = "constant"
     has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth", "at_most_one", "endless"})
@@ -57,7 +60,7 @@ class _Constant(Schedule):
         return {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Power(Schedule):
     name: ClassVar[str] = "power"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
@@ -65,14 +68,14 @@ class _Power(Schedule):
     length: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
     length: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Cosine(Schedule):
     name: ClassVar[str] = "cosine"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
@@ -80,7 +83,7 @@ class _Cosine(Schedule):
     floor: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Called(Schedule):
     """Factors that a function of the caller's gave, one for each step."""
 
@@ -97,7 +100,7 @@ class _Called(Schedule):
     def for_core(self) -> dict[str, Any]:
         return {"kind": "table", "table": np.array(self.factors)}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.name
 
 
