@@ -32,6 +32,17 @@ def problem(n: int, d: int, seed: int = 0) -> tuple[F64, F64]:
     return X, y
 
 
+def separable(
+    n: int, d: int, seed: int = 0, dtype: type[np.floating[Any]] = np.float64
+) -> tuple[NDArray[Any], F64]:
+    """Rows of very different sizes, at least 1 from a plane and most of them far from it."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-1, 1, size=(n, 1))
+    y = np.where(X[:, 0] > 0, 1.0, -1.0)
+    X[:, 0] += y
+    return X.astype(dtype), y
+
+
 def point(d: int, seed: int = 0) -> tuple[F64, float]:
     """Weights of norm about 1 and a bias."""
     rng = np.random.default_rng([seed, d, 1])

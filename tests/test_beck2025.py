@@ -12,10 +12,10 @@ from scipy.special import ndtr
 import fastgrok as fg
 from fastgrok.papers import Outcome, Settings, Stopped, Verdict
 from fastgrok.papers import beck2025 as beck
+from fastgrok.papers._training import RunsInterrupted
 from fastgrok.papers.beck2025 import _figure9, _item, _reporting, _setting, _sweep, _training
 from fastgrok.papers.beck2025._delay import rise
 from fastgrok.papers.beck2025._figure1_claims import _law
-from fastgrok.papers.beck2025._training import RunsInterrupted
 from fastgrok.theory import edge, two_point
 
 TINY = beck.Size(60, 2, 60, 2, (0.2, 0.3, 0.4, 0.7))
@@ -342,7 +342,7 @@ def test_what_was_finished_is_kept_on_ctrl_c(tmp_path: Path) -> None:
     def stopped(*_: object) -> object:
         raise RunsInterrupted((run,))
 
-    with pytest.raises(Stopped, match=r"kept the records of 1 finished runs in .*fig-partial.csv"):
+    with pytest.raises(Stopped, match=r"kept the records of 1 finished run in .*fig-partial.csv"):
         _item.make_item("fig", Settings(), tmp_path, stopped, lambda *_: None)  # type: ignore[arg-type, return-value]
     assert (tmp_path / "fig-partial.csv").stat().st_size > 0
 

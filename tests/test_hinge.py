@@ -8,27 +8,18 @@ from scipy.optimize import linprog
 
 import fastgrok as fg
 import reference
-from cases import problem
+from cases import problem, separable
 from fastgrok import _core
 from runs import assert_same_bits, train_quietly
 
 HINGE = "hinge"
 
 
-def spread(n, d, seed=0, dtype=np.float64):
-    """Rows of very different sizes, at least 1 from a plane."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-1, 1, size=(n, 1))
-    y = np.where(X[:, 0] > 0, 1.0, -1.0)
-    X[:, 0] += y
-    return X.astype(dtype), y
-
-
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("n", "d"), [(400, 2), (300, 17), (200, 100)])
 def test_every_step_is_that_of_numpy_whatever_is_skipped(n, d, dtype, reduction):
-    X, y = spread(n, d, dtype=dtype)
+    X, y = separable(n, d, dtype=dtype)
     options = {"loss": HINGE, "reduction": reduction, "steps": 500, "record": 1}
     options |= {"lr": 1e-2 / (n if reduction == "sum" else 1), "keep_weights": True}
     run = fg.train(X, y, skip_rows=True, **options)
@@ -87,7 +78,7 @@ def test_what_is_no_number_is_not_taken_for_a_large_margin():
 @pytest.mark.parametrize("optimizer", ["gd", "momentum", "adam", "sign"])
 @pytest.mark.parametrize("d", [2, 40])
 def test_at_rest_nothing_is_left_and_nothing_moves(d, optimizer):
-    X, y = spread(200, d)
+    X, y = separable(200, d)
     w0 = 3.0 * np.eye(d)[0]  # margins of 3 and more
     run = fg.train(
         X, y, steps=3000, lr=0.1, loss=HINGE, w0=w0, b0=0.5, evals={"test": (X, -y)},
@@ -133,7 +124,7 @@ def test_weights_of_rows_below_margin_1_are_alike():
 
 
 def test_what_needs_a_slope_that_is_continuous_or_a_tail_is_refused():
-    X, y = spread(50, 2)
+    X, y = separable(50, 2)
     options = {"lr": 1e-3, "loss": HINGE}
     lacks = "leaps need a continuous second derivative, which loss='hinge' has not"
     with pytest.raises(ValueError, match=lacks):
@@ -157,7 +148,7 @@ def test_what_needs_a_slope_that_is_continuous_or_a_tail_is_refused():
 
 
 def test_checkpoints_many_runs_and_refined_times(tmp_path):
-    X, y = spread(200, 3)
+    X, y = separable(200, 3)
     evals = {"test": problem(100, 3)}
     options = {"loss": HINGE, "steps": 3000, "lr": 2e-3, "evals": evals, "keep_weights": True}
     run = fg.train(X, y, **options)

@@ -187,6 +187,17 @@ def test_a_bias_that_has_a_limit():
     ax.figure.canvas.draw()
 
 
+def test_a_bias_that_grows_with_the_steps_has_no_late_line():
+    """Normalized steps tend to the same direction, but b grows like their number, not its log."""
+    run = late_run(steps=3000, optimizer="normalized", engine="exact")
+    late = bias.late_time(X, Y, run.params["lr"])
+    assert abs(run.bias_final) > 5.0 * abs(late.b_hat * math.log(3000) + late.b_tilde)
+    with pytest.raises(ValueError, match=r"need steps in proportion .*optimizer='normalized'"):
+        plots.bias_curve(run, limit=late)
+    ax = plots.distance_curve(run, limit=late)
+    assert level(ax, "limit") == pytest.approx(run.distance[-1], rel=0.05)
+
+
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_points_that_surround_the_origin(sign, reduction):

@@ -22,6 +22,14 @@ SCHEDULES: dict[str, Any] = {
     "cosine": fg.schedules.cosine(800, 0.1),
     "callable": lambda k: 1.0 / (1.0 + 0.01 * (k % 7)),
 }
+FORMULAS: dict[str, Any] = {
+    "constant": None,
+    "power": lambda k: (1.0 + k / 20.0) ** -0.7,
+    "warmup": lambda k: min(1.0, (k + 1.0) / 100.0),
+    "cosine": lambda k: 0.1 + 0.45 * (1.0 + math.cos(math.pi * min(k, 800) / 800.0)),
+    "callable": SCHEDULES["callable"],
+}
+"""The same, written out."""
 # What keeps rounding from being blown up where a gradient is nearly 0.
 SOFT = {"beta1": 0.8, "beta2": 0.95, "eps": 0.1}
 
@@ -81,7 +89,7 @@ def test_a_thousand_steps(
         "schedule": SCHEDULES[schedule], "reduction": reduction, "decay_bias": flags[0],
         "bias": flags[1], "b0": 0.125,
     }  # fmt: skip
-    exact = reference_optimizers.descend(X, y, 1000, lr, **how)
+    exact = reference_optimizers.descend(X, y, 1000, lr, **how | {"schedule": FORMULAS[schedule]})
     assert far_apart(path_of(X, y, 1000, lr, **how), exact) <= 1e-12
 
 
@@ -100,7 +108,9 @@ def test_steps_of_a_length_that_is_given(seed, optimizer, decay, schedule, loss)
         "optimizer": optimizer, "weight_decay": decay[0], "decay_bias": decay[1], "loss": loss,
         "schedule": SCHEDULES[schedule],
     }  # fmt: skip
-    exact = reference_optimizers.descend(X, np.ones(20), 1000, 1e-3, **how)
+    exact = reference_optimizers.descend(
+        X, np.ones(20), 1000, 1e-3, **how | {"schedule": FORMULAS[schedule]}
+    )
     assert far_apart(path_of(X, np.ones(20), 1000, 1e-3, **how), exact) <= 1e-12
 
 
@@ -232,8 +242,8 @@ def test_many_at_once(shape):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_the_core_multiplies_with_what_python_says(name):
-    schedule = SCHEDULES[name] or (lambda k: 1.0)
+def test_steps_are_multiplied_with_the_schedule(name):
+    schedule = FORMULAS[name] or (lambda k: 1.0)
     # Every step of the only weight is the rate itself.
     run = fg.train(
         np.ones((1, 1)), np.ones(1), steps=1000, lr=2.0**-20, optimizer="sign", bias=False,
@@ -251,7 +261,12 @@ def test_values_of_schedules():
         assert fg.schedules.warmup(5)(k) == min(1.0, (k + 1) / 5)
         wave = 0.5 * (1.0 + math.cos(math.pi * min(k, 6) / 6))
         assert with_floor(k) == pytest.approx(0.5 + 0.5 * wave, rel=1e-14)
-    assert str(fg.schedules.power(0.5, 10.0)) == "power(exponent=0.5, length=10)"
+    for schedule in (fg.schedules.power(0.5, 10.0), fg.schedules.warmup(5), with_floor):
+        assert eval(f"fg.schedules.{schedule!r}") == schedule
+    for k, error, message in (("1", TypeError, "^k must be a real number, got '1'"),
+                              (-1, ValueError, "^k must not be negative, got -1")):  # fmt: skip
+        with pytest.raises(error, match=message):
+            with_floor(k)
 
 
 def test_a_function_is_asked_once_a_step():

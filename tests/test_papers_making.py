@@ -5,6 +5,7 @@ import pytest
 from fastgrok.papers import PAPERS, Finding, Outcome, Output, Settings, Stopped, Verdict, _draw
 from fastgrok.papers._making import make
 from fastgrok.papers._runs import JobsInterrupted
+from fastgrok.papers._training import CaseTrainer, RunsInterrupted
 from fastgrok.papers.beck2025 import _item as beck
 from fastgrok.papers.das2026 import _item as das
 
@@ -47,7 +48,7 @@ def test_what_is_kept_has_the_name_of_the_item(tmp_path):
     ("error", "message"),
     [
         (KeyboardInterrupt(), "nothing was kept"),
-        (JobsInterrupted({0: 1}, {}), "1 jobs finished, 0 stopped under way; nothing was kept"),
+        (JobsInterrupted({0: 1}, {}), "1 job finished, 0 stopped under way; nothing was kept"),
     ],
 )
 def test_nothing_is_kept_of_what_has_no_records(maker, error, message, tmp_path):
@@ -65,14 +66,42 @@ def test_every_item_says_that_it_was_stopped(key, item, tmp_path, monkeypatch):
         "das2026._theory_runs.run_jobs",
         "das2026._figure3_draws.draw_sets",
         "das2026._masking.margin_cube",
-        "beck2025._training.run_jobs",
-        "open._training.run_jobs",
+        "_training.run_jobs",
         "_separable_fraction.separability",
     ):
         monkeypatch.setattr(f"fastgrok.papers.{name}", stop_by(JobsInterrupted({}, {})))
     with pytest.raises(Stopped):
         item.make(Settings(scale="quick", threads=1, progress=False), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+class Doubler(CaseTrainer[int, int]):
+    """Doubles odd numbers together and each even one by itself; 0 stops everything."""
+
+    paper = "doubles"
+
+    def groups(self, cases):
+        return [[case for case in cases if case % 2], *([case] for case in cases if not case % 2)]
+
+    def train(self, cases, report):
+        if 0 in cases:
+            raise KeyboardInterrupt
+        self.cache.setdefault("trained", []).extend(cases)
+        return [2 * case for case in cases]
+
+
+def test_a_case_is_trained_once_for_a_command_even_if_that_is_stopped():
+    trainer = Doubler(threads=1)
+    assert trainer([3, 2, 1, 3]) == [6, 4, 2, 6]
+    assert trainer([1, 4]) == [2, 8]
+    assert trainer.cache["trained"] == [3, 1, 2, 4]
+    with pytest.raises(RunsInterrupted, match=r"^2 runs finished$") as stop:
+        trainer([5, 0, 4])
+    assert stop.value.finished == (10, 8)
+    assert trainer([5]) == [10]
+    assert trainer.cache["trained"] == [3, 1, 2, 4, 5]
+    assert Doubler(engine="exact", cache=trainer.cache)([5]) == [10]
+    assert trainer.cache["trained"] == [3, 1, 2, 4, 5, 5]
 
 
 def test_readings_are_combined_as_readings():

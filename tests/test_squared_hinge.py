@@ -6,19 +6,10 @@ from scipy.optimize import minimize
 
 import fastgrok as fg
 import reference
-from cases import problem
+from cases import problem, separable
 from runs import assert_same_bits, train_quietly
 
 HINGE = "squared_hinge"
-
-
-def separable(n, d, seed=0, dtype=np.float64):
-    """Rows at least 1 from a plane, most of them far from it."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-1, 1, size=(n, 1))
-    y = np.where(X[:, 0] > 0, 1.0, -1.0)
-    X[:, 0] += y
-    return X.astype(dtype), y
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -1,5 +1,7 @@
 """Sharpness, regimes and the warning about too large a learning rate."""
 
+import warnings
+
 import mpmath
 import numpy as np
 import pytest
@@ -89,6 +91,37 @@ def test_irregular_motion():
     with pytest.warns(fg.StabilityWarning):
         run = fg.train(X, y, steps=300, lr=12.0, reduction="sum", bias=False, record=100)
     assert run.regime.tolist() == ["smooth", "irregular", "irregular", "irregular"]
+
+
+@pytest.mark.parametrize("x", [1.0, 0.5])
+@pytest.mark.parametrize("decay", [1.5, 1.7, 1.8, 1.9])
+def test_weight_decay_counts_for_what_is_stable(x, decay):
+    # The mean loss of a point with both labels is least at 0, and has a curvature of x^2 / 4 there.
+    X, y = two_labels_for_one_point(1)
+    options = {"bias": False, "weight_decay": decay, "w0": [1e-3], "steps": 300, "lr": 1.0}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run = fg.train(x * X, y, **options)
+    limit = 2.0 / (0.25 * x**2 + decay)
+    assert (abs(run.w[0]) > 1e-3) == (limit < 1.0) == bool(told)
+    if told:
+        words = str(told[0].message)
+        assert f"lr * (lambda_max + weight_decay) is {2.0 / limit:.3g} at step" in words
+        assert 0.99 * limit < float(words.split("lr below ")[1].split(maxsplit=1)[0]) <= limit
+
+
+def test_a_bias_without_decay_may_have_the_curvature_to_itself():
+    X, y = 1e-3 * two_labels_for_one_point(1)[0], np.array([1.0, -1.0])
+    # 1/4 of the bias, and 1.9 of the weight: neither is unstable.
+    options = {"lr": 1.0, "weight_decay": 1.9, "w0": [1e-3], "b0": 1e-3, "steps": 300}
+    run = fg.train(X, y, **options)
+    assert max(abs(run.w[0]), abs(run.bias_final)) < 1e-3
+    with pytest.warns(fg.StabilityWarning, match="weight_decay"):
+        run = fg.train(X, y, **options, decay_bias=True)
+    assert abs(run.bias_final) > 1e-3
+    with pytest.warns(fg.StabilityWarning, match="weight_decay"):
+        fg.train(X, y, **options | {"weight_decay": 2.1})
+    fg.train(X, y, **options | {"weight_decay": 2.1}, watch_sharpness=False)
 
 
 def test_no_warning_of_what_was_not_recorded_or_is_stable():

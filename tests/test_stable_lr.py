@@ -115,7 +115,12 @@ def test_edges():
     X, y = problem(6, 2)
     assert fg.stable_lr(0 * X, y, bias=False) == math.inf
     assert fg.stable_lr(0 * X, y) == 8.0 * (1 - 2**-24)  # z is 1
-    assert fg.stable_lr([[1e-300]], [1], bias=False) == np.finfo(np.float64).max
+    largest = np.finfo(np.float64).max
+    assert fg.stable_lr([[1e-300]], [1], bias=False) == largest
+    # Beyond float64, but not infinite: something moves, or decays.
+    near = pytest.approx(largest, rel=1e-6)
+    assert fg.stable_lr([[1e-300]], [1], bias=False, optimizer="momentum") == near
+    assert fg.stable_lr([[0.0]], [1], bias=False, weight_decay=1e-320) == near
     with pytest.raises(ValueError, match="X must be smaller, or no lr in float64 is stable"):
         fg.stable_lr([[1e300]], [1])
     for call in (

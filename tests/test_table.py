@@ -13,6 +13,7 @@ from fastgrok._core import losses
 from fastgrok.descent import table
 from fastgrok.linear.losses import LOSSES, formula
 from fastgrok.questions import limits
+from fastgrok.theory.bias import late_time
 
 PAGE = Path(__file__).parents[1] / "docs" / "combinations.md"
 KINDS = tuple(table.DEFAULTS)
@@ -142,11 +143,20 @@ def test_uses_of_a_run_go_or_are_refused(parts):
     trained = fg.train(X, Y, steps=10, lr=1e-3, **given(parts))
     best = fg.max_margin(X, Y, bias="penalized")
     if missing := table.lack("direction", parts):
-        with pytest.raises(ValueError, match="tends elsewhere") as caught:
+        with pytest.raises(ValueError, match="need not tend there") as caught:
             limits.hyperplane(best, trained)
         assert str(missing) in str(caught.value)
     else:
         assert limits.hyperplane(best, trained)[1] == best.b
+
+    late = late_time(X, Y, 1e-3)
+    if missing := table.lack("late_bias", parts):
+        with pytest.raises(ValueError, match=r"need not tend there|grows otherwise") as caught:
+            limits.bias_line(late, trained, np.array([1e3]))
+        assert str(table.lack("direction", parts) or missing) in str(caught.value)
+    else:
+        expected = late.b_tilde + late.b_hat * np.log(1e3)
+        assert limits.bias_line(late, trained, np.array([1e3])) == pytest.approx(expected)
 
     if missing := table.lack("stable_lr", parts):
         with pytest.raises(ValueError, match=r"has not") as caught:

@@ -54,6 +54,7 @@ constexpr double kAny = std::numeric_limits<double>::max();
 Schedule parse_schedule(const py::dict& options) {
     Schedule schedule;
     const auto kind = option<std::string>(options, "kind");
+    if (kind == "constant") return schedule;
     if (kind == "power") {
         schedule.kind = Schedule::Kind::power;
         schedule.exponent = number(options, "exponent", 0.0, kAny);
@@ -63,7 +64,8 @@ Schedule parse_schedule(const py::dict& options) {
         schedule.kind = Schedule::Kind::cosine;
         schedule.floor = number(options, "floor", 0.0, 1.0);
     } else {
-        require(kind == "table", "the stepper's schedule must be power, warmup, cosine or table");
+        require(kind == "table",
+                "the stepper's schedule must be constant, power, warmup, cosine or table");
         schedule.kind = Schedule::Kind::table;
         const auto table = option<Array<double>>(options, "table");
         schedule.table.assign(table.data(), table.data() + table.size());
@@ -252,6 +254,11 @@ void restore(Descent& self, const py::dict& state, bool ahead) {
 }  // namespace
 
 void register_descent(py::module_& m) {
+    m.def(
+        "schedule_factor",
+        [](const py::dict& schedule, double step) { return parse_schedule(schedule).at(step); },
+        py::arg("schedule"), py::arg("step"),
+        "What the learning rate of a step is multiplied with, of which `step` others came before.");
     py::class_<Descent>(m, "Descent", "One exact run: its state and what it has recorded so far.",
                         py::is_final())
         .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"), py::arg("records"),

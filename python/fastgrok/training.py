@@ -68,7 +68,7 @@ def train(
         Labels -1 and +1.
     steps : int or integral float
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
-        a checkpoint, with Adam, with the hinge and its square.
+        a checkpoint, and with what "leap" refuses (see `engine`).
     lr : float or "auto"
         Learning rate eta, greater than 0. "auto", for the logistic loss, the squared hinge or the
         squared loss and "gd", "momentum" or "nesterov": half of :func:`fastgrok.stable_lr`, which
@@ -97,7 +97,9 @@ def train(
         - "momentum": v <- momentum v + g, w <- w - lr v, without dampening; v = 0 at first.
         - "nesterov": the same v, and w <- w - lr (g + momentum v).
         - "normalized": w <- w - lr g / ||g||, the norm over w and b together.
-        - "sign": w <- w - lr sign(g), by entries; an entry of 0 stays.
+        - "sign": w <- w - lr sign(g), by entries; an entry of 0 stays. With both the margins grow
+          in proportion to the steps, and nothing moves any more once all are beyond 709, where the
+          slopes of losses with a tail like exp(-m) leave float64.
         - "adam" (Kingma and Ba 2015): with g of step t, m <- beta1 m + (1 - beta1) g and
           v <- beta2 v + (1 - beta2) g^2 by entries, the step is
           -lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps). Every entry of w and b moves by
@@ -142,10 +144,10 @@ def train(
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. It does
         not try where fewer than 2256 steps are left out by the records, and with what "leap"
-        refuses: the squared hinge, other optimizers than "gd", "momentum" and "nesterov", functions
-        as schedules, and any schedule beside anything but "gd". A leap begins behind the end of a
-        warm-up and of a cosine, and with momentum later than without, where the motion is slow
-        beside the memory of 1 / (1 - momentum) steps.
+        refuses: the hinge and its square, other optimizers than "gd", "momentum" and "nesterov",
+        functions as schedules, and any schedule beside anything but "gd". A leap begins behind the
+        end of a warm-up and of a cosine, and with momentum later than without, where the motion is
+        slow beside the memory of 1 / (1 - momentum) steps.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
@@ -178,8 +180,9 @@ def train(
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1, as in the papers' codes.
     watch_sharpness : bool, default True
-        Record lr, times the schedule's factor, times the largest eigenvalue of the loss's Hessian
-        (without `weight_decay`, which would add lr times that), and warn where it exceeds 2. With
+        Record lr, times the schedule's factor, times the largest eigenvalue of the loss's Hessian,
+        without `weight_decay`, and warn where it exceeds 2, with lr * weight_decay added if there
+        is no schedule; where the bias alone does not decay, where one of the two does. With
         other optimizers than "gd", whose steps are not lr times the gradient, 2 is no limit of
         stability, and there is no warning; `Trajectory.regime` tells of oscillations all the same.
     exact_limit : float, optional
@@ -242,8 +245,9 @@ def train(
     Warns
     -----
     StabilityWarning
-        Once a run of "gd", if the recorded lr * lambda_max exceeds 2: the iterates can then
-        oscillate instead of following the gradient flow, see ``Trajectory.regime``.
+        Once a run of "gd", if the recorded lr * lambda_max exceeds 2, or does with weight decay
+        (see `watch_sharpness`): the iterates can then oscillate instead of following the gradient
+        flow, see ``Trajectory.regime``.
     LeapWarning
         Once a run, if more than 10^6 exact steps begin since a leap was lost, and why. At the
         start, with the time it takes, if ``engine="auto"`` cannot leap such a run at all, and it

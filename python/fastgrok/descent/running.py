@@ -352,19 +352,26 @@ def instability_of(trajectory: Record) -> str | None:
     if table.lack("sharpness_limit", trajectory.params):
         return None  # 2 is the limit of plain descent
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
-    beyond = np.flatnonzero(sharpness > 2.0)
+    params = trajectory.params
+    lr, decay = params["lr"], params.get("weight_decay", 0.0)
+    more, surely = 0.0, sharpness
+    if decay > 0.0 and "schedule" not in params:  # which multiplies the decay, too
+        more = lr * decay
+        alike = params["decay_bias"] or not params["bias"]
+        surely = sharpness + more if alike else np.maximum(sharpness, more)
+    beyond = np.flatnonzero(surely > 2.0)
     if not beyond.size:
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
-    lr, decay = trajectory.params["lr"], trajectory.params.get("weight_decay", 0.0)
     smooth = 2.0 / (sharpness[worst] / lr + decay)
-    unsure = table.lack("stable_lr", trajectory.params)
-    surely = "" if unsure else ", and lr='auto' is everywhere"
+    largest = "(lambda_max + weight_decay)" if more else "lambda_max"
+    unsure = table.lack("stable_lr", params)
+    auto = "" if unsure else ", and lr='auto' is everywhere"
     return (
-        f"lr={lr!r} exceeds 2 / lambda_max: lr * lambda_max is "
-        f"{sharpness[worst]:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates can "
-        "oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
-        f"{_rounded_down(smooth)} is stable there, half of that smooth{surely}"
+        f"lr={lr!r} exceeds 2 / {largest}: lr * {largest} is "
+        f"{sharpness[worst] + more:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates "
+        "can oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
+        f"{_rounded_down(smooth)} is stable there, half of that smooth{auto}"
     )
 
 

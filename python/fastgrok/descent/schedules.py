@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
+from fastgrok._core import schedule_factor
 
 __all__ = ["cosine", "power", "warmup"]
 
@@ -20,16 +19,19 @@ MOST_CALLS = 10**6
 """Steps that a schedule in Python is asked for: a call takes about as long as a small step."""
 
 
-@dataclass(frozen=True)
-class Schedule(ABC):
+@dataclass(frozen=True, repr=False)
+class Schedule:
     """A schedule that the core knows; to be called with the number of steps taken before."""
 
     name: ClassVar[str]
     has: ClassVar[frozenset[str]] = frozenset()
 
-    @abstractmethod
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
+        steps = _checks.real("k", k)
+        if steps < 0.0:
+            raise ValueError(f"k must not be negative, got {_checks.show(k)}")
+        return schedule_factor(self.for_core(), steps)
 
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
@@ -43,69 +45,50 @@ class Schedule(ABC):
         """Return what the core is to know."""
         return {"kind": self.name, **asdict(self)}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """As it is called."""
-        values = ", ".join(f"{f.name}={getattr(self, f.name):g}" for f in fields(self))
+        values = ", ".join(f"{getattr(self, f.name):g}" for f in fields(self))
         return f"{self.name}({values})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Constant(Schedule):
     name: ClassVar[str] = "constant"
     has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth", "at_most_one", "endless"})
-
-    def __call__(self, k: float) -> float:
-        return 1.0
 
     def params(self) -> dict[str, Any]:
         return {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Power(Schedule):
     name: ClassVar[str] = "power"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
     exponent: float
     length: float
 
-    def __call__(self, k: float) -> float:
-        return math.pow(1.0 + k / self.length, -self.exponent)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
     length: float
 
-    def __call__(self, k: float) -> float:
-        return min(1.0, (k + 1.0) / self.length)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Cosine(Schedule):
     name: ClassVar[str] = "cosine"
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
     length: float
     floor: float
 
-    def __call__(self, k: float) -> float:
-        if k >= self.length:
-            return self.floor
-        # As a square: near the end nothing but rounding errors would be left of 1 + cos.
-        wave = math.pow(math.cos(0.5 * math.pi * (k / self.length)), 2.0)
-        return self.floor + (1.0 - self.floor) * wave
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Called(Schedule):
     """Factors that a function of the caller's gave, one for each step."""
 
     name: ClassVar[str] = "callable"
     factors: tuple[float, ...]
-
-    def __call__(self, k: float) -> float:
-        return self.factors[min(int(k), len(self.factors) - 1)]
 
     def params(self) -> dict[str, Any]:
         # Not the factors themselves, of which there may be a million.
@@ -117,7 +100,7 @@ class _Called(Schedule):
     def for_core(self) -> dict[str, Any]:
         return {"kind": "table", "table": np.array(self.factors)}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.name
 
 

@@ -124,13 +124,13 @@ def bound(
             f"stable for all weights; {how}"
         )
     rate = _bound_of_loss(rows, loss, reduction, bias)
-    if optimizer.name == "gd" and optimizer.weight_decay == 0.0:
+    decay = optimizer.weight_decay
+    if decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
         return rate
     # As harmonic sums, which stay in range: 1 / rate is half the curvature.
-    slowest = 1.0 / (1.0 / rate + 0.5 * optimizer.weight_decay) if rate < math.inf else math.inf
-    if rate == math.inf and optimizer.weight_decay > 0.0:
-        slowest = 2.0 / optimizer.weight_decay
-    return _rounded_down(slowest * limit(optimizer) / 2.0 * (1.0 - 2.0**-40))
+    slowest = 1.0 / (1.0 / rate + 0.5 * decay) if rate < math.inf else 2.0 / decay
+    most = float(np.finfo(np.float64).max)
+    return _rounded_down(min(slowest * limit(optimizer) / 2.0 * (1.0 - 2.0**-40), most))
 
 
 def limit(optimizer: Optimizer) -> float:

@@ -196,6 +196,16 @@ USES = {
         },
         "refused",
     ),
+    "late_bias": Use(
+        "lines of the late bias",
+        {
+            "loss": ("convex", "exponential_tail"),
+            "penalty": ("absent",),
+            "optimizer": ("proportional",),
+            "schedule": ("endless",),
+        },
+        "refused",
+    ),
 }
 
 

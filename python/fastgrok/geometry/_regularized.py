@@ -72,8 +72,8 @@ def regularized_limit(
     weight_decay : float
         Greater than 0.
     loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"
-        l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. (`fastgrok.theory.squared` has all of
-        descent on the squared loss, and so its end.)
+        l(m) = log(1 + exp(-m)), exp(-m) or max(0, 1 - m)^2. (That of the squared loss is in closed
+        form, ``theory.squared.state(1e300, ...)``.)
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n or 1.
     bias : bool, default True

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from tqdm import tqdm
 
+from fastgrok._checks import plural
+
 T = TypeVar("T")
 
 # A job is given a function to call with its step number now and then, and returns its result.
@@ -30,7 +32,8 @@ class JobsInterrupted(KeyboardInterrupt, Generic[T]):
     """
 
     def __init__(self, finished: dict[int, T], stopped: dict[int, BaseException]) -> None:
-        super().__init__(f"{len(finished)} jobs finished, {len(stopped)} stopped under way")
+        ended = plural(len(finished), "job")
+        super().__init__(f"{ended} finished, {len(stopped)} stopped under way")
         self.finished = finished
         self.stopped = stopped
 

@@ -1,9 +1,16 @@
-"""What runs of several papers share: how far they are taken, and cells of several draws each."""
+"""What runs of several papers share: who trains them, how far, and cells of several draws each."""
 
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
+from fastgrok import _checks
 from fastgrok.descent.errors import LeapError
+from fastgrok.errors import LeapWarning, StabilityWarning
+from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
 from fastgrok.trajectory import Trajectory
 
 K = TypeVar("K", bound=Hashable)
@@ -67,3 +74,83 @@ def train_cells(
         raise ValueError(f"there must be at least one {what} of runs, and one draw in each")
     runs = iter(train([case for cell in cases.values() for case in cell]))
     return {key: tuple(next(runs) for _ in cell) for key, cell in cases.items()}
+
+
+class RunsInterrupted(KeyboardInterrupt):
+    """Ctrl-C while cases were trained; `finished` holds the runs of those that had ended."""
+
+    def __init__(self, finished: tuple[Any, ...]) -> None:
+        super().__init__(f"{_checks.plural(len(finished), 'run')} finished")
+        self.finished = finished
+
+
+@dataclass(frozen=True)
+class CaseTrainer(ABC, Generic[C, R]):
+    """
+    How the cases of a paper are trained, several at a time and each once for a command.
+
+    Attributes
+    ----------
+    engine : str
+        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
+        not possible.
+    threads : int, optional
+        Runs under way at the same time, each on one thread; None is the cores available.
+    progress : bool
+        Show a bar for the runs of each call.
+    cache : dict
+        Finished runs by paper, engine and case.
+    """
+
+    paper: ClassVar[str]
+    engine: str = "auto"
+    threads: int | None = None
+    progress: bool = False
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @abstractmethod
+    def train(self, cases: Sequence[C], report: Report) -> list[R]:
+        """Train a group of cases on one thread, and return their runs in order."""
+
+    def groups(self, cases: Sequence[C]) -> list[list[C]]:
+        """Divide cases into those that are trained together, in the order to begin with them."""
+        return [[case] for case in cases]
+
+    def __call__(self, cases: Sequence[C]) -> list[R]:
+        """
+        Train what has not been trained before, and return all runs in order.
+
+        Raises
+        ------
+        RunsInterrupted
+            On Ctrl-C.
+        """
+        distinct = dict.fromkeys(cases)
+        groups = self.groups([case for case in distinct if self._key(case) not in self.cache])
+        jobs: list[Job[list[R]]] = [partial(self.train, group) for group in groups]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StabilityWarning)
+            warnings.simplefilter("ignore", LeapWarning)
+            try:
+                done = run_jobs(
+                    jobs,
+                    steps=1,
+                    workers=_checks.threads(self.threads),
+                    progress=self.progress and bool(jobs),
+                    measure="run",
+                )
+            except JobsInterrupted as stop:
+                for number, runs in stop.finished.items():
+                    self._keep(groups[number], runs)
+                keys = [self._key(case) for case in distinct]
+                kept = tuple(self.cache[key] for key in keys if key in self.cache)
+                raise RunsInterrupted(kept) from None
+        for group, runs in zip(groups, done, strict=True):
+            self._keep(group, runs)
+        return [self.cache[self._key(case)] for case in cases]
+
+    def _key(self, case: C) -> Hashable:
+        return (self.paper, self.engine, case)
+
+    def _keep(self, cases: Sequence[C], runs: Sequence[R]) -> None:
+        self.cache.update({self._key(case): run for case, run in zip(cases, runs, strict=True)})

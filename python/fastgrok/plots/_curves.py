@@ -76,8 +76,8 @@ def accuracy_curves(
 
     Notes
     -----
-    A limit fits a run of gradient descent (Adam, say, tends elsewhere) on a loss whose slopes fall
-    off like exp(-m), with or without bias, as it says, on as many rows and columns, and for
+    A limit fits a run of gradient descent (Adam, say, need not tend there) on a loss whose slopes
+    fall off like exp(-m), with or without bias, as it says, on as many rows and columns, and for
     `late_time` with the same lr and reduction. Where the run knows its training data, which it does
     until it is saved and loaded, the limit is held against them, too.
     """

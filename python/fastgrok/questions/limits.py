@@ -87,7 +87,7 @@ def _check_tends(run: Record) -> None:
         hint = " (it ends where regularized_limit says)" if decayed else ""
         raise ValueError(
             "limit must be None, or that of another run: got a run with "
-            f"{missing.whose}, which tends elsewhere: {missing}{hint}"
+            f"{missing.whose}, which need not tend there: {missing}{hint}"
         )
 
 
@@ -143,6 +143,11 @@ def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
         raise TypeError(
             "limit must come from theory.bias.late_time or theory.edge.stationary_point for the "
             "bias itself: a maximum margin gives only the direction of (w, b)"
+        )
+    if missing := table.lack("late_bias", run.params):
+        raise ValueError(
+            "limit must be None for the bias itself, which grows otherwise in a run with "
+            f"{missing.whose}: {missing}"
         )
     if hasattr(limit, "level"):
         rate = run.params["lr"] * (run.params["rows"] if run.params["reduction"] == "sum" else 1)

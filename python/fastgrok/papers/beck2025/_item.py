@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fastgrok._checks import plural
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._making import keep_nothing, make
 from fastgrok.papers._report import write_csv
+from fastgrok.papers._training import RunsInterrupted
 from fastgrok.papers.beck2025._reporting import record_rows
 from fastgrok.papers.beck2025._setting import SIZES, Size
-from fastgrok.papers.beck2025._training import RunsInterrupted, Trainer
+from fastgrok.papers.beck2025._training import Trainer
 
 T = TypeVar("T")
 
@@ -83,4 +85,4 @@ def _keep(stop: KeyboardInterrupt, path: Path) -> str:
     if not stop.finished:
         return "no run had been finished yet"
     write_csv(path, record_rows(stop.finished))
-    return f"kept the records of {len(stop.finished)} finished runs in {path}"
+    return f"kept the records of {plural(len(stop.finished), 'finished run')} in {path}"

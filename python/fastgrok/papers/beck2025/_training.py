@@ -1,20 +1,16 @@
-"""Training runs by what they are made from, several at a time, each trained once for a command."""
+"""Training runs by what they are made from."""
 
-import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastgrok import _checks
 from fastgrok.descent.steps import log_spaced
-from fastgrok.errors import StabilityWarning
 from fastgrok.geometry import max_margin, separability
-from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
+from fastgrok.papers._runs import Report
 from fastgrok.papers._times import kept_from
-from fastgrok.papers._training import affordable, leap_or_step
+from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step
 from fastgrok.papers.beck2025._draws import F64, Draw, Noise
 from fastgrok.theory.edge import stationary_point
 from fastgrok.training import train, train_many
@@ -128,90 +124,28 @@ class Run:
         return kept_from(self.steps, self.test_accuracy, accuracy)
 
 
-class RunsInterrupted(KeyboardInterrupt):
-    """Ctrl-C while cases were trained; `finished` holds those that had ended."""
-
-    def __init__(self, finished: tuple[Run, ...]) -> None:
-        super().__init__(f"{len(finished)} runs finished")
-        self.finished = finished
-
-
 @dataclass(frozen=True)
-class Trainer:
-    """
-    How cases are trained.
+class Trainer(CaseTrainer[Case, Run]):
+    """How cases are trained; see `CaseTrainer`."""
 
-    Attributes
-    ----------
-    engine : str
-        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
-        not possible.
-    threads : int
-        Runs under way at the same time, each on one thread; None is the cores available.
-    progress : bool
-        Show a bar for the runs of each call.
-    cache : dict
-        Finished runs by their cases.
-    """
+    paper = "beck2025"
 
-    engine: str = "auto"
-    threads: int | None = None
-    progress: bool = False
-    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
+        """Train a group of cases on one thread, and return their runs in order."""
+        return _run_all(cases, self.engine, report)
 
-    def __call__(self, cases: Sequence[Case]) -> list[Run]:
-        """
-        Train what has not been trained before, and return all runs in order.
-
-        Raises
-        ------
-        RunsInterrupted
-            On Ctrl-C.
-        """
-        missing = [case for case in dict.fromkeys(cases) if self._key(case) not in self.cache]
-        # The largest first, so that none is left over at the end.
-        missing.sort(key=_size, reverse=True)
-        together = _together(missing)
-        jobs: list[Job[list[Run]]] = [partial(_run_all, cases, self.engine) for cases in together]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StabilityWarning)
-            try:
-                done = run_jobs(
-                    jobs,
-                    steps=1,
-                    workers=_checks.threads(self.threads),
-                    progress=self.progress and bool(jobs),
-                    measure="run",
-                )
-            except JobsInterrupted as stop:
-                for runs in stop.finished.values():
-                    self._keep(runs)
-                keys = [self._key(case) for case in dict.fromkeys(cases)]
-                kept = tuple(self.cache[key] for key in keys if key in self.cache)
-                raise RunsInterrupted(kept) from None
-        for runs in done:
-            self._keep(runs)
-        return [self.cache[self._key(case)] for case in cases]
-
-    def _key(self, case: Case) -> Hashable:
-        return ("beck2025", self.engine, case)
-
-    def _keep(self, runs: Sequence[Run]) -> None:
-        self.cache.update({self._key(run.case): run for run in runs})
+    def groups(self, cases: Sequence[Case]) -> list[list[Case]]:
+        """Group runs that take every step anyway by their data, which is then read once for all."""
+        groups: dict[Hashable, list[Case]] = {}
+        for case in sorted(cases, key=_size, reverse=True):  # no large one is left over at the end
+            key = case if case.betas is None else (case.data, case.betas)
+            groups.setdefault(key, []).append(case)
+        return list(groups.values())
 
 
 def _size(case: Case) -> int:
     data = case.data
     return int(getattr(data, "n", 2) * getattr(data, "dim", 1))
-
-
-def _together(cases: Sequence[Case]) -> list[list[Case]]:
-    """Group runs that take every step anyway by their data, which is then read once for all."""
-    groups: dict[Hashable, list[Case]] = {}
-    for case in cases:
-        key = case if case.betas is None else (case.data, case.betas)
-        groups.setdefault(key, []).append(case)
-    return list(groups.values())
 
 
 def _run_all(cases: Sequence[Case], engine: str, report: Report) -> list[Run]:

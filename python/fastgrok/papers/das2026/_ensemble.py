@@ -122,7 +122,8 @@ class EnsembleInterrupted(KeyboardInterrupt):
     """
 
     def __init__(self, finished: Ensemble, unfinished: tuple[Run, ...]) -> None:
-        super().__init__(f"{len(finished.runs)} runs finished, {len(unfinished)} under way")
+        ended = _checks.plural(len(finished.runs), "run")
+        super().__init__(f"{ended} finished, {len(unfinished)} under way")
         self.finished = finished
         self.unfinished = unfinished
 

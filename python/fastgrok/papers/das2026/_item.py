@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from fastgrok._checks import plural
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._making import keep_nothing, make
 from fastgrok.papers._report import write_csv
@@ -58,6 +59,6 @@ def _keep(stop: KeyboardInterrupt, path: Path) -> str:
         return "nothing had been recorded yet"
     write_csv(path, record_rows(runs))
     return (
-        f"kept the records of {len(stop.finished.runs)} finished and {len(stop.unfinished)} "
-        f"unfinished runs in {path}"
+        f"kept the records of {len(stop.finished.runs)} finished and "
+        f"{plural(len(stop.unfinished), 'unfinished run')} in {path}"
     )

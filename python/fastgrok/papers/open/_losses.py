@@ -253,8 +253,9 @@ def write_losses(grid: Grid, folder: Path) -> Output:
             + "; ".join(f"{name}: {LOSSES[name].formula}" for name in grid.settings) + ".",
             "Learning rate": "half of Beck et al.'s, at which descent on the squared hinge is "
             "stable at every lambda.",
-            "Horizon": "the logistic and the exponential loss go on for ever and are leaped; "
-            "losses that cannot be leaped take every step, and come to rest.",
+            "Horizon": "the logistic, the exponential and the squared loss are leaped, and the "
+            "first two go on for ever; losses that cannot be leaped take every step, and come to "
+            "rest.",
         },
         sections={
             "Numbers": cells_table(

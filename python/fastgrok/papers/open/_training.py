@@ -1,19 +1,15 @@
-"""Training runs by what they are made from, several at a time, each trained once for a command."""
+"""Training runs by what they are made from."""
 
-import warnings
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fastgrok import _checks
 from fastgrok.descent.steps import log_spaced
-from fastgrok.errors import LeapWarning, StabilityWarning
-from fastgrok.papers._runs import Job, Report, run_jobs
+from fastgrok.papers._runs import Report
 from fastgrok.papers._times import kept_from
-from fastgrok.papers._training import affordable, leap_or_step, train_cells
+from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step, train_cells
 from fastgrok.papers.open._draws import F64, Draw
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
@@ -144,54 +140,14 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """
-    How cases are trained.
+class Trainer(CaseTrainer[Case, Run]):
+    """How cases are trained; see `CaseTrainer`."""
 
-    Attributes
-    ----------
-    engine : str
-        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
-        not possible.
-    threads : int, optional
-        Runs under way at the same time, each on one thread; None is the cores available.
-    progress : bool
-        Show a bar for the runs of each call.
-    cache : dict
-        Finished runs by their cases.
-    """
+    paper = "open"
 
-    engine: str = "auto"
-    threads: int | None = None
-    progress: bool = False
-    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def __call__(self, cases: Sequence[Case]) -> list[Run]:
-        """
-        Train what has not been trained before, and return all runs in order.
-
-        Raises
-        ------
-        JobsInterrupted
-            On Ctrl-C.
-        """
-        missing = [case for case in dict.fromkeys(cases) if self._key(case) not in self.cache]
-        jobs: list[Job[Run]] = [partial(_run, case, self.engine) for case in missing]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StabilityWarning)
-            warnings.simplefilter("ignore", LeapWarning)
-            done = run_jobs(
-                jobs,
-                steps=1,
-                workers=_checks.threads(self.threads),
-                progress=self.progress and bool(jobs),
-                measure="run",
-            )
-        self.cache.update({self._key(run.case): run for run in done})
-        return [self.cache[self._key(case)] for case in cases]
-
-    def _key(self, case: Case) -> Hashable:
-        return ("open", self.engine, case)
+    def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
+        """Train a group of cases on one thread, and return their runs in order."""
+        return [_run(case, self.engine, report) for case in cases]
 
 
 def _run(case: Case, engine: str, report: Report) -> Run:
