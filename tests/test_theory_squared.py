@@ -75,6 +75,17 @@ def test_directions_without_rows_stay():
     np.testing.assert_allclose(b[1:], 3.0, rtol=1e-13)
 
 
+@pytest.mark.parametrize(("x", "lr"), [(1e-200, 0.1), (1e-170, 1e300), (1e150, 1e-302)])
+def test_rows_whose_squares_leave_float64(x, lr):
+    """One weight: w_t = (1 - (1 - 2 lr x^2)^t) / x."""
+    steps = [1.0, 7.0, 1e12, 1e40, 1e300]
+    w, _ = squared.state(steps, [[x]], [1.0], lr, bias=False)
+    with mpmath.workdps(700):
+        for t, found in zip(steps, w[:, 0], strict=True):
+            exact = -mpmath.expm1(t * mpmath.log1p(-2 * mpmath.mpf(lr) * mpmath.mpf(x) ** 2)) / x
+            assert found == pytest.approx(float(exact), rel=1e-12)
+
+
 def test_shapes():
     X, y = problem(10, 3)
     w, b = squared.state(5, X, y, 0.1)

@@ -17,6 +17,8 @@ from fastgrok.linear.losses import LOSSES
 
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
+_LARGEST = float(np.finfo(np.float64).max)
+"""The limit of what hardly moves."""
 
 
 @helpful
@@ -122,13 +124,12 @@ def bound(
             "choose lr by Trajectory.sharpness"
         )
     rate = _bound_of_loss(rows, loss, reduction, bias)
-    if optimizer.name == "gd" and optimizer.weight_decay == 0.0:
+    if optimizer.weight_decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
         return rate
-    # As harmonic sums, which stay in range: 1 / rate is half the curvature.
-    slowest = 1.0 / (1.0 / rate + 0.5 * optimizer.weight_decay) if rate < math.inf else math.inf
-    if rate == math.inf and optimizer.weight_decay > 0.0:
-        slowest = 2.0 / optimizer.weight_decay
-    return _rounded_down(slowest * limit(optimizer) / 2.0 * (1.0 - 2.0**-40))
+    # As harmonic sums, which stay in range: this is half the curvature.
+    half = 1.0 / rate + 0.5 * optimizer.weight_decay
+    slowest = 1.0 / half if half > 0.0 else math.inf
+    return _rounded_down(min(slowest * limit(optimizer) / 2.0, _LARGEST) * (1.0 - 2.0**-40))
 
 
 def limit(optimizer: Optimizer) -> float:
@@ -168,7 +169,7 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
     try:
         out = math.ldexp(mantissa, power - _BITS - 2 * exponent)
     except OverflowError:
-        return float(np.finfo(np.float64).max)
+        return _LARGEST
     if out * scale < 256.0 * float(np.finfo(np.float64).tiny):  # sums of curvatures overflow
         raise ValueError(
             f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"

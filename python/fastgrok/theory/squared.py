@@ -17,6 +17,9 @@ from fastgrok.theory._arguments import F64, arguments
 
 __all__ = ["state"]
 
+_SMALL = 1e-100
+"""Squares of less leave nothing of 1 - x; nor does 1 - (1 - x)^t of t x, where that is less."""
+
 
 def state(
     t: ArrayLike,
@@ -85,7 +88,8 @@ def state(
     -----
     The eigenvalues are squares of the singular values of the rows, which are known to some 2e-16 of
     the largest, s: those below n + d times that are taken for zero, and one of size e s is known to
-    a share of 2e-16 / e, which is what the state is off by while its direction moves.
+    a share of 2e-16 / e, which is what the state is off by while its direction moves. All entries
+    of (w, b) are rounded as the largest of them is.
 
     Examples
     --------
@@ -122,18 +126,24 @@ def state(
     values, right, aims = values[kept], right[kept], (left.T @ targets)[kept]
 
     out = np.tile(start, (*steps.shape, 1))
-    away = aims / values - right @ start[:size]
-    with np.errstate(over="ignore", invalid="ignore"):
-        out[..., :size] += (_gone(steps[..., None], values * values) * away) @ right
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        away = aims - values * (right @ start[:size])
+        out[..., :size] += (_reach(steps[..., None], values) * away) @ right
     b: Any = out[..., d]
     return out[..., :d], b[()]
 
 
-def _gone(steps: F64, rates: F64) -> F64:
-    """Return 1 - (1 - x)^t: the share of the way to the limit that t steps go."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+def _reach(steps: F64, values: F64) -> F64:
+    """Return (1 - (1 - x)^t) / v with x = v^2: how far t steps go for each unit of the residual."""
+    rates = values * values
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
         logs = np.where(rates < 1.0, np.log1p(-np.minimum(rates, 1.0)), np.log(np.abs(rates - 1.0)))
-        powers = np.where(steps > 0.0, steps * logs, 0.0)
+        # Of singular values whose squares underflow.
+        small = values < _SMALL
+        powers = np.where(
+            steps > 0.0, np.where(small, -(steps * values) * values, steps * logs), 0.0
+        )
         back = (rates > 1.0) & (np.fmod(steps, 2.0) == 1.0)
-        out: F64 = np.where(back, 1.0 + np.exp(powers), -np.expm1(powers))
+        gone = np.where(back, 1.0 + np.exp(powers), -np.expm1(powers))
+        out: F64 = np.where(small & (gone < _SMALL), steps * values, gone / values)
     return out
