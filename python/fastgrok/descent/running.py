@@ -163,9 +163,7 @@ def _why_exact(settings: Settings, leaping: LeapingDescent | None) -> str:
     if settings.engine == "auto" and settings.checkpoint is not None:
         able = " and ".join(table.goes_with("checkpoint", "engine"))
         return f"{able} steps alone can go on from a checkpoint"
-    if settings.engine == "auto" and (missing := table.lack("leap", settings.parts)):
-        return table.unable(missing)
-    return ""
+    return (settings.engine == "auto" and settings.never_leaps) or ""
 
 
 def _row_share(descent: Descent, steps: int, rows: int) -> float:

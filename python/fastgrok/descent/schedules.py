@@ -31,6 +31,11 @@ class Schedule(ABC):
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
 
+    @property
+    def last_kink(self) -> float:
+        """Step from which on it changes smoothly, of those that do in the end."""
+        return 0.0
+
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
         return {"schedule": self.name, **{f"schedule_{k}": v for k, v in asdict(self).items()}}
@@ -81,6 +86,10 @@ class _Warmup(Schedule):
     def __call__(self, k: float) -> float:
         return min(1.0, (k + 1.0) / self.length)
 
+    @property
+    def last_kink(self) -> float:
+        return self.length
+
 
 @dataclass(frozen=True)
 class _Cosine(Schedule):
@@ -95,6 +104,10 @@ class _Cosine(Schedule):
         # As a square: near the end nothing but rounding errors would be left of 1 + cos.
         wave = math.pow(math.cos(0.5 * math.pi * (k / self.length)), 2.0)
         return self.floor + (1.0 - self.floor) * wave
+
+    @property
+    def last_kink(self) -> float:
+        return self.length
 
 
 @dataclass(frozen=True)
