@@ -17,6 +17,7 @@ from fastgrok.theory._arguments import F64, arguments
 
 __all__ = ["state"]
 
+_EPS = float(np.finfo(np.float64).eps)
 _SMALL = 1e-100
 """Squares of less leave nothing of 1 - x; nor does 1 - (1 - x)^t of t x, where that is less."""
 
@@ -116,14 +117,19 @@ def state(
 
     # Rows whose squares are lr H, and their targets.
     scale = np.sqrt(2.0 * rate / (n if reduction == "mean" else 1))
-    system = scale * np.column_stack([rows.astype(np.float64), np.ones(n)])[:, :size]
-    targets = scale * (signs if moves else signs - start[d])
+    features = np.column_stack([rows.astype(np.float64), np.ones(n)])[:, :size]
+    targets = signs if moves else signs - start[d]
+    limit = None
+    system = scale * features
     if decay > 0.0:
+        weight = np.sqrt(2.0 / (n if reduction == "mean" else 1))
+        limit = _limit(weight * features, weight * targets, decay, moves and decays[d] == 0.0)
         system = np.vstack([system, np.diag(np.sqrt(rate * decays[:size]))])
-        targets = np.concatenate([targets, np.zeros(size)])
     left, values, right = np.linalg.svd(system, full_matrices=False)
-    kept = values > sum(system.shape) * float(np.finfo(np.float64).eps) * values[0]
-    values, right, aims = values[kept], right[kept], (left.T @ targets)[kept]
+    kept = values > sum(system.shape) * _EPS * values[0]
+    values, right = values[kept], right[kept]
+    # Where rows leave a direction to the decay nothing but rounding errors would pull along it.
+    aims = (left.T @ (scale * targets))[kept] if limit is None else values * (right @ limit)
 
     out = np.tile(start, (*steps.shape, 1))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -131,6 +137,26 @@ def state(
         out[..., :size] += (_reach(steps[..., None], values) * away) @ right
     b: Any = out[..., d]
     return out[..., :d], b[()]
+
+
+def _limit(rows: F64, targets: F64, decay: float, free: bool) -> F64:
+    """Minimise ||rows u - targets||^2 + decay ||u||^2; `free`: but for the last entry's decay."""
+    cut = sum(rows.shape) * _EPS * float(np.linalg.norm(rows, 2))
+    if not free:
+        return _ridge(rows, targets, decay, cut)
+    # The bias takes the mean of what is left, whatever the weights are.
+    ones, X = rows[0, -1], rows[:, :-1]
+    centre, aim = X.mean(axis=0), targets.mean()
+    w = _ridge(X - centre, targets - aim, decay, cut)
+    return np.append(w, (aim - centre @ w) / ones)
+
+
+def _ridge(rows: F64, targets: F64, decay: float, cut: float) -> F64:
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    kept = values > cut
+    values = values[kept]
+    out: F64 = ((left.T @ targets)[kept] / (values + decay / values)) @ right[kept]
+    return out
 
 
 def _reach(steps: F64, values: F64) -> F64:
