@@ -202,6 +202,18 @@ def test_decay_alone_is_a_limit():
     assert fg.train(X, y, steps=5, lr="auto", bias=False, weight_decay=0.25).params["lr"] < 4.0
 
 
+@pytest.mark.parametrize("weight_decay", [0.0, 5e-324, 1e-310])
+@pytest.mark.parametrize("optimizer", ["gd", "momentum", "nesterov"])
+def test_what_hardly_curves_has_a_limit_in_float64(optimizer, weight_decay):
+    how = {"bias": False, "optimizer": optimizer, "weight_decay": weight_decay}
+    limit = fg.stable_lr([[1e-200, 2e-200]], [1], **how)
+    assert 1.79e308 < limit <= np.finfo(np.float64).max
+    run = fg.train([[1e-200, 2e-200]], [1], steps=3, lr="auto", **how)
+    assert run.params["lr"] == 0.5 * limit
+    nothing = fg.stable_lr(np.zeros((3, 2)), np.ones(3), **how)
+    assert nothing == (limit if weight_decay > 0.0 else math.inf)
+
+
 def test_descent_with_decay_falls_below_it():
     X, y = problem(40, 3)
     how = {"weight_decay": 0.3, "decay_bias": True}

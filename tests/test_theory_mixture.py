@@ -176,6 +176,10 @@ def test_exponential_losses_beyond_float64():
     for labels in LABELS:
         for w in ([-1e3, 1.0], [1.0, 1e10], [-1e300, 1e300], [1e307, -1e307]):
             assert curves(plane(labels, 1.0), w, 0.0, "exponential")[1] == math.inf
+    # Of classes that all are flipped none is left with an infinite loss.
+    turned = GaussianMixture(1.0, [0.0], flip=1.0)
+    assert curves(turned, [-2e3], 0.0, "exponential")[1] == pytest.approx(0.0, abs=1e-300)
+    assert curves(turned, [2e3], 0.0, "exponential")[1] == math.inf
     # A student along the teacher errs nowhere, whatever its length: 2 e^{s^2/2} Phi(-s).
     _, loss = curves(plane("teacher", 1.0), [1e6, 0.0], 0.0, "exponential")
     assert loss == pytest.approx(math.sqrt(2.0 / math.pi) / 1e6, rel=1e-11)

@@ -75,6 +75,40 @@ def test_directions_without_rows_stay():
     np.testing.assert_allclose(b[1:], 3.0, rtol=1e-13)
 
 
+@pytest.mark.parametrize("decay", [1e-10, 1e-6, 1e-2])
+@pytest.mark.parametrize(("bias", "decay_bias"), [(True, True), (True, False), (False, False)])
+@pytest.mark.parametrize("kind", ["repeated", "wide", "in a plane"])
+def test_decay_where_rows_leave_directions_to_it(kind, bias, decay_bias, decay):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(9, 4))
+    if kind == "repeated":
+        X[:] = X[0]
+    elif kind == "wide":
+        X = rng.normal(size=(4, 9))
+    else:
+        X = np.column_stack([X, X[:, :2]])
+    y = np.where(np.arange(len(X)) % 3 > 0, 1.0, -1.0)
+    lr = 0.4 * fg.stable_lr(X, y, loss="squared", bias=bias, weight_decay=decay)
+    options = {"reduction": "mean", "bias": bias, "weight_decay": decay, "decay_bias": decay_bias}
+    options |= {"w0": rng.normal(size=X.shape[1]), "b0": -0.5}
+    steps = [1, 10, 1000, 10**7, 10**12, 10**16]
+    w, b = squared.state(steps, X, y, lr, **options)
+    for k, *u in zip(steps, *w.T, b, strict=True):
+        exact = by_powers(k, X, y, lr, **options)
+        assert np.linalg.norm(u - exact) <= 1e-11 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize(("x", "lr"), [(1e-200, 0.1), (1e-170, 1e300), (1e150, 1e-302)])
+def test_rows_whose_squares_leave_float64(x, lr):
+    """One weight: w_t = (1 - (1 - 2 lr x^2)^t) / x."""
+    steps = [1.0, 7.0, 1e12, 1e40, 1e300]
+    w, _ = squared.state(steps, [[x]], [1.0], lr, bias=False)
+    with mpmath.workdps(700):
+        for t, found in zip(steps, w[:, 0], strict=True):
+            exact = -mpmath.expm1(t * mpmath.log1p(-2 * mpmath.mpf(lr) * mpmath.mpf(x) ** 2)) / x
+            assert found == pytest.approx(float(exact), rel=1e-12)
+
+
 def test_shapes():
     X, y = problem(10, 3)
     w, b = squared.state(5, X, y, 0.1)

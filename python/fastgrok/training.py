@@ -145,9 +145,9 @@ def train(
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. It does
         not try where fewer than 2256 steps are left out by the records, and with what "leap"
         refuses: the hinge and its square, other optimizers than "gd", "momentum" and "nesterov",
-        functions as schedules, and any schedule beside anything but "gd". A leap begins behind the
-        end of a warm-up and of a cosine, and with momentum later than without, where the motion is
-        slow beside the memory of 1 / (1 - momentum) steps.
+        functions as schedules, and any schedule beside anything but "gd". A leap begins at four
+        times the length of a warm-up or a cosine, if the run is longer than that, and with momentum
+        later than without, where the motion is slow beside the memory of 1 / (1 - momentum) steps.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:

@@ -6,7 +6,6 @@ from time import perf_counter
 import numpy as np
 
 from fastgrok._checks import calls
-from fastgrok.descent import table
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import Settings
 from fastgrok.errors import LeapWarning
@@ -17,13 +16,13 @@ _MEASURED_ENTRIES, _MEASURED_STEPS = 10**7, 2000  # some milliseconds
 
 def warn_of_a_long_way(settings: Settings, sets: Sets) -> None:
     """Warn, with the time it takes, of more exact steps than is affordable, if none leaps."""
-    missing = table.lack("leap", settings.parts)
-    if settings.engine != "auto" or missing is None or settings.steps <= settings.exact_limit:
+    never = settings.never_leaps
+    if settings.engine != "auto" or never is None or settings.steps <= settings.exact_limit:
         return
     entries = settings.train[0].size + settings.train[0].shape[0]
     every = _duration(settings.steps * _seconds_of_a_step(settings, sets, entries))
     calls.warn(
-        f"{table.unable(missing)}: each of the {whole_number(settings.steps)} steps is taken, "
+        f"{never}: each of the {whole_number(settings.steps)} steps is taken, "
         f"which lasts up to {every}, as measured now, and is more than exact_limit, which is "
         f"{whole_number(settings.exact_limit)}. Say engine='exact' to take them without this "
         "warning",

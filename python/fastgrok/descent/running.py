@@ -166,9 +166,7 @@ def in_any_case(
 def _why_exact(settings: Settings, leaping: LeapingDescent | None) -> str:
     if leaping is not None:
         return why_exact(leaping)
-    if settings.engine == "auto" and (missing := table.lack("leap", settings.parts)):
-        return table.unable(missing)
-    return ""
+    return (settings.engine == "auto" and settings.never_leaps) or ""
 
 
 def _row_share(descent: Descent, steps: int, rows: int) -> float:

@@ -33,6 +33,11 @@ class Schedule:
             raise ValueError(f"k must not be negative, got {_checks.show(k)}")
         return schedule_factor(self.for_core(), steps)
 
+    @property
+    def last_kink(self) -> float:
+        """Step from which on it changes smoothly, of those that do in the end."""
+        return 0.0
+
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
         return {"schedule": self.name, **{f"schedule_{k}": v for k, v in asdict(self).items()}}
@@ -74,6 +79,11 @@ class _Warmup(Schedule):
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
     length: float
 
+    @property
+    def last_kink(self) -> float:
+        """Of its length."""
+        return self.length
+
 
 @dataclass(frozen=True, repr=False)
 class _Cosine(Schedule):
@@ -81,6 +91,11 @@ class _Cosine(Schedule):
     has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
     length: float
     floor: float
+
+    @property
+    def last_kink(self) -> float:
+        """Of its length."""
+        return self.length
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,6 +15,7 @@ from fastgrok._checks import F64, Data, EvaluationSet, frames
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, stable, table
+from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_none
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
@@ -52,8 +53,6 @@ DEFAULTS: dict[str, Any] = {
 ARGUMENTS = (*REQUIRED, *DEFAULTS)
 ENGINES = ("auto", *table.ENGINES)
 MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
-FEWEST_STEPS = 2256
-"""More than between two records must be left out, or a leap does not pay."""
 EXACT_STEPS, EXACT_ENTRIES, FEWEST_EXACT = 1e8, 1e13, 1e4
 """How many steps, and entries of X multiplied with, are affordable; so many steps always are."""
 
@@ -115,7 +114,12 @@ class Settings:
     def leaps(self) -> bool:
         """Whether leaps are to be tried."""
         pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
-        return pays and _may_leap(self.engine, self.parts)
+        return pays and may_leap(self.engine, self.never_leaps)
+
+    @property
+    def never_leaps(self) -> str | None:
+        """Why "auto" need not try to leap, whatever it costs; None if it may."""
+        return why_never(self.parts, self.optimizer.schedule, self.steps)
 
     @property
     def parts(self) -> dict[str, str]:
@@ -263,8 +267,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         rate = _auto_rate(given, data[0], loss, optimizer, name)
         optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
-    if not _may_leap(engine, parts):
-        why = f" where none is leaped ({_why_none(engine, parts)})"
+    never = why_never(parts, optimizer.schedule, steps)
+    if not may_leap(engine, never):
+        why = f" where none is leaped ({why_none(engine, parts)})"
         _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
@@ -354,20 +359,6 @@ def _check_together(
     for key, value in evals.items():
         if isinstance(value, Population):
             formula(dict.fromkeys(value.losses), parts["loss"], f"{name('evals')}[{key!r}]")
-
-
-def _may_leap(engine: str, parts: Mapping[str, str]) -> bool:
-    """Whether a run may leap, if it is long; `check` refuses "leap" where "auto" may not."""
-    return engine == "leap" or (engine == "auto" and table.lack("leap", parts) is None)
-
-
-def _why_none(engine: str, parts: Mapping[str, str]) -> str:
-    """Why a run may not leap, as an argument."""
-    if engine != "auto":
-        return f"engine={engine!r}"
-    missing = table.lack("leap", parts)
-    assert missing is not None
-    return missing.whose
 
 
 def _rtol(name: str, value: Any) -> float:

@@ -17,6 +17,8 @@ from fastgrok.linear.losses import LOSSES
 
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
+_LARGEST = float(np.finfo(np.float64).max)
+"""The limit of what hardly moves."""
 
 
 @helpful
@@ -124,13 +126,12 @@ def bound(
             f"stable for all weights; {how}"
         )
     rate = _bound_of_loss(rows, loss, reduction, bias)
-    decay = optimizer.weight_decay
-    if decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
+    if optimizer.weight_decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
         return rate
-    # As harmonic sums, which stay in range: 1 / rate is half the curvature.
-    slowest = 1.0 / (1.0 / rate + 0.5 * decay) if rate < math.inf else 2.0 / decay
-    most = float(np.finfo(np.float64).max)
-    return _rounded_down(min(slowest * limit(optimizer) / 2.0 * (1.0 - 2.0**-40), most))
+    # As harmonic sums, which stay in range: this is half the curvature.
+    half = 1.0 / rate + 0.5 * optimizer.weight_decay
+    slowest = 1.0 / half if half > 0.0 else math.inf
+    return _rounded_down(min(slowest * limit(optimizer) / 2.0, _LARGEST) * (1.0 - 2.0**-40))
 
 
 def limit(optimizer: Optimizer) -> float:
@@ -170,7 +171,7 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
     try:
         out = math.ldexp(mantissa, power - _BITS - 2 * exponent)
     except OverflowError:
-        return float(np.finfo(np.float64).max)
+        return _LARGEST
     if out * scale < 256.0 * float(np.finfo(np.float64).tiny):  # sums of curvatures overflow
         raise ValueError(
             f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"

@@ -187,10 +187,13 @@ class GaussianMixture(Population):
         accuracy = self._accuracies(seen, b, tie)
         if self._law.labels == "classes":
             logits = -(_SIGNS * b + seen.shift)
-            means = (1.0 - self.flip) * gaussian_loss(logits, seen.spread, loss)
-            if self.flip > 0.0:
-                means += self.flip * gaussian_loss(-logits, seen.spread, loss)
-            return accuracy, means.mean(axis=0)
+            # A share of 0 has no part in the mean, not even of an infinite loss.
+            means = sum(
+                share * gaussian_loss(sign * logits, seen.spread, loss)
+                for share, sign in ((1.0 - self.flip, 1.0), (self.flip, -1.0))
+                if share > 0.0
+            )
+            return accuracy, np.mean(means, axis=0)
         found = [
             mean_loss(*record, seen.gain, self.flip, loss)
             for record in zip(seen.along.tolist(), seen.across.tolist(), b.tolist(), strict=True)

@@ -17,6 +17,10 @@ from fastgrok.theory._arguments import F64, arguments
 
 __all__ = ["state"]
 
+_EPS = float(np.finfo(np.float64).eps)
+_SMALL = 1e-100
+"""Squares of less leave nothing of 1 - x; nor does 1 - (1 - x)^t of t x, where that is less."""
+
 
 def state(
     t: ArrayLike,
@@ -85,7 +89,8 @@ def state(
     -----
     The eigenvalues are squares of the singular values of the rows, which are known to some 2e-16 of
     the largest, s: those below n + d times that are taken for zero, and one of size e s is known to
-    a share of 2e-16 / e, which is what the state is off by while its direction moves.
+    a share of 2e-16 / e, which is what the state is off by while its direction moves. All entries
+    of (w, b) are rounded as the largest of them is.
 
     Examples
     --------
@@ -112,28 +117,59 @@ def state(
 
     # Rows whose squares are lr H, and their targets.
     scale = np.sqrt(2.0 * rate / (n if reduction == "mean" else 1))
-    system = scale * np.column_stack([rows.astype(np.float64), np.ones(n)])[:, :size]
-    targets = scale * (signs if moves else signs - start[d])
+    features = np.column_stack([rows.astype(np.float64), np.ones(n)])[:, :size]
+    targets = signs if moves else signs - start[d]
+    limit = None
+    system = scale * features
     if decay > 0.0:
+        weight = np.sqrt(2.0 / (n if reduction == "mean" else 1))
+        limit = _limit(weight * features, weight * targets, decay, moves and decays[d] == 0.0)
         system = np.vstack([system, np.diag(np.sqrt(rate * decays[:size]))])
-        targets = np.concatenate([targets, np.zeros(size)])
     left, values, right = np.linalg.svd(system, full_matrices=False)
-    kept = values > sum(system.shape) * float(np.finfo(np.float64).eps) * values[0]
-    values, right, aims = values[kept], right[kept], (left.T @ targets)[kept]
+    kept = values > sum(system.shape) * _EPS * values[0]
+    values, right = values[kept], right[kept]
+    # Where rows leave a direction to the decay nothing but rounding errors would pull along it.
+    aims = (left.T @ (scale * targets))[kept] if limit is None else values * (right @ limit)
 
     out = np.tile(start, (*steps.shape, 1))
-    away = aims / values - right @ start[:size]
-    with np.errstate(over="ignore", invalid="ignore"):
-        out[..., :size] += (_gone(steps[..., None], values * values) * away) @ right
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        away = aims - values * (right @ start[:size])
+        out[..., :size] += (_reach(steps[..., None], values) * away) @ right
     b: Any = out[..., d]
     return out[..., :d], b[()]
 
 
-def _gone(steps: F64, rates: F64) -> F64:
-    """Return 1 - (1 - x)^t: the share of the way to the limit that t steps go."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+def _limit(rows: F64, targets: F64, decay: float, free: bool) -> F64:
+    """Minimise ||rows u - targets||^2 + decay ||u||^2; `free`: but for the last entry's decay."""
+    cut = sum(rows.shape) * _EPS * float(np.linalg.norm(rows, 2))
+    if not free:
+        return _ridge(rows, targets, decay, cut)
+    # The bias takes the mean of what is left, whatever the weights are.
+    ones, X = rows[0, -1], rows[:, :-1]
+    centre, aim = X.mean(axis=0), targets.mean()
+    w = _ridge(X - centre, targets - aim, decay, cut)
+    return np.append(w, (aim - centre @ w) / ones)
+
+
+def _ridge(rows: F64, targets: F64, decay: float, cut: float) -> F64:
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    kept = values > cut
+    values = values[kept]
+    out: F64 = ((left.T @ targets)[kept] / (values + decay / values)) @ right[kept]
+    return out
+
+
+def _reach(steps: F64, values: F64) -> F64:
+    """Return (1 - (1 - x)^t) / v with x = v^2: how far t steps go for each unit of the residual."""
+    rates = values * values
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
         logs = np.where(rates < 1.0, np.log1p(-np.minimum(rates, 1.0)), np.log(np.abs(rates - 1.0)))
-        powers = np.where(steps > 0.0, steps * logs, 0.0)
+        # Of singular values whose squares underflow.
+        small = values < _SMALL
+        powers = np.where(
+            steps > 0.0, np.where(small, -(steps * values) * values, steps * logs), 0.0
+        )
         back = (rates > 1.0) & (np.fmod(steps, 2.0) == 1.0)
-        out: F64 = np.where(back, 1.0 + np.exp(powers), -np.expm1(powers))
+        gone = np.where(back, 1.0 + np.exp(powers), -np.expm1(powers))
+        out: F64 = np.where(small & (gone < _SMALL), steps * values, gone / values)
     return out
