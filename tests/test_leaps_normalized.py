@@ -24,7 +24,7 @@ def separable(rows: int, cols: int, seed: int) -> tuple[Any, Any]:
 DATA = {"cube": cube(), "packed": separable(30, 5, 0), "wide": separable(60, 40, 1)}
 KNOBS: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "large steps": {"lr": 0.1},
+    "large steps": {"lr": 0.05},
     "fixed bias": {"bias": False, "b0": -0.5},
     "exponential": {"loss": "exponential"},
     "power": {"schedule": fg.schedules.power(0.3, 100.0)},
