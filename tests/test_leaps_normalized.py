@@ -104,6 +104,19 @@ def test_far_away():
         assert np.linalg.norm(w - expected) <= 2.0 * RTOL * np.linalg.norm(expected)
 
 
+def test_times_are_refined_inside_a_leap():
+    X, y = cube((0, 0), 1)
+    test = fg.datasets.concentrated((1000, 1000), dim=2, gamma=1e-3, alpha=10, seed=51)
+    asked: dict[str, Any] = {
+        "steps": 300_000, "lr": 1e-4, "optimizer": "normalized", "watch_sharpness": False,
+        "evals": {"test": test}, "keep_weights": True,
+    }  # fmt: skip
+    leaped, exact = (fg.train(X, y, engine=engine, **asked) for engine in ("leap", "exact"))
+    got, expected = leaped.refine("test", eps=0.0), exact.refine("test", eps=0.0)
+    assert leaped.engine.leap_at(float(got.test)) is not None
+    assert (got.train, got.test) == (expected.train, expected.test)
+
+
 def test_what_does_not_come_to_rest_is_not_leaped():
     """About an optimum all steps are as long as ever."""
     X, y = separable(40, 3, 4)
