@@ -123,7 +123,11 @@ void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) cons
 }
 
 bool LeapField::amplifies(const Vector& u, double k) {
+    constexpr double kFar = 0.5;  // of the limit
     const AtPace now(*this, k);
+    // All curvatures together, where it was last evaluated, mostly are far from it.
+    if (motion_.is_normalized() && turning_ * motion_.length * pace_at(0.0) <= kFar * motion_.limit)
+        return false;
     return may_amplify() && amplifies_at(u, k);
 }
 
