@@ -19,7 +19,7 @@ from _honesty_problems import (
     labels,
     plain,
 )
-from _honesty_reference import Coordinates, Long
+from _honesty_reference import Coordinates, Long, size
 
 
 def gaussian_separable(r: Rng) -> Problem:
@@ -271,6 +271,29 @@ def falling(r: Rng) -> Problem:
     return problem
 
 
+def normalized(r: Rng) -> Problem:
+    """Separable, just or by far, or just not; a step moves margins by 10^-3.5 to 3."""
+    bias = bool(r.random() < 0.5)
+    if r.random() < 0.5:
+        n, d = int(r.integers(10, 60)), int(r.choice([2, 3, 8, 16, 32]))
+        gamma = float(10.0 ** r.uniform(-3.0, -1.0))
+        cube = fg.datasets.margin_cube((n, n), d, gamma=gamma, seed=int(r.integers(2**31)))
+        X, y = cube.X, cube.y
+    else:
+        n = int(r.choice([25, 50, 100]))
+        X = r.normal(size=(n, round(float(r.choice([0.48, 0.52])) * n)))
+        y = labels(r, n) if r.random() < 0.5 else np.ones(n)
+    problem = common(r, X, y, far=False, bias=bias)
+    problem.lr = float(10.0 ** r.uniform(-3.5, 0.5)) / float(size(problem.where.rows).max())
+    problem.settings["optimizer"] = "normalized"
+    if r.random() < 0.3:
+        problem.settings["weight_decay"] = 1e-4
+    if r.random() < 0.2:
+        problem.loss = "exponential"
+    problem.steps = problem.until = float(np.floor(10.0 ** r.uniform(4.0, 5.0)))
+    return problem
+
+
 KINDS: dict[str, Callable[[Rng], Problem]] = {
     "Gaussian, separable": gaussian_separable,
     "Gaussian, interior": gaussian_interior,
@@ -297,6 +320,7 @@ KINDS: dict[str, Callable[[Rng], Problem]] = {
     "momentum": lambda r: remembering(r, "momentum"),
     "Nesterov's momentum": lambda r: remembering(r, "nesterov"),
     "rates that fall": falling,
+    "normalized": normalized,
 }
 
 

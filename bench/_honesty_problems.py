@@ -43,6 +43,7 @@ class Problem:
         return Steps(
             decay, kept, how.get("optimizer") == "nesterov",
             *((power.exponent, power.length) if power else (0.0, 1.0)),
+            self.lr if how.get("optimizer") == "normalized" else 0.0,
         )  # fmt: skip
 
 

@@ -20,6 +20,22 @@ struct Descent {
     Real rate;
     bool exponential;
 
+    // The direction of F, some positive multiple of it: where all margins are large, as if the
+    // least were 0, with slopes that are exponentials to the last bit.
+    void direction(const Real* u, Real* F) const {
+        constexpr Real large = 100;
+        Vector m(offset, offset + n);
+        for (std::int64_t i = 0; i < n; ++i)
+            for (std::int64_t j = 0; j < d; ++j) m[i] += rows[i * d + j] * u[j];
+        const Real least = *std::min_element(m.begin(), m.end());
+        if (!(least > large)) return update(u, F, nullptr);
+        std::fill(F, F + d, Real(0));
+        for (std::int64_t i = 0; i < n; ++i) {
+            const Real p = std::exp(least - m[i]);
+            for (std::int64_t j = 0; j < d; ++j) F[j] += p * rows[i * d + j];
+        }
+    }
+
     // F(u) = -rate grad L, and if asked its Jacobian.
     void update(const Real* u, Real* F, Real* J) const {
         std::fill(F, F + d, Real(0));
@@ -174,22 +190,34 @@ void every_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* of
 
 // The same with other steps: `decay` (d) is the share of u that a step takes away, the learning
 // rate in it; a velocity keeps `kept` of itself, and Nesterov's step looks ahead with it; the step
-// that k others came before is (1 + k / length)^-exponent as long.
+// that k others came before is (1 + k / length)^-exponent as long; and where `size` is not 0 all
+// are of that size.
 void every_other_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
                       Real rate, int exponential, const Real* decay, Real kept, int nesterov,
-                      Real exponent, Real length, const Real* u0, std::int64_t records,
-                      const std::int64_t* record, Real* out) {
+                      Real exponent, Real length, Real size_of_step, const Real* u0,
+                      std::int64_t records, const std::int64_t* record, Real* out) {
     const Descent descent{n, d, rows, offset, rate, exponential != 0};
     const auto size = static_cast<std::size_t>(d);
+    const bool decays = std::any_of(decay, decay + d, [](Real x) { return x > 0; });
     Vector u(u0, u0 + d), F(size), v(size);
     std::int64_t k = 0;
     for (std::int64_t r = 0; r < records; ++r) {
         for (; k < record[r]; ++k) {
-            descent.update(u.data(), F.data(), nullptr);
+            if (size_of_step > 0 && !decays)
+                descent.direction(u.data(), F.data());
+            else
+                descent.update(u.data(), F.data(), nullptr);
             const Real pace =
                 exponent > 0 ? std::pow(1 + static_cast<Real>(k) / length, -exponent) : Real(1);
             for (std::size_t j = 0; j < size; ++j) {
                 F[j] -= decay[j] * u[j];
+            }
+            if (size_of_step > 0) {
+                const Real norm_of_step = norm(F.data(), d);
+                for (std::size_t j = 0; j < size; ++j)
+                    F[j] *= norm_of_step > 0 ? size_of_step / norm_of_step : 0;
+            }
+            for (std::size_t j = 0; j < size; ++j) {
                 v[j] = kept * v[j] + F[j];
                 u[j] += pace * (nesterov ? F[j] + kept * v[j] : v[j]);
             }

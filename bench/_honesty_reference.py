@@ -49,7 +49,8 @@ class Steps:
     """
     Steps that are not those of plain descent.
 
-    `decay` (D) is lr times the weight decay of each coordinate; the rest as fastgrok.train has it.
+    `decay` (D) is lr times the weight decay of each coordinate, `size` the length of all steps if
+    they are normalized, else 0; the rest as fastgrok.train has it.
     """
 
     decay: Any
@@ -57,6 +58,7 @@ class Steps:
     nesterov: bool = False
     exponent: float = 0.0
     length: float = 1.0
+    size: float = 0.0
 
 
 @functools.cache
@@ -72,7 +74,7 @@ def _library() -> ctypes.CDLL:
     library.every_step.argtypes = [*problem, pointer, size, pointer, pointer]
     library.every_step.restype = None
     library.every_other_step.argtypes = [
-        *problem, pointer, real, ctypes.c_int, real, real, pointer, size, pointer, pointer,
+        *problem, pointer, real, ctypes.c_int, real, real, real, pointer, size, pointer, pointer,
     ]  # fmt: skip
     library.every_other_step.restype = None
     library.far_steps.argtypes = [
@@ -134,8 +136,8 @@ def every_step(
         _library().every_other_step(
             *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
             decay.ctypes.data, Long(steps.momentum), steps.nesterov, Long(steps.exponent),
-            Long(steps.length), start.ctypes.data, len(record), record.ctypes.data,
-            out.ctypes.data,
+            Long(steps.length), Long(steps.size), start.ctypes.data, len(record),
+            record.ctypes.data, out.ctypes.data,
         )  # fmt: skip
         return out
     _library().every_step(

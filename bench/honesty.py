@@ -87,9 +87,9 @@ def trained(problem: Problem, record: Any, rtol: float) -> tuple[fg.Trajectory, 
 
 
 def at_rest(problem: Problem) -> bool:
-    """Whether nothing moves any more after 4096 steps."""
+    """Whether nothing moves any more after 4096 steps, to and fro neither."""
     u = every_step(
-        problem.where, problem.rate, problem.loss, [4096, 8192], problem.other_steps
+        problem.where, problem.rate, problem.loss, [4096, 8191], problem.other_steps
     )  # fmt: skip
     return bool(size(u[1] - u[0]) <= 1e-14 * size(u[1]))
 

@@ -128,7 +128,10 @@ double Descent::bits_needed(double largest) const {
 
 void Descent::finish_step() {
     passes_.add_chunks(gradient_);
-    const double largest = stepper_.propose(step_, u_, gradient_);
+    const double shift = options_.stepper.is_scale_free()
+                             ? passes_.keep_direction(u_, options_.loss, gradient_)
+                             : 0.0;
+    const double largest = std::exp2(-shift) * stepper_.propose(step_, u_, gradient_);
     double dot = 0.0, square = 0.0, moved = 0.0;
     bool finite = true;
     for (std::size_t j = 0; j < u_.size(); ++j) {

@@ -6,6 +6,7 @@
 
 #include "engines/curvature.hpp"
 #include "leap_fields.hpp"
+#include "norms.hpp"
 #include "vectors.hpp"
 
 namespace fastgrok {
@@ -19,7 +20,8 @@ public:
                    std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           squares_(problem.rows()),
-          direction_(layout().length),
+          of_w_(layout().length),
+          into_(layout().length),
           product_(layout().length) {
         for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
     }
@@ -31,46 +33,20 @@ public:
         if (decay_now_ > 0.0)
             for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
         weigh_rows(u);
+        if (motion_.is_normalized()) normalize_all(s, g);
     }
 
-    // Preconditioned conjugate gradients from 0.
+    // Minus the Jacobian of normalized descent is P H, P projecting onto what is orthogonal to the
+    // direction of F, along which nothing changes but by that; P H P is symmetric.
     bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
                Vector& x) override {
-        const double factor = c * factor_;
-        const Preconditioner precondition(*this, c);
-        const std::size_t most = 2 * layout().cols + 100;
-        x.assign(r.size(), 0.0);
-        residual_ = r;
-        precondition(residual_, z_);
-        p_ = z_;
-        double rz = dot(residual_, z_);
-        // Of a large r nothing may be left of z but what rounding errors leave. Of a small one what
-        // the preconditioner gives is better than nothing, which would add up from step to step.
-        if (scale.norm(residual_) <= accuracy) {
-            x = z_;
-            return true;
-        }
-        if (!(rz > 0.0)) return false;
-        for (std::size_t n = 0; n < most; ++n) {
-            given_.second(weights_, p_, product_);
-            ++costs_.products;
-            after_pass();
-            for (std::size_t j = 0; j < r.size(); ++j)
-                product_[j] = (1.0 + c * decay(j)) * p_[j] + factor * product_[j];
-            const double curvature = dot(p_, product_);
-            if (!(curvature > 0.0) || !std::isfinite(curvature)) return false;
-            const double length = rz / curvature;
-            for (std::size_t j = 0; j < r.size(); ++j) {
-                x[j] += length * p_[j];
-                residual_[j] -= length * product_[j];
-            }
-            precondition(residual_, z_);
-            if (scale.norm(residual_) <= accuracy) return true;
-            const double next = dot(residual_, z_), turn = next / rz;
-            rz = next;
-            for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
-        }
-        return false;
+        if (!motion_.is_normalized()) return conjugate(c, r, scale, accuracy, x);
+        orthogonal_ = r;
+        const double along = project(orthogonal_);
+        add_multiple(orthogonal_, -c * along, into_);
+        const bool solved = conjugate(c, orthogonal_, scale, accuracy, x);
+        add_multiple(x, along, direction_);
+        return solved;
     }
 
     // Estimated: what two patterns of signs of the largest rounding errors move u by.
@@ -121,21 +97,91 @@ public:
         constexpr double kTolerance = 1e-3;
         constexpr int kMostPasses = 40;
         evaluate(u, 0.0, product_);
-        double trace = 0.0;
-        const double one = given_.problem().bias() ? 1.0 : 0.0;
-        for (std::size_t i = 0; i < squares_.size(); ++i)
-            trace += weights_[i] * (squares_[i] + one);
-        const double rate = std::exp(log_rate_), most = motion_.limit - decay_now_;
-        if (rate * trace <= most) return false;
+        const double most = motion_.limit - decay_now_;
+        if (factor_ * trace() <= most) return false;
+        const auto product = [this](const Vector& v, Vector& out) {
+            orthogonal_ = v;
+            if (motion_.is_normalized()) project(orthogonal_);
+            given_.second(weights_, orthogonal_, out);
+            ++costs_.products;
+            after_pass();
+            for (double& x : out) x *= factor_;
+            if (motion_.is_normalized()) project(out);
+        };
         const double largest =
-            largest_curvature(given_, u, loss_, kTolerance, kMostPasses, top_, [this] {
-                ++costs_.products;
-                after_pass();
-            });
-        return !((1.0 + kTolerance) * rate * largest <= most);
+            largest_eigenvalue(given_.problem(), product, kTolerance, kMostPasses, top_);
+        return !((1.0 + kTolerance) * largest <= most);
     }
 
 private:
+    double trace() const {
+        const double one = given_.problem().bias() ? 1.0 : 0.0;
+        double sum = 0.0;
+        for (std::size_t i = 0; i < squares_.size(); ++i) sum += weights_[i] * (squares_[i] + one);
+        return sum;
+    }
+
+    // into_ <- P H direction_.
+    void normalize_all(double s, Vector& g) {
+        const double size = norm(g.data(), g.size());
+        turning_ =
+            size > 0.0
+                ? (factor_ * trace() + decay_now_ * static_cast<double>(layout().cols + 1)) / size
+                : 0.0;
+        factor_ *= normalize(s, g);
+        given_.second(weights_, direction_, into_);
+        ++costs_.products;
+        after_pass();
+        for (std::size_t j = 0; j < into_.size(); ++j)
+            into_[j] = factor_ * into_[j] + decay(j) * direction_[j];
+        project(into_);
+    }
+
+    // Preconditioned conjugate gradients from 0, where F is normalized orthogonally to it.
+    bool conjugate(double c, const Vector& r, const LeapScale& scale, double accuracy, Vector& x) {
+        const bool across = motion_.is_normalized();
+        const double factor = c * factor_;
+        const Preconditioner preconditioner(*this, c);
+        const auto precondition = [&](const Vector& from, Vector& to) {
+            preconditioner(from, to);
+            if (across) project(to);
+        };
+        const std::size_t most = 2 * layout().cols + 100;
+        x.assign(r.size(), 0.0);
+        residual_ = r;
+        precondition(residual_, z_);
+        p_ = z_;
+        double rz = dot(residual_, z_);
+        // Of a large r nothing may be left of z but what rounding errors leave. Of a small one what
+        // the preconditioner gives is better than nothing, which would add up from step to step.
+        if (scale.norm(residual_) <= accuracy) {
+            x = z_;
+            return true;
+        }
+        if (!(rz > 0.0)) return false;
+        for (std::size_t n = 0; n < most; ++n) {
+            given_.second(weights_, p_, product_);
+            ++costs_.products;
+            after_pass();
+            for (std::size_t j = 0; j < r.size(); ++j)
+                product_[j] = (1.0 + c * decay(j)) * p_[j] + factor * product_[j];
+            if (across) project(product_);
+            const double curvature = dot(p_, product_);
+            if (!(curvature > 0.0) || !std::isfinite(curvature)) return false;
+            const double length = rz / curvature;
+            for (std::size_t j = 0; j < r.size(); ++j) {
+                x[j] += length * p_[j];
+                residual_[j] -= length * product_[j];
+            }
+            precondition(residual_, z_);
+            if (scale.norm(residual_) <= accuracy) return true;
+            const double next = dot(residual_, z_), turn = next / rz;
+            rz = next;
+            for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
+        }
+        return false;
+    }
+
     // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
     // it. All of it comes from margins and row norms.
     void weigh_rows(const Vector& u) {
@@ -146,7 +192,7 @@ private:
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
 
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
-        for (std::size_t j = 0; j < cols; ++j) direction_[j] = u[j] / norm;
+        for (std::size_t j = 0; j < cols; ++j) of_w_[j] = u[j] / norm;
         along_ = mixed_ = bias_ = across_ = 0.0;
         const double* y = given_.problem().labels();
         for (std::size_t i = 0; i < n; ++i) {
@@ -177,12 +223,12 @@ private:
 
         void operator()(const Vector& r, Vector& z) const {
             const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
-            const double a = kernels().dot(field.direction_.data(), r.data(), cols);
+            const double a = kernels().dot(field.of_w_.data(), r.data(), cols);
             const double b = r[intercept];
             const double first = (bias * a - mixed * b) / determinant;
             z.assign(r.size(), 0.0);
             for (std::size_t j = 0; j < cols; ++j)
-                z[j] = (r[j] - a * field.direction_[j]) / across + first * field.direction_[j];
+                z[j] = (r[j] - a * field.of_w_[j]) / across + first * field.of_w_[j];
             z[intercept] = (along * b - mixed * a) / determinant;
         }
 
@@ -190,11 +236,12 @@ private:
         double factor, of_w, of_bias, along, mixed, bias, across, determinant;
     };
 
-    Vector squares_;    // ||x_i||^2
-    Vector weights_;    // l''(m_i), shifted
-    Vector direction_;  // w / ||w||
+    Vector squares_;  // ||x_i||^2
+    Vector weights_;  // l''(m_i), shifted
+    Vector of_w_;     // w / ||w||
+    Vector into_;     // the derivative of F's direction along itself
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
-    Vector residual_, z_, p_, product_;
+    Vector residual_, z_, p_, product_, orthogonal_;
     Vector top_;  // eigenvector of the Hessian
 };
 

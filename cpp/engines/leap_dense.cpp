@@ -8,6 +8,8 @@
 
 #include "engines/small_matrix.hpp"
 #include "leap_fields.hpp"
+#include "norms.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -75,11 +77,12 @@ public:
         });
         for (double& x : g) x *= factor;
         fill(triangle_, factor, hessian_);
-        if (decay_now_ == 0.0) return;
-        for (std::size_t j = 0; j < g.size(); ++j) {
-            g[j] -= decay(j) * u[j];
-            hessian_(j, j) += decay(j);
-        }
+        if (decay_now_ > 0.0)
+            for (std::size_t j = 0; j < g.size(); ++j) {
+                g[j] -= decay(j) * u[j];
+                hessian_(j, j) += decay(j);
+            }
+        if (motion_.is_normalized()) normalize_all(s, g);
     }
 
     bool solve(double c, const Vector& r, const LeapScale&, double, Vector& x) override {
@@ -89,7 +92,13 @@ public:
             for (std::size_t j = 0; j <= i; ++j)
                 matrix_(i, j) = (i == j ? 1.0 : 0.0) + c * hessian_(i, j);
         x = r;
-        return solve_cholesky(matrix_, x);
+        if (!motion_.is_normalized()) return solve_cholesky(matrix_, x);
+        // Along the direction of F nothing changes but by what is orthogonal to it.
+        const double along = project(x);
+        add_multiple(x, -c * along, into_);
+        const bool solved = solve_cholesky(matrix_, x);
+        add_multiple(x, along, direction_);
+        return solved;
     }
 
     double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
@@ -101,6 +110,7 @@ public:
         if (!factorise_by_entries(matrix_.view())) return kUnknown;
         Matrix inverse(n);
         invert(inverse, [&](Vector& x) {
+            if (motion_.is_normalized()) project(x);
             solve_factorized(matrix_, x);
             return true;
         });
@@ -123,7 +133,26 @@ public:
     }
 
 private:
-    Vector triangle_, g_;
+    // The derivative of a direction is orthogonal to it: with P, which projects onto that, minus
+    // the Jacobian of normalized descent is P H, H the Hessian over ||g||. hessian_ becomes P H P
+    // and into_ the rest, P H direction_.
+    void normalize_all(double s, Vector& g) {
+        const std::size_t n = g.size();
+        double trace = 0.0;
+        for (std::size_t j = 0; j < n; ++j) trace += hessian_(j, j);
+        const double size = norm(g.data(), n);
+        turning_ = size > 0.0 ? trace / size : 0.0;
+        const double factor = normalize(s, g);
+        into_ = times(hessian_, direction_);
+        for (double& x : into_) x *= factor;
+        const double along = project(into_);
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j)
+                hessian_(i, j) = factor * hessian_(i, j) - direction_[i] * into_[j] -
+                                 into_[i] * direction_[j] - along * direction_[i] * direction_[j];
+    }
+
+    Vector triangle_, g_, into_;
     Matrix hessian_;  // of e^s rate L and of what decays, minus the Jacobian
     Matrix matrix_;
 };
@@ -236,7 +265,8 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               std::function<void()> between_passes) {
     if (!problem.packed())
         return make_conjugate_field(problem, loss, motion, threads, std::move(between_passes));
-    return in_range(make_dense_field(problem, loss, motion, threads, std::move(between_passes)));
+    auto field = make_dense_field(problem, loss, motion, threads, std::move(between_passes));
+    return motion.is_normalized() ? std::move(field) : in_range(std::move(field));
 }
 
 std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,

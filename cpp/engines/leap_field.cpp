@@ -6,6 +6,7 @@
 
 #include "engines/curvature.hpp"
 #include "norms.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 
@@ -122,7 +123,11 @@ void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) cons
 }
 
 bool LeapField::amplifies(const Vector& u, double k) {
+    constexpr double kFar = 0.5;  // of the limit
     const AtPace now(*this, k);
+    // All curvatures together, where it was last evaluated, mostly are far from it.
+    if (motion_.is_normalized() && turning_ * motion_.length * pace_at(0.0) <= kFar * motion_.limit)
+        return false;
     return may_amplify() && amplifies_at(u, k);
 }
 
@@ -130,6 +135,7 @@ bool LeapField::amplifies(const Vector& u, double k) {
 bool LeapField::may_amplify() {
     constexpr double kTolerance = 0.05, kMargin = 1.2;
     constexpr int kMostPasses = 40;
+    if (motion_.is_normalized()) return true;  // where ||g|| is small
     if (may_amplify_ >= 0) return may_amplify_ == 1;
     // Of wide rows there are no such passes in other coordinates, nor are they in other units.
     Passes& in_range = turned_ && problem().packed() ? *turned_ : given_;
@@ -148,6 +154,36 @@ bool LeapField::may_amplify() {
     }
     may_amplify_ = may ? 1 : 0;
     return may;
+}
+
+// The last one, if it serves, or one that brings the least margin to 0. What decays has a gradient
+// that does not underflow.
+double LeapField::shift_of_margins() const {
+    constexpr double kLargeBits = 600.0, kApart = 300.0;
+    if (!traits_.exponential_tail() || motion_.decay > 0.0) return 0.0;
+    const auto rows = static_cast<std::ptrdiff_t>(given_.problem().rows());
+    const double least = std::floor(*std::min_element(bits_.begin(), bits_.begin() + rows));
+    if (!(least > kLargeBits) || !std::isfinite(least)) return 0.0;
+    return std::fabs(least - last_shift_) <= kApart ? last_shift_ : least;
+}
+
+double LeapField::normalize(double s, Vector& g) {
+    const double length = std::exp(s + std::log(motion_.length * pace_at(s)));
+    const double size = norm(g.data(), g.size()), factor = size > 0.0 ? length / size : 0.0;
+    direction_ = g;
+    for (std::size_t j = 0; j < g.size(); ++j) {
+        if (size > 0.0) direction_[j] /= size;
+        g[j] = length * direction_[j];
+    }
+    log_rate_ += std::log(factor) + last_shift_ * kLogOf2;
+    decay_now_ *= factor;
+    return factor;
+}
+
+double LeapField::project(Vector& v) const {
+    const double along = dot(direction_, v);
+    add_multiple(v, -along, direction_);
+    return along;
 }
 
 // Whether all went well with a shift: no row lies where the tail is not the slope, and nothing has

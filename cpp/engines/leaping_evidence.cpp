@@ -144,9 +144,10 @@ bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
 // have grown to by a spot check need show it.
 bool LeapingDescent::is_stable(Attempt& attempt, double step) {
     if (!attempt.fine->amplifies(std::floor(step / attempt.stride))) return true;
-    const std::string what = attempt.report.pairs
-                                 ? "the orbit of period 2 is unstable"
-                                 : "lr * lambda_max exceeds " + text(motion_.limit_of_lr);
+    const std::string size = motion_.is_normalized() ? " / ||g||" : "";
+    const std::string what =
+        attempt.report.pairs ? "the orbit of period 2 is unstable"
+                             : "lr * lambda_max" + size + " exceeds " + text(motion_.limit_of_lr);
     attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";
     return false;
 }
@@ -235,6 +236,8 @@ void LeapingDescent::descend(Vector& u, double step, std::int64_t steps) {
     }
     for (std::int64_t i = 0; i < steps; ++i) {
         passes_.first(u, descent_.options().loss, gradient_);
+        if (stepper.options().is_scale_free())
+            passes_.keep_direction(u, descent_.options().loss, gradient_);
         stepper.propose(static_cast<std::int64_t>(std::min(step, 9e15)) + i, u, gradient_);
         stepper.accept();
         for (std::size_t j = 0; j < u.size(); ++j) u[j] += gradient_[j];

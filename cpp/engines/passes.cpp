@@ -1,6 +1,7 @@
 #include "engines/passes.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "engines/storage.hpp"
@@ -125,6 +126,19 @@ void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector
         });
     });
     add_chunks(out);
+}
+
+double Passes::keep_direction(const Vector& u, Loss loss, Vector& out) {
+    constexpr double kSmall = 0x1p-900, kLargeBits = 600.0;
+    const LossTraits& traits = traits_of(loss);
+    const auto is_small = [](double x) { return std::fabs(x) < kSmall; };
+    if (!traits.exponential_tail() || !std::all_of(out.begin(), out.end(), is_small)) return 0.0;
+    const Vector& m = margins(u);
+    const auto rows = static_cast<std::ptrdiff_t>(problem_.rows());
+    const double shift = std::floor(*std::min_element(m.begin(), m.begin() + rows) * traits.unit);
+    if (!(shift > kLargeBits) || !std::isfinite(shift)) return 0.0;  // the terms cancel
+    first(u, Loss::exponential, out, shift);
+    return shift;
 }
 
 void Passes::newton(const Vector& u, Loss loss, double shift, Vector& bits, Vector& out,

@@ -49,7 +49,8 @@ SlowMotion::SlowMotion(const StepperOptions& options, double lr, double scale)
       decay_bias(options.decay_bias),
       schedule(options.schedule),
       series(kPlain) {
-    if (options.kind == Kind::plain) return;
+    if (options.kind == Kind::normalized) length = lr;
+    if (options.kind == Kind::plain || options.kind == Kind::normalized) return;
     if (options.kind != Kind::momentum && options.kind != Kind::nesterov)
         throw std::invalid_argument(
             "a slow gradient does not determine the steps of this optimizer");

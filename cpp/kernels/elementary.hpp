@@ -107,10 +107,10 @@ inline Vec end_sigmoid(Fraction f) {
     return set1(1.0) / fma(exp_reduced(f.r), f.scale, set1(1.0));
 }
 
-// e^-x, infinite from 2^1023.5 on.
-inline Vec exp2_of_negative(Vec t, Vec most) {
+// e^-x, infinite from 2^1023.5 on. What is below `least`, -1024 or more, counts as that.
+inline Vec exp2_of_negative(Vec t, Vec most, Vec least) {
     const Vec shift = set1(kPowerShift);
-    const Vec x = max_keep_nan(set1(-1024.0), t);
+    const Vec x = max_keep_nan(least, t);
     const Vec shifted = shift - x;
     const Vec r = (x + (shifted - shift)) * set1(-kLogOf2);
     return select_greater(t, most, set1(0.0), exp_reduced(r) * power(shifted));

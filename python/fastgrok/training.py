@@ -96,10 +96,10 @@ def train(
         - "gd": w <- w - lr g.
         - "momentum": v <- momentum v + g, w <- w - lr v, without dampening; v = 0 at first.
         - "nesterov": the same v, and w <- w - lr (g + momentum v).
-        - "normalized": w <- w - lr g / ||g||, the norm over w and b together.
+        - "normalized": w <- w - lr g / ||g||, the norm over w and b together; g = 0 moves nothing.
         - "sign": w <- w - lr sign(g), by entries; an entry of 0 stays. With both the margins grow
-          in proportion to the steps, and nothing moves any more once all are beyond 709, where the
-          slopes of losses with a tail like exp(-m) leave float64.
+          in proportion to the steps: without `weight_decay` they go on where margins are so large
+          that g is beyond the smallest numbers of float64.
         - "adam" (Kingma and Ba 2015): with g of step t, m <- beta1 m + (1 - beta1) g and
           v <- beta2 v + (1 - beta2) g^2 by entries, the step is
           -lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps). Every entry of w and b moves by

@@ -82,7 +82,15 @@ OPTIMIZERS = {
         Step(
             name="normalized",
             title="normalized descent",
-            has=frozenset({"memoryless", "autonomous", "along_gradient", "keeps_proportions"}),
+            has=frozenset(
+                {
+                    "memoryless",
+                    "autonomous",
+                    "along_gradient",
+                    "keeps_proportions",
+                    "follows_gradient",
+                }
+            ),
             limit="l2",
             theory="steepest descent tends to that of its norm (Gunasekar et al. 2018)",
         ),

@@ -87,8 +87,8 @@ public:
     const SlowMotion& motion() const { return motion_; }
 
     // Where the parameters change by as much as `change`, l'' changes at most by a factor e to the
-    // power of this.
-    double bend(double change) const { return traits_.bend * largest_row_ * change; }
+    // power of this; and so do the size of a gradient that F is divided by, and its direction.
+    double bend(double change) const { return (traits_.bend * largest_row_ + turning_) * change; }
 
     const Layout& layout() const { return passes().problem().layout(); }
     const LeapCosts& costs() const { return costs_; }
@@ -105,6 +105,14 @@ protected:
     // the shift and brings in the rate: e^s rate 2^-shift.
     template <class Pass>
     double shifted(double s, const Vector& out, Pass pass);
+    // Of normalized descent what shifted() is of others, times what makes a multiple of F of it;
+    // the shift keeps the gradient in range.
+    template <class Pass>
+    double directed(Pass pass);
+    // Makes e^s F of such a multiple of F in g, its direction in direction_. Gives the factor.
+    double normalize(double s, Vector& g);
+    // Projects a vector onto what is orthogonal to direction_, and gives what was along it.
+    double project(Vector& v) const;
     void after_pass() const {
         if (between_passes_) between_passes_();
     }
@@ -133,7 +141,9 @@ protected:
         return j == layout().intercept && !decays_last_ ? 0.0 : decay_now_;
     }
     // Whether coordinates can be turned: what decays must do so in all directions.
-    bool turns() const { return motion_.decay == 0.0 || motion_.decay_bias || !bias(); }
+    bool turns() const {
+        return !motion_.is_normalized() && (motion_.decay == 0.0 || motion_.decay_bias || !bias());
+    }
 
     Passes given_;
     Loss loss_;
@@ -147,9 +157,13 @@ protected:
     double log_rate_ = 0.0;   // e^s rate times the schedule, where it was last evaluated
     double decay_now_ = 0.0;  // likewise of the decay
     Vector bits_;
+    Vector direction_;      // of F, where it is normalized
+    double turning_ = 0.0;  // the trace of the Hessian of what is minimised as a share of ||g||
 
 private:
     bool in_range(const Vector& out) const;
+    double shift_of_margins() const;
+    double pace_at(double s) const { return pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s)); }
     bool may_amplify();
     void measure_rows(int exponent);
 
@@ -184,7 +198,8 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
     // exponential tail is that tail to the last bit there. Where that should be wrong the pass is
     // repeated. Without such a tail slopes end as rounding errors of margins, far from underflow.
     constexpr double kPlain = 100.0;
-    const double pace = pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s));
+    if (motion_.is_normalized()) return directed(pass);
+    const double pace = pace_at(s);
     log_rate_ = s + std::log(rate_ * pace);
     decay_now_ = motion_.decay > 0.0 ? std::exp(s + std::log(motion_.decay * pace)) : 0.0;
     last_shift_ = s > kPlain && traits_.exponential_tail() ? std::floor(s * kLog2E) : 0.0;
@@ -200,6 +215,24 @@ double LeapField::shifted(double s, const Vector& out, Pass pass) {
         after_pass();
     }
     return std::exp(log_rate_ - last_shift_ * kLogOf2);
+}
+
+template <class Pass>
+double LeapField::directed(Pass pass) {
+    log_rate_ = std::log(rate_);
+    decay_now_ = motion_.decay;
+    const auto run = [&] {
+        last_loss_ = last_shift_ > 0.0 ? Loss::exponential : loss_;
+        pass(last_loss_, last_shift_);
+        ++costs_.evaluations;
+        after_pass();
+    };
+    run();  // with the last shift: margins change little
+    if (const double shift = shift_of_margins(); shift != last_shift_) {
+        last_shift_ = shift;
+        run();
+    }
+    return rate_;
 }
 
 }  // namespace fastgrok

@@ -42,8 +42,13 @@ public:
     // that takes a shift 2^shift times the sum.
     void first(const Vector& u, Loss loss, Vector& out, double shift = 0.0, Vector* bits = nullptr);
 
-    // The same, and the upper triangle, row by row, of the Hessian of the summed loss. Packed rows;
-    // of more than kMostPackedCols columns an exponential tail as well.
+    // Where `out`, which first() has given of a loss with an exponential tail, is about to
+    // underflow, since all margins are large, it is made 2^shift times as large; gives the shift,
+    // or 0.
+    double keep_direction(const Vector& u, Loss loss, Vector& out);
+
+    // The same as first(), and the upper triangle, row by row, of the Hessian of the summed loss.
+    // Packed rows; of more than kMostPackedCols columns an exponential tail as well.
     void newton(const Vector& u, Loss loss, double shift, Vector& bits, Vector& out,
                 Vector& hessian);
 

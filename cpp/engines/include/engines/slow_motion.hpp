@@ -22,12 +22,17 @@ struct SlowMotion {
     // std::invalid_argument for an optimizer whose steps a slow gradient does not determine.
     SlowMotion(const StepperOptions& options, double lr, double scale);
 
-    bool is_plain() const { return memory == 1.0 && decay == 0.0 && schedule.is_constant(); }
+    bool is_plain() const {
+        return memory == 1.0 && decay == 0.0 && schedule.is_constant() && !is_normalized();
+    }
+    bool is_normalized() const { return length > 0.0; }
     double pace(double k) const { return schedule.at(k); }
     double decay_of_bias() const { return decay_bias ? decay : 0.0; }
 
-    // F(u, k) = -pace(k) (rate grad L(u) + decay u), of the bias only where it decays.
+    // F(u, k) = -pace(k) g, g = rate grad L(u) + decay u, of the bias only where it decays; or, of
+    // normalized descent, -pace(k) length g / ||g||.
     double rate, decay = 0.0;
+    double length = 0.0;
     bool decay_bias = false;
     Schedule schedule;
     std::array<double, 7> series;  // a_0 = 1 to a_6

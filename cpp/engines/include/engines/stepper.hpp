@@ -23,6 +23,10 @@ struct StepperOptions {
     // Whether a step is linear in the gradient, so that a share of the gradient's largest entry is
     // one of what the step makes of it. Sign descent and Adam make small entries large.
     bool keeps_proportions() const { return kind != Kind::sign && kind != Kind::adam; }
+    // Whether a multiple of the gradient makes the same step.
+    bool is_scale_free() const {
+        return (kind == Kind::sign || kind == Kind::normalized) && weight_decay == 0.0;
+    }
     bool is_plain() const {
         return kind == Kind::plain && weight_decay == 0.0 && schedule.is_constant();
     }

@@ -28,7 +28,10 @@ struct Exponential {
 
     template <class Vec>
     static Vec slope(Vec t, Vec most, Vec shift) {
-        return exp2_of_negative(t - shift, most);
+        // So far below a shift no row lies but what fills a block, which must not become infinite.
+        const Vec least =
+            select_greater(shift, like(t, 1000.0), like(t, -1000.0), like(t, -1024.0));
+        return exp2_of_negative(t - shift, most, least);
     }
 
     template <class Vec>
