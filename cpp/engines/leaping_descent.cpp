@@ -8,15 +8,18 @@
 namespace fastgrok {
 namespace {
 
-// Leaps are tried from this step on, and from twice as far again where that was too early. Where
-// steps remember others, it is that many times as far.
-constexpr double kFirstTry = 128.0, kFirstTryOfMemory = 64.0;
+// Leaps are tried from this step on, and from so many times as far again where that was too early.
+// Where steps remember others what is left of the first ones falls exponentially, by a factor e in
+// the number that they remember: tries begin at so many times that number, and are closer.
+constexpr double kFirstTry = 128.0, kLater = 2.0;
+constexpr double kFirstTryOfMemory = 24.0, kLaterOfMemory = 1.5;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
 // Iterates to start from: these many, this share of the step apart, and at least so many steps, or
-// as many times what a step remembers; even, for orbits of period 2.
+// as many times what a step remembers, fewer, since all of them must have forgotten the first
+// steps; even, for orbits of period 2.
 constexpr std::int64_t kStarts = 10;
-constexpr double kSpacing = 4.0, kSpacingShare = 0.0125;
+constexpr double kSpacing = 4.0, kSpacingOfMemory = 1.0, kSpacingShare = 0.0125;
 
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
 // of steps are integrated; the errors of all steps add up to some times that. The steps of the
@@ -58,13 +61,13 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     horizon_ = std::max(options_.horizon, descent_.last_record());
     Starts starts;
     for (std::int64_t from = first_try(); worth_leaping(from) && !too_dear_;) {
-        const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
+        const auto until = static_cast<double>(next_try(from) + 2);  // where it takes over
         if (until > options_.exact_limit || until >= descent_.last_record()) break;
         Attempt attempt;
         Starts later;
         if (starts.last != from && !gather(from, starts, nullptr)) return Status::diverged;
         const bool begun = begin(starts, attempt);
-        if (!gather(2 * from, later, begun ? &attempt : nullptr)) return Status::diverged;
+        if (!gather(next_try(from), later, begun ? &attempt : nullptr)) return Status::diverged;
         if (begun && attempt.report.ended.empty()) {
             if (leap(attempt) || leap_finer(starts, later, attempt)) return Status::done;
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
@@ -72,7 +75,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             if (attempt.inaccurate && from <= kLastEarly) {
                 // Finer integrations want a start when more has come to rest.
                 planned_ = std::max(planned_tolerance(attempt), kFinest);
-                from *= 2;
+                from = next_try(from);
                 starts = std::move(later);
                 continue;
             }
@@ -82,7 +85,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             continue;
         }
         if (begun) reason_ = attempt.report.ended;
-        from *= 2;
+        from = next_try(from);
         starts = std::move(later);
     }
     return finish_exactly();
@@ -93,8 +96,16 @@ std::int64_t LeapingDescent::first_try() const {
     constexpr double kFarthest = 1e15;
     const double start = std::max(kFirstTry, kFirstTryOfMemory * motion_.memory);
     const double kink = std::min(motion_.schedule.last_kink(), kFarthest);
-    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * kSpacing * motion_.memory)
-                           : start);
+    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts()) : start);
+}
+
+double LeapingDescent::spacing_of_starts() const {
+    return std::max(kSpacing, kSpacingOfMemory * motion_.memory);
+}
+
+// Up to here exact steps are taken beside a leap.
+std::int64_t LeapingDescent::next_try(std::int64_t from) const {
+    return even((motion_.memory > 1.0 ? kLaterOfMemory : kLater) * static_cast<double>(from));
 }
 
 bool LeapingDescent::worth_leaping(std::int64_t from) const {
@@ -152,7 +163,7 @@ bool LeapingDescent::exact_to(std::int64_t step) {
 // that has begun is compared with them.
 bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
     const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    const std::int64_t spacing = std::max(even(kSpacing * motion_.memory), share / 2 * 2);
+    const std::int64_t spacing = std::max(even(spacing_of_starts()), share / 2 * 2);
     const std::int64_t first = last - (kStarts - 1) * spacing;
     starts = {};
     starts.last = last;
