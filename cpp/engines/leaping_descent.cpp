@@ -21,18 +21,20 @@ constexpr double kFewestLeaped = 2000.0;
 constexpr std::int64_t kStarts = 10;
 constexpr double kSpacing = 4.0, kSpacingOfMemory = 1.0, kSpacingShare = 0.0125;
 
-// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
-// of steps are integrated; the errors of all steps add up to some times that. The steps of the
-// coarse integration may do kRatio times as much. With looser tolerances the formulas are of low
-// order, and the difference would tell less.
-constexpr double kFine = 0.03, kFineWide = 0.075, kFinePairs = 0.015;
+// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
+// of steps last or more is counted as error, in motions that are linear or not of plain descent,
+// and where pairs of steps are integrated; the errors of all steps add up to some times that. The
+// steps of the coarse integration may do kRatio times as much. With looser tolerances the formulas
+// are of low order, and the difference would tell less.
+constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFinePairs = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again from the same iterates, so often, with the
 // tolerance with which they come out at kPlanned of rtol, if errors go with it.
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
 constexpr int kMostFiner = 4;
-// Up to here exact steps are cheaper than what a leap given up would cost later.
-constexpr std::int64_t kLastEarly = 8192;
+// Up to here, or so many times the first try, exact steps are cheaper than what a leap given up
+// would cost later.
+constexpr std::int64_t kLastEarly = 8192, kEarlyTries = 8;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
@@ -72,7 +74,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             if (leap(attempt) || leap_finer(starts, later, attempt)) return Status::done;
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
             reason_ = attempt.report.ended;
-            if (attempt.inaccurate && from <= kLastEarly) {
+            if (attempt.inaccurate && from <= std::max(kLastEarly, kEarlyTries * first_try())) {
                 // Finer integrations want a start when more has come to rest.
                 planned_ = std::max(planned_tolerance(attempt), kFinest);
                 from = next_try(from);
@@ -211,7 +213,9 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                   ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
-    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : kFineWide;
+    const bool tail = traits_of(descent_.options().loss).exponential_tail();
+    const double wide = motion_.is_plain() && tail ? kFineWide : kFineOther;
+    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : wide;
     set_out(starts, pairs, std::min(planned_, share * std::min(options_.rtol, kLoosest)), attempt);
     return true;
 }
