@@ -1,13 +1,17 @@
 """Leaps with weight decay, momentum and schedules beside every step of the same runs.
 
-By data, loss and knob: the seconds of the processor that a leap to 10^5 and 10^6 steps takes, how
-many times as long exact steps that skip rows take, how many steps were exact in both, how far the
-leap is from those steps and how far it says it may be. One thread; of the leap's time the median.
+Times: by data, loss and knob the seconds of the processor that a leap takes, how many times as long
+exact steps that skip rows take, how many steps were exact in both, how far the leap is from those
+steps and how far it says it may be. One thread; of the leap's time the median.
+
+Evidence (--problems): random problems of every kind (_optimizer_problems.py), leaped to 40,000 to
+100,000 steps and held against all of these, and leaped to 10^12 where the truth is known there.
 
     python bench/leaps_of_optimizers.py [--steps 1e5 1e6] [--data NAME ...] [--loss NAME ...]
-        [--knob NAME ...] [--turns 3] [--write] [--json]
+        [--knob NAME ...] [--turns 3] [--json FILE] [--read FILE ...] [--write]
+    python bench/leaps_of_optimizers.py --problems 300 [--seed 0] [--kind NAME ...] [--write]
 
---write puts the table into docs/leaps.md: a line for a knob and a horizon, the worst of all data.
+--write puts a table into docs/leaps.md; with --read, of rows that --json kept, and nothing is run.
 """
 
 import os
@@ -23,13 +27,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import fastgrok as fg
-from _race import table
+from _optimizer_problems import KINDS, apart, draw, far, least, near
+from _race import show
 
 PAGE = Path(__file__).parents[1] / "docs" / "leaps.md"
-MARKS = ("<!-- ratios: begin -->", "<!-- ratios: end -->")
+TINY = 1e-12  # errors below are not held against what is reported
 POWER = fg.schedules.power
 
 
@@ -55,6 +58,7 @@ DATA: dict[str, Any] = {
 }
 LOSSES = ("logistic", "squared")
 RATE, SHARE = 1e-2, 1.0 / 3.0  # of the rate that is stable, where that is less
+RTOL = 1e-8
 
 
 @functools.cache
@@ -68,12 +72,6 @@ def trained(asked: dict[str, Any], engine: str) -> tuple[fg.Trajectory, float]:
     began = time.process_time()
     run = fg.train(engine=engine, **asked)
     return run, time.process_time() - began
-
-
-def error(run: fg.Trajectory, exact: fg.Trajectory, least: float) -> float:
-    w = np.linalg.norm(run.w - exact.w) / max(float(np.linalg.norm(exact.w)), least)
-    b = abs(run.bias_final - exact.bias_final) / max(abs(exact.bias_final), 1.0)
-    return float(max(w, b))
 
 
 def measure(data: str, loss: str, knob: str, steps: int, turns: int) -> dict[str, Any]:
@@ -91,7 +89,7 @@ def measure(data: str, loss: str, knob: str, steps: int, turns: int) -> dict[str
         return {**row, "failure": str(failure)}
     run = leaps[0][0]
     row["leap_s"] = statistics.median(seconds for _, seconds in leaps)
-    least = 0.01 / float(np.linalg.norm(X, axis=1).max()) if loss == "squared" else 0.0
+    right = exact.w, exact.bias_final
     stretches = run.engine.leaps
     return row | {
         "ratio": row["exact_s"] / row["leap_s"],
@@ -99,21 +97,89 @@ def measure(data: str, loss: str, knob: str, steps: int, turns: int) -> dict[str
         "passes": sum(leap.evaluations + leap.products for leap in stretches),
         "leaps": len(stretches),
         "rest": stretches[-1].converged if stretches else False,
-        "error": error(run, exact, least),
+        "error": float(apart(run.w, run.bias_final, *right, least(asked))),
         "reported": max((leap.error for leap in stretches), default=0.0),
         "reason": run.engine.reason,
     }
 
 
-COLUMNS = ("data", "loss", "knob", "steps", "exact_s", "leap_s", "ratio", "exact_steps", "passes",
-           "error", "reported")  # fmt: skip
+def times(rows: list[dict[str, Any]]) -> str:
+    """A line for data, loss and knob, with the ratios and errors at all horizons."""
+    horizons = sorted({row["steps"] for row in rows})
+    at = {(row["data"], row["loss"], row["knob"], row["steps"]): row for row in rows}
+    each = [f"{name}, {steps:.0e}" for steps in horizons for name in ("exact s", "leap s", "ratio")]
+    head = ["data", "loss", "knob", "exact steps", *each, "worst error", "reported"]
+    lines = [head, ["---"] * len(head)]
+    for key in dict.fromkeys((row["data"], row["loss"], row["knob"]) for row in rows):
+        found = [at.get((*key, steps), {}) for steps in horizons]
+        good = [row for row in found if "ratio" in row]
+        cells = [
+            f"{row[name]:.3g}" if name in row else "" if not row else "refused"
+            for row in found
+            for name in ("exact_s", "leap_s", "ratio")
+        ]
+        lines.append([
+            *key, str(max((row["exact_steps"] for row in good), default="")), *cells,
+            *(f"{max((row[name] for row in good), default=0.0):.1e}"
+              for name in ("error", "reported")),
+        ])  # fmt: skip
+    return markdown(lines)
 
 
-def cells(row: dict[str, Any]) -> list[str]:
-    def text(value: Any) -> str:
-        return f"{value:.3g}" if isinstance(value, float) else str(value)
+def evidence(kinds: list[str], seed: int, problems: int) -> str:
+    """A line for a kind."""
+    head = ["kind", "problems", "refused", "worst error / rtol", "worst error / reported",
+            "at 1e12", "worst error / rtol there", "worst error / reported there"]  # fmt: skip
+    lines = [head, ["---"] * len(head)]
+    for kind in kinds:
+        found: dict[str, list[tuple[float, float]]] = {"near": [], "far": []}
+        for each in range(seed, seed + problems):
+            asked = draw(kind, each)
+            for name, judge in (("near", near), ("far", far)):
+                if (pair := judge(asked)) is None:
+                    continue
+                found[name].append(pair)
+                if pair[0] > max(pair[1], TINY):
+                    print(f"{kind}, seed {each}, {name}: {pair[0]:.2g} of {pair[1]:.2g}")
+        cells = [kind, str(problems), str(problems - len(found["near"]))]
+        for name in ("near", "far"):
+            pairs = found[name]
+            if name == "far":
+                cells.append(str(len(pairs)))
+            cells.append(f"{max((error for error, _ in pairs), default=0.0) / RTOL:.2g}")
+            told = (error / said for error, said in pairs if error > TINY)
+            cells.append(f"{max(told, default=0.0):.2g}")
+        print("  ".join(cells), flush=True)
+        lines.append(cells)
+    return markdown(lines)
 
-    return [text(row.get(name, "-")) for name in COLUMNS]
+
+def markdown(lines: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write(name: str, text: str) -> None:
+    """Put the table between its two marks on the page."""
+    page, (begin, end) = PAGE.read_text(encoding="utf-8"), (
+        f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    )  # fmt: skip
+    before, rest = page.split(begin)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
+def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
+    rows = []
+    for data in args.data:
+        for loss in args.loss:
+            for knob in args.knob:
+                for steps in args.steps:
+                    row = measure(data, loss, knob, int(steps), args.turns)
+                    print(show(row), flush=True)
+                    rows.append(row)
+                    if args.json:
+                        with args.json.open("a", encoding="utf-8") as file:
+                            print(json.dumps(row), file=file)
+    return rows
 
 
 def main() -> None:
@@ -123,18 +189,24 @@ def main() -> None:
     parser.add_argument("--loss", nargs="+", default=list(LOSSES), choices=LOSSES)
     parser.add_argument("--knob", nargs="+", default=list(KNOBS), choices=list(KNOBS))
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--problems", type=int, help="of every kind: evidence, not times")
+    parser.add_argument("--seed", type=int, default=0, help="of the first")
+    parser.add_argument("--kind", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--json", type=Path, help="all that is known, one JSON object a line")
+    parser.add_argument("--read", type=Path, nargs="+", help="rows that --json kept")
+    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    for data in args.data:
-        for loss in args.loss:
-            for knob in args.knob:
-                for steps in args.steps:
-                    row = measure(data, loss, knob, int(steps), args.turns)
-                    print("  ".join(cells(row)), row.get("failure", ""), flush=True)
-                    if args.json:
-                        with args.json.open("a", encoding="utf-8") as file:
-                            print(json.dumps(row), file=file)
+    if args.problems:
+        name, text = "evidence", evidence(args.kind, args.seed, args.problems)
+    elif args.read:
+        kept = [line for file in args.read for line in file.read_text("utf-8").splitlines()]
+        name, text = "times", times([json.loads(line) for line in kept])
+    else:
+        name, text = "times", times(measured(args))
+    print(text)
+    if args.write:
+        write(name, text)
 
 
 if __name__ == "__main__":
