@@ -90,8 +90,8 @@ def far(asked: dict[str, Any]) -> tuple[float, float] | None:
         w, b = squared.state(FAR, X, y, rate, **shared)
         sure = 0.0
     elif asked["loss"] == "logistic" and decay * rate * FAR > 50.0 and "schedule" not in asked:
-        if len(set(y)) == 1 and asked["bias"] and not asked.get("decay_bias"):
-            return None  # it has no optimum
+        if asked["bias"] and not asked["decay_bias"]:
+            return None  # it has no optimum with one class, and may be there much later with two
         limit = fg.regularized_limit(X, y, **shared)
         w, b = limit.w, limit.b
         sure = limit.distance / max(float(np.linalg.norm(w)), least(asked))
