@@ -180,6 +180,29 @@ def test_a_bias_that_does_not_decay_beside_weights_that_do():
     assert leaped.bias_final > 5.0
 
 
+def test_weights_that_decay_to_nothing_beside_a_bias():
+    """
+    Of one class with many columns the weights are slaved to a bias that goes on for ever.
+
+    They end far below what moves any margin; the leap must get there nevertheless.
+    """
+    data = fg.datasets.gaussian_noise(200, 96, sigma=5.0, seed=0)
+    X, y, decay = data.X, data.y, 1e-2
+    asked: dict[str, Any] = {
+        "lr": 1e-2, "weight_decay": decay, "keep_weights": True, "watch_sharpness": False,
+    }  # fmt: skip
+    exact = fg.train(X, y, steps=50_000, record=[50_000], engine="exact", **asked)
+    run = fg.train(X, y, steps=1e12, record=[50_000, 10**9, 10**12], engine="leap", **asked)
+    assert difference(run.weights[0], exact.weights[0]) <= RTOL
+    assert evidence(run) <= RTOL
+    p = 1.0 / (1.0 + np.exp(y * (X @ run.w + run.bias_final)))
+    at_rest = (p * y) @ X / len(y) / decay
+    least = 1e-2 / np.linalg.norm(X, axis=1).max()
+    assert np.linalg.norm(run.w - at_rest) <= RTOL * least
+    # b' = lr e^-|b| where all margins are large, so that |b| tends to log(lr k).
+    assert abs(run.bias_final) == pytest.approx(np.log(1e-2 * 1e12), rel=1e-6)
+
+
 @pytest.mark.parametrize("decay_bias", [False, True])
 def test_turned_coordinates(decay_bias):
     """
@@ -244,6 +267,23 @@ def test_times_are_refined_inside_a_leap(how):
     assert got.test == expected.test
     assert leaped.engine.leap_at(float(got.test)) is not None
     assert got.train == expected.train
+
+
+# --- where a leap begins -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared"])
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
+@pytest.mark.parametrize("beta", [0.9, 0.99])
+def test_leaps_begin_when_the_first_steps_are_forgotten(beta, optimizer, loss):
+    """What is left of them falls by a factor e in 2 / (1 - beta) steps at the latest."""
+    X, y = cube()
+    lr = min(1e-2, fg.stable_lr(X, y, loss=loss) / 3.0)
+    run = fg.train(
+        X, y, steps=100_000, lr=lr, loss=loss, engine="leap", record=[100_000],
+        optimizer=optimizer, optimizer_options={"momentum": beta},
+    )  # fmt: skip
+    assert run.engine.exact_steps <= 54 * 2.0 / (1.0 - beta)
 
 
 # --- what ends a leap, or begins none ----------------------------------------------------------

@@ -60,6 +60,26 @@ def test_weights_that_tend_to_0_are_measured_against_margins(d):
     assert run.norm_w[-1] < 1e-10
 
 
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
+def test_leaps_that_begin_at_rest(optimizer):
+    """
+    By the time that the first steps are forgotten all directions have come to rest.
+
+    What rounding leaves of the gradient, times so many steps, is no motion.
+    """
+    data = fg.datasets.gaussian_noise(200, 96, sigma=5.0, seed=0)
+    X, y = data.X, data.y
+    run = fg.train(
+        X, y, steps=1e12, lr=fg.stable_lr(X, y, loss="squared") / 3.0, loss="squared",
+        engine="leap", record=[10**5, 10**12], optimizer=optimizer, keep_weights=True,
+        optimizer_options={"momentum": 0.99},
+    )  # fmt: skip
+    assert run.engine.leaps[-1].converged
+    assert run.engine.exact_steps <= 54 * 2.0 / (1.0 - 0.99)
+    best = np.linalg.lstsq(np.column_stack([X, np.ones(200)]), y)[0]
+    assert apart(run, best[:-1], best[-1], X).max() <= 1e-8
+
+
 @pytest.mark.parametrize("d", [4, 24])
 @pytest.mark.parametrize(
     "options",

@@ -180,6 +180,7 @@ void Leap::choose_start() {
 }
 
 Leap::Status Leap::step(double horizon) {
+    if (statistics_.accepted == 0 && !converged_) converged_ = starts_at_rest(horizon);
     if (converged_) return Status::converged;
     const double last = std::log(horizon);
     while (true) {
@@ -191,7 +192,9 @@ Leap::Status Leap::step(double horizon) {
         const double s = arrives ? last : past_[0].s + h;
         if (try_step(arrives ? horizon : std::exp(s), s)) {
             if (arrives) return Status::arrived;
-            converged_ = is_over(horizon);
+            // Not worth solving for before the next e-fold of steps would change as little as an
+            // error may.
+            converged_ = moves_at_most(options_.tolerance) && is_over(horizon);
             return converged_ ? Status::converged : Status::moving;
         }
         ++statistics_.rejected;
@@ -317,6 +320,21 @@ void Leap::accept() {
     std::rotate(past_.begin(), past_.end() - 1, past_.end());
 }
 
+// In the next e-fold of steps.
+bool Leap::moves_at_most(double size) const {
+    return field_->scale(past_[0].u).norm(past_[0].g) <= size;
+}
+
+// Long after the iterates have come to rest what rounding leaves of k F may exceed the tolerance,
+// where a step remembers many, and no step of the integrator would be accepted.
+bool Leap::starts_at_rest(double horizon) {
+    constexpr double kNearRest = 1e3;  // of the tolerance
+    if (!moves_at_most(kNearRest * options_.tolerance)) return false;
+    residual_.resize(past_[0].u.size());
+    field_->evaluate(past_[0].u, past_[0].s, residual_);
+    return is_over(horizon);
+}
+
 // Whether nothing moves any more until the horizon. One implicit Euler step to there, or a million
 // times as far as now, shows it: on data that can't be separated it is Newton's step to the
 // minimum. Farther than that rounding errors of the gradient would decide, so that the gradient
@@ -325,8 +343,6 @@ bool Leap::is_over(double horizon) {
     constexpr double kFarthest = 1e6;
     const Point& point = past_[0];
     const LeapScale scale = field_->scale(point.u);
-    // Not worth solving for before the next e-fold of steps would change as little as an error may.
-    if (scale.norm(point.g) > options_.tolerance) return false;
     const double c = std::min(horizon / point.k - 1.0, kFarthest);
     residual_ = point.g;
     for (double& x : residual_) x *= c;

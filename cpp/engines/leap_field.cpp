@@ -19,7 +19,7 @@ LeapField::LeapField(const Problem& problem, Loss loss, const SlowMotion& motion
       rate_(motion.rate),
       between_passes_(std::move(between_passes)),
       last_loss_(loss),
-      least_(least_weights(problem, loss)) {
+      least_(least_weights(problem, loss, motion.decay > 0.0)) {
     check_needs("leaping", needs, loss);
     decays_last_ = motion.decay_bias && bias();
     measure_rows(0);

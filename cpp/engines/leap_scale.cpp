@@ -40,9 +40,9 @@ double LeapScale::given(const Vector& e) const {
     return of_w >= of_b ? of_w : of_b == of_b ? std::max(of_w, of_b) : of_b;
 }
 
-double least_weights(const Problem& problem, Loss loss) {
+double least_weights(const Problem& problem, Loss loss, bool decays) {
     constexpr double kMargin = 1e-2;
-    if (traits_of(loss).exponential_tail()) return 0.0;
+    if (traits_of(loss).exponential_tail() && !decays) return 0.0;
     double largest = 0.0;
     for (std::size_t i = 0; i < problem.rows(); ++i)
         largest = std::max(largest, problem.visit_row(i, [&](const auto* x) {

@@ -10,18 +10,20 @@ namespace {
 
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
-// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap and where pairs
-// of steps are integrated; the errors of all steps add up to some times that. The steps of the
-// coarse integration may do kRatio times as much. With looser tolerances the formulas are of low
-// order, and the difference would tell less.
-constexpr double kFine = 0.03, kFineWide = 0.075, kFinePairs = 0.015;
+// Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
+// of steps last or more is counted as error, in motions that are linear or not of plain descent,
+// and where pairs of steps are integrated; the errors of all steps add up to some times that. The
+// steps of the coarse integration may do kRatio times as much. With looser tolerances the formulas
+// are of low order, and the difference would tell less.
+constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFinePairs = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again from the same iterates, so often, with the
 // tolerance with which they come out at kPlanned of rtol, if errors go with it.
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
 constexpr int kMostFiner = 4;
-// Up to here exact steps are cheaper than what a leap given up would cost later.
-constexpr std::int64_t kLastEarly = 8192;
+// Up to here, or so many times the first try, exact steps are cheaper than what a leap given up
+// would cost later.
+constexpr std::int64_t kLastEarly = 8192, kEarlyTries = 8;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
@@ -50,11 +52,11 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     horizon_ = std::max(options_.horizon, descent_.last_record());
     if (way_.stage == Stage::fresh) {
         std::int64_t from = first_try();
-        while (first_of(from) < descent_.step()) from *= 2;
+        while (first_of(from) < descent_.step()) from = next_try(from);
         go_on_from(from, {});
     }
     while (way_.stage != Stage::exactly && may_leap_from(way_.from)) {
-        const std::int64_t from = way_.from;
+        const std::int64_t from = way_.from, next = next_try(from);
         if (way_.stage == Stage::gathering) {
             if (!gather(from, way_.starts, nullptr)) return Status::diverged;
             way_.regime = descent_.regime();
@@ -63,7 +65,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
         }
         Attempt attempt;
         const bool begun = begin(way_.starts, attempt);
-        if (!gather(2 * from, way_.later, begun ? &attempt : nullptr)) return Status::diverged;
+        if (!gather(next, way_.later, begun ? &attempt : nullptr)) return Status::diverged;
         if (begun && attempt.report.ended.empty()) {
             remember_search();
             keepable_to(descent_.step());  // for leaps are not kept half done
@@ -73,10 +75,10 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             }
             // Leaps start from exact iterates alone: errors that had been allowed could grow.
             way_.reason = attempt.report.ended;
-            if (attempt.inaccurate && from <= kLastEarly) {
+            if (attempt.inaccurate && from <= std::max(kLastEarly, kEarlyTries * first_try())) {
                 // Finer integrations want a start when more has come to rest.
                 way_.planned = std::max(planned_tolerance(attempt), kFinest);
-                go_on_from(2 * from, std::move(way_.later));
+                go_on_from(next, std::move(way_.later));
                 continue;
             }
             if (way_.reached >= options_.exact_limit) break;
@@ -85,7 +87,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             continue;
         }
         if (begun) way_.reason = attempt.report.ended;
-        go_on_from(2 * from, std::move(way_.later));
+        go_on_from(next, std::move(way_.later));
     }
     way_.stage = Stage::exactly;
     way_.starts = way_.later = {};
@@ -110,7 +112,7 @@ void LeapingDescent::go_on_from(std::int64_t from, Starts starts) {
 }
 
 bool LeapingDescent::may_leap_from(std::int64_t from) const {
-    const auto until = static_cast<double>(2 * from + 2);  // where the leap takes over
+    const auto until = static_cast<double>(next_try(from) + 2);  // where the leap takes over
     return worth_leaping(from) && !too_dear_ && until <= options_.exact_limit &&
            until < descent_.last_record();
 }
@@ -166,7 +168,9 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
-    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : kFineWide;
+    const bool tail = traits_of(descent_.options().loss).exponential_tail();
+    const double wide = motion_.is_plain() && tail ? kFineWide : kFineOther;
+    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : wide;
     set_out(starts, pairs, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
             attempt);
     return true;

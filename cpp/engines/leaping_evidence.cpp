@@ -16,8 +16,8 @@ constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
 // motion begins they are larger than that.
 constexpr double kOfRecent = 1.5;
-// What the difference from exact steps, where a leap of steps that remember others begins, may grow
-// to: some of it had grown before.
+// What the difference from exact steps, where a leap of steps that remember others or change their
+// pace begins, may grow to: some of it had grown before.
 constexpr double kOfStart = 3.0;
 // So many steps of the integrator are few: what is estimated of them tells less.
 constexpr double kFew = 20.0;
@@ -75,13 +75,13 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const LeapScale scale(u, descent_.problem().layout(), least_);
     const Leap& fine = *attempt.fine;
     // What decays, or changes its pace, moves otherwise where the leap begins than later; what
-    // steps remember may not have been slow enough there, of which neither integration can tell,
-    // and such a leap begins late, with few and long steps.
+    // steps remember may not have been slow enough there, of which neither integration can tell.
+    // Where steps remember, or become shorter, a leap has few and long steps.
     double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
-    double of_few = 1.0, share = kLeastShare;
-    if (motion_.memory > 1.0) {
+    double of_few = 1.0;
+    const double share = motion_.memory > 1.0 ? kLeastOfMemory : kLeastShare;
+    if (motion_.memory > 1.0 || !motion_.schedule.is_constant()) {
         start *= kOfStart;
-        share = kLeastOfMemory;
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     }
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),

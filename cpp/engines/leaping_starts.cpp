@@ -7,13 +7,16 @@
 namespace fastgrok {
 namespace {
 
-// Leaps are tried from this step on, and from twice as far again where that was too early. Where
-// steps remember others, it is that many times as far.
-constexpr double kFirstTry = 128.0, kFirstTryOfMemory = 64.0;
+// Leaps are tried from this step on, and from so many times as far again where that was too early.
+// Where steps remember others what is left of the first ones falls exponentially, by a factor e in
+// the number that they remember: tries begin at so many times that number, and are closer.
+constexpr double kFirstTry = 128.0, kLater = 2.0;
+constexpr double kFirstTryOfMemory = 24.0, kLaterOfMemory = 1.5;
 // Iterates to start from: these many, this share of the step apart, and at least so many steps, or
-// as many times what a step remembers; even, for orbits of period 2.
+// as many times what a step remembers, fewer, since all of them must have forgotten the first
+// steps; even, for orbits of period 2.
 constexpr std::int64_t kStarts = 10;
-constexpr double kSpacing = 4.0, kSpacingShare = 0.0125;
+constexpr double kSpacing = 4.0, kSpacingOfMemory = 1.0, kSpacingShare = 0.0125;
 
 }  // namespace
 
@@ -22,13 +25,21 @@ std::int64_t LeapingDescent::first_try() const {
     constexpr double kFarthest = 1e15;
     const double start = std::max(kFirstTry, kFirstTryOfMemory * motion_.memory);
     const double kink = std::min(motion_.schedule.last_kink(), kFarthest);
-    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * kSpacing * motion_.memory)
-                           : start);
+    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts()) : start);
+}
+
+// Up to here exact steps are taken beside a leap.
+std::int64_t LeapingDescent::next_try(std::int64_t from) const {
+    return even((motion_.memory > 1.0 ? kLaterOfMemory : kLater) * static_cast<double>(from));
+}
+
+double LeapingDescent::spacing_of_starts() const {
+    return std::max(kSpacing, kSpacingOfMemory * motion_.memory);
 }
 
 std::int64_t LeapingDescent::spacing(std::int64_t last) const {
     const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    return std::max(even(kSpacing * motion_.memory), share / 2 * 2);
+    return std::max(even(spacing_of_starts()), share / 2 * 2);
 }
 
 std::int64_t LeapingDescent::first_of(std::int64_t last) const {

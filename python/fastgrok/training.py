@@ -163,12 +163,13 @@ def train(
         (`Slab` and `GaussianMixture`).
     rtol : float, default 1e-8
         Error allowed to leaps at every record, 1e-11 to 1: ||w - w_exact|| <= rtol ||w_exact|| and
-        |b - b_exact| <= rtol max(|b_exact|, 1). Of the squared loss, whose w may tend to 0,
-        ||w_exact|| counts as at least 0.01 / max ||x_i||. Without effect on exact steps. Exact are
-        steps without rounding errors: weights also move where the increments of single steps would
-        be lost beside them, as far as float64 can tell the gradient from its own rounding errors.
-        The bits at a leaped step depend, within `rtol`, on what else is recorded: a leap is judged
-        at its records, and may end earlier or later, or be made again, with others.
+        |b - b_exact| <= rtol max(|b_exact|, 1). Of the squared loss, and with weight decay, where w
+        may tend to 0, ||w_exact|| counts as at least 0.01 / max ||x_i||. Without effect on exact
+        steps. Exact are steps without rounding errors: weights also move where the increments of
+        single steps would be lost beside them, as far as float64 can tell the gradient from its own
+        rounding errors. The bits at a leaped step depend, within `rtol`, on what else is recorded:
+        a leap is judged at its records, and may end earlier or later, or be made again, with
+        others.
     skip_rows : {"auto", True, False}, default "auto"
         Whether steps may pass over rows that cannot matter to them, which changes no bit of the
         result: rows whose margins are so large that all of them together are below 2**-60 of the

@@ -10,6 +10,7 @@
 // matrix is I - c J, J = dG/du.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -49,8 +50,8 @@ public:
     };
 
     static constexpr std::size_t kFewestStarts = 8;
-    // Iterations of a step, where the optimizer has no longer memory.
-    static constexpr double kFewestIterations = 4.0;
+    // Iterations of a step; more where the optimizer has a memory of this share of more.
+    static constexpr double kFewestIterations = 4.0, kFewestOfMemory = 0.5;
 
     // At least kFewestStarts iterates, k increasing, about evenly spaced in log k, some iterations
     // apart; std::invalid_argument otherwise.
@@ -67,7 +68,9 @@ public:
     // Goes on in these coordinates. Parameters on this side stay in those of the problem.
     void turn(const std::shared_ptr<const Coordinates>& coordinates);
     LeapField& field() { return *field_; }
-    double fewest_iterations() const { return kFewestIterations * field_->motion().memory; }
+    double fewest_iterations() const {
+        return kFewestIterations * std::max(1.0, kFewestOfMemory * field_->motion().memory);
+    }
 
     // The last step went from before() to now().
     double before() const { return past_[1].k; }
@@ -109,6 +112,8 @@ private:
     void keep_bias(Vector& u) const;
     bool correct(const Formula& formula, const LeapScale& scale);
     bool try_step(double k, double s);
+    bool moves_at_most(double size) const;
+    bool starts_at_rest(double horizon);
     bool is_over(double horizon);
     bool is_at_rest(const Vector& u, double horizon);
     double error_of_order(std::size_t order, double s, const Vector* newest,

@@ -29,8 +29,9 @@ private:
     double given(const Vector& e) const;
 };
 
-// Where slopes do not vanish far out w may tend to 0, while margins of 1 are what it is all about:
-// weights that change no margin by more than a hundredth. 0 of a loss with an exponential tail.
-double least_weights(const Problem& problem, Loss loss);
+// Where slopes do not vanish far out, or weights decay beside a bias that does not, w may tend to 0
+// while margins of 1 are what it is all about: weights that change no margin by more than a
+// hundredth. 0 of a loss with an exponential tail where nothing decays.
+double least_weights(const Problem& problem, Loss loss, bool decays);
 
 }  // namespace fastgrok

@@ -35,7 +35,7 @@ public:
           options_(options),
           motion_(descent.stepper().options(), descent.options().lr, descent.options().scale),
           passes_(descent.problem(), descent.options().threads),
-          least_(least_weights(descent.problem(), descent.options().loss)) {}
+          least_(least_weights(descent.problem(), descent.options().loss, motion_.decay > 0.0)) {}
 
     // To the last record. Once only.
     Status run(const Poll& poll, double poll_seconds);
@@ -79,6 +79,8 @@ private:
 
     static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
     std::int64_t first_try() const;
+    std::int64_t next_try(std::int64_t from) const;
+    double spacing_of_starts() const;
     std::int64_t spacing(std::int64_t last) const;  // of the iterates to start a leap from
     std::int64_t first_of(std::int64_t last) const;
 
