@@ -178,8 +178,8 @@ class Dataset:
             Name of the file.
         mmap : bool, default False
             Map X into memory instead of reading it: rows are read when they are used, and X may
-            be larger than the memory. Damage inside a mapped X is not noticed, whereas reading
-            compares all of it with the file's checksums.
+            be larger than the memory (see :func:`fastgrok.train`). Damage inside a mapped X is not
+            noticed, whereas reading compares all of it with the file's checksums.
 
         Returns
         -------
