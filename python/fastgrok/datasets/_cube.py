@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK_ELEMENTS = 1 << 17  # proposals at a time
-# Several passes over as many stay in the processor's nearer caches, and temporaries no larger are
-# not handed back to the system every time. Rows are looked at in pieces of as many entries, but of
-# at least some rows, which repay the calls.
+# Several passes over as many stay in the processor's nearer caches; temporaries of a piece are not
+# handed back to the system every time, and its rows are enough to repay the calls.
 _CACHED_ELEMENTS = 1 << 14
-_FEWEST_ROWS = 64
+_PIECE_ELEMENTS = 1 << 15
+_FEWEST_ROWS = 512
 _FEW_COLUMNS = 8
 _MAX_TRIES = 20_000  # proposals for each row wanted
 _F64 = NDArray[np.float64]
@@ -98,7 +98,7 @@ def _chunk_rows(columns: int) -> int:
 
 def _pieces(rows: int, columns: int) -> Iterator[slice]:
     """Rows that are looked at together."""
-    size = max(_FEWEST_ROWS, _CACHED_ELEMENTS // columns)
+    size = max(_FEWEST_ROWS, _PIECE_ELEMENTS // columns)
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
@@ -256,7 +256,7 @@ def _turn_signs(
     left = np.abs(excess[rows])
     negative = excess[rows] < 0
     move = np.where(negative, width, -width).astype(out.dtype)
-    places = np.empty(max(_FEWEST_ROWS * dim, _CACHED_ELEMENTS), dtype=np.int32)
+    places = np.empty(min(flat.size, max(_FEWEST_ROWS * dim, _PIECE_ELEMENTS)), np.int32)
     while rows.size:
         # Picks in turn, for all rows together: a pick counts if it has the sign in excess, does
         # not repeat another, and comes before the row has as many as it needs.

@@ -212,7 +212,7 @@ def _row_numbers(name: str, value: Any, rows: int) -> NDArray[np.int64]:
     if array.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
     out = np.ascontiguousarray(array, dtype=np.int64)
-    if out.size and (out[0] < 0 or out[-1] >= rows or np.any(np.diff(out) <= 0)):
+    if out.size and (out[0] < 0 or out[-1] >= rows or np.any(out[1:] <= out[:-1])):
         raise ValueError(f"{name} must increase and lie in 0..{rows - 1}, got {_checks.show(out)}")
     return out
 
