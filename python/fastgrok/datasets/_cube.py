@@ -103,10 +103,10 @@ def _pieces(rows: int, columns: int) -> Iterator[slice]:
 
 
 def _row_sums(x: NDArray[Any]) -> NDArray[Any]:
-    """Sums of rows, where the order does not matter: few columns are added as a whole."""
+    """Sum rows whose sums have no rounding errors; few columns are added as a whole."""
     if not 0 < x.shape[1] <= _FEW_COLUMNS:
         return x.sum(axis=1)
-    total = x[:, 0] + (0 if x.dtype == np.bool_ else x.dtype.type(0))
+    total = x[:, 0] + 0  # a copy, and of bools their number
     for j in range(1, x.shape[1]):
         total += x[:, j]
     return total
