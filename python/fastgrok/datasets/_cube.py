@@ -105,8 +105,8 @@ def _pieces(rows: int, columns: int) -> Iterator[slice]:
 def _row_sums(x: NDArray[Any]) -> NDArray[Any]:
     """Sum rows whose sums have no rounding errors; few columns are added as a whole."""
     if not 0 < x.shape[1] <= _FEW_COLUMNS:
-        return x.sum(axis=1)
-    total = x[:, 0] + 0  # a copy, and of bools their number
+        return np.asarray(x.sum(axis=1))
+    total: NDArray[Any] = x[:, 0] + 0  # a copy, and of bools their number
     for j in range(1, x.shape[1]):
         total += x[:, j]
     return total
