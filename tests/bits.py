@@ -1,6 +1,7 @@
 """A set of passes and runs whose every bit is compared between threads and instruction sets."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,14 +79,19 @@ def attacked(X: Any, y: Any) -> dict[str, _core.Attack]:
     return out
 
 
-def compute(shapes: Any, threads: int) -> dict[str, NDArray[Any]]:
-    """Every pass and a short run on each shape, in both precisions and losses."""
+def compute(
+    shapes: Any, threads: int, stored: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+) -> dict[str, NDArray[Any]]:
+    """Every pass and a short run on each shape, in both precisions and losses.
+
+    `stored` may put the rows where else they are to be read.
+    """
     out: dict[str, NDArray[Any]] = {}
     for k, (n, d) in enumerate(shapes):
         rows, y = problem(n, d)
         w, b = point(d)
         for loss, dtype in (("logistic", np.float64), ("exponential", np.float32)):
-            X = rows.astype(dtype)
+            X = stored(rows.astype(dtype))
             bias = k % 3 > 0
             core = _core.Problem(X, y, bias)
             at = f"{n} x {d} {loss}"

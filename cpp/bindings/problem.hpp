@@ -9,7 +9,7 @@
 namespace fastgrok {
 
 struct BoundProblem {
-    BoundProblem(py::array x, Array<double> y, bool bias, bool align);
+    BoundProblem(py::array x, Array<double> y, bool bias, bool align, std::size_t kept);
     BoundProblem(const BoundProblem& rows, Array<double> y, bool bias);  // the same rows
 
     // The problem as a shared pointer that keeps this object, and so the arrays, alive. Whoever

@@ -7,6 +7,10 @@
 namespace fastgrok {
 namespace {
 
+// Of a read-only map of up to so many bytes all pages stay. To leave one and come back costs passes
+// over 4 GB in the page cache two to three times their time, though little beside a disk's.
+constexpr std::size_t kKept = std::size_t{1} << 30;
+
 template <class Real>
 const Real* data_of(const py::array& x) {
     const auto* data = static_cast<const Real*>(x.data());
@@ -19,7 +23,27 @@ const double* labels_of(const py::array& x, const Array<double>& y) {
     return data_of<double>(y);
 }
 
-Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool align) {
+// Whether an array lies in a mapping that nobody can write to through it: mmap.mmap with
+// ACCESS_READ, as that of numpy.memmap with mode="r", is shared with its file. Pages of others may
+// hold what is in no file.
+bool is_mapped(const py::array& x) {
+    py::object base = x.attr("base");
+    while (py::isinstance<py::array>(base)) base = base.attr("base");
+    if (py::isinstance<py::memoryview>(base)) base = base.attr("obj");
+    if (base.is_none() || !py::isinstance(base, py::module_::import("mmap").attr("mmap")))
+        return false;
+    return py::reinterpret_borrow<py::buffer>(base).request().readonly;
+}
+
+void leave(const py::array& x) {
+    if ((x.flags() & py::array::c_style) == 0 || !is_mapped(x)) return;
+    const auto* begin = static_cast<const char*>(x.data());
+    py::gil_scoped_release release;
+    leave_pages(begin, begin + x.nbytes());
+}
+
+Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool align,
+                     std::size_t kept) {
     require(x.ndim() == 2 && x.shape(0) > 0 && x.shape(1) > 0, "X must have rows and columns");
     require((x.flags() & py::array::c_style) != 0, "X must be C-contiguous");
     const double* labels = labels_of(x, y);
@@ -33,8 +57,9 @@ Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool
     } else {
         throw py::type_error("X must be float64 or float32 in native byte order");
     }
+    if (!is_mapped(x)) kept = Problem::kKeepAll;
     py::gil_scoped_release release;
-    return Problem(data, labels, rows, cols, bias, align);
+    return Problem(data, labels, rows, cols, bias, align, kept);
 }
 
 Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
@@ -95,8 +120,8 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
 
 }  // namespace
 
-BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align)
-    : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias, align)) {}
+BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align, std::size_t kept)
+    : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias, align, kept)) {}
 
 BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias)
     : x(rows.x), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
@@ -108,11 +133,14 @@ Vector BoundProblem::parameters(const Array<double>& w, double b) const {
 }
 
 void register_problem(py::module_& m) {
+    m.def("leave", &leave, py::arg("array").noconvert(),
+          "Give back the memory of an array that lies in a read-only map of a file.");
     py::class_<BoundProblem, Shared>(
         m, "Problem", "Rows and labels, checked by the caller, ready for the kernels.",
         py::is_final())
-        .def(py::init<py::array, Array<double>, bool, bool>(), py::arg("X").noconvert(),
-             py::arg("y").noconvert(), py::arg("bias"), py::arg("align") = true)
+        .def(py::init<py::array, Array<double>, bool, bool, std::size_t>(),
+             py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("bias"),
+             py::arg("align") = true, py::arg("kept") = kKept)
         .def_property_readonly("rows", [](const BoundProblem& p) { return p.problem.rows(); })
         .def_property_readonly("cols",
                                [](const BoundProblem& p) { return p.problem.layout().cols; })

@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::size_t kCached = std::size_t{1} << 22;
 
+// What is left at a time, if so much is kept: far more than a call to the system costs.
+constexpr std::size_t kWindow = std::size_t{1} << 24;
+// Systems map the neighbours of a page that is read together with it.
+constexpr std::size_t kAround = std::size_t{1} << 16;
+
 bool is_packed(std::size_t cols) {
     return cols <= kMostPackedCols;
 }
@@ -47,13 +52,18 @@ template void pack_block(const double*, const double*, std::size_t, std::size_t,
 template void pack_block(const float*, const double*, std::size_t, std::size_t, double*);
 
 Problem::Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
-                 std::size_t cols, bool bias, bool align)
+                 std::size_t cols, bool bias, bool align, std::size_t kept)
     : x_(x),
       y_(y),
       rows_(rows),
       bias_(bias),
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
+    const std::size_t row = cols * visit_row(0, [](auto* first) { return sizeof(*first); });
+    if (kept / row < rows) {
+        window_ = whole_lanes(std::min(kept, kWindow) / row + 1);
+        few_ = kept / partition_.count() / (row + kAround);
+    }
     pack();
     if (align && !packed()) std::visit([this](auto* given) { this->align(given); }, x_);
 }
@@ -66,6 +76,7 @@ void Problem::align(const Real* x) {
     const auto copy = std::make_shared<const Blocks<Real>>(x, x + size);
     x_ = copy->data();
     aligned_ = copy;
+    window_ = 0;  // what is no file's would be lost
 }
 
 Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {
@@ -113,6 +124,7 @@ RowNorms Problem::find_norms(int threads) const {
             const std::size_t end = std::min(first_row(c + 1), rows_);
             for (std::size_t i = first_row(c); i < end; ++i)
                 norms.bits[i] = visit_row(i, [&](auto* x) { return row_norm(x, layout_.cols); });
+            leave_chunk(c);
         }
     });
     const double up =

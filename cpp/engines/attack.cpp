@@ -101,13 +101,14 @@ void Attack::for_blocks(Work work) {
                 if (interrupt.due()) return;
                 work(Block{c, first, std::min(kLanes, end - first)}, scratch_[me.index], interrupt);
             }
+            problem_.leave_chunk(c);
         }
     });
     if (interrupt.due()) throw Interrupted();
 }
 
 void Attack::clean_margins(const Target& target, const Block& block, Scratch& s) const {
-    problem_.visit_chunk(block.chunk, [&](auto all) {
+    problem_.look_at_chunk(block.chunk, [&](auto all) {
         const auto rows = slice(all, block.first - problem_.first_row(block.chunk), block.count);
         kernels_for(rows).margins(rows, target.scaled.data(), s.clean.data());
     });
@@ -134,7 +135,7 @@ void Attack::closed_margins(const Target& target, const Block& block, Interrupt&
         for (std::size_t i = 0; i < block.count; ++i)
             s.radii[k * kLanes + i] = std::min(settings_.radius(block.first + i, k), reach);
     if (settings_.has_box())
-        problem_.visit_chunk(block.chunk, [&](auto all) {
+        problem_.look_at_chunk(block.chunk, [&](auto all) {
             const auto rows =
                 slice(all, block.first - problem_.first_row(block.chunk), block.count);
             const Retreat retreat{target.magnitude.data(), target.positive.data(),

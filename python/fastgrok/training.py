@@ -62,8 +62,13 @@ def train(
     ----------
     X : array_like of shape (n, d)
         Finite rows in any layout. float32 is kept and read as such, all else becomes float64; a
-        C-contiguous array of either is used in place. A copy in another layout is made of
-        rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
+        C-contiguous array of either is used in place. A copy in another layout, of float64, is made
+        of rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
+        More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,
+        ``Dataset.load(..., mmap=True)``) may be larger than memory: from 1 GiB on, passes give back
+        the memory of the rows behind them, and hold a 64th of the file for each thread. The bits
+        are those of rows in memory. A pass takes two to three times as long while the system's page
+        cache holds the file; what it cannot hold is read from the disk at every pass.
     y : array_like of shape (n,)
         Labels -1 and +1.
     steps : int or integral float

@@ -24,6 +24,7 @@ from fastgrok._checks._arguments import (
     vector,
     whole,
 )
+from fastgrok._checks._blocks import blocks
 from fastgrok._checks._evaluation_sets import EvaluationSet, Labelled, evaluation_sets
 from fastgrok._checks._words import plural
 
@@ -36,6 +37,7 @@ __all__ = [
     "Names",
     "array_of",
     "as_float",
+    "blocks",
     "choice",
     "data",
     "evaluation_sets",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames
+from fastgrok._checks._blocks import blocks
 from fastgrok._checks._words import plural
 from fastgrok._core import default_threads
 
@@ -96,8 +97,8 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
     """Return the array if all of it is finite."""
     flat = out.reshape(-1)
     bad, first = 0, -1
-    for start in range(0, flat.size, _BLOCK):  # in blocks: no mask as large as the data
-        good = np.isfinite(flat[start : start + _BLOCK])
+    for start, block in blocks(flat, _BLOCK):  # no mask as large as the data
+        good = np.isfinite(block)
         if not good.all():
             if first < 0:
                 first = start + int(np.argmin(good))
@@ -156,8 +157,8 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
     In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
     """
     array = array_of(name, value)
-    text = array.dtype.kind in "UST" or any(
-        isinstance(item, str) for item in array.flat if array.dtype.kind == "O"
+    text = array.dtype.kind in "UST" or (
+        array.dtype.kind == "O" and any(isinstance(item, str) for item in array.flat)
     )
     if not text:
         array = numbers(name, value)
@@ -182,7 +183,9 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
             f"{_two_classes(name, value, array)}"
         )
     out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
-    wrong = np.flatnonzero(np.abs(out) != 1.0)
+    wrong = np.concatenate(
+        [start + np.flatnonzero(np.abs(block) != 1.0) for start, block in blocks(out, _BLOCK)]
+    )
     if wrong.size and array.dtype.kind == "u":
         minus = array == np.iinfo(array.dtype).max
         out, wrong = np.where(minus, -1.0, out), wrong[~minus[wrong]]

@@ -150,7 +150,8 @@ def margin_cube(
         params["assumption_holds"] = failure is None
         if failure is not None:
             warn(failure, UserWarning)
-    rows = np.concatenate([np.arange(planted[0]), counts[0] + np.arange(planted[1])])
+    rows = np.arange(sum(planted))
+    rows[planted[0] :] += counts[0] - planted[0]
     return Dataset(X, labels(*counts), _diagonal(lattice), effective, rows, params)
 
 

@@ -178,8 +178,8 @@ class Dataset:
             Name of the file.
         mmap : bool, default False
             Map X into memory instead of reading it: rows are read when they are used, and X may
-            be larger than the memory. Damage inside a mapped X is not noticed, whereas reading
-            compares all of it with the file's checksums.
+            be larger than the memory (see :func:`fastgrok.train`). Damage inside a mapped X is not
+            noticed, whereas reading compares all of it with the file's checksums.
 
         Returns
         -------
@@ -212,7 +212,7 @@ def _row_numbers(name: str, value: Any, rows: int) -> NDArray[np.int64]:
     if array.ndim != 1:
         raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}")
     out = np.ascontiguousarray(array, dtype=np.int64)
-    if out.size and (out[0] < 0 or out[-1] >= rows or np.any(np.diff(out) <= 0)):
+    if out.size and (out[0] < 0 or out[-1] >= rows or np.any(out[1:] <= out[:-1])):
         raise ValueError(f"{name} must increase and lie in 0..{rows - 1}, got {_checks.show(out)}")
     return out
 

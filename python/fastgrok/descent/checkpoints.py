@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
-from fastgrok._checks import Data
+from fastgrok._checks import Data, blocks
 from fastgrok._core import Descent, LeapingDescent, simd
 from fastgrok._files import remove_leftovers, write_atomically
 from fastgrok.descent.errors import CheckpointError
@@ -80,8 +80,8 @@ def _describe_set(data: Data) -> dict[str, Any]:
 def _describe(array: NDArray[Any]) -> dict[str, Any]:
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     digest = hashlib.blake2b(digest_size=_DIGEST)
-    for start in range(0, flat.size, _BLOCK):
-        digest.update(flat[start : start + _BLOCK].data)
+    for _, block in blocks(flat, _BLOCK):
+        digest.update(block.data)
     return {"shape": list(array.shape), "dtype": array.dtype.str, "digest": digest.hexdigest()}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import F64, blocks
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import optimizers, table
 from fastgrok.descent.optimizers import Optimizer
@@ -19,6 +20,7 @@ REDUCTIONS = ("mean", "sum")
 _BITS = 24
 _LARGEST = float(np.finfo(np.float64).max)
 """The limit of what hardly moves."""
+_BLOCK = 1 << 22  # numbers converted to float64 at a time
 
 
 @helpful
@@ -150,14 +152,25 @@ def _rounded_down(rate: float) -> float:
 def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) -> float:
     """Of plain descent, without decay."""
     n, d = rows.shape
-    largest = max(float(np.abs(rows).max()), 1.0 if bias else 0.0)
+    largest = max(float(np.abs(block).max()) for _, block in blocks(rows, _BLOCK))
+    largest = max(largest, 1.0 if bias else 0.0)
     if largest == 0.0:
         return math.inf
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
-    z = np.ldexp(rows.astype(np.float64), -exponent)
-    if bias:
-        z = np.column_stack([z, np.full(n, math.ldexp(1.0, -exponent))])
-    gram = z.T @ z if z.shape[1] <= n else z @ z.T
+
+    def scaled(part: NDArray[Any]) -> F64:
+        z: F64 = np.ldexp(part.astype(np.float64), -exponent)
+        one = math.ldexp(1.0, -exponent)
+        return np.column_stack([z, np.full(len(z), one)]) if bias else z
+
+    if d + bias <= n:
+        gram = np.zeros((d + bias, d + bias))
+        for _, block in blocks(rows, _BLOCK):
+            z = scaled(block)
+            gram += z.T @ z
+    else:
+        z = scaled(rows)
+        gram = z @ z.T
     last = len(gram) - 1
     from scipy.linalg import eigh  # noqa: PLC0415
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/blocks.hpp"
+#include "core/pages.hpp"
 #include "core/partition.hpp"
 #include "core/rows.hpp"
 
@@ -33,12 +34,17 @@ struct RowNorms {
 
 class Problem {
 public:
+    static constexpr std::size_t kKeepAll = ~std::size_t{0};
+
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
     // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data only
     // where caches may hold them, their start is not aligned, and `align` says that there will be
     // passes enough to repay it.
+    //
+    // Anything but kKeepAll says that x is mapped read-only from a file: where it has more than
+    // `kept` bytes, pages are left behind whoever has visited their rows. That changes no bit.
     Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
-            std::size_t cols, bool bias, bool align = true);
+            std::size_t cols, bool bias, bool align = true, std::size_t kept = kKeepAll);
 
     // The rows of another problem, with what is known of them, under other labels (or the same).
     Problem(const Problem& rows, const double* y, bool bias);
@@ -65,6 +71,13 @@ public:
     // The rows of one chunk, to a function object that takes PackedRows or PlainRows.
     template <class Use>
     void visit_chunk(std::size_t chunk, Use use) const {
+        look_at_chunk(chunk, use);
+        leave_chunk(chunk);
+    }
+
+    // The same for who comes back to the chunk, and says when he leaves it.
+    template <class Use>
+    void look_at_chunk(std::size_t chunk, Use use) const {
         const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
         const std::size_t cols = layout_.cols;
         if (packed()) {
@@ -77,7 +90,11 @@ public:
         }
     }
 
-    // `count` rows that are not packed, to the same.
+    void leave_chunk(std::size_t chunk) const {
+        if (window_ != 0 && !packed()) leave(first_row(chunk), first_row(chunk + 1));
+    }
+
+    // `count` rows of a chunk that are not packed, to the same.
     template <class Use>
     void visit_index(const std::uint32_t* rows, std::size_t count, Use use) const {
         const auto visit = [&](auto* x) {
@@ -85,6 +102,7 @@ public:
             use(PlainRows<Real>{x, y_, count, layout_.cols, rows});
         };
         std::visit(visit, x_);
+        if (window_ != 0 && count > few_) leave(rows[0], rows[count - 1] + 1);
     }
 
     // The packed block number k.
@@ -95,12 +113,14 @@ public:
     // One row as the caller gave it, to a function object that takes either pointer.
     template <class Use>
     auto visit_row(std::size_t row, Use use) const {
+        leave_before(row, 1);
         return std::visit([&](auto* x) { return use(x + row * layout_.cols); }, x_);
     }
 
     // Neighbouring rows as the caller gave them, to a function object that takes PlainRows.
     template <class Use>
     void visit_rows(std::size_t first, std::size_t count, Use use) const {
+        leave_before(first, count);
         std::visit(
             [&](auto* x) {
                 use(PlainRows{x + first * layout_.cols, y_ + first, count, layout_.cols});
@@ -134,12 +154,25 @@ private:
     void align(const Real* x);
     RowNorms find_norms(int threads) const;
 
+    // Who visits rows one by one, or few by few, leaves a window when he enters the next.
+    void leave_before(std::size_t first, std::size_t count) const {
+        if (window_ == 0) return;
+        const std::size_t begin = (first + count - 1) / window_ * window_;
+        if (begin >= first && begin > 0) leave(begin - window_, begin);
+    }
+    void leave(std::size_t first, std::size_t end) const {
+        std::visit([&](auto* x) { leave_pages(x + first * layout_.cols, x + end * layout_.cols); },
+                   x_);
+    }
+
     std::variant<const double*, const float*> x_;
     const double* y_;
     std::size_t rows_;
     bool bias_;
     Layout layout_;
     Partition partition_;
+    std::size_t window_ = 0;  // rows, whole groups of lanes; 0: no page is ever left
+    std::size_t few_ = 0;     // listed rows of a chunk whose pages may stay
     // By all problems of the same rows and labels.
     std::shared_ptr<const Blocks<double>> packed_;
     std::shared_ptr<const void> aligned_;  // where x_ points, if it is a copy
