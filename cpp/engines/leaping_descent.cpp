@@ -251,6 +251,10 @@ bool LeapingDescent::leap(Attempt& attempt) {
         make_records(attempt);
     } catch (...) {
         attempt.report.ended = "it was stopped";
+        try {
+            record_waiting(attempt.report, [] {});
+        } catch (...) {  // what stopped it matters more
+        }
         close(attempt);
         throw;
     }
@@ -291,9 +295,10 @@ void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
+    const bool gathers = descent_.gathers_records();
     Vector u, middle;
-    while (std::isfinite(descent_.next_record())) {
-        const double step = descent_.next_record();
+    while (std::isfinite(descent_.next_record(waiting_.size()))) {
+        const double step = descent_.next_record(waiting_.size());
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.fine, step, u, middle);
         const double of_steps = error_of_steps(attempt, step, u);
@@ -310,13 +315,23 @@ void LeapingDescent::make_records(Attempt& attempt) {
             break;
         }
         if (!is_stable(attempt, step)) break;
-        descent_.record_at(step, u, report.pairs ? &middle : nullptr,
-                           report.pairs ? Regime::period_two : Regime::smooth,
-                           [this] { polled(); });
+        waiting_.push_back({step, u, report.pairs ? middle : Vector(),
+                            report.pairs ? Regime::period_two : Regime::smooth});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
-        report.last = reached_ = step;
+        reached_ = step;
+        if (!gathers) record_waiting(report, [this] { polled(); });
     }
+    record_waiting(report, [this] { polled(); });
+}
+
+void LeapingDescent::record_waiting(LeapReport& report,
+                                    const std::function<void()>& between_passes) {
+    const std::vector<Descent::Iterate> iterates = std::move(waiting_);
+    waiting_.clear();
+    if (iterates.empty()) return;
+    descent_.record_all(iterates, between_passes);
+    report.last = iterates.back().step;
 }
 
 void LeapingDescent::close(Attempt& attempt) {

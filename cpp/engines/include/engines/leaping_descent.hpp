@@ -112,6 +112,7 @@ private:
     void compare(Attempt& attempt, double step, const Vector& exact);
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
+    void record_waiting(LeapReport& report, const std::function<void()>& between_passes);
     void close(Attempt& attempt);
     bool is_stable(Attempt& attempt, double step);
     bool stays(Attempt& attempt);
@@ -143,6 +144,7 @@ private:
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
     Vector gradient_, first_, second_;
+    std::vector<Descent::Iterate> waiting_;  // whose records are still to be made
     std::vector<LeapReport> leaps_;
     std::string reason_;
 };
