@@ -75,16 +75,12 @@ constexpr double kGenericShare = 0.03;
 
 }  // namespace
 
-double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
-                         int most_passes, Vector& direction,
-                         const std::function<void()>& between_passes) {
-    const Problem& problem = passes.problem();
+double largest_eigenvalue(const Problem& problem, const Product& product, double tolerance,
+                          int most_products, Vector& direction) {
     const std::size_t dimension = problem.layout().cols + (problem.bias() ? 1 : 0);
     const std::size_t most =
-        std::min<std::size_t>(dimension, static_cast<std::size_t>(most_passes));
+        std::min<std::size_t>(dimension, static_cast<std::size_t>(most_products));
 
-    Vector weights;
-    passes.curvature_weights(u, loss, weights);
     // What was the top eigenvector may still be one of others: a generic share leads away from it.
     Vector start = generic_direction(problem);
     normalize(start);
@@ -101,8 +97,7 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tole
     Vector next(start.size());
     while (true) {
         const Vector& v = basis.back();
-        passes.second(weights, v, next);
-        if (between_passes) between_passes();
+        product(v, next);
         const double alpha = dot(v, next);
         // Orthogonal to the whole basis, twice, so that no eigenvalue is found again.
         for (int pass = 0; pass < 2; ++pass)
@@ -121,6 +116,18 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tole
     direction.assign(start.size(), 0.0);
     for (std::size_t i = 0; i < basis.size(); ++i) add_multiple(direction, top[i], basis[i]);
     return std::max(eigenvalue, 0.0);
+}
+
+double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
+                         int most_passes, Vector& direction,
+                         const std::function<void()>& between_passes) {
+    Vector weights;
+    passes.curvature_weights(u, loss, weights);
+    const auto product = [&](const Vector& v, Vector& out) {
+        passes.second(weights, v, out);
+        if (between_passes) between_passes();
+    };
+    return largest_eigenvalue(passes.problem(), product, tolerance, most_passes, direction);
 }
 
 }  // namespace fastgrok

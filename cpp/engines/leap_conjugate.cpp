@@ -6,6 +6,7 @@
 
 #include "engines/curvature.hpp"
 #include "leap_fields.hpp"
+#include "leap_rows.hpp"
 #include "vectors.hpp"
 
 namespace fastgrok {
@@ -18,15 +19,14 @@ public:
     ConjugateField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                    std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
-          squares_(problem.rows()),
+          rows_(given_, loss),
+          squares_(rows_.squares()),
           direction_(layout().length),
-          product_(layout().length) {
-        for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
-    }
+          product_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
         factor_ = shifted(
-            s, g, [&](Loss loss, double shift) { given_.first(u, loss, g, shift, &bits_); });
+            s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift, bits_); });
         for (double& x : g) x *= factor_;
         if (decay_now_ > 0.0)
             for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
@@ -52,7 +52,7 @@ public:
         }
         if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
-            given_.second(weights_, p_, product_);
+            rows_.second(weights_, p_, product_);
             ++costs_.products;
             after_pass();
             for (std::size_t j = 0; j < r.size(); ++j)
@@ -71,6 +71,10 @@ public:
             for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
         }
         return false;
+    }
+
+    void sum_sizes(const Vector& u, Vector& out, const Share& share) override {
+        rows_.sum_sizes(u, out, share);
     }
 
     // Estimated: what two patterns of signs of the largest rounding errors move u by.
@@ -123,34 +127,39 @@ public:
         evaluate(u, 0.0, product_);
         double trace = 0.0;
         const double one = given_.problem().bias() ? 1.0 : 0.0;
-        for (std::size_t i = 0; i < squares_.size(); ++i)
-            trace += weights_[i] * (squares_[i] + one);
-        const double rate = std::exp(log_rate_), most = motion_.limit - decay_now_;
-        if (rate * trace <= most) return false;
+        for (std::size_t k = 0; k < rows_.count(); ++k)
+            trace += weights_[k] * (squares_[rows_.row(k)] + one);
+        const double most = motion_.limit - decay_now_;
+        if (factor_ * trace <= most) return false;
+        const auto product = [this](const Vector& v, Vector& out) {
+            rows_.second(weights_, v, out);
+            ++costs_.products;
+            after_pass();
+            for (double& x : out) x *= factor_;
+        };
         const double largest =
-            largest_curvature(given_, u, loss_, kTolerance, kMostPasses, top_, [this] {
-                ++costs_.products;
-                after_pass();
-            });
-        return !((1.0 + kTolerance) * rate * largest <= most);
+            largest_eigenvalue(given_.problem(), product, kTolerance, kMostPasses, top_);
+        return !((1.0 + kTolerance) * largest <= most);
     }
 
 private:
     // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
     // it. All of it comes from margins and row norms.
     void weigh_rows(const Vector& u) {
-        const std::size_t n = squares_.size(), cols = layout().cols;
-        weights_.resize(bits_.size());
+        const std::size_t n = rows_.count(), cols = layout().cols;
+        weights_.resize(whole_lanes(n));
         const double unit = traits_.per_unit();
-        for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * unit;
+        for (std::size_t k = 0; k < n; ++k)
+            weights_[k] = (bits_[rows_.row(k)] - last_shift_) * unit;
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
 
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
         for (std::size_t j = 0; j < cols; ++j) direction_[j] = u[j] / norm;
         along_ = mixed_ = bias_ = across_ = 0.0;
         const double* y = given_.problem().labels();
-        for (std::size_t i = 0; i < n; ++i) {
-            const double q = weights_[i], t = (bits_[i] * unit * y[i] - b) / norm;
+        for (std::size_t k = 0; k < n; ++k) {
+            const std::size_t i = rows_.row(k);
+            const double q = weights_[k], t = (bits_[i] * unit * y[i] - b) / norm;
             along_ += q * t * t;
             mixed_ += q * t;
             bias_ += q;
@@ -190,8 +199,9 @@ private:
         double factor, of_w, of_bias, along, mixed, bias, across, determinant;
     };
 
+    LeapRows rows_;
     Vector squares_;    // ||x_i||^2
-    Vector weights_;    // l''(m_i), shifted
+    Vector weights_;    // l''(m_i), shifted, of the rows that matter
     Vector direction_;  // w / ||w||
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
     Vector residual_, z_, p_, product_;

@@ -1,4 +1,4 @@
-// The largest eigenvalue of the Hessian of the summed loss.
+// The largest eigenvalue of the Hessian of the summed loss, and of the like.
 #pragma once
 
 #include <functional>
@@ -6,6 +6,13 @@
 #include "engines/passes.hpp"
 
 namespace fastgrok {
+
+// out <- a symmetric matrix times v, a vector of parameters; without a bias both end with 0.
+using Product = std::function<void(const Vector& v, Vector& out)>;
+
+// Of the Hessian, see below; every product is one with it.
+double largest_eigenvalue(const Problem& problem, const Product& product, double tolerance,
+                          int most_products, Vector& direction);
 
 // Lanczos' method from a warm start. `direction` is the start vector (any length-1 guess; made when
 // it is empty) and afterwards the best eigenvector found. Every product with the Hessian is one
