@@ -7,6 +7,7 @@
 #include "engines/curvature.hpp"
 #include "leap_fields.hpp"
 #include "leap_rows.hpp"
+#include "sampled_hessian.hpp"
 #include "vectors.hpp"
 
 namespace fastgrok {
@@ -21,6 +22,7 @@ public:
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           rows_(given_, loss),
           squares_(rows_.squares()),
+          sampled_(problem),
           direction_(layout().length),
           product_(layout().length) {}
 
@@ -37,7 +39,15 @@ public:
     bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
                Vector& x) override {
         const double factor = c * factor_;
-        const Preconditioner precondition(*this, c);
+        const Preconditioner plain(*this, c);
+        const bool sampled =
+            sampled_.begin({rows_, weights_, squares_, factor, plain.of_w, plain.of_bias});
+        const auto precondition = [&](const Vector& from, Vector& to) {
+            if (sampled)
+                sampled_(from, to);
+            else
+                plain(from, to);
+        };
         const std::size_t most = 2 * layout().cols + 100;
         x.assign(r.size(), 0.0);
         residual_ = r;
@@ -65,7 +75,10 @@ public:
                 residual_[j] -= length * product_[j];
             }
             precondition(residual_, z_);
-            if (scale.norm(residual_) <= accuracy) return true;
+            if (scale.norm(residual_) <= accuracy) {
+                sampled_.end(rows_, n + 1);
+                return true;
+            }
             const double next = dot(residual_, z_), turn = next / rz;
             rz = next;
             for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
@@ -201,6 +214,7 @@ private:
 
     LeapRows rows_;
     Vector squares_;    // ||x_i||^2
+    SampledHessian sampled_;
     Vector weights_;    // l''(m_i), shifted, of the rows that matter
     Vector direction_;  // w / ||w||
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
