@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engines/curvature.hpp"
+#include "engines/spent.hpp"
 #include "leap_fields.hpp"
 #include "leap_rows.hpp"
 #include "sampled_hessian.hpp"
@@ -22,7 +23,7 @@ public:
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           rows_(given_, loss),
           squares_(rows_.squares()),
-          sampled_(problem),
+          sampled_(problem, given_.threads()),
           direction_(layout().length),
           product_(layout().length) {}
 
@@ -62,7 +63,10 @@ public:
         }
         if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
-            rows_.second(weights_, p_, product_);
+            {
+                const Lap lap(costs_.multiplying);
+                rows_.second(weights_, p_, product_);
+            }
             ++costs_.products;
             after_pass();
             for (std::size_t j = 0; j < r.size(); ++j)

@@ -138,6 +138,7 @@ bool LeapingDescent::exact_to(std::int64_t step) {
         poll_(std::max(reached_, static_cast<double>(now)));
         return false;
     };
+    const Lap lap(spent_.exact);
     try {
         const Descent::Status status = descent_.run_to(step, poll, poll_seconds_);
         account();
@@ -227,7 +228,15 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     LeapReport& report = attempt.report;
     if (!report.ended.empty()) return;
     const double k = step / attempt.stride, end = std::floor(horizon_ / attempt.stride);
-    if (!follow(*attempt.fine, k, end) || !follow(*attempt.coarse, k, end)) {
+    const auto follow_fine = [&] {
+        const StepsLap lap(spent_, *attempt.fine);
+        return follow(*attempt.fine, k, end);
+    };
+    const auto follow_coarse = [&] {
+        const Lap lap(spent_.second);
+        return follow(*attempt.coarse, k, end);
+    };
+    if (!follow_fine() || !follow_coarse()) {
         report.ended = "the motion was not smooth at step " + text(report.first);
         return;
     }
@@ -291,49 +300,6 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
     return false;
 }
 
-void LeapingDescent::make_records(Attempt& attempt) {
-    LeapReport& report = attempt.report;
-    report.last = static_cast<double>(descent_.step());
-    next_check_ = kBetweenChecks * report.first;
-    const bool gathers = descent_.gathers_records();
-    Vector u, middle;
-    while (std::isfinite(descent_.next_record(waiting_.size()))) {
-        const double step = descent_.next_record(waiting_.size());
-        if (!leap_to(attempt, step)) break;
-        iterate(attempt, *attempt.fine, step, u, middle);
-        const double of_steps = error_of_steps(attempt, step, u);
-        const double rounding = rounding_at(attempt, step);
-        const double error = of_steps + rounding;
-        if (!(error <= options_.rtol)) {
-            const double allowed = options_.rtol - rounding;
-            attempt.inaccurate = std::isfinite(of_steps) && allowed >= 0.5 * options_.rtol;
-            attempt.excess = of_steps / allowed;
-            report.ended =
-                attempt.inaccurate
-                    ? "the error at step " + text(step) + " is estimated at " + text(error)
-                    : "at step " + text(step) + " rounding errors may amount to " + text(rounding);
-            break;
-        }
-        if (!is_stable(attempt, step)) break;
-        waiting_.push_back({step, u, report.pairs ? middle : Vector(),
-                            report.pairs ? Regime::period_two : Regime::smooth});
-        report.error = std::max(report.error, error);
-        report.rounding = std::max(report.rounding, rounding);
-        reached_ = step;
-        if (!gathers) record_waiting(report, [this] { polled(); });
-    }
-    record_waiting(report, [this] { polled(); });
-}
-
-void LeapingDescent::record_waiting(LeapReport& report,
-                                    const std::function<void()>& between_passes) {
-    const std::vector<Descent::Iterate> iterates = std::move(waiting_);
-    waiting_.clear();
-    if (iterates.empty()) return;
-    descent_.record_all(iterates, between_passes);
-    report.last = iterates.back().step;
-}
-
 void LeapingDescent::close(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.statistics = attempt.fine->statistics();
@@ -362,7 +328,11 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
 bool LeapingDescent::step_fine(Attempt& attempt) {
     LeapReport& report = attempt.report;
     Leap& fine = *attempt.fine;
-    const Leap::Status status = fine.step(std::floor(horizon_ / attempt.stride));
+    const Leap::Status status = [&] {
+        const StepsLap lap(spent_, fine);
+        return fine.step(std::floor(horizon_ / attempt.stride));
+    }();
+    const Lap lap(spent_.checks);
     const double step = fine.now() * attempt.stride;
     if (status == Leap::Status::failed) {
         report.ended = "the motion was not smooth at step " + text(step);
@@ -378,6 +348,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
 
 bool LeapingDescent::step_coarse(Attempt& attempt) {
     Leap& coarse = *attempt.coarse;
+    const Lap lap(spent_.second);
     const Leap::Status status = coarse.step(std::floor(horizon_ / attempt.stride));
     if (status == Leap::Status::failed) {
         attempt.report.ended =

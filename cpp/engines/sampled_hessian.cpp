@@ -6,8 +6,11 @@
 namespace fastgrok {
 namespace {
 
-// Rows of a sample for each column, and how many are taken together.
-constexpr std::size_t kRowsByColumn = 4, kAtOnce = 256;
+// Rows of a sample: this share of those that matter, but at least and at most so many for each
+// column. How many are taken together.
+constexpr std::size_t kShare = 8, kFewestByColumn = 4, kMostByColumn = 64, kAtOnce = 256;
+// Strips of the matrix, which threads deal out among themselves.
+constexpr std::size_t kStrips = 16;
 // Entries of the largest matrix: 64 MiB.
 constexpr std::size_t kMostEntries = std::size_t{1} << 23;
 // Products that any solve may take, and what a sample must make of those of the last without one.
@@ -19,8 +22,9 @@ constexpr double kChange = 1.25;
 
 }  // namespace
 
-SampledHessian::SampledHessian(const Problem& problem)
+SampledHessian::SampledHessian(const Problem& problem, int threads)
     : problem_(problem),
+      threads_(threads),
       size_(problem.layout().cols + (problem.bias() ? 1 : 0)),
       given_up_(problem.packed() || size_ * size_ > kMostEntries) {}
 
@@ -29,17 +33,17 @@ bool SampledHessian::begin(const Of& of) {
     if (given_up_) return false;
     const auto size = static_cast<double>(size_);
     const double cost =
-        size * size * (0.5 * static_cast<double>(kRowsByColumn) + 1.0 / 6.0) / kFaster;
+        size * (0.5 * static_cast<double>(rows_wanted(of.rows)) + size / 6.0) / kFaster;
     double trace = 0.0;
     for (std::size_t k = 0; k < of.rows.count(); ++k)
         trace += of.weights[k] * (of.squares[of.rows.row(k)] + 1.0);
     if (!(trace > 0.0) || !std::isfinite(trace)) return false;
-    if (excess_ > cost) {
+    if (excess_ > patience_ * cost) {
         excess_ = 0.0;
-        fresh_ = sample(of);
+        sample(of);
+        fresh_ = true;
         trace_ = trace;
         factor_ = 0.0;
-        if (!fresh_) hessian_.clear();
     }
     if (hessian_.empty()) return false;
     // All curvatures may have become smaller since.
@@ -54,18 +58,26 @@ bool SampledHessian::begin(const Of& of) {
     return true;
 }
 
+std::size_t SampledHessian::rows_wanted(const LeapRows& rows) const {
+    const std::size_t n = rows.count();
+    return std::min(n, std::clamp(n / kShare, kFewestByColumn * size_, kMostByColumn * size_));
+}
+
 void SampledHessian::end(const LeapRows& rows, std::size_t products) {
     const auto taken = static_cast<double>(products);
-    if (fresh_ && taken > kWorth * last_) given_up_ = true;
+    if (fresh_ && taken > kWorth * last_) {  // it may be otherwise later
+        patience_ *= 2.0;
+        hessian_.clear();
+    }
     if (hessian_.empty()) last_ = taken;
     excess_ += std::max(taken - kFewProducts, 0.0) * static_cast<double>(rows.count());
 }
 
 // Every row with a chance that is proportional to its trace, and at most 1, in order, so that the
 // sample is the same for any threads.
-bool SampledHessian::sample(const Of& of) {
+void SampledHessian::sample(const Of& of) {
     const std::size_t n = of.rows.count(), cols = problem_.layout().cols;
-    const auto wanted = static_cast<double>(std::min(n, kRowsByColumn * size_));
+    const auto wanted = static_cast<double>(rows_wanted(of.rows));
     const auto share = [&](std::size_t k) {
         return of.weights[k] * (of.squares[of.rows.row(k)] + 1.0);
     };
@@ -84,10 +96,24 @@ bool SampledHessian::sample(const Of& of) {
     hessian_.assign(size_ * size_, 0.0);
     Vector rows(kAtOnce * size_);
     std::size_t count = 0;
+    const auto edge = [&](std::size_t strip) {  // of strips that are about as large
+        const double part = static_cast<double>(strip) / static_cast<double>(kStrips);
+        return static_cast<std::size_t>(std::sqrt(part) * static_cast<double>(size_) + 0.5);
+    };
     const auto add = [&] {
         const auto step = static_cast<std::ptrdiff_t>(size_);
-        const MatrixView by_rows{rows.data(), count, size_, step, 1};
-        add_product(1.0, by_rows.transposed(), by_rows, view(hessian_), Part::lower);
+        const MatrixView by_rows{rows.data(), count, size_, step, 1}, all = view(hessian_);
+        // Entries of the lower triangle do not depend on how it is dealt out.
+        Shares strips(kStrips, threads_);
+        run_team(threads_, [&](const Member& me) {
+            std::size_t s;
+            while (strips.take(me.index, s)) {
+                const std::size_t from = edge(s), to = edge(s + 1);
+                const MatrixView columns = by_rows.part(0, from, count, to - from);
+                add_product(1.0, columns.transposed(), by_rows.part(0, 0, count, to),
+                            all.part(from, 0, to - from, to));
+            }
+        });
         count = 0;
     };
     double sum = 0.5;
@@ -105,7 +131,6 @@ bool SampledHessian::sample(const Of& of) {
         if (++count == kAtOnce) add();
     }
     if (count > 0) add();
-    return true;
 }
 
 bool SampledHessian::factorise_with(const Of& of, double scale) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/problem.hpp"
+#include "core/team.hpp"
 #include "engines/dense.hpp"
 #include "leap_rows.hpp"
 
@@ -12,7 +13,7 @@ namespace fastgrok {
 
 class SampledHessian {
 public:
-    explicit SampledHessian(const Problem& problem);
+    SampledHessian(const Problem& problem, int threads);
 
     // What each solve with (I + c (factor H + decay)) is preconditioned with: begin() tells of the
     // matrix and answers whether there is anything better than nothing; end() how many products,
@@ -31,15 +32,18 @@ public:
     void operator()(const Vector& r, Vector& z);
 
 private:
-    bool sample(const Of& of);
+    std::size_t rows_wanted(const LeapRows& rows) const;
+    void sample(const Of& of);
     bool factorise_with(const Of& of, double scale);
     MatrixView view(Vector& entries) const {
         return {entries.data(), size_, size_, static_cast<std::ptrdiff_t>(size_), 1};
     }
 
     const Problem& problem_;
+    int threads_;
     std::size_t size_;        // of the matrix: columns, and the bias
     bool given_up_;
+    double patience_ = 1.0;   // a sample has to pay so many times
     bool fresh_ = false;      // taken for the solve under way
     double excess_ = 0.0;     // products beyond a few since the last sample, times rows
     double last_ = 0.0;       // products of a solve before that

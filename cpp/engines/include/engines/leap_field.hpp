@@ -19,6 +19,7 @@ struct LeapCosts {
     std::int64_t evaluations = 0;     // passes for the gradient, with the Hessian where it is dense
     std::int64_t products = 0;        // passes for the product of the Hessian and a vector
     std::int64_t factorizations = 0;  // of a dense matrix
+    double multiplying = 0.0;         // seconds of the products in solves
 };
 
 class LeapField {

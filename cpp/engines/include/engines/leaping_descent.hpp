@@ -11,6 +11,7 @@
 
 #include "engines/descent.hpp"
 #include "engines/leap.hpp"
+#include "engines/spent.hpp"
 
 namespace fastgrok {
 
@@ -67,6 +68,7 @@ public:
     Descent& descent() const { return descent_; }
     double reached() const { return reached_; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step(); }
+    const Spent& spent() const { return spent_; }
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
     double exact_ahead() const { return exact_ahead_; }
@@ -122,7 +124,7 @@ private:
     void note_difference(Attempt& attempt, double k);
     double error_of_steps(Attempt& attempt, double step, const Vector& u);
     void watch_rounding(Attempt& attempt);
-    double rounding_at(Attempt& attempt, double step);
+    double rounding_at(Attempt& attempt, double step, double of_steps);
     void announce_exact(double until);
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
@@ -144,6 +146,7 @@ private:
     double passes_spent_ = 0.0;  // by leaps that have ended
     bool too_dear_ = false;
     Vector gradient_, first_, second_;
+    Spent spent_;
     std::vector<Descent::Iterate> waiting_;  // whose records are still to be made
     std::vector<LeapReport> leaps_;
     std::string reason_;
