@@ -218,9 +218,8 @@ void Descent::record(const std::function<void()>& between_passes) {
 }
 
 bool Descent::gathers_records() const {
-    return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(), [](const auto& eval) {
-        return eval->gathers();
-    });
+    return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(),
+                                              [](const auto& eval) { return eval->gathers(); });
 }
 
 void Descent::record_all(const std::vector<Iterate>& iterates,

@@ -28,8 +28,8 @@ public:
           product_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
-        factor_ = shifted(
-            s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift, bits_); });
+        factor_ =
+            shifted(s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift, bits_); });
         for (double& x : g) x *= factor_;
         if (decay_now_ > 0.0)
             for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
@@ -217,7 +217,7 @@ private:
     };
 
     LeapRows rows_;
-    Vector squares_;    // ||x_i||^2
+    Vector squares_;  // ||x_i||^2
     SampledHessian sampled_;
     Vector weights_;    // l''(m_i), shifted, of the rows that matter
     Vector direction_;  // w / ||w||

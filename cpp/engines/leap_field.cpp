@@ -32,8 +32,7 @@ void LeapField::measure_rows(int exponent) {
     squares_sum_ = 0.0;
     if (!problem.packed() && bias()) {  // whose norms are known
         const RowNorms& norms = problem.norms(given_.threads());
-        for (const double bits : norms.bits)
-            squares_sum_ += bits * bits * (kLogOf2 * kLogOf2);
+        for (const double bits : norms.bits) squares_sum_ += bits * bits * (kLogOf2 * kLogOf2);
         largest_row_ = norms.largest;
         return;
     }

@@ -42,8 +42,8 @@ LeapRows::LeapRows(Passes& passes, Loss loss)
     largest_norm_ = norms.largest * kLog2E * (1.0 + kFloat);
     // Beyond floats a margin in bits could not be told.
     if (!(largest_norm_ > 0x1p-100 && largest_norm_ < 0x1p100)) return;
-    rows_exponent_ = std::ilogb(static_cast<double>(problem_.rows())) +
-                     std::ilogb(norms.largest) + 3;
+    rows_exponent_ =
+        std::ilogb(static_cast<double>(problem_.rows())) + std::ilogb(norms.largest) + 3;
     norms_.reserve(problem_.rows());
     for (std::size_t i = 0; i < problem_.rows(); ++i)
         norms_.push_back(static_cast<float>(norms.bits[i] * (1.0 + kFloat)));
@@ -78,8 +78,8 @@ void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift, Vect
                 bits[rows_[k]] = listed_bits_[k];
                 needed_ += !(listed_bits_[k] > most_);
             }
-            wasted_ += static_cast<double>(rows_.size() - needed_) /
-                       static_cast<double>(problem_.rows());
+            wasted_ +=
+                static_cast<double>(rows_.size() - needed_) / static_cast<double>(problem_.rows());
             most_ = std::min(traits_of(loss_).zero_above, needed + kSpareBits);
             return;
         }
@@ -107,8 +107,8 @@ void LeapRows::learn(const Vector& u, const Vector& bits, const Vector& gradient
         needed_ += !(bits[i] > most_);
         largest = std::max(largest, std::fabs(bits[i]));
     }
-    useful_ = static_cast<double>(needed_) < kMostListed * static_cast<double>(n) &&
-              largest < 0x1p100;
+    useful_ =
+        static_cast<double>(needed_) < kMostListed * static_cast<double>(n) && largest < 0x1p100;
     if (!useful_) return known_.clear();
     if (known_.size() == kMostKnown)
         std::rotate(known_.begin(), known_.end() - 1, known_.end());
@@ -249,8 +249,7 @@ void LeapRows::sum_sizes(const Vector& u, Vector& out,
                 for (; j + kRowLanes <= cols; j += kRowLanes)
                     for (std::size_t l = 0; l < kRowLanes; ++l)
                         lanes[l] += std::fabs(static_cast<double>(x[j + l])) * size[j + l];
-                for (; j < cols; ++j)
-                    lanes[0] += std::fabs(static_cast<double>(x[j])) * size[j];
+                for (; j < cols; ++j) lanes[0] += std::fabs(static_cast<double>(x[j])) * size[j];
                 double terms = size[intercept];
                 for (const double lane : lanes) terms += lane;
                 const double times = share(row(place), terms);
@@ -265,8 +264,7 @@ Vector LeapRows::squares() const {
     Vector out(problem_.rows());
     for_chunks([&](std::size_t c) {
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        for (std::size_t i = problem_.first_row(c); i < end; ++i)
-            out[i] = squared_row(problem_, i);
+        for (std::size_t i = problem_.first_row(c); i < end; ++i) out[i] = squared_row(problem_, i);
     });
     return out;
 }

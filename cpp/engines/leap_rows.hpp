@@ -4,10 +4,10 @@
 // kept, and of a new point u = sum a_j u_j + e they are sum a_j m_ij, but for the row's norm times
 // ||e||: iterates that follow a smooth curve lie close to the span of a few earlier ones. Rows
 // whose margin is thereby known to be above a bound are left out of the gradient and of the
-// products that follow it: all of them together add less than 2^-60 of the gradient's largest entry,
-// as in a step of descent. That is checked with the gradient that comes out; where it is not so,
-// and where leaving out no longer pays, all rows have their turn and the point joins those that are
-// kept.
+// products that follow it: all of them together add less than 2^-60 of the gradient's largest
+// entry, as in a step of descent. That is checked with the gradient that comes out; where it is not
+// so, and where leaving out no longer pays, all rows have their turn and the point joins those that
+// are kept.
 #pragma once
 
 #include <cstdint>
@@ -65,13 +65,13 @@ private:
     Passes& passes_;
     const Problem& problem_;
     Loss loss_;
-    bool useful_ = false;  // some rows matter and others don't
-    double error_;         // bound of the rounding of a margin, per norm of row and parameters
-    int rows_exponent_ = 0;    // 2^rows_exponent_ > n * largest row norm
+    bool useful_ = false;    // some rows matter and others don't
+    double error_;           // bound of the rounding of a margin, per norm of row and parameters
+    int rows_exponent_ = 0;  // 2^rows_exponent_ > n * largest row norm
     double largest_norm_ = 0.0;  // in bits
-    double most_ = 0.0;    // rows with larger margins, in bits, are left out
-    std::size_t needed_ = 0;  // rows that were not above it
-    double wasted_ = 0.0;     // passes, on rows that did not matter, since all had their turn
+    double most_ = 0.0;          // rows with larger margins, in bits, are left out
+    std::size_t needed_ = 0;     // rows that were not above it
+    double wasted_ = 0.0;        // passes, on rows that did not matter, since all had their turn
     std::vector<float> norms_;
     std::vector<Known> known_;  // the latest first
 

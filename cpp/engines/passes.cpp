@@ -110,9 +110,8 @@ const Vector& Passes::accurate_margins(const Vector& u) {
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     const double* m = margins(u).data();
     Evaluation of[Partition::kMostChunks];
-    for_chunks([&](std::size_t c) {
-        of[c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie);
-    });
+    for_chunks(
+        [&](std::size_t c) { of[c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie); });
     return sum(of, chunks());
 }
 

@@ -41,14 +41,14 @@ private:
 
     const Problem& problem_;
     int threads_;
-    std::size_t size_;        // of the matrix: columns, and the bias
+    std::size_t size_;  // of the matrix: columns, and the bias
     bool given_up_;
-    double patience_ = 1.0;   // a sample has to pay so many times
-    bool fresh_ = false;      // taken for the solve under way
-    double excess_ = 0.0;     // products beyond a few since the last sample, times rows
-    double last_ = 0.0;       // products of a solve before that
-    double trace_ = 0.0;      // of the sample's Hessian when it was taken
-    double factor_ = 0.0;     // that was factorised
+    double patience_ = 1.0;  // a sample has to pay so many times
+    bool fresh_ = false;     // taken for the solve under way
+    double excess_ = 0.0;    // products beyond a few since the last sample, times rows
+    double last_ = 0.0;      // products of a solve before that
+    double trace_ = 0.0;     // of the sample's Hessian when it was taken
+    double factor_ = 0.0;    // that was factorised
     Vector hessian_, triangle_, right_;
 };
 

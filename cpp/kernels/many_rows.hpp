@@ -46,8 +46,7 @@ inline void margins_tile(const Real* const* x, const double* y, std::size_t cols
     const std::size_t intercept = plain_layout(cols).intercept;
     for (std::size_t k = 0; k < K; ++k)
         for (std::size_t r = 0; r < R; ++r)
-            out[k * apart + r] =
-                ((0.0 + add_lanes(sum[r][k])) + u[k * length + intercept]) * y[r];
+            out[k * apart + r] = ((0.0 + add_lanes(sum[r][k])) + u[k * length + intercept]) * y[r];
 }
 
 template <std::size_t K, class Real>

@@ -133,7 +133,7 @@ class EngineReport:
     leaps: tuple[LeapReport, ...] = ()
     rtol: float | None = None
     reason: str = ""
-    spent: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Accept what a file holds of the leaps."""
