@@ -22,6 +22,8 @@ constexpr double kMostListed = 0.5;
 // All rows have their turn when lists have visited so many too many of them as a pass would, and
 // the last so many times those that matter.
 constexpr double kMostWasted = 1.0, kLoose = 1.5;
+// Entries that are worth calling threads for.
+constexpr std::size_t kLeastWork = std::size_t{1} << 18;
 // Of floats: what rounding takes of a product and a sum, with some to spare.
 constexpr double kFloat = 0x1p-22;
 
@@ -47,12 +49,15 @@ LeapRows::LeapRows(Passes& passes, Loss loss)
     norms_.reserve(problem_.rows());
     for (std::size_t i = 0; i < problem_.rows(); ++i)
         norms_.push_back(static_cast<float>(norms.bits[i] * (1.0 + kFloat)));
+    for (std::size_t c = 0; c < lists_.size(); ++c)  // for threads, which must not throw
+        lists_[c].reserve(problem_.first_row(c + 1) - problem_.first_row(c));
 }
 
 template <class Chunk>
-void LeapRows::for_chunks(Chunk work) const {
-    Shares shares(passes_.chunks(), passes_.threads());
-    run_team(passes_.threads(), [&](const Member& me) {
+void LeapRows::for_chunks(std::size_t rows, std::size_t entries, Chunk work) const {
+    const int threads = rows * entries < kLeastWork ? 1 : passes_.threads();
+    Shares shares(passes_.chunks(), threads);
+    run_team(threads, [&](const Member& me) {
         std::size_t c;
         while (shares.take(me.index, c)) work(c);
     });
@@ -63,7 +68,7 @@ void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift, Vect
     listed_ = lists && useful_ && choose(u, bits);
     if (listed_) {
         listed_bits_.resize(whole_lanes(rows_.size()));
-        for_chunks([&](std::size_t c) {
+        for_chunks(rows_.size(), problem_.layout().cols, [&](std::size_t c) {
             double* const sum = passes_.zero_partial(c);
             const std::size_t n = begin_[c + 1] - begin_[c];
             problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
@@ -192,7 +197,7 @@ void LeapRows::list(const Combination& of, Vector& bits) {
     }
     const auto radius = static_cast<float>(of.radius * (1.0 + 2.0 * kFloat));
     const auto most = static_cast<float>(most_ + of.rounding);
-    for_chunks([&](std::size_t c) {
+    for_chunks(problem_.rows(), known_.size(), [&](std::size_t c) {
         std::vector<std::uint32_t>& list = lists_[c];
         list.clear();
         float least[kAtOnce];
@@ -221,7 +226,7 @@ void LeapRows::list(const Combination& of, Vector& bits) {
 
 void LeapRows::second(const Vector& weights, const Vector& v, Vector& out) {
     if (!listed_) return passes_.second(weights, v, out);
-    for_chunks([&](std::size_t c) {
+    for_chunks(rows_.size(), problem_.layout().cols, [&](std::size_t c) {
         double* const sum = passes_.zero_partial(c);
         const std::size_t n = begin_[c + 1] - begin_[c];
         problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
@@ -237,7 +242,7 @@ void LeapRows::sum_sizes(const Vector& u, Vector& out,
     Vector size(u);
     for (double& x : size) x = std::fabs(x);
     out.assign(u.size(), 0.0);
-    for_chunks([&](std::size_t c) {
+    for_chunks(count(), cols, [&](std::size_t c) {
         double* const sum = passes_.zero_partial(c);
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
         const std::size_t first = listed_ ? begin_[c] : problem_.first_row(c);
@@ -262,7 +267,7 @@ void LeapRows::sum_sizes(const Vector& u, Vector& out,
 
 Vector LeapRows::squares() const {
     Vector out(problem_.rows());
-    for_chunks([&](std::size_t c) {
+    for_chunks(problem_.rows(), problem_.layout().cols, [&](std::size_t c) {
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
         for (std::size_t i = problem_.first_row(c); i < end; ++i) out[i] = squared_row(problem_, i);
     });

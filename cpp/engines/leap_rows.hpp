@@ -55,7 +55,7 @@ private:
     };
 
     template <class Chunk>
-    void for_chunks(Chunk work) const;
+    void for_chunks(std::size_t rows, std::size_t entries, Chunk work) const;
     bool choose(const Vector& u, Vector& bits);
     Combination combine(const Vector& u) const;
     void list(const Combination& of, Vector& bits);

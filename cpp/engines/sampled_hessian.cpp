@@ -1,7 +1,9 @@
 #include "sampled_hessian.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <new>
 
 namespace fastgrok {
 namespace {
@@ -105,15 +107,24 @@ void SampledHessian::sample(const Of& of) {
         const MatrixView by_rows{rows.data(), count, size_, step, 1}, all = view(hessian_);
         // Entries of the lower triangle do not depend on how it is dealt out.
         Shares strips(kStrips, threads_);
+        std::atomic<bool> failed = false;
         run_team(threads_, [&](const Member& me) {
             std::size_t s;
             while (strips.take(me.index, s)) {
                 const std::size_t from = edge(s), to = edge(s + 1);
                 const MatrixView columns = by_rows.part(0, from, count, to - from);
-                add_product(1.0, columns.transposed(), by_rows.part(0, 0, count, to),
-                            all.part(from, 0, to - from, to));
+                try {
+                    add_product(1.0, columns.transposed(), by_rows.part(0, 0, count, to),
+                                all.part(from, 0, to - from, to));
+                } catch (...) {
+                    failed = true;
+                }
             }
         });
+        if (failed) {
+            hessian_.clear();
+            throw std::bad_alloc();
+        }
         count = 0;
     };
     double sum = 0.5;
