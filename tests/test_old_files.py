@@ -46,6 +46,9 @@ def same_family():
 def assert_holds(value, expected):
     """Every field that is known from then, to the last bit."""
     found = make.contents(value)
+    if isinstance(expected.get("engine"), dict):  # a report may say more today
+        engine = found["engine"]
+        found["engine"] = {name: engine[name] for name in expected["engine"]}
     assert {name: found[name] for name in expected} == expected
 
 

@@ -245,6 +245,18 @@ void register_leaping(py::module_& m) {
             },
             py::arg("words"), py::arg("arrays"))
         .def_property_readonly("exact_ahead", &LeapingDescent::exact_ahead)
+        .def_property_readonly("spent",
+                               [](const LeapingDescent& self) {
+                                   const Spent& spent = self.spent();
+                                   py::dict out;
+                                   out["exact steps"] = spent.exact;
+                                   out["evaluations"] = spent.evaluations;
+                                   out["products"] = spent.products;
+                                   out["second integration"] = spent.second;
+                                   out["checks"] = spent.checks;
+                                   out["records"] = spent.records;
+                                   return out;
+                               })
         .def_property_readonly("reason", &LeapingDescent::reason)
         .def_property_readonly("leaps", [](const LeapingDescent& self) {
             py::list out;

@@ -72,9 +72,10 @@ Descent::Status Descent::run_to(std::int64_t step, const Poll& poll, double poll
     return run(poll, poll_seconds);
 }
 
-double Descent::next_record() const {
-    if (next_record_ == record_steps_.size()) return std::numeric_limits<double>::infinity();
-    return record_steps_[next_record_];
+double Descent::next_record(std::size_t behind) const {
+    if (record_steps_.size() - next_record_ <= behind)
+        return std::numeric_limits<double>::infinity();
+    return record_steps_[next_record_ + behind];
 }
 
 std::int64_t Descent::steps_to_stop() const {
@@ -215,23 +216,38 @@ void Descent::record(const std::function<void()>& between_passes) {
         middle = u_;
         for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
     }
-    record_at(static_cast<double>(step_), u_, middle.empty() ? nullptr : &middle, turns_.regime(),
-              between_passes);
+    record_all({{static_cast<double>(step_), u_, std::move(middle), turns_.regime()}},
+               between_passes);
 }
 
-void Descent::record_at(double step, const Vector& u, const Vector* middle, Regime regime,
-                        const std::function<void()>& between_passes) {
-    // What may throw comes before the records are touched, so that a record is complete or not
-    // there.
-    std::vector<Evaluation> evaluations;
+bool Descent::gathers_records() const {
+    return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(),
+                                              [](const auto& eval) { return eval->gathers(); });
+}
+
+void Descent::record_all(const std::vector<Iterate>& iterates,
+                         const std::function<void()>& between_passes) {
+    std::vector<Vector> us;
+    for (const Iterate& iterate : iterates) us.push_back(iterate.u);
+    std::vector<std::vector<Evaluation>> by_set;
     const auto evaluate = [&](auto& set) {
         // All evaluation sets have the columns of the training set, and so its layout.
-        evaluations.push_back(set.evaluate(u, options_.loss, options_.tie));
+        by_set.push_back(set.evaluate_all(us, options_.loss, options_.tie));
         between_passes();
     };
     evaluate(passes_);
     for (const auto& eval : evals_) evaluate(*eval);
+    for (std::size_t k = 0; k < iterates.size(); ++k) {
+        std::vector<Evaluation> evaluations;
+        for (const auto& all : by_set) evaluations.push_back(all[k]);
+        record_one(iterates[k], evaluations, between_passes);
+    }
+}
 
+// What may throw comes before the records are touched, so that a record is complete or not there.
+void Descent::record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
+                         const std::function<void()>& between_passes) {
+    const auto& [step, u, middle, regime] = iterate;
     double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
     Vector top = top_direction_, top_mean = top_direction_mean_;
     std::int64_t spent = 0;
@@ -244,7 +260,7 @@ void Descent::record_at(double step, const Vector& u, const Vector* middle, Regi
         const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
         const int most =
             static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
-        const double rate = rate_ * options_.stepper.schedule.at(step);
+        const double rate = rate_ * options_.stepper.schedule.at(iterate.step);
         const auto curvature = [&](const Vector& at, Vector& direction) {
             return rate * largest_curvature(passes_, at, options_.loss, few ? 1e-7 : 1e-3, most,
                                             direction, [&] {
@@ -253,7 +269,7 @@ void Descent::record_at(double step, const Vector& u, const Vector* middle, Regi
                                             });
         };
         sharpness = curvature(u, top);
-        sharpness_mean = middle == nullptr ? sharpness : curvature(*middle, top_mean);
+        sharpness_mean = middle.empty() ? sharpness : curvature(middle, top_mean);
     }
     std::swap(top_direction_, top);
     std::swap(top_direction_mean_, top_mean);

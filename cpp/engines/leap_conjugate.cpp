@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "engines/curvature.hpp"
+#include "engines/spent.hpp"
 #include "leap_fields.hpp"
+#include "leap_rows.hpp"
 #include "norms.hpp"
+#include "sampled_hessian.hpp"
 #include "vectors.hpp"
 
 namespace fastgrok {
@@ -19,16 +22,16 @@ public:
     ConjugateField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
                    std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
-          squares_(problem.rows()),
+          rows_(given_, loss),
+          squares_(rows_.squares()),
+          sampled_(problem, given_.threads()),
           of_w_(layout().length),
           into_(layout().length),
-          product_(layout().length) {
-        for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
-    }
+          product_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
-        factor_ = shifted(
-            s, g, [&](Loss loss, double shift) { given_.first(u, loss, g, shift, &bits_); });
+        factor_ =
+            shifted(s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift, bits_); });
         for (double& x : g) x *= factor_;
         if (decay_now_ > 0.0)
             for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
@@ -47,6 +50,10 @@ public:
         const bool solved = conjugate(c, orthogonal_, scale, accuracy, x);
         add_multiple(x, along, direction_);
         return solved;
+    }
+
+    void sum_sizes(const Vector& u, Vector& out, const Share& share) override {
+        rows_.sum_sizes(u, out, share);
     }
 
     // Estimated: what two patterns of signs of the largest rounding errors move u by.
@@ -102,7 +109,7 @@ public:
         const auto product = [this](const Vector& v, Vector& out) {
             orthogonal_ = v;
             if (motion_.is_normalized()) project(orthogonal_);
-            given_.second(weights_, orthogonal_, out);
+            rows_.second(weights_, orthogonal_, out);
             ++costs_.products;
             after_pass();
             for (double& x : out) x *= factor_;
@@ -117,7 +124,8 @@ private:
     double trace() const {
         const double one = given_.problem().bias() ? 1.0 : 0.0;
         double sum = 0.0;
-        for (std::size_t i = 0; i < squares_.size(); ++i) sum += weights_[i] * (squares_[i] + one);
+        for (std::size_t k = 0; k < rows_.count(); ++k)
+            sum += weights_[k] * (squares_[rows_.row(k)] + one);
         return sum;
     }
 
@@ -129,7 +137,7 @@ private:
                 ? (factor_ * trace() + decay_now_ * static_cast<double>(layout().cols + 1)) / size
                 : 0.0;
         factor_ *= normalize(s, g);
-        given_.second(weights_, direction_, into_);
+        rows_.second(weights_, direction_, into_);
         ++costs_.products;
         after_pass();
         for (std::size_t j = 0; j < into_.size(); ++j)
@@ -141,9 +149,15 @@ private:
     bool conjugate(double c, const Vector& r, const LeapScale& scale, double accuracy, Vector& x) {
         const bool across = motion_.is_normalized();
         const double factor = c * factor_;
-        const Preconditioner preconditioner(*this, c);
+        const Preconditioner plain(*this, c);
+        // The sample is of the Hessian as it is, not across a direction.
+        const bool sampled = !across && sampled_.begin({rows_, weights_, squares_, factor,
+                                                        plain.of_w, plain.of_bias});
         const auto precondition = [&](const Vector& from, Vector& to) {
-            preconditioner(from, to);
+            if (sampled)
+                sampled_(from, to);
+            else
+                plain(from, to);
             if (across) project(to);
         };
         const std::size_t most = 2 * layout().cols + 100;
@@ -160,7 +174,10 @@ private:
         }
         if (!(rz > 0.0)) return false;
         for (std::size_t n = 0; n < most; ++n) {
-            given_.second(weights_, p_, product_);
+            {
+                const Lap lap(costs_.multiplying);
+                rows_.second(weights_, p_, product_);
+            }
             ++costs_.products;
             after_pass();
             for (std::size_t j = 0; j < r.size(); ++j)
@@ -174,7 +191,10 @@ private:
                 residual_[j] -= length * product_[j];
             }
             precondition(residual_, z_);
-            if (scale.norm(residual_) <= accuracy) return true;
+            if (scale.norm(residual_) <= accuracy) {
+                if (!across) sampled_.end(rows_, n + 1);
+                return true;
+            }
             const double next = dot(residual_, z_), turn = next / rz;
             rz = next;
             for (std::size_t j = 0; j < r.size(); ++j) p_[j] = z_[j] + turn * p_[j];
@@ -185,18 +205,20 @@ private:
     // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
     // it. All of it comes from margins and row norms.
     void weigh_rows(const Vector& u) {
-        const std::size_t n = squares_.size(), cols = layout().cols;
-        weights_.resize(bits_.size());
+        const std::size_t n = rows_.count(), cols = layout().cols;
+        weights_.resize(whole_lanes(n));
         const double unit = traits_.per_unit();
-        for (std::size_t i = 0; i < n; ++i) weights_[i] = (bits_[i] - last_shift_) * unit;
+        for (std::size_t k = 0; k < n; ++k)
+            weights_[k] = (bits_[rows_.row(k)] - last_shift_) * unit;
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
 
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
         for (std::size_t j = 0; j < cols; ++j) of_w_[j] = u[j] / norm;
         along_ = mixed_ = bias_ = across_ = 0.0;
         const double* y = given_.problem().labels();
-        for (std::size_t i = 0; i < n; ++i) {
-            const double q = weights_[i], t = (bits_[i] * unit * y[i] - b) / norm;
+        for (std::size_t k = 0; k < n; ++k) {
+            const std::size_t i = rows_.row(k);
+            const double q = weights_[k], t = (bits_[i] * unit * y[i] - b) / norm;
             along_ += q * t * t;
             mixed_ += q * t;
             bias_ += q;
@@ -236,8 +258,10 @@ private:
         double factor, of_w, of_bias, along, mixed, bias, across, determinant;
     };
 
+    LeapRows rows_;
     Vector squares_;  // ||x_i||^2
-    Vector weights_;  // l''(m_i), shifted
+    SampledHessian sampled_;
+    Vector weights_;  // l''(m_i), shifted, of the rows that matter
     Vector of_w_;     // w / ||w||
     Vector into_;     // the derivative of F's direction along itself
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;

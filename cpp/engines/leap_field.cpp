@@ -31,6 +31,12 @@ void LeapField::measure_rows(int exponent) {
     const double one = bias() ? 1.0 : 0.0;
     double largest = 0.0;
     squares_sum_ = 0.0;
+    if (!problem.packed() && bias()) {  // whose norms are known
+        const RowNorms& norms = problem.norms(given_.threads());
+        for (const double bits : norms.bits) squares_sum_ += bits * bits * (kLogOf2 * kLogOf2);
+        largest_row_ = norms.largest;
+        return;
+    }
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         const double size = problem.visit_row(i, [&](const auto* x) {
             return scaled_norm(problem.layout().cols,
@@ -90,7 +96,7 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     });
 }
 
-void LeapField::rounding(const Vector& u, Vector& out) const {
+void LeapField::rounding(const Vector& u, Vector& out) {
     constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
     // The margin is off by rounding errors of its terms, the slope by a share like that.
     sum_sizes(u, out, [&](std::size_t i, double terms) {
@@ -99,7 +105,7 @@ void LeapField::rounding(const Vector& u, Vector& out) const {
     for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
 }
 
-void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) const {
+void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) {
     const Problem& problem = passes().problem();
     const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
     out.assign(u.size(), 0.0);

@@ -198,7 +198,15 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     LeapReport& report = attempt.report;
     if (!report.ended.empty()) return;
     const double k = step / attempt.stride, end = std::floor(horizon_ / attempt.stride);
-    if (!follow(*attempt.fine, k, end) || !follow(*attempt.coarse, k, end)) {
+    const auto follow_fine = [&] {
+        const StepsLap lap(spent_, *attempt.fine);
+        return follow(*attempt.fine, k, end);
+    };
+    const auto follow_coarse = [&] {
+        const Lap lap(spent_.second);
+        return follow(*attempt.coarse, k, end);
+    };
+    if (!follow_fine() || !follow_coarse()) {
         report.ended = "the motion was not smooth at step " + text(report.first);
         return;
     }
@@ -222,6 +230,10 @@ bool LeapingDescent::leap(Attempt& attempt) {
         make_records(attempt);
     } catch (...) {
         attempt.report.ended = "it was stopped";
+        try {
+            record_waiting(attempt.report, [] {});
+        } catch (...) {  // what stopped it matters more
+        }
         close(attempt);
         throw;
     }
@@ -258,38 +270,6 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
     return false;
 }
 
-void LeapingDescent::make_records(Attempt& attempt) {
-    LeapReport& report = attempt.report;
-    report.last = static_cast<double>(descent_.step());
-    next_check_ = kBetweenChecks * report.first;
-    Vector u, middle;
-    while (std::isfinite(descent_.next_record())) {
-        const double step = descent_.next_record();
-        if (!leap_to(attempt, step)) break;
-        iterate(attempt, *attempt.fine, step, u, middle);
-        const double of_steps = error_of_steps(attempt, step, u);
-        const double rounding = rounding_at(attempt, step);
-        const double error = of_steps + rounding;
-        if (!(error <= options_.rtol)) {
-            const double allowed = options_.rtol - rounding;
-            attempt.inaccurate = std::isfinite(of_steps) && allowed >= 0.5 * options_.rtol;
-            attempt.excess = of_steps / allowed;
-            report.ended =
-                attempt.inaccurate
-                    ? "the error at step " + text(step) + " is estimated at " + text(error)
-                    : "at step " + text(step) + " rounding errors may amount to " + text(rounding);
-            break;
-        }
-        if (!is_stable(attempt, step)) break;
-        descent_.record_at(step, u, report.pairs ? &middle : nullptr,
-                           report.pairs ? Regime::period_two : Regime::smooth,
-                           [this] { polled(); });
-        report.error = std::max(report.error, error);
-        report.rounding = std::max(report.rounding, rounding);
-        report.last = way_.reached = step;
-    }
-}
-
 void LeapingDescent::close(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.statistics = attempt.fine->statistics();
@@ -318,7 +298,11 @@ bool LeapingDescent::leap_to(Attempt& attempt, double step) {
 bool LeapingDescent::step_fine(Attempt& attempt) {
     LeapReport& report = attempt.report;
     Leap& fine = *attempt.fine;
-    const Leap::Status status = fine.step(std::floor(horizon_ / attempt.stride));
+    const Leap::Status status = [&] {
+        const StepsLap lap(spent_, fine);
+        return fine.step(std::floor(horizon_ / attempt.stride));
+    }();
+    const Lap lap(spent_.checks);
     const double step = fine.now() * attempt.stride;
     if (status == Leap::Status::failed) {
         report.ended = "the motion was not smooth at step " + text(step);
@@ -334,6 +318,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
 
 bool LeapingDescent::step_coarse(Attempt& attempt) {
     Leap& coarse = *attempt.coarse;
+    const Lap lap(spent_.second);
     const Leap::Status status = coarse.step(std::floor(horizon_ / attempt.stride));
     if (status == Leap::Status::failed) {
         attempt.report.ended =

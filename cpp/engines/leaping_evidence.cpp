@@ -29,6 +29,10 @@ constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLeastOfMemory = 3e-3,
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
 constexpr double kRoundingShare = 0.01, kBetweenRounding = 10.0, kBetweenTurns = 100.0;
 
+// Up to where the last bound, which grows with the step number, serves for a run over wide rows as
+// well, while it is not more than that share of rtol.
+constexpr double kSoon = 1.5, kMostOfRounding = 0.1;
+
 // Spot checks have so many steps where a pass is cheap and where it is not; what they must show.
 constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
 constexpr double kMostDifference = 1e-2;
@@ -109,13 +113,18 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
 }
 
 // What rounding may have done to the iterate of a step.
-double LeapingDescent::rounding_at(Attempt& attempt, double step) {
+double LeapingDescent::rounding_at(Attempt& attempt, double step, double of_steps) {
     const double enough = kRoundingShare * options_.rtol;
     double k = std::floor(step / attempt.stride);
     if (attempt.report.converged) k = std::min(k, attempt.fine->now());
     // It grows with the number of steps, at the most.
     const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
     if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;
+    // Where a pass is not cheap a slightly larger bound will do.
+    if (!descent_.problem().packed() && k <= kSoon * attempt.rounding_step &&
+        by_last <= kMostOfRounding * options_.rtol && of_steps + by_last <= options_.rtol)
+        return by_last;
+    const Lap lap(spent_.checks);
     attempt.rounding_step = k;
     attempt.rounding = attempt.fine->rounding_effect(k, enough);
     return attempt.rounding;

@@ -55,6 +55,7 @@ bool LeapingDescent::exact_to(std::int64_t step) {
         poll_(std::max(way_.reached, static_cast<double>(now)));
         return false;
     };
+    const Lap lap(spent_.exact);
     try {
         const Descent::Status status = descent_.run_to(step, poll, poll_seconds_);
         account();

@@ -36,6 +36,16 @@ void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, doub
     }
 }
 
+// Chunk by chunk.
+Evaluation sum(const Evaluation* of, std::size_t chunks) {
+    Evaluation total = of[0];
+    for (std::size_t c = 1; c < chunks; ++c) {
+        total.loss_sum += of[c].loss_sum;
+        total.correct += of[c].correct;
+    }
+    return total;
+}
+
 }  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
@@ -53,7 +63,12 @@ void Passes::for_chunks(Chunk work) {
     Shares shares(chunks(), threads);
     run_team(threads, [&](const Member& me) {
         std::size_t c;
-        while (shares.take(me.index, c)) work(c);
+        while (shares.take(me.index, c)) {
+            if constexpr (std::is_invocable_v<Chunk, std::size_t, int>)
+                work(c, me.index);
+            else
+                work(c);
+        }
     });
 }
 
@@ -95,25 +110,55 @@ const Vector& Passes::accurate_margins(const Vector& u) {
 
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     const double* m = margins(u).data();
-    const double* y = problem_.labels();
-    double sums[Partition::kMostChunks];
-    std::int64_t counts[Partition::kMostChunks];
-    for_chunks([&](std::size_t c) {
-        const std::size_t begin = problem_.first_row(c);
-        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        sums[c] = kernels().loss_sum(m + begin, end - begin, loss);
-        std::int64_t correct = 0;
-        for (std::size_t i = begin; i < end; ++i) correct += m[i] > 0.0;
-        if (tie == Tie::negative)
-            for (std::size_t i = begin; i < end; ++i) correct += m[i] == 0.0 && y[i] < 0.0;
-        counts[c] = correct;
-    });
-    Evaluation total{sums[0], counts[0]};
-    for (std::size_t c = 1; c < chunks(); ++c) {
-        total.loss_sum += sums[c];
-        total.correct += counts[c];
+    Evaluation of[Partition::kMostChunks];
+    for_chunks(
+        [&](std::size_t c) { of[c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie); });
+    return sum(of, chunks());
+}
+
+Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss, Tie tie) const {
+    const std::size_t begin = problem_.first_row(chunk);
+    const std::size_t n = std::min(problem_.first_row(chunk + 1), problem_.rows()) - begin;
+    const double* y = problem_.labels() + begin;
+    std::int64_t correct = 0;
+    for (std::size_t i = 0; i < n; ++i) correct += m[i] > 0.0;
+    if (tie == Tie::negative)
+        for (std::size_t i = 0; i < n; ++i) correct += m[i] == 0.0 && y[i] < 0.0;
+    return {kernels().loss_sum(m, n, loss), correct};
+}
+
+std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie) {
+    std::vector<Evaluation> out;
+    if (problem_.packed() || us.size() < 2) {
+        for (const Vector& u : us) out.push_back(evaluate(u, loss, tie));
+        return out;
     }
-    return total;
+    // Margins that all threads have at once.
+    constexpr std::size_t kMostMargins = std::size_t{1} << 23, kFewest = 8;
+    const std::size_t length = problem_.layout().length;
+    const std::size_t rows = whole_lanes(problem_.rows() / chunks() + 1) + kLanes;
+    const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
+    const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
+    std::vector<Vector> margins(static_cast<std::size_t>(threads_), Vector(at_once * rows));
+    Vector together(at_once * length);
+    std::vector<Evaluation> of(at_once * chunks());
+    for (std::size_t first = 0; first < us.size(); first += at_once) {
+        const std::size_t count = std::min(at_once, us.size() - first);
+        for (std::size_t k = 0; k < count; ++k)
+            std::copy(us[first + k].begin(), us[first + k].end(),
+                      together.begin() + static_cast<std::ptrdiff_t>(k * length));
+        for_chunks([&](std::size_t c, int thread) {
+            double* const m = margins[static_cast<std::size_t>(thread)].data();
+            problem_.visit_chunk(c, [&](auto of_chunk) {
+                if constexpr (!std::is_same_v<decltype(of_chunk), PackedRows>)
+                    kernels_for(of_chunk).many_margins(of_chunk, together.data(), count, m, rows);
+            });
+            for (std::size_t k = 0; k < count; ++k)
+                of[k * chunks() + c] = evaluate_chunk(c, m + k * rows, loss, tie);
+        });
+        for (std::size_t k = 0; k < count; ++k) out.push_back(sum(&of[k * chunks()], chunks()));
+    }
+    return out;
 }
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {

@@ -6,6 +6,7 @@
 #include "accurate_rows.hpp"
 #include "attacked_rows.hpp"
 #include "dense_blocks.hpp"
+#include "many_rows.hpp"
 #include "packed_newton.hpp"
 #include "packed_rows.hpp"
 #include "plain_rows.hpp"
@@ -99,8 +100,8 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_accurate<Real>, plain_first<Real>,
-            plain_second<Real>,  plain_drop<Real>,     plain_inside<Real>};
+    return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>, plain_first<Real>,
+            plain_second<Real>,  plain_drop<Real>,         plain_inside<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name

@@ -15,14 +15,15 @@ namespace {
 // Of narrow rows two strips of 8, which is as many coefficients as any register holds, lie in the
 // first-level cache; products of one and sums over the other take turns. Of wider rows fewer have
 // room there, and the memory is kept busy with the next strip while one is added. Of very wide rows
-// some lines are asked for in advance.
+// the next strip is asked for in advance.
 constexpr std::size_t kNarrowStrip = 8, kWideStrip = 4, kNarrowRow = 160, kFetchedRow = 512;
 static_assert(kNarrowStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
-// Of the next strip's rows the first lines are asked for, because the processor's own fetching
-// starts anew on every page, and of float32 rows, which take longer to widen than to arrive, all.
-constexpr std::size_t kCacheLine = 64, kFirstLines = 8;
+// All of the next strip's rows is asked for, because the processor's own fetching starts anew on
+// every page: into the second-level cache, for the first is full with the two strips under way.
+constexpr std::size_t kCacheLine = 64;
+constexpr int kSecondLevel = 2;
 // Registers that hold the lanes of a row.
 constexpr int kRowGroups = static_cast<int>(kRowLanes) / kWidth;
 
@@ -37,7 +38,7 @@ enum class Beside { nothing, add, add_and_fetch };
 // t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Beside that, out += sum over R
 // earlier rows of c[r] * last_r, as add_rows does it: the memory goes on delivering x while the
 // rows before it, which lie in a cache, are added. And the R rows of `next` are asked for in
-// advance, in part or whole.
+// advance.
 template <std::size_t R, Beside kBeside, class Real>
 [[gnu::always_inline]] inline void dot_rows(const Real* const* x, std::size_t cols, const double* w,
                                             double* t, const Real* const* last = nullptr,
@@ -52,17 +53,12 @@ template <std::size_t R, Beside kBeside, class Real>
         if constexpr (kBeside == Beside::add_and_fetch) later[r] = next[r];
         for (int g = 0; g < kRowGroups; ++g) sum[r][g] = set1(0.0);
     }
-    constexpr bool kFetch = kBeside == Beside::add_and_fetch, kFetchAll = sizeof(Real) == 4;
-    if constexpr (kFetch && !kFetchAll)
-        for (std::size_t r = 0; r < R; ++r)
-            for (std::size_t k = 0; k < kFirstLines; ++k)
-                __builtin_prefetch(later[r] + k * (kCacheLine / sizeof(Real)));
     std::size_t j = 0;
     for (; j + kRowLanes <= cols; j += kRowLanes) {
-        if constexpr (kFetch && kFetchAll)
+        if constexpr (kBeside == Beside::add_and_fetch)
             for (std::size_t r = 0; r < R; ++r)
                 for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
-                    __builtin_prefetch(later[r] + j + k);
+                    __builtin_prefetch(later[r] + j + k, 0, kSecondLevel);
         for (int g = 0; g < kRowGroups; ++g) {
             const std::size_t at = j + g * kWidth;
             const Vec wg = load(w + at);

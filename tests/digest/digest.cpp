@@ -151,6 +151,18 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
             evaluation.add(static_cast<std::uint64_t>(e.correct));
         }
         print("evaluate " + suffix + name, evaluation);
+        if (!problem.packed()) {
+            // As many as a tile has, and some.
+            std::vector<Vector> us(8, u);
+            for (std::size_t k = 1; k < us.size(); ++k)
+                for (std::size_t j = 0; j < u.size(); ++j) us[k][j] = us[k - 1][j] + direction[j];
+            Digest all;
+            for (const Evaluation& e : passes.evaluate_all(us, loss, Tie::negative)) {
+                all.add(e.loss_sum);
+                all.add(static_cast<std::uint64_t>(e.correct));
+            }
+            print("evaluate all " + suffix + name, all);
+        }
         passes.first(u, loss, out);
         print_sum("first " + suffix, out);
         Vector bits;

@@ -145,6 +145,7 @@ def in_any_case(
             leaps=leaps,
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),
+            spent={} if leaping is None or not leaps else leaping.spent,
         )
         kept = descent.recorded()
         fields = _fields(kept, data, params)

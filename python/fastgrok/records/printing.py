@@ -14,6 +14,9 @@ from fastgrok._checks import plural
 MOST_OVERLAP = 0.5
 MOST_DIFFERENCE = 1e-2
 
+# Of runs that take so many seconds it is said where they went.
+LONG = 1.0
+
 
 def whole_number(steps: float) -> str:
     """Write a step number, rounded where it has too many digits to read."""
@@ -73,6 +76,9 @@ def engine_text(report: Any) -> str:
         f"{plural(report.threads, 'thread')}, {report.seconds:.3g} s"
     )
     lines = [first]
+    if report.seconds >= LONG:
+        parts = [f"{name} {seconds:.2g} s" for name, seconds in report.spent.items()]
+        lines += ["of which " + ", ".join(parts)] if parts else []
     for leap, following in zip_longest(report.leaps, report.leaps[1:]):
         again = following is not None and following.first == leap.first
         what, *evidence = leap_lines(leap, report.rtol, again)

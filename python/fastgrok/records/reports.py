@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fastgrok.records import printing
 
@@ -117,6 +117,11 @@ class EngineReport:
         Why there was no leap, or why exact steps had to follow one: those behind the last leap, or
         over the length of one that was lost. Empty where neither is the case, and where so few
         steps could be left out that no leap was tried.
+    spent : dict of str to float
+        Of a run that leaped, where its time went, in seconds: ``"exact steps"`` with their records,
+        ``"evaluations"`` and ``"products"`` of the integration that is recorded, the
+        ``"second integration"`` that shows the error, the ``"checks"`` of stability, of rounding
+        and of spots, and the ``"records"`` of leaps. Else empty.
     """
 
     name: str
@@ -128,6 +133,7 @@ class EngineReport:
     leaps: tuple[LeapReport, ...] = ()
     rtol: float | None = None
     reason: str = ""
+    spent: dict[str, float] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Accept what a file holds of the leaps."""

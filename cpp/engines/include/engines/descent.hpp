@@ -80,12 +80,19 @@ public:
     // The same, but no farther than to this step, of which no record is made unless it is due.
     Status run_to(std::int64_t step, const Poll& poll, double poll_seconds);
 
-    // For an engine that knows later iterates without every step on the way: makes the next record
-    // of one. `middle`, if given, is the mean of two iterates.
-    void record_at(double step, const Vector& u, const Vector* middle, Regime regime,
-                   const std::function<void()>& between_passes);
-    // The step of the next record; infinite if there is none left.
-    double next_record() const;
+    // For an engine that knows later iterates without every step on the way: makes the next records
+    // of them, all evaluations in one go. `middle`, unless empty, is the mean of two iterates.
+    struct Iterate {
+        double step;
+        Vector u, middle;
+        Regime regime;
+    };
+    void record_all(const std::vector<Iterate>& iterates,
+                    const std::function<void()>& between_passes);
+    // Whether that is worth waiting with records for each other.
+    bool gathers_records() const;
+    // The step of the next record, or of one so many behind; infinite if there is none left.
+    double next_record(std::size_t behind = 0) const;
     double last_record() const { return record_steps_.back(); }
 
     // Makes evaluations that take long ask this, and the run throw Interrupted where it says so.
@@ -131,6 +138,8 @@ private:
     void check_skipped();
     void recall_rows();
     void record(const std::function<void()>& between_passes);
+    void record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
+                    const std::function<void()>& between_passes);
     void append_weights(const Vector& u);
     void check(const DescentState& state, const Records& records, bool ahead) const;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engines/attack.hpp"
 #include "engines/passes.hpp"
@@ -12,6 +13,9 @@ class Evaluator {
 public:
     virtual ~Evaluator() = default;
     virtual Evaluation evaluate(const Vector& u, Loss loss, Tie tie) = 0;
+    // Whether many evaluations cost less together than one by one, and so these.
+    virtual bool gathers() const { return false; }
+    virtual std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie);
     // What takes long asks this from now on, and throws Interrupted where it says so.
     virtual void interrupt_by(const Ask&) {}
 };
@@ -22,6 +26,9 @@ public:
     PlainSet(std::shared_ptr<const Problem> problem, int threads)
         : problem_(std::move(problem)), passes_(*problem_, threads) {}
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
+    bool gathers() const override { return true; }
+    std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss,
+                                         Tie tie) override;
 
 private:
     std::shared_ptr<const Problem> problem_;

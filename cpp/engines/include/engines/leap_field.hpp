@@ -19,6 +19,7 @@ struct LeapCosts {
     std::int64_t evaluations = 0;     // passes for the gradient, with the Hessian where it is dense
     std::int64_t products = 0;        // passes for the product of the Hessian and a vector
     std::int64_t factorizations = 0;  // of a dense matrix
+    double multiplying = 0.0;         // seconds of the products in solves
 };
 
 class LeapField {
@@ -39,7 +40,7 @@ public:
                        Vector& x) = 0;
 
     // What rounding alone may put into each component of g where it was last evaluated, at u.
-    void rounding(const Vector& u, Vector& out) const;
+    void rounding(const Vector& u, Vector& out);
 
     // What the rounding errors of F move u by, at step e^s, in the norm of `scale`: they add up
     // over the steps in directions in which nothing draws the iterates together. At most `enough`
@@ -128,7 +129,7 @@ protected:
     // out <- the sum of share(row, terms) |z_row|, `terms` being the sum of the sizes of the terms
     // of its margin at u.
     using Share = std::function<double(std::size_t row, double terms)>;
-    void sum_sizes(const Vector& u, Vector& out, const Share& share) const;
+    virtual void sum_sizes(const Vector& u, Vector& out, const Share& share);
 
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }

@@ -11,6 +11,7 @@
 
 #include "engines/descent.hpp"
 #include "engines/leaping_state.hpp"
+#include "engines/spent.hpp"
 
 namespace fastgrok {
 
@@ -53,6 +54,7 @@ public:
     Descent& descent() const { return descent_; }
     double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step(); }
+    const Spent& spent() const { return spent_; }
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
     double exact_ahead() const { return exact_ahead_; }
@@ -104,6 +106,7 @@ private:
     void compare(Attempt& attempt, double step, const Vector& exact);
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
+    void record_waiting(LeapReport& report, const std::function<void()>& between_passes);
     void close(Attempt& attempt);
     bool is_stable(Attempt& attempt, double step);
     bool stays(Attempt& attempt);
@@ -113,7 +116,7 @@ private:
     void note_difference(Attempt& attempt, double k);
     double error_of_steps(Attempt& attempt, double step, const Vector& u);
     void watch_rounding(Attempt& attempt);
-    double rounding_at(Attempt& attempt, double step);
+    double rounding_at(Attempt& attempt, double step, double of_steps);
     void announce_exact(double until);
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
@@ -134,6 +137,8 @@ private:
     bool too_dear_ = false, can_be_kept_ = false;
     Vector gradient_, first_, second_;
     LeapingState way_;
+    Spent spent_;
+    std::vector<Descent::Iterate> waiting_;  // whose records are still to be made
 };
 
 }  // namespace fastgrok

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/problem.hpp"
 #include "core/team.hpp"
@@ -36,6 +37,10 @@ public:
 
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
 
+    // Each of them to the same bits, of rows that are not packed in one go: every row is read once
+    // for as many parameter vectors as there is room for margins.
+    std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie);
+
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
     // 0.
     // `bits`, if given, gets the margins in the loss's unit, padded like those above. Of a loss
@@ -65,6 +70,7 @@ public:
 private:
     template <class Chunk>
     void for_chunks(Chunk work);
+    Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
 
     const Problem& problem_;
     int threads_;

@@ -78,9 +78,14 @@ struct Kernels {
                      std::size_t count, std::size_t stride, double* out);
     } packed;
 
+    // Of plain rows that follow each other, not of an index:
+    //   many_margins  the margins of `count` parameter vectors, which lie one after the other, each
+    //                 to the bits of `margins`; those of one begin `apart` behind the last one's
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
+        void (*many_margins)(PlainRows<Real> rows, const double* u, std::size_t count, double* out,
+                             std::size_t apart);
         void (*accurate)(PlainRows<Real> rows, const double* u, double* out);
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
