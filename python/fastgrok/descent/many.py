@@ -14,17 +14,9 @@ from fastgrok._checks import calls
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, Ensemble, Problem
 from fastgrok.descent import running
+from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
-from fastgrok.descent.running import (
-    R,
-    carried_out,
-    divergence_of,
-    in_any_case,
-    instability_of,
-    lost_for,
-    setting_out,
-    what_is_kept,
-)
+from fastgrok.descent.running import R, carried_out, in_any_case, setting_out
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import ARGUMENTS, DEFAULTS, Settings, check
 from fastgrok.descent.watching import watching
