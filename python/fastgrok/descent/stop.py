@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, Data
 from fastgrok._checks.calls import helpful
+from fastgrok._checks.docstrings import described
 from fastgrok._checks.populations import Population
 from fastgrok._checks.shares import POPULATION_SIZE, exact_share
 from fastgrok.descent.columns import Columns, row_at
@@ -216,6 +217,7 @@ def accuracy(name: str, level: float | Fraction | Decimal, kept: int = 0) -> Con
 
 
 @helpful
+@described(accuracy)
 def loss(name: str, below: float, kept: int = 0) -> Condition:
     """
     Stop once the loss on a data set is below a value.
@@ -248,6 +250,7 @@ def loss(name: str, below: float, kept: int = 0) -> Condition:
 
 
 @helpful
+@described(accuracy)
 def norm_w(above: float, kept: int = 0) -> Condition:
     """
     Stop once the Euclidean norm of the weights is above a value.
@@ -281,6 +284,7 @@ def norm_w(above: float, kept: int = 0) -> Condition:
 
 
 @helpful
+@described(accuracy)
 def alignment(above: float, solution: MaxMargin | str | None = None, kept: int = 0) -> Condition:
     """
     Stop once the cosine to a maximum-margin solution is above a value.
