@@ -308,8 +308,7 @@ def train(
             warn_of_a_long_way(settings, sets)
         else:
             keeper.resume(settings.identity(), descent, leaping, settings.rtol, ran.record)
-        stopped = "" if keeper is None else keeper.stopped
-        watch = watching(settings, sets, settings.threads, stopped)
+        watch = watching(settings, sets, settings.threads, keeper)
     return run(descent, settings, keeper, leaping, Trajectory, watch)
 
 

@@ -34,6 +34,7 @@ VERSION = b"5"
 
 _LONGEST_FIRST_LINE = 64
 _BUSY = 9.0  # pause at least this many times as long as a write took
+_BEFORE = "before_"  # the arrays of earlier states begin so, and go on with a number
 _LEAPS = "leaping_"  # the arrays of a state of LeapingDescent begin so
 RECORDED = {
     *("steps", "correct", "b", "norm_w", "loss_sum"),
@@ -70,6 +71,8 @@ class Checkpoint:
         Why the last write failed, if it did.
     stopped : str
         Which condition ended the run before its time; "" if none did.
+    before : list of dict
+        Earlier states, which a search for that may have to begin from.
     """
 
     def __init__(self, path: str, interval: float) -> None:
@@ -83,6 +86,7 @@ class Checkpoint:
         self._next = 0.0
         self._step = 0
         self.stopped = ""
+        self.before: list[dict[str, NDArray[Any]]] = []
         self._stored = self._read() if os.path.exists(path) else None
         if self._stored is not None:
             self.stopped = self._stored[0].get("stopped", "")
@@ -144,6 +148,8 @@ class Checkpoint:
                 header["leaping"], arrays = leaping.state()
                 header["rtol"] = self._rtol
                 state |= {_LEAPS + name: array for name, array in arrays.items()}
+            for number, earlier in enumerate(self.before):
+                state |= {f"{_BEFORE}{number}_{name}": array for name, array in earlier.items()}
             write_atomically(self.path, lambda file: _write(file, header, state))
         except (OSError, MemoryError) as error:
             self.failure = error
@@ -185,6 +191,7 @@ class Checkpoint:
         record: NDArray[Any],
     ) -> None:
         with self._telling():
+            self._restore_earlier(state)
             longer = self._extends(header["run"])
             words = header.get("leaping")
             if words is not None:
@@ -203,6 +210,14 @@ class Checkpoint:
         self.began = perf_counter() - header["seconds"]
         self.finished = state["steps"].size == record.size
         self._step = descent.step
+
+    def _restore_earlier(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take the earlier states out of the arrays of a file."""
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        for name in [name for name in state if name.startswith(_BEFORE)]:
+            number, _, own = name.removeprefix(_BEFORE).partition("_")
+            found.setdefault(number, {})[own] = state.pop(name)
+        self.before = list(found.values())
 
     def _extends(self, then: dict[str, Any]) -> bool:
         """Say whether the run is that of the file but longer, and refuse any other."""

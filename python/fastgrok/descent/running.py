@@ -286,7 +286,7 @@ def _polled(
             lost.look()
             if report is not None:
                 report(int(step))
-            if keeper is not None and not keeper.write_if_due(descent, leaping):
+            if keeper is not None and not _written(keeper, descent, leaping, watch):
                 raise _PausedError
 
         try:
@@ -301,9 +301,18 @@ def _polled(
             report(step)
         if watch is not None and watch.look(descent):
             return True
-        return keeper is not None and not keeper.write_if_due(descent, None)
+        return keeper is not None and not _written(keeper, descent, None, watch)
 
     return descent.run(poll, POLL_SECONDS)
+
+
+def _written(
+    keeper: Checkpoint, descent: Descent, leaping: LeapingDescent | None, watch: Watch | None
+) -> bool:
+    """Write a checkpoint if it is time to, with what a search will want; False if that failed."""
+    if watch is not None:
+        keeper.before = watch.states()
+    return keeper.write_if_due(descent, leaping)
 
 
 def _fields(

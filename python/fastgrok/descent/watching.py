@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from fastgrok._checks import F64, MAX_EXACT_STEPS, Data
 from fastgrok._checks.populations import Population, need_weights
 from fastgrok._core import Descent, LeapingDescent
-from fastgrok.descent.checkpoints import RECORDED
+from fastgrok.descent.checkpoints import RECORDED, Checkpoint
 from fastgrok.descent.columns import Columns
 from fastgrok.descent.on_record import Values
 from fastgrok.descent.sets import Sets
@@ -38,13 +37,13 @@ class Ending(NamedTuple):
     began: int
 
 
-@dataclass(frozen=True, eq=False)
 class _Snapshot:
     """A state on the way, and how many records had been made."""
 
-    step: int
-    made: int
-    state: dict[str, NDArray[Any]]
+    def __init__(self, state: dict[str, NDArray[Any]]) -> None:
+        self.state = state
+        self.step = int(state["step"][0])
+        self.made = int(state["made"][0])
 
 
 class Watch:
@@ -64,6 +63,8 @@ class Watch:
         For what is run again.
     stopped : str, default ""
         What ended the run before, which is then not looked for.
+    before : iterable of dict
+        What `states` gave of a run that goes on here.
 
     Attributes
     ----------
@@ -75,7 +76,14 @@ class Watch:
         The run that takes the place of this one.
     """
 
-    def __init__(self, settings: Settings, sets: Sets, threads: int, stopped: str = "") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        sets: Sets,
+        threads: int,
+        stopped: str = "",
+        before: Iterable[dict[str, NDArray[Any]]] = (),
+    ) -> None:
         self._settings, self._sets, self._threads = settings, sets, threads
         self._conditions = () if stopped else settings.stop
         self._values: Values | None = None
@@ -84,7 +92,7 @@ class Watch:
         self._steps: F64 = np.empty(0)
         # By condition: since which record it holds without a break, the next one if it does not.
         self._since = [0] * len(self._conditions)
-        self._snapshots: list[_Snapshot] = []
+        self._snapshots = [_Snapshot(state) for state in before]
         self.met = False
         self.stopped = stopped
         self.ending: Ending | None = None
@@ -102,6 +110,10 @@ class Watch:
         if self._conditions and not self.met:
             self._keep(descent)
         return self.met
+
+    def states(self) -> list[dict[str, NDArray[Any]]]:
+        """Return the earlier states that a search may have to begin from."""
+        return [one.state for one in self._snapshots]
 
     def close(self, descent: Descent, leaping: LeapingDescent | None) -> None:
         """Look at what is left of a run that goes no further, and end it before if need be."""
@@ -159,9 +171,8 @@ class Watch:
 
     def _keep(self, descent: Descent) -> None:
         """Keep the state, and of earlier ones those from which a search may have to begin."""
-        state = descent.state(records=False)
-        state.setdefault("weights", np.empty(0))
-        self._snapshots.append(_Snapshot(descent.step, self._steps.size, state))
+        state = _without_records(descent) | {"made": np.array([self._steps.size])}
+        self._snapshots.append(_Snapshot(state))
         before = {self._snapshot(self._last_without(c)) for c in range(len(self._conditions))}
         self._snapshots = [
             one for one in self._snapshots if one in before or one is self._snapshots[-1]
@@ -235,8 +246,7 @@ class Watch:
             holds = condition.holds(self._columns(descent.recorded(), settings.data))
             if holds.any():
                 return int(record[np.argmax(holds)])
-            state = descent.state(records=False)
-            state.setdefault("weights", np.empty(0))
+            state = _without_records(descent)
         return None
 
     def _section(self, condition: Condition, without: int, until: int) -> int | None:
@@ -284,7 +294,16 @@ class Watch:
         return Ending(ended, None, began)
 
 
-def watching(settings: Settings, sets: Sets, threads: int, stopped: str = "") -> Watch | None:
+def _without_records(descent: Descent) -> dict[str, NDArray[Any]]:
+    """Return a state that goes on with any records."""
+    return {"weights": np.empty(0)} | descent.state(records=False)
+
+
+def watching(
+    settings: Settings, sets: Sets, threads: int, keeper: Checkpoint | None = None
+) -> Watch | None:
     """Return the watch over a run, if it needs one."""
+    stopped = "" if keeper is None else keeper.stopped
+    before = [] if keeper is None else keeper.before
     watched = settings.stop or settings.on_record is not None or stopped
-    return Watch(settings, sets, threads, stopped) if watched else None
+    return Watch(settings, sets, threads, stopped, before) if watched else None
