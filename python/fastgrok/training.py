@@ -210,8 +210,8 @@ def train(
         to the same bits as without a stop; a finished run is returned at once. What is kept of a
         leap is what it begins from, and it is made again. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `skip_rows`, `exact_limit` and `checkpoint_interval`, of exact steps also `rtol` and
-        `engine`, and whether the
+        `skip_rows`, `exact_limit`, `checkpoint_interval` and `on_record`, of exact steps also
+        `rtol` and `engine`, and whether the
         processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
         than before the run is taken further, finished or not, to the bits of one that had them
         from the start, or, where that would have leaped earlier, to within `rtol`: it records what
