@@ -37,7 +37,7 @@ def test_every_heading_stands_alone(file):
                 assert following == "-" * len(line), place
 
 
-HOUSE = (fg, linear, geometry, bias, edge, two_point, datasets, plots, questions, records)
+HOUSE = (fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records)
 PAPERS = (papers, das2026, beck2025, questions_left)
 
 

@@ -11,7 +11,7 @@ from fastgrok import plots
 from fastgrok.descent import settings
 from fastgrok.theory import bias, edge, mixture, squared, two_point
 
-MODULES = (fg, fg.datasets, plots, bias, edge, mixture, squared, two_point)
+MODULES = (fg, fg.datasets, fg.stop, plots, bias, edge, mixture, squared, two_point)
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

@@ -154,33 +154,43 @@ Array<double> weights_of(const Descent& self, const Vector& parameters) {
     return to_array(w);
 }
 
-py::dict records_of(const Descent& self) {
+// Of the records from that one on.
+py::dict records_of(const Descent& self, std::size_t first) {
     const Records& r = self.records();
-    const auto count = static_cast<py::ssize_t>(r.steps.size());
-    const auto cols = static_cast<py::ssize_t>(self.problem().layout().cols);
-    const auto sets = static_cast<py::ssize_t>(self.sets());
+    const std::size_t records = r.steps.size();
+    first = std::min(first, records);
+    const std::size_t cols = self.problem().layout().cols;
+    const auto count = static_cast<py::ssize_t>(records - first);
+    const auto shaped = [&](const auto& column, std::size_t width, auto... shape) {
+        using T = typename std::decay_t<decltype(column)>::value_type;
+        return py::array_t<T>({count, shape...}, column.data() + first * width);
+    };
+    const auto numbers = [&](const auto& column) { return shaped(column, 1); };
+    const auto rows = [&](const auto& column, std::size_t width) {
+        return shaped(column, width, static_cast<py::ssize_t>(width));
+    };
     py::dict out;
-    out["steps"] = to_array(r.steps);
-    out["b"] = to_array(r.b);
-    out["norm_w"] = to_array(r.norm_w);
-    out["loss_sum"] = to_array(r.loss_sum, {count, sets});
-    out["correct"] = to_array(r.correct, {count, sets});
-    out["sharpness"] = to_array(r.sharpness);
-    out["sharpness_mean"] = to_array(r.sharpness_mean);
-    out["regime"] = to_array(r.regime);
-    if (self.keeps_weights()) out["weights"] = to_array(r.weights, {count, cols + 1});
+    out["steps"] = numbers(r.steps);
+    out["b"] = numbers(r.b);
+    out["norm_w"] = numbers(r.norm_w);
+    out["loss_sum"] = rows(r.loss_sum, self.sets());
+    out["correct"] = rows(r.correct, self.sets());
+    out["sharpness"] = numbers(r.sharpness);
+    out["sharpness_mean"] = numbers(r.sharpness_mean);
+    out["regime"] = numbers(r.regime);
+    if (self.keeps_weights()) out["weights"] = rows(r.weights, cols + 1);
     return out;
 }
 
-py::dict recorded(const Descent& self) {
-    py::dict out = records_of(self);
+py::dict recorded(const Descent& self, std::size_t first) {
+    py::dict out = records_of(self, first);
     out["w_last"] = weights_of(self, self.records().last_parameters);
     return out;
 }
 
-py::dict state_of(const Descent& self) {
+py::dict state_of(const Descent& self, bool with_records) {
     const DescentState s = self.state();
-    py::dict out = records_of(self);
+    py::dict out = records_of(self, with_records ? 0 : self.records().steps.size());
     out["last_parameters"] = to_array(self.records().last_parameters);
     out["step"] = to_array(std::vector<std::int64_t>{s.step});
     out["u"] = to_array(s.u);
@@ -273,8 +283,8 @@ void register_descent(py::module_& m) {
         .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
         .def_property_readonly(
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })
-        .def("recorded", &recorded)
-        .def("state", &state_of)
+        .def("recorded", &recorded, py::arg("first") = 0)
+        .def("state", &state_of, py::arg("records") = true)
         .def("restore", &restore, py::arg("state"), py::arg("ahead") = false);
 }
 

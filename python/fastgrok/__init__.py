@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to these
     from fastgrok import datasets as datasets, plots as plots, theory as theory
     from fastgrok.datasets import Dataset as Dataset
-    from fastgrok.descent import schedules as schedules
+    from fastgrok.descent import schedules as schedules, stop as stop
     from fastgrok.descent.errors import (
         CheckpointError as CheckpointError,
         DivergenceError as DivergenceError,
@@ -77,7 +77,7 @@ os.register_at_fork(
 )
 _FROM = {
     "datasets": ("Dataset",),
-    "descent": ("schedules",),
+    "descent": ("schedules", "stop"),
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),

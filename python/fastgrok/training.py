@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
-from fastgrok._checks import EvaluationSet
+from fastgrok._checks import F64, EvaluationSet
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import checkpoints
 from fastgrok.descent.checkpoints import Checkpoint
@@ -17,7 +17,11 @@ from fastgrok.descent.many import run_many
 from fastgrok.descent.running import run, setting_out
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import check
+from fastgrok.descent.stop import Condition
+from fastgrok.descent.watching import watching
 from fastgrok.trajectory import Trajectory
+
+Stop = Condition | Callable[[int, F64, float], bool]
 
 
 @helpful
@@ -50,6 +54,8 @@ def train(
     progress: bool | Callable[[int], None] = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
+    stop: Stop | Iterable[Stop] | None = None,
+    on_record: Callable[[int, F64, float], Any] | None = None,
 ) -> Trajectory:
     r"""
     Train a linear classifier by full-batch gradient descent.
@@ -210,8 +216,8 @@ def train(
         to the same bits as without a stop; a finished run is returned at once. What is kept of a
         leap is what it begins from, and it is made again. All that the bits
         depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `skip_rows`, `exact_limit` and `checkpoint_interval`, of exact steps also `rtol` and
-        `engine`, and whether the
+        `skip_rows`, `exact_limit`, `checkpoint_interval` and `on_record`, of exact steps also
+        `rtol` and `engine`, and whether the
         processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
         than before the run is taken further, finished or not, to the bits of one that had them
         from the start, or, where that would have leaped earlier, to within `rtol`: it records what
@@ -223,6 +229,26 @@ def train(
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.
+    stop : condition or function, or a list of these, optional
+        What ends the run before `steps`: one of :func:`fastgrok.stop.accuracy`,
+        :func:`~fastgrok.stop.loss`, :func:`~fastgrok.stop.norm_w`,
+        :func:`~fastgrok.stop.alignment`, or a function of your own that is called with the step,
+        the weights (shape (d,), read-only) and the bias and says True or False; the first of
+        several. A condition is looked at at the records. Where one shows that it holds (and, with
+        `kept`, that it was kept), the steps since the record before are looked at, all of them
+        where they are exact; those of a leap, which is followed again for that, at ever closer
+        steps. The first of them at which it holds is the last record of the run, and
+        ``params["stopped"]`` names condition and step. What holds only between two records is not
+        seen. The same end is found for any number of threads, and from a checkpoint, of which
+        `stop` must be the same. Such a run costs up to twice its exact steps since the record
+        before, and a few leaps more. A function of your own counts as `keep_weights`.
+    on_record : callable, optional
+        Called at every record in order with the step, the weights (shape (d,), a read-only copy)
+        and the bias; it returns a number, or a dict of names to numbers, the same names every
+        time: the columns ``Trajectory.values``. A single number is called like the function, or
+        "value". It is called a few times a second for what has been recorded since, at the end,
+        and again for all records of a checkpoint. What it raises ends the run. It counts as
+        `keep_weights`.
 
     Returns
     -------
@@ -277,15 +303,19 @@ def train(
         if settings.checkpoint is not None:
             keeper = Checkpoint(settings.checkpoint, settings.checkpoint_interval)
             before = keeper.recorded()
-            if record is None and before is not None:
+            if record is None and before is not None and not keeper.stopped:
                 settings = settings.recording(before)
-        descent = settings.descent(sets, settings.threads)
-        leaping = settings.leaping(descent)
+        ran = settings
+        if keeper is not None and keeper.stopped and before is not None:
+            ran = settings.ending(before.astype(settings.record.dtype))
+        descent = ran.descent(sets, settings.threads)
+        leaping = ran.leaping(descent)
         if keeper is None:
             warn_of_a_long_way(settings, sets)
         else:
-            keeper.resume(settings.identity(), descent, leaping, settings.rtol, settings.record)
-    return run(descent, settings, keeper, leaping, Trajectory)
+            keeper.resume(settings.identity(), descent, leaping, settings.rtol, ran.record)
+        watch = watching(settings, sets, settings.threads, keeper)
+    return run(descent, settings, keeper, leaping, Trajectory, watch)
 
 
 @helpful
@@ -309,7 +339,9 @@ def train_many(
     ----------
     problems : iterable of dict
         The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
-        `progress` and `checkpoint` are not for single runs and must be left out.
+        `progress` and `checkpoint` are not for single runs and must be left out. Runs with `stop`
+        are taken one after the other, by all threads; `on_record` is called when all runs are
+        over.
     threads : int, optional
         For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
         results are the same to the last bit for any number.

@@ -68,7 +68,8 @@ class Trajectory(Questions):
     params : dict
         The settings of the run: steps, lr, optimizer (and its options), loss, reduction,
         bias, tie, rows, dim, where there is decay weight_decay and decay_bias, where there is one
-        the schedule, and interrupted or diverged_at if the run ended before its time.
+        the schedule, and interrupted, diverged_at or stopped (which condition of `stop`, and at
+        which step) if the run ended before its time.
     data : tuple of (X, y), or None
         The training data, so that `phases` and `refine` need not be given them. Not saved.
     probabilities : dict of str to ndarray of float64, shape (R,)
@@ -79,6 +80,11 @@ class Trajectory(Questions):
         are what training read: your own arrays, where those had not to be converted.
     feature_names : tuple of str, or None
         Names of the columns, of a run on a data frame that has them.
+    start : ndarray of float64, shape (d + 1,), or None
+        The weights that the run began with, the intercept last; None of files of before.
+    values : dict of str to ndarray of float64, shape (R,)
+        What the function `on_record` of `fastgrok.train` returned at every record, by name; NaN at
+        records that it was not called for because it had failed.
     """
 
     @described(plots.accuracy_curves)
@@ -111,7 +117,7 @@ class Trajectory(Questions):
         pandas.DataFrame
             Index ``step``; for every data set the columns ``loss_<name>``, ``accuracy_<name>`` and,
             but for populations, ``correct_<name>``; then ``b``, ``norm_w``, ``distance``,
-            ``sharpness``, ``sharpness_mean`` and ``regime``.
+            ``sharpness``, ``sharpness_mean`` and ``regime``, and those of ``values``.
         """
         return tables.to_pandas(self)
 
@@ -123,11 +129,11 @@ class Trajectory(Questions):
         xarray.Dataset
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
             (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
-            ``sharpness``, ``sharpness_mean``, ``regime`` (step); with stored weights also ``w``
-            (step, feature), and as the coordinate ``feature`` the names of the columns, where they
-            have any. The attributes are ``params`` in the types that files have: True and False
-            as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine) and
-            ``to_zarr`` write it.
+            ``sharpness``, ``sharpness_mean``, ``regime`` and the names of ``values`` (step); with
+            stored weights also ``w`` (step, feature), and as the coordinate ``feature`` the names
+            of the columns, where they have any. The attributes are ``params`` in the types that
+            files have: True and False as 1 and 0, integers beyond 32 bits as float. ``to_netcdf``
+            (with any engine) and ``to_zarr`` write it.
         """
         return tables.to_xarray(self)
 

@@ -1,5 +1,5 @@
 """Descents: what a run may be, and running it to its end."""
 
-from fastgrok.descent import schedules
+from fastgrok.descent import schedules, stop
 
-__all__ = ["schedules"]
+__all__ = ["schedules", "stop"]

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
-from fastgrok._checks import Data, blocks
-from fastgrok._core import Descent, LeapingDescent, simd
+from fastgrok._core import Descent, LeapingDescent
 from fastgrok._files import remove_leftovers, write_atomically
 from fastgrok.descent.errors import CheckpointError
+from fastgrok.descent.identity import BLOCK, DIGEST, differences
 
 DEFAULT_INTERVAL = 30.0
 """Seconds between two writes."""
@@ -32,10 +32,9 @@ FORMAT = b"fastgrok-checkpoint"
 VERSION = b"5"
 """Raised when the format changes, and also when the bits that a step gives change."""
 
-_BLOCK = 1 << 24  # bytes hashed at a time, so that Ctrl-C is heard in between
-_DIGEST = 32
 _LONGEST_FIRST_LINE = 64
 _BUSY = 9.0  # pause at least this many times as long as a write took
+_BEFORE = "before_"  # the arrays of earlier states begin so, and go on with a number
 _LEAPS = "leaping_"  # the arrays of a state of LeapingDescent begin so
 RECORDED = {
     *("steps", "correct", "b", "norm_w", "loss_sum"),
@@ -44,75 +43,6 @@ RECORDED = {
 """The arrays that have a row for each record."""
 _MAY_GROW = {"steps", "record"}
 """What may differ in a run that is taken further than it was."""
-
-
-def identity(
-    data: dict[str, Data], arrays: dict[str, NDArray[Any]], settings: dict[str, Any]
-) -> dict[str, Any]:
-    """
-    Describe all that the bits of a run depend on, in plain JSON.
-
-    Parameters
-    ----------
-    data : dict
-        The training set and then the evaluation sets, by name.
-    arrays : dict
-        The other arrays, by the names that a message should give them.
-    settings : dict
-        Numbers, strings and booleans.
-    """
-    names = list(data)
-    described = {"evals": names[1:], **settings, "simd": _simd_family(simd())}
-    for name, value in arrays.items():
-        described[name] = _describe(value)
-    for name in names:
-        prefix = "" if name == "train" else f"evals[{name!r}] "
-        for part, value in _describe_set(data[name]).items():
-            described[prefix + part] = value
-    return described
-
-
-def _describe_set(data: Data) -> dict[str, Any]:
-    X, y = data
-    return {"X": _describe(X), "y": _describe(y)}
-
-
-def _describe(array: NDArray[Any]) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    digest = hashlib.blake2b(digest_size=_DIGEST)
-    for _, block in blocks(flat, _BLOCK):
-        digest.update(block.data)
-    return {"shape": list(array.shape), "dtype": array.dtype.str, "digest": digest.hexdigest()}
-
-
-def _simd_family(name: str) -> str:
-    """Instruction sets that give the same bits share a family."""
-    return "v2" if name == "v2" else "v3, v4 or neon"
-
-
-def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Say in words how two identities differ; nothing if they do not."""
-    found = []
-    for name in [*now, *(name for name in then if name not in now)]:
-        if name not in then or name not in now:
-            if name.startswith("evals["):
-                continue  # the names of the sets differ, which is said already
-            found.append(f"{name} was {then.get(name, 'unknown')}, is {now.get(name, 'unknown')}")
-        elif json.dumps(then[name]) != json.dumps(now[name]):  # as text, to tell 0.0 from -0.0
-            found.append(_difference(name, then[name], now[name]))
-    return found
-
-
-def _difference(name: str, then: Any, now: Any) -> str:
-    if not (isinstance(then, dict) and isinstance(now, dict)):
-        return f"{name} was {then!r}, is {now!r}"
-    shapes = [tuple(value.get("shape", ())) for value in (then, now)]
-    dtypes = [value.get("dtype") for value in (then, now)]
-    if shapes[0] != shapes[1]:
-        return f"{name} had shape {shapes[0]}, has shape {shapes[1]}"
-    if dtypes[0] != dtypes[1]:
-        return f"{name} had dtype {dtypes[0]}, has dtype {dtypes[1]}"
-    return f"{name} holds other values"
 
 
 class Checkpoint:
@@ -139,6 +69,10 @@ class Checkpoint:
         Whether the file held the end of the run.
     failure : OSError, MemoryError or None
         Why the last write failed, if it did.
+    stopped : str
+        Which condition ended the run before its time; "" if none did.
+    before : list of dict
+        Earlier states, which a search for that may have to begin from.
     """
 
     def __init__(self, path: str, interval: float) -> None:
@@ -151,7 +85,11 @@ class Checkpoint:
         self._rtol: float | None = None
         self._next = 0.0
         self._step = 0
+        self.stopped = ""
+        self.before: list[dict[str, NDArray[Any]]] = []
         self._stored = self._read() if os.path.exists(path) else None
+        if self._stored is not None:
+            self.stopped = self._stored[0].get("stopped", "")
 
     def recorded(self) -> NDArray[Any] | None:
         """Return the steps that the file has records of, if there is one."""
@@ -195,18 +133,23 @@ class Checkpoint:
         """Write the state if it is time to, and the run in one to be kept; False if that failed."""
         return perf_counter() < self._next or self.write(descent, leaping)
 
-    def write(self, descent: Descent, leaping: LeapingDescent | None) -> bool:
-        """Write the state; False, and `failure` set, if that failed."""
+    def write(self, descent: Descent, leaping: LeapingDescent | None, stopped: str = "") -> bool:
+        """Write the state, and what ended the run; False, and `failure` set, if that failed."""
+        self.stopped = stopped or self.stopped
         if leaping is not None and not leaping.can_be_kept:
             return True  # the file holds what its leap begins from
         start = perf_counter()
         header = {"seconds": start - self.began, "run": self._run}
+        if self.stopped:
+            header["stopped"] = self.stopped
         try:
             state = descent.state()
             if leaping is not None:
                 header["leaping"], arrays = leaping.state()
                 header["rtol"] = self._rtol
                 state |= {_LEAPS + name: array for name, array in arrays.items()}
+            for number, earlier in enumerate(self.before):
+                state |= {f"{_BEFORE}{number}_{name}": array for name, array in earlier.items()}
             write_atomically(self.path, lambda file: _write(file, header, state))
         except (OSError, MemoryError) as error:
             self.failure = error
@@ -248,6 +191,7 @@ class Checkpoint:
         record: NDArray[Any],
     ) -> None:
         with self._telling():
+            self._restore_earlier(state)
             longer = self._extends(header["run"])
             words = header.get("leaping")
             if words is not None:
@@ -266,6 +210,14 @@ class Checkpoint:
         self.began = perf_counter() - header["seconds"]
         self.finished = state["steps"].size == record.size
         self._step = descent.step
+
+    def _restore_earlier(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take the earlier states out of the arrays of a file."""
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        for name in [name for name in state if name.startswith(_BEFORE)]:
+            number, _, own = name.removeprefix(_BEFORE).partition("_")
+            found.setdefault(number, {})[own] = state.pop(name)
+        self.before = list(found.values())
 
     def _extends(self, then: dict[str, Any]) -> bool:
         """Say whether the run is that of the file but longer, and refuse any other."""
@@ -336,10 +288,10 @@ class Checkpoint:
                 f"has format version {version.decode(errors='replace')!r}; this fastgrok reads "
                 f"version {VERSION.decode()!r}"
             )
-        expected = file.read(_DIGEST)
+        expected = file.read(DIGEST)
         start = file.tell()
-        digest = hashlib.blake2b(digest_size=_DIGEST)
-        while block := file.read(_BLOCK):
+        digest = hashlib.blake2b(digest_size=DIGEST)
+        while block := file.read(BLOCK):
             digest.update(block)
         if digest.digest() != expected:
             raise self._refusal("is damaged: its checksum is wrong; remove it to start anew")
@@ -390,7 +342,7 @@ class _Hashing:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.hash = hashlib.blake2b(digest_size=_DIGEST)
+        self.hash = hashlib.blake2b(digest_size=DIGEST)
 
     def write(self, data: bytes) -> int:
         self.hash.update(data)
@@ -401,7 +353,7 @@ def _write(file: IO[bytes], header: dict[str, Any], state: dict[str, NDArray[Any
     text = json.dumps({**header, "arrays": list(state)}).encode()
     file.write(FORMAT + b" " + VERSION + b"\n")
     start = file.tell()
-    file.write(bytes(_DIGEST))
+    file.write(bytes(DIGEST))
     hashing = _Hashing(file)
     for array in (np.frombuffer(text, dtype=np.uint8), *state.values()):
         np.save(hashing, array, allow_pickle=False)

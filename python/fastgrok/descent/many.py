@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import heapq
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
@@ -13,18 +14,12 @@ from fastgrok._checks import calls
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, Ensemble, Problem
 from fastgrok.descent import running
+from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
-from fastgrok.descent.running import (
-    R,
-    divergence_of,
-    in_any_case,
-    instability_of,
-    lost_for,
-    setting_out,
-    what_is_kept,
-)
+from fastgrok.descent.running import R, carried_out, in_any_case, setting_out
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import ARGUMENTS, DEFAULTS, Settings, check
+from fastgrok.descent.watching import watching
 from fastgrok.errors import StabilityWarning
 from fastgrok.records import Record
 
@@ -51,37 +46,52 @@ def run_many(
         settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
         if not settings:
             return []
-        plan = _plan(settings, [one.problem(sets) for one in settings], workers)
+        # What may end before its time is looked at while it runs, which is done to one at a time.
+        alone = [i for i, one in enumerate(settings) if one.stop]
+        plan = _plan(settings, [one.problem(sets) for one in settings], workers, alone)
         descents: dict[int, Descent] = {}
-        for groups, team in ((plan.by_team, workers), (plan.by_thread, 1)):
+        for groups, team in ((plan.by_team, workers), (plan.by_thread, 1), ([alone], workers)):
             descents |= {i: settings[i].descent(sets, team) for group in groups for i in group}
         leaping = {i: settings[i].leaping(descent) for i, descent in descents.items()}
+        watches = {i: watching(one, sets, workers) for i, one in enumerate(settings)}
         by_team, by_thread = (
             [leaping[group[0]] or [descents[i] for i in group] for group in groups]
             for groups in plan
         )
         ensemble = Ensemble(by_team, by_thread, workers)
 
+    def run_alone(i: int, tell: Callable[[int], None]) -> None:
+        one = dataclasses.replace(settings[i], progress=tell)
+        end = carried_out(descents[i], one, None, leaping[i], kind, watches[i])
+        ends[i] = _End(end.status, end.run, end.failure, -1, -1, end.reached)
+        if end.stopped_by is not None:
+            raise end.stopped_by
+        if end.status == "interrupted":
+            raise KeyboardInterrupt
+
+    ends: dict[int, _End] = {}
     began = perf_counter()
     stopped_by: BaseException | None = None
     try:
-        _run(ensemble, sum(one.steps for one in settings), report)
+        _run(ensemble, [one.steps for one in settings], report, alone, run_alone)
     except BaseException as error:
         stopped_by = error
     seconds = perf_counter() - began
 
     def end_of(i: int, number: int, place: int) -> _End:
-        status, taken = ensemble.ending(number, place)
+        status, taken = ("going", 0.0) if i in alone else ensemble.ending(number, place)
         if status == "going":
             status, taken = "interrupted", seconds
-        made = in_any_case(descents[i], settings[i], status, taken, kind, leaping=leaping[i])
-        engine = leaping[i]
+        engine, watch = leaping[i], watches[i]
+        made = in_any_case(
+            descents[i], settings[i], status, taken, kind, leaping=engine, watch=watch
+        )
         reached = descents[i].step if engine is None else int(engine.reached)
         return _End(status, *made, number, place, reached)
 
-    ends: dict[int, _End] = {}
+    left = [i for i in alone if i not in ends]  # whose turn has not come
     try:
-        for number, group in enumerate([*plan.by_team, *plan.by_thread]):
+        for number, group in enumerate([*plan.by_team, *plan.by_thread, left]):
             for place, i in enumerate(group):
                 try:
                     ends[i] = end_of(i, number, place)
@@ -142,10 +152,14 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
     return check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
 
 
-def _plan(settings: list[Settings], problems: list[Problem], threads: int) -> _Plan:
+def _plan(
+    settings: list[Settings], problems: list[Problem], threads: int, alone: list[int]
+) -> _Plan:
     """Put runs over the same large rows together, and few large groups to the whole team."""
     shared: dict[object, list[int]] = {}
     for i, (one, problem) in enumerate(zip(settings, problems, strict=True)):
+        if i in alone:
+            continue
         rows, labels = one.train
         large = rows.nbytes > LARGE and not one.leaps
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
@@ -173,18 +187,32 @@ def _time_by_thread(work: list[int], threads: int) -> int:
     return max(busy)
 
 
-def _run(ensemble: Ensemble, steps: int, progress: bool | Callable[[int], None]) -> None:
+def _run(
+    ensemble: Ensemble,
+    steps: list[int],
+    progress: bool | Callable[[int], None],
+    alone: list[int],
+    run_alone: Callable[[int, Callable[[int], None]], None],
+) -> None:
     def tell(report: Callable[[int], object]) -> None:
         def poll(done: float) -> bool:
             report(int(done))
             return False
 
         ensemble.run(poll, running.POLL_SECONDS)
+        before = sum(steps) - sum(steps[i] for i in alone)
+        for i in alone:
+
+            def one(done: int, before: int = before) -> None:
+                report(before + done)
+
+            run_alone(i, one)
+            before += steps[i]
 
     if progress is True:
-        with progress_bar(total=steps, unit="step", unit_scale=True) as bar:
+        with progress_bar(total=sum(steps), unit="step", unit_scale=True) as bar:
             tell(lambda done: bar.update(done - bar.n))
-            bar.update(steps - bar.n)
+            bar.update(sum(steps) - bar.n)
     else:
         tell(progress if callable(progress) else lambda done: None)
 
@@ -201,7 +229,7 @@ def _result(ends: list[_End], ensemble: Ensemble, stopped_by: BaseException | No
             except Exception as error:
                 raise _with_runs(error, runs, f"problems[{i}]: {what_is_kept(end.run)}") from None
         if end.failure is not None and end.status == "done":
-            kept = f"problems[{i}] is without its populations; .trajectories holds all runs"
+            kept = f"problems[{i}] is unfinished; .trajectories holds all runs"
             raise _with_runs(end.failure, runs, kept)
         if end.status in ("diverged", "lost"):
             others = sum(other.status == "done" for other in ends)

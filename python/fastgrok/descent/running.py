@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from decimal import ROUND_DOWN, Decimal
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,13 @@ from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls, plural
 from fastgrok._checks.populations import Population, points
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, LeapingDescent, simd
-from fastgrok.descent import table
 from fastgrok.descent.checkpoints import Checkpoint
+from fastgrok.descent.columns import Columns
+from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
 from fastgrok.descent.lost_leaps import LostLeaps, why_exact
-from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.descent.settings import Settings
+from fastgrok.descent.watching import Watch
 from fastgrok.errors import StabilityWarning
 from fastgrok.records import Record
 from fastgrok.records.reports import EngineReport, LeapReport
@@ -29,8 +29,8 @@ POLL_SECONDS = 0.1
 R = TypeVar("R", bound=Record)
 
 
-class _UnsavedError(Exception):
-    """A checkpoint could not be written: ends a run that leaps, and nothing else."""
+class _PausedError(Exception):
+    """Ends a run that leaps, and nothing else: to write it failed, or a condition is met."""
 
 
 REGIMES = np.array(["smooth", "period-2", "irregular"])
@@ -42,6 +42,7 @@ def run(
     keeper: Checkpoint | None,
     leaping: LeapingDescent | None,
     kind: type[R],
+    watch: Watch | None = None,
 ) -> R:
     """
     Run to the end and return the record, of the kind that the caller has.
@@ -54,19 +55,11 @@ def run(
         Whatever else stops the run, such as a MemoryError or what `progress` raises; it gets the
         trajectory up to there as an attribute.
     """
-    began = perf_counter() if keeper is None else keeper.began
-    first = descent.step
-    stopped_by = None
     try:
-        status = _descend(descent, settings, keeper, leaping)
-    except BaseException as error:
-        status, stopped_by = "interrupted", error
-    seconds = perf_counter() - began
-
-    try:
-        trajectory, failure = in_any_case(descent, settings, status, seconds, kind, first, leaping)
+        end = carried_out(descent, settings, keeper, leaping, kind, watch)
     except MemoryError:
-        raise stopped_by or MemoryError("no room for the trajectory") from None
+        raise MemoryError("no room for the trajectory") from None
+    status, trajectory, failure, stopped_by = end.status, end.run, end.failure, end.stopped_by
     if status == "done":
         stopped_by = failure
     if stopped_by is not None:
@@ -74,17 +67,64 @@ def run(
             raise stopped_by
         with contextlib.suppress(AttributeError):  # a class with slots
             stopped_by.trajectory = trajectory  # type: ignore[attr-defined]
-            lost = "this stopped" if failure is None else "this left without its populations"
+            lost = "this stopped" if failure is None else "this left unfinished"
             stopped_by.add_note(f"{what_is_kept(trajectory)} of the run that {lost}")
         raise stopped_by
     if status != "done":
-        ended = _error(status, trajectory, descent.step, keeper, leaping)
+        ended = _error(status, trajectory, end.reached, keeper)
         if failure is not None:
-            ended.add_note(f"the trajectory is without its populations: {failure!r}")
+            ended.add_note(f"the trajectory is unfinished: {failure!r}")
         raise ended
     if instability := instability_of(trajectory):
         calls.warn(instability, StabilityWarning)
     return trajectory
+
+
+class End(NamedTuple, Generic[R]):
+    """What became of a run."""
+
+    status: str
+    run: R
+    failure: BaseException | None
+    stopped_by: BaseException | None
+    reached: int
+
+
+def carried_out(
+    descent: Descent,
+    settings: Settings,
+    keeper: Checkpoint | None,
+    leaping: LeapingDescent | None,
+    kind: type[R],
+    watch: Watch | None,
+) -> End[R]:
+    """
+    Run to the end, and raise nothing but what there is no room for.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for the trajectory; of what stopped the run, that instead.
+    """
+    began = perf_counter() if keeper is None else keeper.began
+    first = descent.step
+    stopped_by = None
+    try:
+        status = _descend(descent, settings, keeper, leaping, watch)
+    except BaseException as error:
+        status, stopped_by = "interrupted", error
+    if watch is not None and watch.ending is not None:
+        descent, leaping, first = watch.ending
+    seconds = perf_counter() - began
+
+    try:
+        made = in_any_case(descent, settings, status, seconds, kind, first, leaping, watch)
+    except MemoryError:
+        if stopped_by is not None:
+            raise stopped_by from None
+        raise
+    reached = descent.step if leaping is None else int(leaping.reached)
+    return End(status, *made, stopped_by, reached)
 
 
 @contextlib.contextmanager
@@ -104,6 +144,7 @@ def in_any_case(
     kind: type[R],
     first: int = 0,
     leaping: LeapingDescent | None = None,
+    watch: Watch | None = None,
 ) -> tuple[R, BaseException | None]:
     """
     Make the trajectory of what has been recorded, and say in its `params` what ended the run.
@@ -124,6 +165,8 @@ def in_any_case(
         The step at which this call took it up.
     leaping : LeapingDescent, optional
         The engine, if it leaps.
+    watch : Watch, optional
+        What the caller's function says, and what ended the run before its time.
     """
 
     def of(data: dict[str, Data | Population]) -> R:
@@ -133,6 +176,8 @@ def in_any_case(
             params["interrupted"] = step
         elif status == "diverged":
             params["diverged_at"] = step + 1
+        elif watch is not None and watch.stopped:
+            params["stopped"] = watch.stopped
         exact = step if leaping is None else leaping.exact_steps
         leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
         used = EngineReport(
@@ -149,6 +194,7 @@ def in_any_case(
         )
         kept = descent.recorded()
         fields = _fields(kept, data, params)
+        values = {} if watch is None else watch.values(descent, kept["steps"].size)
         return kind(
             **fields,
             engine=used,
@@ -156,6 +202,8 @@ def in_any_case(
             data=points(data)["train"],
             evals=settings.evals_among(data),
             feature_names=settings.feature_names,
+            start=np.append(settings.w0, settings.b0),
+            values=values,
         )
 
     try:
@@ -180,6 +228,7 @@ def _descend(
     settings: Settings,
     keeper: Checkpoint | None,
     leaping: LeapingDescent | None,
+    watch: Watch | None,
 ) -> str:
     """Run to the end: "done", or else "diverged", "lost", "interrupted" or "unsaved"."""
     last, progress = settings.steps, settings.progress
@@ -194,15 +243,20 @@ def _descend(
                 total=last, initial=descent.step, unit="step", unit_scale=True
             ) as bar:
                 status = _polled(
-                    descent, lambda step: bar.update(step - bar.n), keeper, leaping, True
+                    descent, lambda step: bar.update(step - bar.n), keeper, leaping, True, watch
                 )
                 reached = descent.step if leaping is None else leaping.reached
                 bar.update(reached - bar.n)
         else:
             unasked = None if report is None else False
-            status = _polled(descent, report, keeper, leaping, unasked)
+            status = _polled(descent, report, keeper, leaping, unasked, watch)
+        if watch is not None and (status != "paused" or watch.met):
+            watch.close(descent, leaping)
+            if watch.ending is not None:
+                descent, leaping, _ = watch.ending
+                status = "done"
         if keeper is not None and status != "paused" and not keeper.finished:
-            keeper.write(descent, leaping)
+            keeper.write(descent, leaping, "" if watch is None else watch.stopped)
     except KeyboardInterrupt:
         status = "interrupted"
         with contextlib.suppress(KeyboardInterrupt):  # who asks twice does not wait for the disk
@@ -222,20 +276,23 @@ def _polled(
     keeper: Checkpoint | None,
     leaping: LeapingDescent | None,
     bar: bool | None,
+    watch: Watch | None,
 ) -> str:
     if leaping is not None:
         lost = LostLeaps(leaping, bar)
 
         def leap_poll(step: float) -> None:
+            if watch is not None and watch.look(descent):
+                raise _PausedError
             lost.look()
             if report is not None:
                 report(int(step))
-            if keeper is not None and not keeper.write_if_due(descent, leaping):
-                raise _UnsavedError
+            if keeper is not None and not _written(keeper, descent, leaping, watch):
+                raise _PausedError
 
         try:
             return leaping.run(leap_poll, POLL_SECONDS)
-        except _UnsavedError:
+        except _PausedError:
             return "paused"
         finally:
             lost.close()
@@ -243,9 +300,20 @@ def _polled(
     def poll(step: int) -> bool:
         if report is not None:
             report(step)
-        return keeper is not None and not keeper.write_if_due(descent, None)
+        if watch is not None and watch.look(descent):
+            return True
+        return keeper is not None and not _written(keeper, descent, None, watch)
 
     return descent.run(poll, POLL_SECONDS)
+
+
+def _written(
+    keeper: Checkpoint, descent: Descent, leaping: LeapingDescent | None, watch: Watch | None
+) -> bool:
+    """Write a checkpoint if it is time to, with what a search will want; False if that failed."""
+    if watch is not None:
+        keeper.before = watch.states()
+    return keeper.write_if_due(descent, leaping)
 
 
 def _fields(
@@ -253,50 +321,29 @@ def _fields(
 ) -> dict[str, Any]:
     """Return the arrays of a record by the names of its fields."""
     steps_dtype = np.int64 if params["steps"] <= MAX_EXACT_STEPS else np.float64
+    seen = Columns(kept, data, **{name: params[name] for name in ("loss", "reduction", "tie")})
     losses: dict[str, F64] = {}
-    counts: dict[str, NDArray[np.int64]] = {}
-    sizes: dict[str, int] = {}
     probabilities: dict[str, F64] = {}
-    weights = kept.get("weights")
-    for name, value in data.items():
-        if isinstance(value, Population):
-            probabilities[name], losses[name] = value.curves(
-                kept["norm_w"],
-                kept["b"],
-                None if weights is None else weights[:, :-1],
-                params["loss"],
-                params["tie"],
-            )
-            continue
-        column = len(sizes)
-        sizes[name] = value[0].shape[0]
-        counts[name] = kept["correct"][:, column].copy()
-        losses[name] = kept["loss_sum"][:, column].copy()
-        if params["reduction"] == "mean":
-            losses[name] /= sizes[name]
+    for name in data:
+        if name in seen.sizes:
+            losses[name] = seen.losses(name)
+        else:
+            probabilities[name], losses[name] = seen.curves(name)
     return {
         "steps": kept["steps"].astype(steps_dtype),
         "b": kept["b"],
         "norm_w": kept["norm_w"],
         "losses": losses,
-        "counts": counts,
-        "sizes": sizes,
+        "counts": {name: seen.counts(name) for name in seen.sizes},
+        "sizes": seen.sizes,
         "sharpness": kept["sharpness"],
         "sharpness_mean": kept["sharpness_mean"],
         "regime": REGIMES[kept["regime"]],
         "w": kept["w_last"],
         "bias_final": float(kept["b"][-1]) if kept["b"].size else params["b0"],
-        "weights": weights,
+        "weights": kept.get("weights"),
         "probabilities": probabilities,
     }
-
-
-def what_is_kept(trajectory: Record) -> str:
-    """Say what an error holds of the run that it ended."""
-    records = trajectory.steps
-    if not records.size:
-        return "nothing had been recorded by then"
-    return f".trajectory holds the {plural(records.size, 'record')} up to {records[-1]}"
 
 
 def _error(
@@ -304,11 +351,8 @@ def _error(
     trajectory: Record,
     step: int,
     keeper: Checkpoint | None,
-    leaping: LeapingDescent | None,
 ) -> BaseException:
     params = trajectory.params
-    if leaping is not None:
-        step = int(leaping.reached)
     asked = params["steps"]
     shown = str(asked if asked <= MAX_EXACT_STEPS else float(asked))
     after = f"after {step} of {plural(asked, 'step', shown)}"
@@ -317,64 +361,8 @@ def _error(
         return CheckpointError(f"{keeper.state()}; stopped {after}; {kept}", trajectory, step)
     if keeper is not None:
         kept += f"; {keeper.state()}"
-    if status == "lost" and leaping is not None:
+    if status == "lost":
         return LeapError(f"no leap {after}: {lost_for(trajectory)}; {kept}", trajectory, step)
     if status == "interrupted":
         return Interrupted(f"interrupted {after}; {kept}", trajectory, step)
     return DivergenceError(f"{divergence_of(trajectory)}; {kept}", trajectory, step + 1)
-
-
-def divergence_of(trajectory: Record) -> str:
-    """Say where and with which settings a run diverged."""
-    params = trajectory.params
-    settings = ", ".join(f"{name}={params[name]!r}" for name in ("lr", "loss", "reduction"))
-    what = OPTIMIZERS[params.get("optimizer", "gd")].overflows
-    return (
-        f"{what} became NaN or infinite at step {params['diverged_at']} of {params['steps']} "
-        f"with {settings}"
-    )
-
-
-def lost_for(trajectory: Record) -> str:
-    """Say why a run was given up where it could not leap, and what to do."""
-    reason = trajectory.engine.reason
-    inexact = "the error at step" in reason or "rounding errors" in reason
-    keep = "a larger rtol may allow the leap, and " if inexact else ""
-    return (
-        f"{reason}; {keep}with engine='auto' as many exact steps are taken as "
-        f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"
-    )
-
-
-def instability_of(trajectory: Record) -> str | None:
-    """Say by how much lr is too large for gradient descent to be stable, if it is."""
-    if table.lack("sharpness_limit", trajectory.params):
-        return None  # 2 is the limit of plain descent
-    sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
-    params = trajectory.params
-    lr, decay = params["lr"], params.get("weight_decay", 0.0)
-    more, surely = 0.0, sharpness
-    if decay > 0.0 and "schedule" not in params:  # which multiplies the decay, too
-        more = lr * decay
-        alike = params["decay_bias"] or not params["bias"]
-        surely = sharpness + more if alike else np.maximum(sharpness, more)
-    beyond = np.flatnonzero(surely > 2.0)
-    if not beyond.size:
-        return None
-    worst = beyond[np.argmax(sharpness[beyond])]
-    smooth = 2.0 / (sharpness[worst] / lr + decay)
-    largest = "(lambda_max + weight_decay)" if more else "lambda_max"
-    unsure = table.lack("stable_lr", params)
-    auto = "" if unsure else ", and lr='auto' is everywhere"
-    return (
-        f"lr={lr!r} exceeds 2 / {largest}: lr * {largest} is "
-        f"{sharpness[worst] + more:.3g} at step {trajectory.steps[worst]:.15g}, and the iterates "
-        "can oscillate instead of following the gradient flow (see Trajectory.regime); lr below "
-        f"{_rounded_down(smooth)} is stable there, half of that smooth{auto}"
-    )
-
-
-def _rounded_down(value: float) -> str:
-    """Three digits, none of them rounded up."""
-    unit = Decimal(1).scaleb(Decimal(value).adjusted() - 2)
-    return f"{float(Decimal(value).quantize(unit, ROUND_DOWN)):g}"

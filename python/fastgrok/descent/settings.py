@@ -14,11 +14,16 @@ from fastgrok import _checks
 from fastgrok._checks import F64, Data, EvaluationSet, frames
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
-from fastgrok.descent import checkpoints, optimizers, stable, table
+from fastgrok.descent import checkpoints, optimizers, table
+from fastgrok.descent.auto_rate import auto_rate, is_auto
+from fastgrok.descent.identity import identity
 from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_none
+from fastgrok.descent.on_record import OnRecord
+from fastgrok.descent.on_record import check as check_function
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
+from fastgrok.descent.stop import Condition, conditions
 from fastgrok.geometry import exact_null_space
 from fastgrok.linear import TIES, Pgd
 from fastgrok.linear.losses import LOSSES, formula
@@ -48,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "progress": False,
     "checkpoint": None,
     "checkpoint_interval": checkpoints.DEFAULT_INTERVAL,
+    "stop": None,
+    "on_record": None,
 }
 """Those of `fastgrok.train`, which writes them out for its readers: a test holds both together."""
 ARGUMENTS = (*REQUIRED, *DEFAULTS)
@@ -95,6 +102,8 @@ class Settings:
     progress: bool | Callable[[int], None]
     checkpoint: str | None
     checkpoint_interval: float
+    stop: tuple[Condition, ...]
+    on_record: OnRecord | None
     feature_names: tuple[str, ...] | None
 
     @property
@@ -176,8 +185,10 @@ class Settings:
 
     def leaping(self, descent: Descent) -> LeapingDescent | None:
         """Prepare the engine that leaps, if leaps are to be tried."""
-        if not self.leaps:
-            return None
+        return self.engine_that_leaps(descent) if self.leaps else None
+
+    def engine_that_leaps(self, descent: Descent) -> LeapingDescent:
+        """Prepare the engine that leaps, also to fewer records than pay."""
         return LeapingDescent(
             descent,
             rtol=self.rtol,
@@ -203,6 +214,11 @@ class Settings:
         record = np.concatenate([before.astype(self.record.dtype), later])
         return dataclasses.replace(self, record=record)
 
+    def ending(self, record: NDArray[Any]) -> Settings:
+        """Return the same run left after the last of these records, of which it had more."""
+        engine = self.engine if self.leaps else "exact"  # few records would leap now
+        return dataclasses.replace(self, record=record, engine=engine)
+
     def rest_of(self, record: NDArray[Any], exact_steps: int) -> Settings:
         """
         Return the settings of the same run, recorded elsewhere and left after its last record.
@@ -225,6 +241,8 @@ class Settings:
             "keep_weights": self.keep_weights,
             "watch_sharpness": self.watch_sharpness,
         }
+        if self.stop:
+            settings["stop"] = [str(one) for one in self.stop]
         arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
         arrays |= self.optimizer.schedule.arrays()
         data = points(self.data)
@@ -234,7 +252,7 @@ class Settings:
                 value._describe(f"evals[{name!r}] ", settings, arrays)
             else:
                 settings[f"evals[{name!r}] method"] = "no attack"
-        return checkpoints.identity(data, arrays, settings)
+        return identity(data, arrays, settings)
 
 
 def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] = str) -> Settings:
@@ -259,12 +277,12 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
-    auto = _is_auto(name("lr"), given["lr"])
+    auto = is_auto(name("lr"), given["lr"])
     loss = _checks.choice(name("loss"), given["loss"], LOSSES)
     steps = _checks.whole(name("steps"), given["steps"], maximum=int(np.finfo(np.float64).max))
     optimizer = optimizers.check(given, 1.0 if auto else given["lr"], steps, name)
     if auto and "lr" not in (given["optimizer_options"] or {}):
-        rate = _auto_rate(given, data[0], loss, optimizer, name)
+        rate = auto_rate(given, data[0], loss, optimizer, name)
         optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
     never = why_never(parts, optimizer.schedule, steps)
@@ -279,8 +297,11 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")
     _check_together(engine, parts, evals, name)
+    stop = conditions(name("stop"), given["stop"])
+    on_record = check_function(name("on_record"), given["on_record"])
+    weights = on_record is not None or any(one.needs_weights for one in stop)
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
-    return Settings(
+    settings = Settings(
         data={"train": data, **evals},
         evals=given["evals"] or {},
         steps=steps,
@@ -294,7 +315,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
             log_spaced(steps) if record is None else records(record, steps, name=name("record"))
         ),
         keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
-        or need_weights(evals),
+        or need_weights(evals)
+        or weights,
         engine=engine,
         rtol=_rtol(name("rtol"), given["rtol"]),
         exact_limit=_exact_limit(name("exact_limit"), given["exact_limit"], data[0]),
@@ -305,38 +327,12 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         progress=progress if callable(progress) else _checks.flag(name("progress"), progress),
         checkpoint=None if file is None else _checks.path(name("checkpoint"), file),
         checkpoint_interval=interval,
+        stop=stop,
+        on_record=on_record,
         feature_names=names,
     )
-
-
-def _is_auto(name: str, lr: object) -> bool:
-    if isinstance(lr, str) and lr != "auto":
-        raise TypeError(f"{name} must be a real number or 'auto', got {_checks.show(lr)}")
-    return isinstance(lr, str)
-
-
-def _auto_rate(
-    given: Mapping[str, Any],
-    rows: NDArray[Any],
-    loss: str,
-    optimizer: optimizers.Optimizer,
-    name: Callable[[str], str],
-) -> float:
-    """Half of the learning rate up to which descent is surely stable."""
-    lr = name("lr")
-    if missing := table.lack("stable_lr", optimizer.parts):
-        raise ValueError(f"{lr} must be a number with {missing.whose}, got 'auto': {missing}")
-    rate = 0.5 * stable.bound(
-        rows,
-        loss,
-        _checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
-        _checks.flag(name("bias"), given["bias"]),
-        optimizer,
-        f"{lr}='auto' cannot be: {name('loss')}",
-    )
-    if rate == np.inf:
-        raise ValueError(f"{lr} must be a number where all rows are 0 and bias=False, got 'auto'")
-    return rate
+    ready = tuple(one.bound(settings.params(), settings.data) for one in stop)
+    return dataclasses.replace(settings, stop=ready)
 
 
 def _check_together(

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._checks.populations import Population
+from fastgrok._checks.shares import POPULATION_SIZE
 from fastgrok._core import Problem
 from fastgrok.linear import Pgd, margins
 from fastgrok.questions._meter import Meter
-from fastgrok.questions.grokking import POPULATION_SIZE, Crossing, counted
+from fastgrok.questions.grokking import Crossing, counted
 from fastgrok.records import Record
 
 ESTIMATES = 10.0

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64
 from fastgrok.descent import table
+from fastgrok.descent.directions import ball, bias_kind, cosines, norm_of_limit
 from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.geometry import NORMS, MaxMargin, max_margin
 from fastgrok.records import Record
@@ -57,16 +57,15 @@ class Alignment(np.ndarray[Any, np.dtype[np.float64]]):
 
 def bias_of(run: Record) -> str:
     """Return the argument `bias` of the margins that a run has to do with."""
-    return "penalized" if run.params["bias"] else "none"
+    return bias_kind(run.params)
 
 
 def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
     """Cosine of the recorded weights and a solution; see `Trajectory.alignment`."""
     if run.weights is None:
         raise ValueError("alignment needs a run made with keep_weights=True")
-    step = OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])]
     if solution is None or isinstance(solution, str):
-        norm = _ball(run) or step.limit or "l2"
+        norm = norm_of_limit(run.params)
         if solution is not None:
             norm = _checks.choice("solution", solution, NORMS)
         if run.data is None:
@@ -85,39 +84,15 @@ def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
         raise ValueError(
             f"solution must have {run.w.size} weights, as the run, got {solution.w.size}"
         )
-    cosine = _cosine(run.weights, solution).view(Alignment)
+    cosine = cosines(run.weights, solution).view(Alignment)
     cosine.limit, cosine.note = solution, _note(run, solution)
     return cosine
-
-
-def _cosine(weights: F64, solution: MaxMargin) -> F64:
-    if solution.bias == "penalized":
-        theta, target = weights, np.append(solution.w, solution.b)
-    else:
-        theta, target = weights[:, :-1], solution.w
-    # Powers of two keep the squares of very late and very early weights in range.
-    sizes = np.frexp(np.abs(theta).max(axis=1, initial=0.0))[1]
-    theta = np.ldexp(theta, -sizes[:, None])
-    target = np.ldexp(target, -np.frexp(np.abs(target).max())[1])
-    with np.errstate(invalid="ignore"):
-        cosine: F64 = theta @ target / (np.linalg.norm(theta, axis=1) * np.linalg.norm(target))
-    return np.clip(cosine, -1.0, 1.0, out=cosine)
-
-
-def _ball(run: Record) -> str:
-    """Norm in which decay bounds all that the run trains, on a loss that falls for ever, or ""."""
-    decay = run.params.get("weight_decay", 0.0)
-    if not decay or table.lack("margin", {**run.params, "weight_decay": 0.0}):
-        return ""
-    if run.params["bias"] and not run.params["decay_bias"]:
-        return ""
-    return OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])].ball
 
 
 def _note(run: Record, solution: MaxMargin) -> str:
     """Whether theory has a run end in this direction."""
     step = OPTIMIZERS[run.params.get("optimizer", table.DEFAULTS["optimizer"])]
-    if solution.norm == _ball(run) and solution.bias == bias_of(run):
+    if solution.norm == ball(run.params) and solution.bias == bias_of(run):
         note = step.theory_of_ball
     elif missing := table.lack("margin", run.params):
         note = f"theory has no such limit, for {missing}"

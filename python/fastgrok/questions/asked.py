@@ -8,10 +8,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks.docstrings import described
 from fastgrok.questions.alignments import Alignment, alignment
+from fastgrok.questions.at import weights_at
 from fastgrok.questions.grokking import LEVEL, GrokkingTimes, at_level, grokking_times
 from fastgrok.questions.hits import Hit, first_hit, refined_hit
 from fastgrok.questions.phases import Phases, find_phases
@@ -242,6 +244,56 @@ class Questions(Record):
             As `first_hit` and `refine`.
         """
         return refined_hit(self, name, accuracy, X, y, evals, sustained, progress)
+
+    def at(
+        self,
+        step: ArrayLike,
+        X: NDArray[Any] | None = None,
+        y: NDArray[Any] | None = None,
+        *,
+        progress: bool | Callable[[int], None] = False,
+    ) -> tuple[NDArray[np.float64], Any]:
+        """Give the weights and the intercept at any step up to the last record.
+
+        Where the run kept them, at the start and at the last record, they are what it holds. Other
+        steps are followed again: those of a leap by its dense output, exact ones from the nearest
+        record before that holds weights, or from the start where a step remembers others.
+
+        Parameters
+        ----------
+        step : int, integral float or array_like of shape (k,)
+            The step, or several in any order.
+        X : ndarray, shape (n, d), optional
+            The training data of the run. Default: ``data``; needed after `load` unless the run has
+            the weights of all these steps.
+        y : ndarray, shape (n,), optional
+            Their labels, -1 or +1.
+        progress
+            As of `fastgrok.train`, for what is followed again.
+
+        Returns
+        -------
+        w : ndarray of float64, shape (d,) or (k, d)
+            The weights.
+        b : float, or ndarray of float64, shape (k,)
+            The intercept.
+
+        Raises
+        ------
+        ValueError
+            If a step is not whole, below 0 or beyond the last record; if data are needed, or are
+            not those of the run; if the run had a function as `schedule`.
+        TypeError
+            If `step` is neither a number nor a 1-dimensional array of numbers.
+        LeapError
+            If a leap cannot be followed again.
+
+        Notes
+        -----
+        At exact steps it is the state of the run to the last bit, and of a leap likewise up to
+        where it ended before the run did, else within the run's `rtol`.
+        """
+        return weights_at(self, step, X, y, progress)
 
     def phases(
         self,

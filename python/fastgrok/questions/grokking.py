@@ -10,13 +10,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok._checks.shares import POPULATION_SIZE, exact_share, written
 from fastgrok.records import Record
 
 LEVEL = 0.6
 """Best test accuracy that counts as generalisation by default: more than guessing gives."""
-
-POPULATION_SIZE = 10**12
-"""Points that a population counts as: its accuracy is known to about the inverse of that."""
 
 
 @dataclass(frozen=True)
@@ -129,30 +127,10 @@ class CrossingSteps:
 
 def exact_tolerance(eps: float | Fraction | Decimal) -> Fraction:
     """Read `eps` as the decimal its author wrote (0.1 is 1/10), and check 0 <= eps < 1."""
-    tolerance = _written("eps", eps)
+    tolerance = written("eps", eps)
     if tolerance is None or not 0 <= tolerance < 1:
         raise ValueError(f"eps must lie in [0, 1), got {eps}")
     return tolerance
-
-
-def exact_share(name: str, value: float | Fraction | Decimal) -> Fraction:
-    """Read a share of points as the decimal its author wrote, and check that it is in [0, 1]."""
-    share = _written(name, value)
-    if share is None or not 0 <= share <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
-    return share
-
-
-def _written(name: str, value: float | Fraction | Decimal) -> Fraction | None:
-    if isinstance(value, bool) or not isinstance(
-        value, int | float | np.integer | np.floating | Fraction | Decimal
-    ):
-        raise TypeError(f"{name} must be a real number, got {type(value).__name__}")
-    try:
-        # The shortest decimal that reads back as the same float is what the user typed.
-        return Fraction(str(value))
-    except ValueError:  # nan and the infinities
-        return None
 
 
 def at_level(

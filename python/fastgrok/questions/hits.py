@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok.questions.grokking import check_name, counted, exact_share, points
+from fastgrok._checks.shares import exact_share
+from fastgrok.questions.grokking import check_name, counted, points
 from fastgrok.questions.refine import refined_times
 from fastgrok.records import Record
 

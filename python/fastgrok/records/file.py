@@ -30,6 +30,8 @@ _DTYPES = {
     "losses": "float64",
     "counts": "int64",
     "probabilities": "float64",
+    "start": "float64",
+    "values": "float64",
 }
 _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 
@@ -56,6 +58,11 @@ def save(run: Record, path: str | os.PathLike[str]) -> None:
         arrays["probabilities"] = np.stack(list(run.probabilities.values()))
     if run.weights is not None:
         arrays["weights"] = run.weights
+    if run.start is not None:
+        arrays["start"] = run.start
+    if run.values:
+        header["values"] = list(run.values)
+        arrays["values"] = np.stack(list(run.values.values()))
     header["arrays"] = sorted(arrays)
     try:
         text = json.dumps(header)
@@ -133,4 +140,6 @@ def _fields(header: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
         "params": header["params"],
         "probabilities": populations,
         "feature_names": None if names is None else tuple(map(str, names)),
+        "start": arrays.get("start"),
+        "values": dict(zip(header.get("values", []), arrays.get("values", []), strict=True)),
     }

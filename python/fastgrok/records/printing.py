@@ -116,6 +116,10 @@ def summary(run: Any) -> str:
             f"||w|| {run.norm_w[-1]:.4g}, |b|/||w|| {run.distance[-1]:.4g}",
             f"  regime    {_regimes(run)}",
         ]
+        if run.values:
+            lines.append(
+                "  values    " + ", ".join(f"{n} {v[-1]:.4g}" for n, v in run.values.items())
+            )
     return "\n".join(lines)
 
 
@@ -138,6 +142,8 @@ def _steps(run: Any) -> str:
     text = all_of_them if reached == asked else f"{whole_number(reached)} of {all_of_them}"
     if "interrupted" in run.params:
         text += " (interrupted)"
+    if "stopped" in run.params:
+        text += f" (stopped: {run.params['stopped']})"
     if "diverged_at" in run.params:
         text += f" (diverged at step {run.params['diverged_at']:,})"
     return f"{text}, {plural(run.steps.size, 'record')}"

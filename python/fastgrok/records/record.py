@@ -38,6 +38,8 @@ class Record:
     probabilities: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     evals: dict[str, EvaluationSet] | None = field(default=None, compare=False, repr=False)
     feature_names: tuple[str, ...] | None = None
+    start: NDArray[np.float64] | None = None
+    values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
@@ -64,6 +66,9 @@ class Record:
             **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
             **{f"probabilities[{name!r}]": (a, records) for name, a in self.probabilities.items()},
         }
+        shapes |= {f"values[{name!r}]": (a, records) for name, a in self.values.items()}
+        if self.start is not None:
+            shapes["start"] = (self.start, (self.w.size + 1,))
         if self.weights is not None:
             shapes["weights"] = (self.weights, (*records, self.w.size + 1))
         if self.feature_names is not None and len(self.feature_names) != self.w.size:

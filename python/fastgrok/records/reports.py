@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from fastgrok.records import printing
@@ -89,6 +90,11 @@ class LeapReport:
         return printing.leap_lines(self, rtol, again)
 
 
+def leap_at(leaps: Iterable[LeapReport], step: float) -> LeapReport | None:
+    """Return the first of some leaps that a step lies in, behind the exact steps beside it."""
+    return next((leap for leap in leaps if leap.overlap_until < step <= leap.last), None)
+
+
 @dataclass(frozen=True)
 class EngineReport:
     """How a run was computed.
@@ -155,7 +161,7 @@ class EngineReport:
         step : float
             Number of the step.
         """
-        return next((leap for leap in self.leaps if leap.overlap_until < step <= leap.last), None)
+        return leap_at(self.leaps, step)
 
     def retraced(self) -> EngineReport:
         """Return the report of the run with exact records as far as exact steps were taken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from fastgrok.records.record import Record
 
 _MOST = 2**31 - 1
+_BY_STEP = ("b", "norm_w", "distance", "sharpness", "sharpness_mean", "regime")
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,15 @@ def to_xarray(run: Record) -> xr.Dataset:
     return out
 
 
+def taken(sets: Iterable[str]) -> set[str]:
+    """Return the names of columns and variables of runs with these data sets."""
+    by_set = {f"{what}_{name}" for what in ("loss", "accuracy", "correct") for name in sets}
+    return by_set | {
+        *("step", "dataset", "feature", "loss", "accuracy", "correct", "size", "w"),
+        *_BY_STEP,
+    }
+
+
 def _attribute(value: Any) -> Any:
     """Give a setting in a type that attributes in files have, equal to it where there is one."""
     if isinstance(value, int):
@@ -76,11 +86,4 @@ def _with_missing(run: Record, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_step(run: Record) -> dict[str, Any]:
-    return {
-        "b": run.b,
-        "norm_w": run.norm_w,
-        "distance": run.distance,
-        "sharpness": run.sharpness,
-        "sharpness_mean": run.sharpness_mean,
-        "regime": run.regime,
-    }
+    return {name: getattr(run, name) for name in _BY_STEP} | run.values

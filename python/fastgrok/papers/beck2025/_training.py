@@ -126,16 +126,45 @@ class Run:
 
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
-    """How cases are trained; see `CaseTrainer`."""
+    """
+    How cases are trained, several at a time and each once for a command.
+
+    Attributes
+    ----------
+    engine : str
+        That of `fastgrok.train`.
+    threads : int, optional
+        Runs under way at the same time.
+    progress : bool
+        Show a bar.
+    cache : dict
+        Finished runs.
+    """
 
     paper = "beck2025"
 
     def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
-        """Train a group of cases on one thread, and return their runs in order."""
+        """
+        Train a group of cases on one thread, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            The group.
+        report : callable
+            Told of progress.
+        """
         return _run_all(cases, self.engine, report)
 
     def groups(self, cases: Sequence[Case]) -> list[list[Case]]:
-        """Group runs that take every step anyway by their data, which is then read once for all."""
+        """
+        Group runs that take every step anyway by their data, which is then read once for all.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            All that are to be trained.
+        """
         groups: dict[Hashable, list[Case]] = {}
         for case in sorted(cases, key=_size, reverse=True):  # no large one is left over at the end
             key = case if case.betas is None else (case.data, case.betas)

@@ -141,12 +141,34 @@ class Run:
 
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
-    """How cases are trained; see `CaseTrainer`."""
+    """
+    How cases are trained, several at a time and each once for a command.
+
+    Attributes
+    ----------
+    engine : str
+        That of `fastgrok.train`.
+    threads : int, optional
+        Runs under way at the same time.
+    progress : bool
+        Show a bar.
+    cache : dict
+        Finished runs.
+    """
 
     paper = "open"
 
     def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
-        """Train a group of cases on one thread, and return their runs in order."""
+        """
+        Train a group of cases on one thread, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            The group.
+        report : callable
+            Told of progress.
+        """
         return [_run(case, self.engine, report) for case in cases]
 
 
