@@ -75,7 +75,8 @@ def test_the_first_step_of_every_condition(optimizer, engine):
     solution = fg.max_margin(X, y)
     cosine = np.asarray(whole.alignment(solution))
     level, below = accuracy[3000], loss[2500]
-    above, aligned = whole.norm_w[3500], float(np.nanquantile(cosine, 0.7))
+    # Between two steps, where a leap's error cannot matter.
+    above, aligned = float(whole.norm_w[3500:3502].mean()), float(np.nanquantile(cosine, 0.7))
     for condition, holds in (
         (fg.stop.accuracy("test", level), accuracy >= level),
         (fg.stop.accuracy("train", 0.9), whole.accuracy["train"] >= 0.9),

@@ -50,8 +50,14 @@ void LeapingDescent::record_waiting(LeapReport& report,
     waiting_.clear();
     if (iterates.empty()) return;
     const Lap lap(spent_.records);
+    struct Told {  // of what has been recorded, whatever ends it
+        LeapReport& report;
+        const Records& records;
+        ~Told() {
+            if (!records.steps.empty()) report.last = std::max(report.last, records.steps.back());
+        }
+    } const told{report, descent_.records()};
     descent_.record_all(iterates, between_passes);
-    report.last = iterates.back().step;
 }
 
 }  // namespace fastgrok

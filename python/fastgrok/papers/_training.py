@@ -110,10 +110,26 @@ class CaseTrainer(ABC, Generic[C, R]):
 
     @abstractmethod
     def train(self, cases: Sequence[C], report: Report) -> list[R]:
-        """Train a group of cases on one thread, and return their runs in order."""
+        """
+        Train a group of cases on one thread, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence
+            The group.
+        report : callable
+            Told of progress.
+        """
 
     def groups(self, cases: Sequence[C]) -> list[list[C]]:
-        """Divide cases into those that are trained together, in the order to begin with them."""
+        """
+        Divide cases into those that are trained together, in the order to begin with them.
+
+        Parameters
+        ----------
+        cases : sequence
+            All that are to be trained.
+        """
         return [[case] for case in cases]
 
     def __call__(self, cases: Sequence[C]) -> list[R]:
