@@ -51,7 +51,8 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       gradient_(u_.size(), 0.0),
       stepper_(of_problem(options.stepper, *problem_), options.lr, options.scale, u_.size(),
                problem_->layout().intercept),
-      most_bits_(loss_.zero_above) {
+      most_bits_(loss_.zero_above),
+      cycles_(u_.size(), stepper_.moments(), options.stepper.schedule.is_constant()) {
     records_.last_parameters = u_;
 }
 
@@ -78,9 +79,16 @@ double Descent::next_record() const {
 }
 
 std::int64_t Descent::steps_to_stop() const {
-    constexpr double kMost = 9e15;  // beyond it an iterate's number is not exact
-    const std::int64_t record = static_cast<std::int64_t>(std::min(next_record(), kMost)) - step_;
+    // Beyond these an iterate's number is not exact, and records are made by record_as().
+    constexpr auto kMost = static_cast<double>(kMostCounted);
+    if (next_record() > kMost) return (stop_ < 0 ? kMostCounted : stop_) - step_;
+    const std::int64_t record = static_cast<std::int64_t>(next_record()) - step_;
     return stop_ < 0 ? record : std::min(record, stop_ - step_);
+}
+
+// Rounds of a closed cycle, which change nothing but the number of the step.
+void Descent::skip_rounds() {
+    if (cycles_.closed() && !at_end()) step_ += cycles_.skip_rounds(step_, steps_to_stop());
 }
 
 void Descent::interrupt_by(const Ask& ask) {
@@ -161,6 +169,7 @@ void Descent::finish_step() {
     update_square_ = square;
     largest_ = largest;
     ++step_;
+    cycles_.add(step_, u_, largest_, stepper_.state(), turns_.backward != 0);
 }
 
 // At rest, where rounding errors alone move the parameters, nothing turns: those of the parameters
@@ -206,14 +215,26 @@ Regime Turns::regime() const {
 }
 
 void Descent::record(const std::function<void()>& between_passes) {
+    record_as(static_cast<double>(step_), between_passes);
+}
+
+void Descent::record_as(double step, const std::function<void()>& between_passes) {
     // Single iterates of an oscillation look flat; the mean of two does not.
     Vector middle;
     if (turns_.backward & 1u) {
         middle = u_;
         for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
     }
-    record_at(static_cast<double>(step_), u_, middle.empty() ? nullptr : &middle, turns_.regime(),
-              between_passes);
+    record_at(step, u_, middle.empty() ? nullptr : &middle, regime(), between_passes);
+}
+
+Regime Descent::regime() const {
+    const Regime turns = turns_.regime();
+    if (turns == Regime::smooth) return turns;
+    const int period = cycles_.period();
+    if (period > 2) return static_cast<Regime>(period);
+    if (period == 2) return Regime::period_two;
+    return cycles_.alternates() ? turns : Regime::irregular;
 }
 
 void Descent::record_at(double step, const Vector& u, const Vector* middle, Regime regime,
@@ -302,11 +323,13 @@ DescentState Descent::state() const {
             top_direction_,
             top_direction_mean_,
             sharpness_passes_,
-            stepper_.state()};
+            stepper_.state(),
+            cycles_.state()};
 }
 
 void Descent::restore(DescentState state, Records records, bool ahead) {
     check(state, records, ahead);
+    cycles_.restore(state.cycles);
     step_ = state.step;
     u_ = std::move(state.u);
     update_ = std::move(state.update);
@@ -359,8 +382,8 @@ void Descent::check(const DescentState& state, const Records& records, bool ahea
                 records.weights.size() == count * weights,
             "every record needs all its values");
     require(std::all_of(records.regime.begin(), records.regime.end(),
-                        [](std::int8_t regime) { return regime >= 0 && regime <= 2; }),
-            "there are three regimes");
+                        [](std::int8_t regime) { return regime >= 0 && regime <= Cycles::kMostPeriod; }),
+            "there are three regimes, and those of longer cycles");
 }
 
 }  // namespace fastgrok

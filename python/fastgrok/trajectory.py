@@ -55,7 +55,11 @@ class Trajectory(Questions):
     regime : ndarray of str, shape (R,)
         How the last (up to) 64 updates turned: ``"smooth"`` if none points against the one before
         it, ``"period-2"`` if each nearly reverses the one before it (cosine below -0.9),
-        ``"irregular"`` otherwise. ``"smooth"`` where there were fewer than two updates.
+        ``"irregular"`` otherwise, but ``"period-3"`` to ``"period-64"`` where the iterates have
+        settled on such a cycle: over the last 256 of them, those a period apart differed by at
+        most a thousandth of the cycle's extent (in two fixed directions), and later by no more
+        than before. ``"smooth"`` where there were fewer than two updates, and where a leap has
+        come from side to side so near to a fixed point that no swing is seen beyond its error.
     w : ndarray of float64, shape (d,)
         The weights at the last recorded step.
     bias_final : float

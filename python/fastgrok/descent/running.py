@@ -33,7 +33,10 @@ class _UnsavedError(Exception):
     """A checkpoint could not be written: ends a run that leaps, and nothing else."""
 
 
-REGIMES = np.array(["smooth", "period-2", "irregular"])
+REGIMES = np.array(
+    ["smooth", "period-2", "irregular", *(f"period-{period}" for period in range(3, 65))]
+)
+"""By the number that the core gives them; from 3 on that is the period."""
 
 
 def run(
@@ -55,7 +58,7 @@ def run(
         trajectory up to there as an attribute.
     """
     began = perf_counter() if keeper is None else keeper.began
-    first = descent.step
+    first = descent.step - descent.skipped
     stopped_by = None
     try:
         status = _descend(descent, settings, keeper, leaping)
@@ -133,7 +136,8 @@ def in_any_case(
             params["interrupted"] = step
         elif status == "diverged":
             params["diverged_at"] = step + 1
-        exact = step if leaping is None else leaping.exact_steps
+        exact = descent.step - descent.skipped
+        since, length = descent.cycle
         leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
         used = EngineReport(
             name="leap" if leaps else "exact",
@@ -142,6 +146,7 @@ def in_any_case(
             threads=descent.threads,
             seconds=seconds,
             row_share=_row_share(descent, exact - first, params["rows"]),
+            closed=(since, length) if descent.skipped else None,
             leaps=leaps,
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),

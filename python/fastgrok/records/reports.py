@@ -117,6 +117,10 @@ class EngineReport:
         Why there was no leap, or why exact steps had to follow one: those behind the last leap, or
         over the length of one that was lost. Empty where neither is the case, and where so few
         steps could be left out that no leap was tried.
+    closed : tuple of (int, int), or None
+        Step and length of a cycle of which not all rounds were walked: from that step on the whole
+        state, to the last bit, recurred after so many steps, so that every later record is known
+        exactly.
     """
 
     name: str
@@ -128,6 +132,7 @@ class EngineReport:
     leaps: tuple[LeapReport, ...] = ()
     rtol: float | None = None
     reason: str = ""
+    closed: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Accept what a file holds of the leaps."""
@@ -135,6 +140,8 @@ class EngineReport:
             leap if isinstance(leap, LeapReport) else LeapReport(**leap) for leap in self.leaps
         )
         object.__setattr__(self, "leaps", leaps)
+        if self.closed is not None:
+            object.__setattr__(self, "closed", tuple(self.closed))
 
     def __str__(self) -> str:
         """Say it in a line, then every leap with its evidence."""

@@ -83,4 +83,5 @@ def _by_step(run: Record) -> dict[str, Any]:
         "sharpness": run.sharpness,
         "sharpness_mean": run.sharpness_mean,
         "regime": run.regime,
+        "period": run.period,
     }
