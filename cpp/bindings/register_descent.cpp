@@ -245,13 +245,8 @@ void restore(Descent& self, const py::dict& state, bool ahead) {
     if (state.contains("cycles")) {  // which earlier files have not
         const auto cycles = values_of<std::int64_t>(state, "cycles");
         require(cycles.size() == 5, "the state's cycles must be five numbers");
-        s.cycles = {values_of<double>(state, "cycles_history"),
-                    cycles[0],
-                    cycles[1],
-                    cycles[2],
-                    values_of<double>(state, "cycles_anchor"),
-                    cycles[3],
-                    cycles[4]};
+        s.cycles = {values_of<double>(state, "cycles_history"), cycles[0], cycles[1], cycles[2],
+                    values_of<double>(state, "cycles_anchor"),  cycles[3], cycles[4]};
     }
     Records r;
     r.steps = values_of<double>(state, "steps");

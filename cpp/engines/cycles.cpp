@@ -31,7 +31,10 @@ bool begins_with(const double*& state, const double* values, std::size_t count) 
 
 Cycles::Cycles(std::size_t parameters, std::size_t moments, bool autonomous)
     : state_size_((1 + moments) * parameters + 3),
-      autonomous_(autonomous), first_(parameters), second_(parameters), ring_(2 * kHistory) {
+      autonomous_(autonomous),
+      first_(parameters),
+      second_(parameters),
+      ring_(2 * kHistory) {
     // Multiples of irrational numbers, without their whole parts: no combination of few columns is
     // orthogonal to both.
     double one = 0.0, other = 0.0;
@@ -62,7 +65,8 @@ void Cycles::remember(const Vector& u, bool turning) {
 }
 
 const double* Cycles::back(int steps) const {
-    return ring_.data() + 2 * static_cast<std::size_t>((next_ - 1 - steps + 2 * kHistory) % kHistory);
+    return ring_.data() +
+           2 * static_cast<std::size_t>((next_ - 1 - steps + 2 * kHistory) % kHistory);
 }
 
 // The extent of the newer half, along the projection that sees more of it.
@@ -141,7 +145,7 @@ void Cycles::compare(std::int64_t step, const Vector& u, double largest,
 // By eighths of the two-step differences, which are as regular as the way to an orbit or a fixed
 // point, where there is one.
 bool Cycles::alternates() const {
-    constexpr double kNear = 0.05;  // of the extent
+    constexpr double kNear = 0.2;  // of the extent
     constexpr int kEighths = 8, kLength = (kHistory - 2) / kEighths;
     if (seen_ < kHistory) return true;  // for all that can be said
     double last = apart(2, 0, kLength);
@@ -178,8 +182,8 @@ void Cycles::restore(const CyclesState& state) {
         throw std::invalid_argument("the state's history of iterates has another length");
     if (!state.anchor.empty() && state.anchor.size() != state_size_)
         throw std::invalid_argument("the state's iterate to compare with has another length");
-    for (const std::int64_t number : {state.since, state.length, state.skipped, state.anchored,
-                                      state.next_anchor})
+    for (const std::int64_t number :
+         {state.since, state.length, state.skipped, state.anchored, state.next_anchor})
         if (number < 0) throw std::invalid_argument("the state's cycle has a negative number");
     std::copy(state.history.begin(), state.history.end(), ring_.begin());
     seen_ = static_cast<int>(state.history.size() / 2);

@@ -381,8 +381,9 @@ void Descent::check(const DescentState& state, const Records& records, bool ahea
                 records.correct.size() == count * sets() &&
                 records.weights.size() == count * weights,
             "every record needs all its values");
-    require(std::all_of(records.regime.begin(), records.regime.end(),
-                        [](std::int8_t regime) { return regime >= 0 && regime <= Cycles::kMostPeriod; }),
+    require(std::all_of(
+                records.regime.begin(), records.regime.end(),
+                [](std::int8_t regime) { return regime >= 0 && regime <= Cycles::kMostPeriod; }),
             "there are three regimes, and those of longer cycles");
 }
 

@@ -193,11 +193,6 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       ", and orbits of period 2 are leaped of plain descent only";
         return false;
     }
-    if (pairs && !descent_.problem().packed()) {
-        way_.reason = "the iterates alternated" + where +
-                      ", and orbits of period 2 are leaped with at most 16 columns only";
-        return false;
-    }
     const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : kFineWide;
     set_out(starts, pairs, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
             attempt);

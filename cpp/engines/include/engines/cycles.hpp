@@ -47,8 +47,8 @@ public:
     bool closed() const { return length_ > 0; }
     std::int64_t since() const { return since_; }
     std::int64_t length() const { return length_; }
-    // Of the next steps, at most so many, those that lead back to where they begin, with all that is
-    // remembered of steps before: they need not be taken.
+    // Of the next steps, at most so many, those that lead back to where they begin, with all that
+    // is remembered of steps before: they need not be taken.
     std::int64_t skip_rounds(std::int64_t step, std::int64_t most);
     bool may_skip(std::int64_t step, std::int64_t most) const;
     std::int64_t skipped() const { return skipped_; }  // so far
