@@ -177,10 +177,7 @@ void Descent::finish_step() {
 // squares are out of range.
 void Descent::add_turn(double dot, double square) {
     constexpr double kRest = 0x1p-46;  // of the parameters
-    if (dot < 0.0) {
-        const double least = loss_.exponential_tail() ? 0.0 : 1.0 / active_.largest_norm();
-        if (std::sqrt(square) <= kRest * std::max(norm(u_.data(), u_.size()), least)) dot = 0.0;
-    }
+    if (dot < 0.0 && std::sqrt(square) <= kRest * size_of_parameters()) dot = 0.0;
     if (in_range_of_squares(square) && in_range_of_squares(update_square_))
         return turns_.add(dot, square, update_square_);
     const double size = norm(gradient_.data(), gradient_.size());
@@ -190,6 +187,11 @@ void Descent::add_turn(double dot, double square) {
         for (std::size_t j = 0; j < u_.size(); ++j)
             dot += gradient_[j] / size * (update_[j] / last_size);
     turns_.add(dot, 1.0, 1.0);
+}
+
+double Descent::size_of_parameters() const {
+    const double least = loss_.exponential_tail() ? 0.0 : 1.0 / active_.largest_norm();
+    return std::max(norm(u_.data(), u_.size()), least);
 }
 
 void Descent::check_skipped() {
@@ -229,8 +231,14 @@ void Descent::record_as(double step, const std::function<void()>& between_passes
 }
 
 Regime Descent::regime() const {
+    // Of the parameters: a swing about a fixed point that rounding errors sustain where little
+    // damps it, or that is about to end.
+    constexpr double kNoOrbit = 0x1p-30;
     const Regime turns = turns_.regime();
     if (turns == Regime::smooth) return turns;
+    if (turns == Regime::period_two &&
+        norm(update_.data(), update_.size()) <= kNoOrbit * size_of_parameters())
+        return Regime::smooth;
     const int period = cycles_.period();
     if (period > 2) return static_cast<Regime>(period);
     if (period == 2) return Regime::period_two;

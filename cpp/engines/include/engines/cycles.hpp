@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "engines/stepper.hpp"
 
@@ -34,7 +35,9 @@ public:
     void add(std::int64_t step, const Vector& u, double largest, const StepperState& memory,
              bool turning) {
         if (turning || seen_ > 0) remember(u, turning);
-        if (autonomous_ && length_ == 0) compare(step, u, largest, memory);
+        if (!autonomous_ || length_ > 0) return;
+        if (step >= next_anchor_ || std::memcmp(anchor_.data(), u.data(), sizeof(double)) == 0)
+            compare(step, u, largest, memory);
     }
 
     // Of the cycle that the last iterates have settled on, 2 or more; 0 if there is none.

@@ -141,6 +141,7 @@ private:
     bool recover(const std::exception_ptr& failure);
 
     void add_turn(double dot, double square);
+    double size_of_parameters() const;
     double bits_needed(double largest) const;
     void check_skipped();
     void recall_rows();
