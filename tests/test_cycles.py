@@ -183,6 +183,26 @@ def test_a_period_is_kept_in_files_and_tables(tmp_path):
     assert not run.period.flags.writeable
 
 
+@pytest.mark.parametrize("cols", [1, 20])
+def test_no_leap_stays_on_an_orbit_that_steps_leave(cols):
+    points, lr = (1, 1, 1, -4), 7.5
+    with mpmath.workdps(30):
+        w = mpmath.findroot(lambda w: once(once(w, points, lr)[0], points, lr)[0] - w, 0.85)
+        (other, of_one), (_, of_other) = (
+            once(w, points, lr),
+            once(once(w, points, lr)[0], points, lr),
+        )
+        assert abs(other - w) > 1
+        assert of_one * of_other < -1.05
+    X = np.zeros((4, cols))
+    X[:, 0] = points
+    options = {"lr": lr, "bias": False, "w0": np.eye(cols)[0] * (float(w) + 1e-11)}
+    options |= {"steps": 10**6, "record": [128, 300, 3000, 10**4, 10**6]}
+    run = train_quietly(X, np.ones(4), **options)
+    assert run.period.tolist() == [2, 2, 4, 4, 4]
+    assert_same_bits(run, train_quietly(X, np.ones(4), engine="exact", **options))
+
+
 def planted(n, dim, support):
     data = fg.datasets.margin_cube((n, n), dim, gamma=1e-3, support=support, seed=0)
     return data.X, data.y

@@ -129,11 +129,11 @@ class Trajectory(Questions):
         xarray.Dataset
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
             (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
-            ``sharpness``, ``sharpness_mean``, ``regime``, ``period`` (step); with weights also ``w``
-            (step, feature), and as the coordinate ``feature`` the names of the columns, where they
-            have any. The attributes are ``params`` in the types that files have: True and False
-            as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine) and
-            ``to_zarr`` write it.
+            ``sharpness``, ``sharpness_mean``, ``regime``, ``period`` (step); with stored weights
+            also ``w`` (step, feature), and as the coordinate ``feature`` the names of the columns,
+            where they have any. The attributes are ``params`` in the types that files have: True
+            and False as 1 and 0, integers beyond 32 bits as float. ``to_netcdf`` (with any engine)
+            and ``to_zarr`` write it.
         """
         return tables.to_xarray(self)
 
