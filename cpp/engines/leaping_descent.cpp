@@ -53,8 +53,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
         while (first_of(from) < descent_.step()) from *= 2;
         go_on_from(from, {});
     }
-    const Cycles& cycles = descent_.cycles();
-    while (way_.stage != Stage::exactly && !cycles.closed() && may_leap_from(way_.from)) {
+    while (way_.stage != Stage::exactly && !on_closed_cycle() && may_leap_from(way_.from)) {
         const std::int64_t from = way_.from;
         if (way_.stage == Stage::gathering) {
             if (!gather(from, way_.starts, nullptr)) return Status::diverged;
@@ -63,9 +62,9 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             way_.stage = Stage::beside;
         }
         Attempt attempt;
-        const bool begun = !cycles.closed() && begin(way_.starts, attempt);
+        const bool begun = !on_closed_cycle() && begin(way_.starts, attempt);
         if (!gather(2 * from, way_.later, begun ? &attempt : nullptr)) return Status::diverged;
-        if (cycles.closed()) break;
+        if (on_closed_cycle()) break;
         if (begun && attempt.report.ended.empty()) {
             remember_search();
             keepable_to(descent_.step());  // for leaps are not kept half done
@@ -145,7 +144,7 @@ LeapingDescent::Status LeapingDescent::finish_closed() {
 }
 
 LeapingDescent::Status LeapingDescent::finish_exactly() {
-    if (descent_.cycles().closed()) return finish_closed();
+    if (on_closed_cycle()) return finish_closed();
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
         if (way_.reason.empty()) way_.reason = "too few exact steps were allowed to find out";

@@ -93,6 +93,10 @@ private:
     void go_on_from(std::int64_t from, Starts starts);
     Status finish_exactly();
     Status finish_closed();
+    // Rather than at rest, of which a leap tells as well.
+    bool on_closed_cycle() const {
+        return descent_.cycles().closed() && descent_.regime() != Regime::smooth;
+    }
     bool exact_to(std::int64_t step);
     bool keepable_to(std::int64_t step);
     bool gather(std::int64_t last, Starts& starts, Attempt* beside);
