@@ -23,8 +23,13 @@ def cube(n=40, dim=2, seed=0):
     return data.X, data.y
 
 
-# What each of them does: leaps at once; comes to rest; leaps with memory; is leaped as pairs; loses
-# leaps and goes on; never leaps.
+def planted():
+    data = fg.datasets.margin_cube((60, 60), dim=40, gamma=1e-3, support=(20, 20), seed=0)
+    return data.X, data.y
+
+
+# What each of them does: leaps at once; comes to rest; leaps with memory; closes a cycle before any
+# leap; is leaped as pairs; closes cycles; loses leaps and goes on; never leaps.
 KINDS = {
     "cube": (*cube(), {"lr": 1e-2, "steps": 10**12}),
     "wide": (*problem(60, 20), {"lr": 0.1, "steps": 10**5}),
@@ -34,6 +39,20 @@ KINDS = {
         np.ones((2, 1)),
         np.array([1.0, -1.0]),
         {"lr": 6.0, "reduction": "sum", "bias": False, "w0": [0.1], "steps": 10**5},
+    ),
+    "wide pairs": (
+        *planted(),
+        {"lr": 1e-2, "reduction": "sum", "steps": 10**5},
+    ),
+    "cycle": (
+        np.array([[2.0], [1.0], [-5.0]]),
+        np.ones(3),
+        {"lr": 3.0, "bias": False, "steps": 10**20},
+    ),
+    "wide cycle": (
+        np.eye(2, 20)[[0, 0]],
+        np.array([1.0, -1.0]),
+        {"lr": 6.0, "reduction": "sum", "b0": 0.1, "steps": 10**17},
     ),
     "lost": (
         np.array([[2.0, 1.0], [-1.9, 1.1], [0.3, -0.2]]),

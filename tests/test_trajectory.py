@@ -159,12 +159,13 @@ def test_to_pandas():
     assert list(table.columns) == [
         *("loss_train", "accuracy_train", "correct_train"),
         *("loss_standard", "accuracy_standard", "correct_standard"),
-        *("b", "norm_w", "distance", "sharpness", "sharpness_mean", "regime"),
+        *("b", "norm_w", "distance", "sharpness", "sharpness_mean", "regime", "period"),
     ]
     assert table["correct_train"].tolist() == [0, 1, 2, 3]
     assert table.loc[100, "accuracy_train"] == 0.3
     np.testing.assert_array_equal(table["distance"], run.distance)
     assert table["regime"].tolist() == list(run.regime)
+    assert table["period"].tolist() == [0, 2, 0, 0]
 
 
 def test_to_xarray():

@@ -206,6 +206,11 @@ py::dict state_of(const Descent& self, bool with_records) {
     out["adam_powers"] = to_array(Vector{s.stepper.beta1_power, s.stepper.beta2_power});
     out["largest"] = to_array(Vector{s.largest});
     out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
+    out["cycles_history"] = to_array(s.cycles.history);
+    out["cycles_anchor"] = to_array(s.cycles.anchor);
+    out["cycles"] =
+        to_array(std::vector<std::int64_t>{s.cycles.since, s.cycles.length, s.cycles.skipped,
+                                           s.cycles.anchored, s.cycles.next_anchor});
     return out;
 }
 
@@ -247,6 +252,12 @@ void restore(Descent& self, const py::dict& state, bool ahead) {
         s.largest = value_of<double>(state, "largest");
     else
         for (const double x : s.update) s.largest = std::max(s.largest, std::fabs(x));
+    if (state.contains("cycles")) {  // which earlier files have not
+        const auto cycles = values_of<std::int64_t>(state, "cycles");
+        require(cycles.size() == 5, "the state's cycles must be five numbers");
+        s.cycles = {values_of<double>(state, "cycles_history"), cycles[0], cycles[1], cycles[2],
+                    values_of<double>(state, "cycles_anchor"),  cycles[3], cycles[4]};
+    }
     Records r;
     r.steps = values_of<double>(state, "steps");
     r.correct = values_of<std::int64_t>(state, "correct");
@@ -280,6 +291,11 @@ void register_descent(py::module_& m) {
         .def_property_readonly("step", &Descent::step)
         .def_property_readonly("threads", &Descent::threads)
         .def_property_readonly("row_visits", &Descent::row_visits)
+        .def_property_readonly("skipped", [](const Descent& d) { return d.cycles().skipped(); })
+        .def_property_readonly("cycle",
+                               [](const Descent& d) {
+                                   return py::make_tuple(d.cycles().since(), d.cycles().length());
+                               })
         .def_property_readonly("w", [](const Descent& d) { return weights_of(d, d.parameters()); })
         .def_property_readonly(
             "b", [](const Descent& d) { return d.parameters()[d.problem().layout().intercept]; })

@@ -194,7 +194,7 @@ LeapingState parsed(const LeapingDescent& self, const py::dict& words, const Arr
     require(found != std::end(kStages), "the state's stage is not known");
     s.stage = static_cast<LeapingState::Stage>(found - std::begin(kStages));
     const int regime = words["regime"].cast<int>();
-    require(regime >= 0 && regime <= 2, "there are three regimes");
+    require(regime >= 0 && regime <= Cycles::kMostPeriod, "there is no such regime");
     s.regime = static_cast<Regime>(regime);
     s.reason = words["reason"].cast<std::string>();
     for (const auto& leap : words["leaps"].cast<std::vector<py::dict>>())

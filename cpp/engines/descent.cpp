@@ -51,7 +51,8 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       gradient_(u_.size(), 0.0),
       stepper_(of_problem(options.stepper, *problem_), options.lr, options.scale, u_.size(),
                problem_->layout().intercept),
-      most_bits_(loss_.zero_above) {
+      most_bits_(loss_.zero_above),
+      cycles_(u_.size(), stepper_.moments(), options.stepper.schedule.is_constant()) {
     records_.last_parameters = u_;
 }
 
@@ -79,9 +80,16 @@ double Descent::next_record(std::size_t behind) const {
 }
 
 std::int64_t Descent::steps_to_stop() const {
-    constexpr double kMost = 9e15;  // beyond it an iterate's number is not exact
-    const std::int64_t record = static_cast<std::int64_t>(std::min(next_record(), kMost)) - step_;
+    // Beyond these an iterate's number is not exact, and records are made by record_as().
+    constexpr auto kMost = static_cast<double>(kMostCounted);
+    if (next_record() > kMost) return (stop_ < 0 ? kMostCounted : stop_) - step_;
+    const std::int64_t record = static_cast<std::int64_t>(next_record()) - step_;
     return stop_ < 0 ? record : std::min(record, stop_ - step_);
+}
+
+// Rounds of a closed cycle, which change nothing but the number of the step.
+void Descent::skip_rounds() {
+    if (cycles_.closed() && !at_end()) step_ += cycles_.skip_rounds(step_, steps_to_stop());
 }
 
 void Descent::interrupt_by(const Ask& ask) {
@@ -165,6 +173,7 @@ void Descent::finish_step() {
     update_square_ = square;
     largest_ = largest;
     ++step_;
+    cycles_.add(step_, u_, largest_, stepper_.state(), turns_.backward != 0);
 }
 
 // At rest, where rounding errors alone move the parameters, nothing turns: those of the parameters
@@ -172,10 +181,7 @@ void Descent::finish_step() {
 // squares are out of range.
 void Descent::add_turn(double dot, double square) {
     constexpr double kRest = 0x1p-46;  // of the parameters
-    if (dot < 0.0) {
-        const double least = loss_.exponential_tail() ? 0.0 : 1.0 / active_.largest_norm();
-        if (std::sqrt(square) <= kRest * std::max(norm(u_.data(), u_.size()), least)) dot = 0.0;
-    }
+    if (dot < 0.0 && std::sqrt(square) <= kRest * size_of_parameters()) dot = 0.0;
     if (in_range_of_squares(square) && in_range_of_squares(update_square_))
         return turns_.add(dot, square, update_square_);
     const double size = norm(gradient_.data(), gradient_.size());
@@ -185,6 +191,11 @@ void Descent::add_turn(double dot, double square) {
         for (std::size_t j = 0; j < u_.size(); ++j)
             dot += gradient_[j] / size * (update_[j] / last_size);
     turns_.add(dot, 1.0, 1.0);
+}
+
+double Descent::size_of_parameters() const {
+    const double least = loss_.exponential_tail() ? 0.0 : 1.0 / active_.largest_norm();
+    return std::max(norm(u_.data(), u_.size()), least);
 }
 
 void Descent::check_skipped() {
@@ -210,14 +221,32 @@ Regime Turns::regime() const {
 }
 
 void Descent::record(const std::function<void()>& between_passes) {
+    record_as(static_cast<double>(step_), between_passes);
+}
+
+void Descent::record_as(double step, const std::function<void()>& between_passes) {
     // Single iterates of an oscillation look flat; the mean of two does not.
     Vector middle;
     if (turns_.backward & 1u) {
         middle = u_;
         for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
     }
-    record_all({{static_cast<double>(step_), u_, std::move(middle), turns_.regime()}},
-               between_passes);
+    record_all({{step, u_, std::move(middle), regime()}}, between_passes);
+}
+
+Regime Descent::regime() const {
+    // Of the parameters: a swing about a fixed point that rounding errors sustain where little
+    // damps it, or that is about to end.
+    constexpr double kNoOrbit = 0x1p-30;
+    const Regime turns = turns_.regime();
+    if (turns == Regime::smooth) return turns;
+    if (turns == Regime::period_two &&
+        norm(update_.data(), update_.size()) <= kNoOrbit * size_of_parameters())
+        return Regime::smooth;
+    const int period = cycles_.period();
+    if (period > 2) return static_cast<Regime>(period);
+    if (period == 2) return Regime::period_two;
+    return cycles_.alternates() ? turns : Regime::irregular;
 }
 
 bool Descent::gathers_records() const {
@@ -321,11 +350,13 @@ DescentState Descent::state() const {
             top_direction_,
             top_direction_mean_,
             sharpness_passes_,
-            stepper_.state()};
+            stepper_.state(),
+            cycles_.state()};
 }
 
 void Descent::restore(DescentState state, Records records, bool ahead) {
     check(state, records, ahead);
+    cycles_.restore(state.cycles);
     step_ = state.step;
     u_ = std::move(state.u);
     update_ = std::move(state.update);
@@ -377,9 +408,10 @@ void Descent::check(const DescentState& state, const Records& records, bool ahea
                 records.correct.size() == count * sets() &&
                 records.weights.size() == count * weights,
             "every record needs all its values");
-    require(std::all_of(records.regime.begin(), records.regime.end(),
-                        [](std::int8_t regime) { return regime >= 0 && regime <= 2; }),
-            "there are three regimes");
+    require(std::all_of(
+                records.regime.begin(), records.regime.end(),
+                [](std::int8_t regime) { return regime >= 0 && regime <= Cycles::kMostPeriod; }),
+            "there are three regimes, and those of longer cycles");
 }
 
 }  // namespace fastgrok

@@ -196,27 +196,9 @@ public:
         return 2.0 * scale.norm_of_bounds(bounds_by(inverse, u));
     }
 
-    // As powers of the pair's derivative show: those of a stable orbit stay about as large as they
-    // are, or become small. Rounding errors of the derivative itself would show in the highest.
     bool amplifies_at(const Vector&, double k) override {
-        constexpr double kMostGrowth = 100.0, kHighest = 1e12;
         subtract_jacobian(-1.0);
-        const std::size_t n = matrix_.size();
-        Matrix square(n);
-        for (double power = 2.0; power <= std::min(2.0 * k, kHighest); power *= 2.0) {
-            double norm = 0.0;
-            for (std::size_t i = 0; i < n; ++i)
-                for (std::size_t j = 0; j < n; ++j) {
-                    double sum = 0.0;
-                    for (std::size_t l = 0; l < n; ++l) sum += matrix_(i, l) * matrix_(l, j);
-                    square(i, j) = sum;
-                    norm += sum * sum;
-                }
-            if (!(norm <= kMostGrowth * kMostGrowth)) return true;
-            if (norm < 1.0) return false;
-            std::swap(matrix_, square);
-        }
-        return false;
+        return powers_grow(matrix_, 2.0 * k);
     }
 
 private:
@@ -272,12 +254,10 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
 std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
                                                const SlowMotion& motion, int threads,
                                                std::function<void()> between_passes) {
-    if (!problem.packed())
-        throw std::invalid_argument("two steps at once are leaped with at most " +
-                                    std::to_string(kMostPackedCols) + " columns, not " +
-                                    std::to_string(problem.layout().cols));
     if (!motion.is_plain())
         throw std::invalid_argument("two steps at once are leaped of plain descent only");
+    if (!problem.packed())
+        return make_pairs_field(problem, loss, motion, threads, std::move(between_passes));
     return in_range(
         std::make_unique<TwoStepField>(problem, loss, motion, threads, std::move(between_passes)));
 }

@@ -55,7 +55,7 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
         while (first_of(from) < descent_.step()) from = next_try(from);
         go_on_from(from, {});
     }
-    while (way_.stage != Stage::exactly && may_leap_from(way_.from)) {
+    while (way_.stage != Stage::exactly && !on_closed_cycle() && may_leap_from(way_.from)) {
         const std::int64_t from = way_.from, next = next_try(from);
         if (way_.stage == Stage::gathering) {
             if (!gather(from, way_.starts, nullptr)) return Status::diverged;
@@ -64,8 +64,9 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
             way_.stage = Stage::beside;
         }
         Attempt attempt;
-        const bool begun = begin(way_.starts, attempt);
+        const bool begun = !on_closed_cycle() && begin(way_.starts, attempt);
         if (!gather(next, way_.later, begun ? &attempt : nullptr)) return Status::diverged;
+        if (on_closed_cycle()) break;
         if (begun && attempt.report.ended.empty()) {
             remember_search();
             keepable_to(descent_.step());  // for leaps are not kept half done
@@ -121,7 +122,31 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
     return horizon_ - 2.0 * static_cast<double>(from) >= kFewestLeaped;
 }
 
+// Every later iterate is known, beyond the steps that are counted as well.
+LeapingDescent::Status LeapingDescent::finish_closed() {
+    constexpr double kMostCounted = 0x1p53;
+    way_.reason.clear();
+    const std::int64_t length = descent_.cycles().length();
+    const auto& recorded = descent_.records().steps;
+    if (recorded.empty() || recorded.back() <= kMostCounted) remember_search();
+    while (std::isfinite(descent_.next_record())) {
+        const double next = descent_.next_record();
+        if (next <= kMostCounted) {
+            if (!keepable_to(static_cast<std::int64_t>(next))) return Status::diverged;
+            remember_search();
+            continue;
+        }
+        const std::int64_t step = descent_.step();
+        const auto phase = static_cast<std::int64_t>(std::fmod(next, static_cast<double>(length)));
+        if (!exact_to(step + (phase - step % length + length) % length)) return Status::diverged;
+        descent_.record_as(next, [this] { polled(); });
+        way_.reached = next;
+    }
+    return Status::done;
+}
+
 LeapingDescent::Status LeapingDescent::finish_exactly() {
+    if (on_closed_cycle()) return finish_closed();
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
         if (way_.reason.empty()) way_.reason = "too few exact steps were allowed to find out";
@@ -157,15 +182,16 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
         way_.reason = "the updates turned back and forth irregularly" + where;
         return false;
     }
+    if (regime > Regime::irregular) {
+        way_.reason = "the iterates settled on a cycle of " +
+                      std::to_string(static_cast<int>(regime)) + " steps" + where +
+                      ", and only orbits of period 2 are leaped";
+        return false;
+    }
     const bool pairs = regime == Regime::period_two;
     if (pairs && !motion_.is_plain()) {
         way_.reason = "the iterates alternated" + where +
                       ", and orbits of period 2 are leaped of plain descent only";
-        return false;
-    }
-    if (pairs && !descent_.problem().packed()) {
-        way_.reason = "the iterates alternated" + where +
-                      ", and orbits of period 2 are leaped with at most 16 columns only";
         return false;
     }
     const bool tail = traits_of(descent_.options().loss).exponential_tail();

@@ -34,8 +34,10 @@ void LeapingDescent::make_records(Attempt& attempt) {
             const Lap lap(spent_.checks);
             if (!is_stable(attempt, step)) break;
         }
+        // A fixed point that is reached from side to side is no orbit.
+        const bool swings = report.pairs && error_between(u, middle) > error;
         waiting_.push_back({step, u, report.pairs ? middle : Vector(),
-                            report.pairs ? Regime::period_two : Regime::smooth});
+                            swings ? Regime::period_two : Regime::smooth});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
         way_.reached = step;

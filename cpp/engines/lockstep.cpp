@@ -62,6 +62,7 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
     while (true) {
         for (Run* run : going_) {
             Descent& descent = *run->descent;
+            descent.skip_rounds();
             if (descent.record_is_due()) {
                 try {
                     descent.record(poll_if_due);
@@ -121,7 +122,8 @@ void Lockstep::take_steps(std::int64_t rounds) {
         const auto finish = [&](Run& run) { guarded(run, [&] { run.descent->finish_step(); }); };
         const auto end_round = [&] {
             over = --rounds == 0;
-            for (const Run* run : going_) over |= run->failed || run->descent->diverged_;
+            for (const Run* run : going_)
+                over |= run->failed || run->descent->diverged_ || run->descent->may_skip();
             pieces.refill();
             if (runs > 1) ends.refill();
         };

@@ -103,4 +103,24 @@ void diagonalize(Matrix a, Vector& values, Matrix& vectors) {
     }
 }
 
+bool powers_grow(Matrix a, double highest) {
+    constexpr double kMostGrowth = 100.0, kHighest = 1e12;
+    const std::size_t n = a.size();
+    Matrix square(n);
+    for (double power = 2.0; power <= std::min(highest, kHighest); power *= 2.0) {
+        double norm = 0.0;
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j) {
+                double sum = 0.0;
+                for (std::size_t l = 0; l < n; ++l) sum += a(i, l) * a(l, j);
+                square(i, j) = sum;
+                norm += sum * sum;
+            }
+        if (!(norm <= kMostGrowth * kMostGrowth)) return true;
+        if (norm < 1.0) return false;
+        std::swap(a, square);
+    }
+    return false;
+}
+
 }  // namespace fastgrok

@@ -137,9 +137,8 @@ def train(
         step, before the first, for at most 10^6 steps. Default: 1.
     engine : {"auto", "exact", "leap"}, default "auto"
         "exact" takes every step. "leap" takes exact steps until the motion is smooth, or
-        alternates between two curves (plain descent, at most 16 columns), and from there on
-        integrates the
-        iterates in log(step), by backward differentiation formulas on the Euler-Maclaurin form of
+        alternates between two curves (plain descent), and from there on integrates the iterates in
+        log(step), by backward differentiation formulas on the Euler-Maclaurin form of
         the descent: 10^7 steps are a matter of milliseconds, and 10^60 of little more. Exact steps
         go on beside the beginning of the leap and are compared with it; later ones are compared in
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has

@@ -55,7 +55,13 @@ class Trajectory(Questions):
     regime : ndarray of str, shape (R,)
         How the last (up to) 64 updates turned: ``"smooth"`` if none points against the one before
         it, ``"period-2"`` if each nearly reverses the one before it (cosine below -0.9),
-        ``"irregular"`` otherwise. ``"smooth"`` where there were fewer than two updates.
+        ``"irregular"`` otherwise. ``"period-2"`` to ``"period-64"`` where iterates that turn have
+        settled on such a cycle: over the last 256, those a period apart differed by at most a
+        thousandth of the cycle's extent (in two fixed directions), and later by no more than
+        before. Updates that reverse each other but lead no orbit of period 2, neither to one nor
+        away from one, are ``"irregular"``. ``"smooth"`` where there were fewer than two updates,
+        and at a fixed point reached from side to side: where the swing is below 1e-9 of the
+        parameters, in a leap below its error. `period` has the number.
     w : ndarray of float64, shape (d,)
         The weights at the last recorded step.
     bias_final : float
@@ -117,7 +123,7 @@ class Trajectory(Questions):
         pandas.DataFrame
             Index ``step``; for every data set the columns ``loss_<name>``, ``accuracy_<name>`` and,
             but for populations, ``correct_<name>``; then ``b``, ``norm_w``, ``distance``,
-            ``sharpness``, ``sharpness_mean`` and ``regime``, and those of ``values``.
+            ``sharpness``, ``sharpness_mean``, ``regime`` and ``period``, and those of ``values``.
         """
         return tables.to_pandas(self)
 
@@ -129,11 +135,11 @@ class Trajectory(Questions):
         xarray.Dataset
             ``loss``, ``accuracy`` and ``correct`` with dimensions (step, dataset), ``size``
             (dataset), the last two NaN for populations, and ``b``, ``norm_w``, ``distance``,
-            ``sharpness``, ``sharpness_mean``, ``regime`` and the names of ``values`` (step); with
-            stored weights also ``w`` (step, feature), and as the coordinate ``feature`` the names
-            of the columns, where they have any. The attributes are ``params`` in the types that
-            files have: True and False as 1 and 0, integers beyond 32 bits as float. ``to_netcdf``
-            (with any engine) and ``to_zarr`` write it.
+            ``sharpness``, ``sharpness_mean``, ``regime``, ``period`` and the names of ``values``
+            (step); with stored weights also ``w`` (step, feature), and as the coordinate
+            ``feature`` the names of the columns, where they have any. The attributes are ``params``
+            in the types that files have: True and False as 1 and 0, integers beyond 32 bits as
+            float. ``to_netcdf`` (with any engine) and ``to_zarr`` write it.
         """
         return tables.to_xarray(self)
 

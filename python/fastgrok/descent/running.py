@@ -33,7 +33,10 @@ class _PausedError(Exception):
     """Ends a run that leaps, and nothing else: to write it failed, or a condition is met."""
 
 
-REGIMES = np.array(["smooth", "period-2", "irregular"])
+REGIMES = np.array(
+    ["smooth", "period-2", "irregular", *(f"period-{period}" for period in range(3, 65))]
+)
+"""By the number that the core gives them; from 3 on that is the period."""
 
 
 def run(
@@ -107,7 +110,7 @@ def carried_out(
         If there is no room for the trajectory; of what stopped the run, that instead.
     """
     began = perf_counter() if keeper is None else keeper.began
-    first = descent.step
+    first = descent.step - descent.skipped
     stopped_by = None
     try:
         status = _descend(descent, settings, keeper, leaping, watch)
@@ -178,7 +181,8 @@ def in_any_case(
             params["diverged_at"] = step + 1
         elif watch is not None and watch.stopped:
             params["stopped"] = watch.stopped
-        exact = step if leaping is None else leaping.exact_steps
+        exact = descent.step - descent.skipped
+        since, length = descent.cycle
         leaps = () if leaping is None else tuple(LeapReport(**leap) for leap in leaping.leaps)
         used = EngineReport(
             name="leap" if leaps else "exact",
@@ -187,6 +191,7 @@ def in_any_case(
             threads=descent.threads,
             seconds=seconds,
             row_share=_row_share(descent, exact - first, params["rows"]),
+            closed=(since, length) if descent.skipped else None,
             leaps=leaps,
             rtol=None if leaping is None else settings.rtol,
             reason=_why_exact(settings, leaping),

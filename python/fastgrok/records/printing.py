@@ -83,6 +83,13 @@ def engine_text(report: Any) -> str:
         again = following is not None and following.first == leap.first
         what, *evidence = leap_lines(leap, report.rtol, again)
         lines += [what, *(f"  {line}" for line in evidence)]
+    if report.closed is not None:
+        since, length = report.closed
+        every = "at every step" if length == 1 else f"every {_number(length, 'step')}"
+        lines.append(
+            f"closed at step {whole_number(since)}: the bits recur {every} from there on, and so "
+            "all that follows is known exactly"
+        )
     if report.reason and all(report.reason != leap.ended for leap in report.leaps):
         lines.append(f"{'no other leap' if report.leaps else 'no leap'}: {report.reason}")
     return "\n            ".join(lines)

@@ -103,6 +103,16 @@ class Record:
         )
 
     @property
+    def period(self) -> NDArray[np.int64]:
+        """Period of the cycle that the iterates have settled on, at every record, shape (R,).
+
+        The number in a `regime` of ``"period-p"``, and 0 where there is none.
+        """
+        periods = [int(name.partition("-")[2] or 0) for name in self.regime.tolist()]
+        period: NDArray[np.int64] = frozen(np.array(periods, np.int64))
+        return period
+
+    @property
     def distance(self) -> NDArray[np.float64]:
         """Distance |b| / ||w|| of the hyperplane from the origin at every record, shape (R,).
 

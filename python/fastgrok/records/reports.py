@@ -128,6 +128,10 @@ class EngineReport:
         ``"evaluations"`` and ``"products"`` of the integration that is recorded, the
         ``"second integration"`` that shows the error, the ``"checks"`` of stability, of rounding
         and of spots, and the ``"records"`` of leaps. Else empty.
+    closed : tuple of (int, int), or None
+        Step and length of a cycle of which not all rounds were walked: from that step on the whole
+        state, to the last bit, recurred after so many steps, so that every later record is known
+        exactly.
     """
 
     name: str
@@ -140,6 +144,7 @@ class EngineReport:
     rtol: float | None = None
     reason: str = ""
     spent: dict[str, float] = field(default_factory=dict, repr=False)
+    closed: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Accept what a file holds of the leaps."""
@@ -147,6 +152,8 @@ class EngineReport:
             leap if isinstance(leap, LeapReport) else LeapReport(**leap) for leap in self.leaps
         )
         object.__setattr__(self, "leaps", leaps)
+        if self.closed is not None:
+            object.__setattr__(self, "closed", tuple(self.closed))
 
     def __str__(self) -> str:
         """Say it in a line, then every leap with its evidence."""

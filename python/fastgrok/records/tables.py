@@ -11,7 +11,7 @@ import numpy as np
 from fastgrok.records.record import Record
 
 _MOST = 2**31 - 1
-_BY_STEP = ("b", "norm_w", "distance", "sharpness", "sharpness_mean", "regime")
+_BY_STEP = ("b", "norm_w", "distance", "sharpness", "sharpness_mean", "regime", "period")
 
 if TYPE_CHECKING:
     import pandas as pd

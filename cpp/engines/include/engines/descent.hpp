@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engines/active_rows.hpp"
+#include "engines/cycles.hpp"
 #include "engines/evaluator.hpp"
 #include "engines/stepper.hpp"
 
@@ -27,7 +28,8 @@ struct DescentOptions {
     bool check_skipped = false;
 };
 
-// How the last 64 updates du turned: all cos(du_k, du_k+1) >= 0, all below -0.9, or neither.
+// How the last 64 updates du turned: all cos(du_k, du_k+1) >= 0, all below -0.9, or neither. Of
+// these last, larger values are the periods of cycles.
 enum class Regime : std::int8_t { smooth = 0, period_two = 1, irregular = 2 };
 
 // What is kept at each recorded step. Column 0 of loss_sum and correct is the training set.
@@ -60,6 +62,7 @@ struct DescentState {
     Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
     std::int64_t sharpness_passes = 0;         // spent so far
     StepperState stepper;
+    CyclesState cycles;
 };
 
 class Descent {
@@ -91,6 +94,8 @@ public:
                     const std::function<void()>& between_passes);
     // Whether that is worth waiting with records for each other.
     bool gathers_records() const;
+    // Makes the next record, of a step beyond those that are counted, of the present parameters.
+    void record_as(double step, const std::function<void()>& between_passes);
     // The step of the next record, or of one so many behind; infinite if there is none left.
     double next_record(std::size_t behind = 0) const;
     double last_record() const { return record_steps_.back(); }
@@ -108,7 +113,8 @@ public:
     int threads() const { return passes_.threads(); }  // that share a step
     const Vector& parameters() const { return u_; }
     const Vector& update() const { return update_; }  // that led to them
-    Regime regime() const { return turns_.regime(); }
+    Regime regime() const;
+    const Cycles& cycles() const { return cycles_; }
     const DescentOptions& options() const { return options_; }
     const Stepper& stepper() const { return stepper_; }
     double rate() const { return rate_; }
@@ -119,11 +125,19 @@ public:
     bool keeps_weights() const { return options_.keep_weights; }
 
 private:
+    static constexpr std::int64_t kMostCounted = std::int64_t{1} << 53;
+
     friend class Lockstep;  // which runs it, alone or beside others, by these pieces
 
     bool at_end() const { return next_record_ == record_steps_.size() || step_ == stop_; }
-    bool record_is_due() const { return static_cast<double>(step_) == next_record(); }
+    bool record_is_due() const {
+        return step_ <= kMostCounted && static_cast<double>(step_) == next_record();
+    }
     std::int64_t steps_to_stop() const;
+    void skip_rounds();
+    bool may_skip() const {
+        return cycles_.closed() && !at_end() && cycles_.may_skip(step_, steps_to_stop());
+    }
     // A step: all chunks of its pass, by any threads, then its end by one of them. Without memory
     // for lists of rows a step fails; `recover` makes it ready to be tried again, without lists,
     // or returns false if that would not help.
@@ -134,6 +148,7 @@ private:
     bool recover(const std::exception_ptr& failure);
 
     void add_turn(double dot, double square);
+    double size_of_parameters() const;
     double bits_needed(double largest) const;
     void check_skipped();
     void recall_rows();
@@ -163,6 +178,7 @@ private:
     double most_bits_;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
     Turns turns_;
+    Cycles cycles_;
     Vector top_direction_, top_direction_mean_;
     Records records_;
 };

@@ -184,8 +184,8 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               const SlowMotion& motion, int threads,
                                               std::function<void()> between_passes = {});
 
-// Two steps of plain descent at once, for orbits of period 2: k counts pairs. Packed rows only;
-// std::invalid_argument for others, and where the motion is another.
+// Two steps of plain descent at once, for orbits of period 2: k counts pairs. Dense algebra and
+// products with vectors likewise; std::invalid_argument where the motion is another.
 std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
                                                const SlowMotion& motion, int threads,
                                                std::function<void()> between_passes = {});

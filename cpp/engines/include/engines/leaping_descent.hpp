@@ -53,7 +53,7 @@ public:
     const std::string& reason() const { return way_.reason; }
     Descent& descent() const { return descent_; }
     double reached() const { return way_.reached; }  // the last step that was computed
-    std::int64_t exact_steps() const { return descent_.step(); }
+    std::int64_t exact_steps() const { return descent_.step() - descent_.cycles().skipped(); }
     const Spent& spent() const { return spent_; }
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
@@ -96,6 +96,11 @@ private:
     void remember_search();
     void go_on_from(std::int64_t from, Starts starts);
     Status finish_exactly();
+    Status finish_closed();
+    // Rather than at rest, of which a leap tells as well.
+    bool on_closed_cycle() const {
+        return descent_.cycles().closed() && descent_.regime() != Regime::smooth;
+    }
     bool exact_to(std::int64_t step);
     bool keepable_to(std::int64_t step);
     bool gather(std::int64_t last, Starts& starts, Attempt* beside);

@@ -33,6 +33,10 @@ bool solve_cholesky(Matrix& a, Vector& x);  // both
 // Gaussian elimination with row pivots; false if a is singular.
 bool solve_gauss(Matrix& a, Vector& x);
 
+// Whether powers of a grow, up to this one: those of a stable map stay about as large as they are,
+// or become small. Rounding errors of a itself would show in the highest.
+bool powers_grow(Matrix a, double highest);
+
 // Column by column: solve(x) turns a right-hand side into the solution, or is false and so is this.
 template <class Solve>
 bool invert(Matrix& inverse, Solve solve) {

@@ -1,0 +1,318 @@
+// The leaping integrator's field of orbits of period 2 where Hessians are known by their products
+// with vectors.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "engines/small_matrix.hpp"
+#include "leap_fields.hpp"
+#include "norms.hpp"
+#include "vectors.hpp"
+
+namespace fastgrok {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::infinity();
+
+// F2(u) = F(u) + F(u + F(u)), whose derivative is J = (I - B)(I - A) - I with the Hessians A at u
+// and B at u + F(u), times the rate. It is not symmetric: Newton's equations are solved by GMRES
+// (Saad and Schultz 1986).
+class PairsField : public LeapField {
+public:
+    PairsField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
+               std::function<void()> between_passes)
+        : LeapField(problem, loss, motion, threads, std::move(between_passes)),
+          squares_(problem.rows()),
+          along_row_(problem.rows()),
+          direction_(layout().length) {
+        for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
+    }
+
+    void evaluate(const Vector& u, double s, Vector& g) override {
+        half_step(u, g, first_);
+        look_along(u);
+        middle_ = u;
+        add_multiple(middle_, 1.0, g);
+        half_step(middle_, update_, second_);
+        k_ = std::exp(s);
+        for (std::size_t j = 0; j < g.size(); ++j) g[j] = k_ * (g[j] + update_[j]);
+        in_first_ = measure(first_);
+        in_second_ = measure(second_);
+    }
+
+    // From 0; what is left is measured by a norm that is at least that of the scale.
+    bool solve(double c, const Vector& r, const LeapScale& scale, double accuracy,
+               Vector& x) override {
+        constexpr std::size_t kMostVectors = 150;
+        constexpr int kMostRestarts = 4;
+        // The derivative has eigenvalues of both signs, where errors are larger than what is left.
+        constexpr double kShare = 0.01;
+        accuracy *= kShare;
+        const Preconditioner precondition(*this, c * k_);
+        if (scale.norm(r) <= accuracy) {
+            precondition(r, x);
+            return true;
+        }
+        x.assign(r.size(), 0.0);
+        Vector residual = r;
+        for (int n = 0; n < kMostRestarts; ++n) {
+            if (!improve(c * k_, precondition, residual, scale, accuracy, kMostVectors, x))
+                return false;
+            if (scale.norm(residual) <= accuracy) return true;
+        }
+        return false;
+    }
+
+    // Estimated, of both steps of a pair, as if the first were like the second: what two patterns
+    // of signs of the largest rounding errors move u by.
+    double rounding_effect(const Vector& u, double s, const LeapScale& scale,
+                           double enough) override {
+        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
+        constexpr double kOthers = 2.0;  // other patterns may do more
+        Vector size, error(u.size()), effect;
+        evaluate(u, s, error);
+        log_rate_ = s + std::log(rate_);
+        sum_sizes(u, size, [&](std::size_t i, double terms) {
+            const Coefficient c = coefficient(i, terms);
+            return 2.0 * (c.error + kOfSums * c.value);
+        });
+        const double most = scale.norm(size);
+        if (most <= enough) return most;
+        double largest = 0.0, turn = 0.0;
+        for (const double step : {0.6180339887498949, 0.41421356237309515}) {
+            for (std::size_t j = 0; j < size.size(); ++j) {
+                turn += step;
+                turn -= std::floor(turn);
+                error[j] = turn < 0.5 ? -size[j] : size[j];
+            }
+            if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
+            largest = std::max(largest, scale.norm(effect));
+        }
+        return std::min(most, kOthers * largest + enough);
+    }
+
+    // By the pair's derivative on the space that it turns the swing, and a bit of all columns,
+    // into; anew where the number of the pair has grown.
+    bool amplifies_at(const Vector&, double k) override {
+        constexpr std::size_t kVectors = 20;
+        constexpr double kBetween = 1.25;
+        if (k < kBetween * looked_at_) return amplified_;
+        looked_at_ = k;
+        Vector start = update_;
+        const double size = norm(start.data(), start.size());
+        double turn = 0.0;
+        for (std::size_t j = 0; j < start.size(); ++j) {
+            turn += 0.6180339887498949;
+            turn -= std::floor(turn);
+            start[j] = (size > 0.0 ? start[j] / size : 0.0) + 0.1 * (turn - 0.5);
+        }
+        if (!bias()) start[layout().intercept] = 0.0;
+        const std::size_t most = std::min(kVectors, layout().cols + 1);
+        std::vector<Vector> basis{start};
+        scale_by(basis[0], 1.0 / norm(start.data(), start.size()));
+        Matrix projected(most);
+        std::size_t n = 0;
+        while (n < most) {
+            Vector next = basis[n];
+            add_jacobian(1.0, basis[n], next);
+            for (std::size_t i = 0; i <= n; ++i) {
+                projected(i, n) = dot(basis[i], next);
+                add_multiple(next, -projected(i, n), basis[i]);
+            }
+            const double rest = norm(next.data(), next.size());
+            if (++n == most || !(rest > kInvariant)) break;
+            projected(n, n - 1) = rest;
+            scale_by(next, 1.0 / rest);
+            basis.push_back(std::move(next));
+        }
+        amplified_ = powers_grow(std::move(projected), 2.0 * k);
+        return amplified_;
+    }
+
+private:
+    static constexpr double kInvariant = 1e-12;  // no more than rounding errors is left
+
+    // Of a Hessian: what it does to the span of w and the bias, and on average to the rest.
+    struct Measured {
+        double along = 0.0, mixed = 0.0, bias = 0.0, across = 0.0;
+    };
+
+    void half_step(const Vector& u, Vector& update, Vector& weights) {
+        update.resize(u.size());
+        given_.first(u, loss_, update, 0.0, &bits_);
+        ++costs_.evaluations;
+        after_pass();
+        for (double& x : update) x *= rate_;
+        weights.resize(bits_.size());
+        for (std::size_t i = 0; i < bits_.size(); ++i) weights[i] = bits_[i] * traits_.per_unit();
+        kernels().curvature(weights.data(), weights.data(), squares_.size(), loss_);
+        for (double& weight : weights) weight *= rate_;
+    }
+
+    // The rows along w, where they were last evaluated.
+    void look_along(const Vector& u) {
+        const double size = LeapScale(u, layout()).w, b = u[layout().intercept];
+        for (std::size_t j = 0; j < layout().cols; ++j) direction_[j] = u[j] / size;
+        const double* y = given_.problem().labels();
+        for (std::size_t i = 0; i < squares_.size(); ++i)
+            along_row_[i] = (bits_[i] * traits_.per_unit() * y[i] - b) / size;
+    }
+
+    Measured measure(const Vector& weights) const {
+        Measured m;
+        for (std::size_t i = 0; i < squares_.size(); ++i) {
+            const double q = weights[i], t = along_row_[i];
+            m.along += q * t * t;
+            m.mixed += q * t;
+            m.bias += q;
+            m.across += q * std::max(squares_[i] - t * t, 0.0);
+        }
+        m.across /= static_cast<double>(std::max<std::size_t>(layout().cols - 1, 1));
+        if (!bias()) m.mixed = m.bias = 0.0;
+        return m;
+    }
+
+    // out += factor J v.
+    void add_jacobian(double factor, const Vector& v, Vector& out) {
+        product(first_, v, turned_by_first_);
+        middle_ = v;
+        add_multiple(middle_, -1.0, turned_by_first_);
+        product(second_, middle_, turned_by_second_);
+        add_multiple(out, -factor, turned_by_first_);
+        add_multiple(out, -factor, turned_by_second_);
+    }
+
+    void product(const Vector& weights, const Vector& v, Vector& out) {
+        out.resize(v.size());
+        given_.second(weights, v, out);
+        ++costs_.products;
+        after_pass();
+    }
+
+    static void scale_by(Vector& v, double factor) {
+        for (double& x : v) x *= factor;
+    }
+
+    // (I - factor J)^-1 for the Hessians as measured.
+    struct Preconditioner {
+        Preconditioner(const PairsField& field_, double factor) : field(field_) {
+            const Measured &a = field.in_first_, &b = field.in_second_;
+            across = 1.0 + factor * (a.across + b.across - b.across * a.across);
+            const auto entry = [&](double one, double of_a, double of_b, double of_ba) {
+                return one + factor * (of_a + of_b - of_ba);
+            };
+            m[0] = entry(1.0, a.along, b.along, b.along * a.along + b.mixed * a.mixed);
+            m[1] = entry(0.0, a.mixed, b.mixed, b.along * a.mixed + b.mixed * a.bias);
+            m[2] = entry(0.0, a.mixed, b.mixed, b.mixed * a.along + b.bias * a.mixed);
+            m[3] = entry(1.0, a.bias, b.bias, b.mixed * a.mixed + b.bias * a.bias);
+            determinant = m[0] * m[3] - m[1] * m[2];
+            // Far from what it stands for it would do harm.
+            const double size = std::fabs(m[0] * m[3]) + std::fabs(m[1] * m[2]);
+            serves = std::fabs(determinant) > 1e-10 * size && std::fabs(across) > 0.1;
+        }
+
+        void operator()(const Vector& r, Vector& z) const {
+            z = r;
+            if (!serves) return;
+            const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
+            const double a = kernels().dot(field.direction_.data(), r.data(), cols);
+            const double b = r[intercept];
+            const double along = (m[3] * a - m[1] * b) / determinant;
+            for (std::size_t j = 0; j < cols; ++j)
+                z[j] = (r[j] - a * field.direction_[j]) / across + along * field.direction_[j];
+            z[intercept] = (m[0] * b - m[2] * a) / determinant;
+        }
+
+        const PairsField& field;
+        std::array<double, 4> m;
+        double across, determinant;
+        bool serves;
+    };
+
+    // GMRES with the preconditioner on the right, in units of the scale: x gets better by what is
+    // in the span of so many vectors, and the residual is computed anew.
+    bool improve(double factor, const Preconditioner& precondition, Vector& residual,
+                 const LeapScale& scale, double accuracy, std::size_t most, Vector& x) {
+        constexpr double kShare = 0.5;  // of the accuracy: rounding takes some
+        const std::size_t length = x.size(), intercept = layout().intercept;
+        const auto in_units = [&](Vector& v) {
+            for (std::size_t j = 0; j < length; ++j) v[j] /= j == intercept ? scale.b : scale.w;
+        };
+        std::vector<Vector> basis{residual}, turned;
+        in_units(basis[0]);
+        Vector rest{norm(basis[0].data(), length)};
+        if (!std::isfinite(rest[0]) || rest[0] == 0.0) return false;
+        scale_by(basis[0], 1.0 / rest[0]);
+        std::vector<Vector> columns;  // of the triangular factor
+        std::vector<std::array<double, 2>> turns;
+        Vector z(length);
+        while (columns.size() < most && std::fabs(rest.back()) > kShare * accuracy) {
+            const std::size_t n = columns.size();
+            z = basis[n];
+            for (std::size_t j = 0; j < length; ++j) z[j] *= j == intercept ? scale.b : scale.w;
+            turned.emplace_back();
+            precondition(z, turned.back());
+            Vector next = turned.back();
+            add_jacobian(-factor, turned.back(), next);
+            in_units(next);
+            Vector column(n + 2);
+            for (std::size_t i = 0; i <= n; ++i) {
+                column[i] = dot(basis[i], next);
+                add_multiple(next, -column[i], basis[i]);
+            }
+            column[n + 1] = norm(next.data(), length);
+            if (!std::isfinite(column[n + 1])) return false;
+            for (std::size_t i = 0; i < n; ++i) {
+                const double upper = column[i];
+                column[i] = turns[i][0] * upper + turns[i][1] * column[i + 1];
+                column[i + 1] = turns[i][0] * column[i + 1] - turns[i][1] * upper;
+            }
+            const double size = std::hypot(column[n], column[n + 1]);
+            if (!(size > 0.0)) return false;
+            turns.push_back({column[n] / size, column[n + 1] / size});
+            const double below = column[n + 1];
+            column[n] = size;
+            rest.push_back(-turns[n][1] * rest[n]);
+            rest[n] *= turns[n][0];
+            columns.push_back(std::move(column));
+            if (below > 0.0) scale_by(next, 1.0 / below);
+            basis.push_back(std::move(next));
+            if (!(below > kInvariant * size)) break;
+        }
+        Vector share(columns.size());
+        for (std::size_t i = columns.size(); i-- > 0;) {
+            share[i] = rest[i];
+            for (std::size_t l = i + 1; l < columns.size(); ++l)
+                share[i] -= columns[l][i] * share[l];
+            share[i] /= columns[i][i];
+            add_multiple(x, share[i], turned[i]);
+        }
+        // The difference of what is added is small beside it: no digits are lost that matter.
+        Vector done(length, 0.0);
+        for (std::size_t i = 0; i < columns.size(); ++i) add_multiple(done, share[i], turned[i]);
+        add_multiple(residual, -1.0, done);
+        add_jacobian(factor, done, residual);
+        return true;
+    }
+
+    Vector squares_, along_row_;  // ||x_i||^2, x_i . w / ||w||
+    Vector direction_;            // w / ||w||
+    Vector first_, second_;       // rate l''(m_i) at both
+    Measured in_first_, in_second_;
+    Vector middle_, update_, turned_by_first_, turned_by_second_;
+    double k_ = 1.0, looked_at_ = 0.0;
+    bool amplified_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<LeapField> make_pairs_field(const Problem& problem, Loss loss,
+                                            const SlowMotion& motion, int threads,
+                                            std::function<void()> between_passes) {
+    return std::make_unique<PairsField>(problem, loss, motion, threads, std::move(between_passes));
+}
+
+}  // namespace fastgrok
