@@ -1,4 +1,4 @@
-"""The picture of Table 1 at d = 2: the times of every draw beside the paper's."""
+"""The picture of Table 1: the times of every draw beside the paper's."""
 
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -39,12 +39,10 @@ def draw_table1(data: Ensemble) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    variants = data.variants
+    variants, table = data.variants, setting.table_1(data.dim)
     with _draw.styled():
-        figure, axes = _draw.panels(
-            1, len(setting.TABLE_1), height=1.3 + 0.3 * len(variants), sharey=True
-        )
-        for ax, row in zip(axes[0], setting.TABLE_1, strict=True):
+        figure, axes = _draw.panels(1, len(table), height=1.3 + 0.3 * len(variants), sharey=True)
+        for ax, row in zip(axes[0], table, strict=True):
             for field, color, mark, offset, name in _TIMES:
                 stated = getattr(row, field)
                 for line, variant in enumerate(variants):
