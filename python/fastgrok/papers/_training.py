@@ -112,6 +112,11 @@ class CaseTrainer(ABC, Generic[C, R]):
     def train(self, cases: Sequence[C], report: Report) -> list[R]:
         """Train a group of cases on one thread, and return their runs in order."""
 
+    def alone(self, cases: Sequence[C]) -> bool:
+        """Whether a group is so large that nothing else is trained beside it."""
+        del cases
+        return False
+
     def groups(self, cases: Sequence[C]) -> list[list[C]]:
         """Divide cases into those that are trained together, in the order to begin with them."""
         return [[case] for case in cases]
@@ -120,6 +125,8 @@ class CaseTrainer(ABC, Generic[C, R]):
         """
         Train what has not been trained before, and return all runs in order.
 
+        Groups that are to be alone come last, one after the other.
+
         Raises
         ------
         RunsInterrupted
@@ -127,6 +134,18 @@ class CaseTrainer(ABC, Generic[C, R]):
         """
         distinct = dict.fromkeys(cases)
         groups = self.groups([case for case in distinct if self._key(case) not in self.cache])
+        large = [group for group in groups if self.alone(group)]
+        small = [group for group in groups if not self.alone(group)]
+        try:
+            self._train_groups(small, _checks.threads(self.threads))
+            self._train_groups(large, 1)
+        except JobsInterrupted:
+            keys = [self._key(case) for case in distinct]
+            kept = tuple(self.cache[key] for key in keys if key in self.cache)
+            raise RunsInterrupted(kept) from None
+        return [self.cache[self._key(case)] for case in cases]
+
+    def _train_groups(self, groups: Sequence[list[C]], workers: int) -> None:
         jobs: list[Job[list[R]]] = [partial(self.train, group) for group in groups]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StabilityWarning)
@@ -135,19 +154,16 @@ class CaseTrainer(ABC, Generic[C, R]):
                 done = run_jobs(
                     jobs,
                     steps=1,
-                    workers=_checks.threads(self.threads),
+                    workers=workers,
                     progress=self.progress and bool(jobs),
                     measure="run",
                 )
             except JobsInterrupted as stop:
                 for number, runs in stop.finished.items():
                     self._keep(groups[number], runs)
-                keys = [self._key(case) for case in distinct]
-                kept = tuple(self.cache[key] for key in keys if key in self.cache)
-                raise RunsInterrupted(kept) from None
+                raise
         for group, runs in zip(groups, done, strict=True):
             self._keep(group, runs)
-        return [self.cache[self._key(case)] for case in cases]
 
     def _key(self, case: C) -> Hashable:
         return (self.paper, self.engine, case)
