@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._report import number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._figure1_claims import judge_figure1
 from fastgrok.papers.beck2025._figure1_picture import draw_curves, draw_sweep
@@ -155,9 +156,10 @@ def write_figure1(data: Figure1, folder: Path) -> Output:
 
 
 def _decided_how() -> str:
+    shown, longer = number(setting.WIDE_STEPS), number(setting.LONGER_STEPS)
     return (
-        f"in the sweeps to step {setting.WIDE_STEPS:g}, by the last weights where these have every "
-        "point on one side of the origin by more than rounding errors, otherwise by "
-        "`fastgrok.separability` where that takes ten minutes at most. Runs that are above 1/2 by "
-        f"less than {setting.WIDE_NEAR:g} go on to step {setting.LONGER_STEPS:g} for such weights."
+        f"in the sweeps to step {shown}, by the last weights where these have every point on one "
+        "side of the origin by more than rounding errors, otherwise by `fastgrok.separability` "
+        "where that takes ten minutes at most. Runs that are above 1/2 by less than "
+        f"{setting.WIDE_NEAR:g} go on to step {longer} for such weights."
     )

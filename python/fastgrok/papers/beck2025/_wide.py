@@ -254,9 +254,9 @@ def draw_wide(runs: Sequence[Run], steps: float = setting.WIDE_STEPS) -> "Figure
 
 
 def _kept(run: Run, steps: float, level: float) -> float:
-    """When a level was reached for good, if that is before a step."""
+    """When a level was reached for good; beyond the axis if that is not by a step."""
     time = run.kept_from(level)
-    return max(time, 1.0) if time <= steps else float("nan")
+    return max(time, 1.0) if time <= steps else 10.0 * steps
 
 
 def wide_rows(runs: Sequence[Run], steps: float = setting.WIDE_STEPS) -> list[dict[str, Any]]:

@@ -214,11 +214,11 @@ def _train_one(
         train, X, y, lr=plan.lr, reduction=variant.reduction, bias=variant.bias, rtol=_RTOL,
         keep_weights=True, threads=plan.threads, progress=running,
     )  # fmt: skip
-    stopped = ""
+    reached, stopped = plan.reached(), ""
+    exact = partial(attempt, steps=int(reached[-1]), record=reached, engine="exact")
     if plan.engine == "exact":
-        record = plan.reached()
-        trajectory = attempt(steps=int(record[-1]), record=record, engine="exact")
-        if record.size < plan.record.size:
+        trajectory = exact()
+        if reached.size < plan.record.size:
             stopped = f"no more than {plan.exact_steps:g} exact steps are taken"
     else:
         try:
@@ -227,6 +227,8 @@ def _train_one(
             )
         except LeapError as error:
             trajectory, stopped = error.trajectory, str(error)
+            if not trajectory.steps.size:
+                trajectory = exact()
     # The rows are permuted next, and freed before the test sets are drawn.
     trajectory = replace(trajectory, data=None)
     return Run(variant, seed, trajectory, (), None, order, stopped)
