@@ -67,7 +67,8 @@ def _accuracy(data: Ensemble, reduction: str) -> "Figure":
         ax.set_title(variant.planted)
     for ax in axes[-1]:
         ax.set_xlabel("gradient descent steps")
-    figure.suptitle(headline(data, f"loss: {reduction} over the points"), fontsize=9)
+    shown = data.where(lambda variant: variant.reduction == reduction)
+    figure.suptitle(headline(shown, f"loss: {reduction} over the points"), fontsize=9)
     _draw.label_panels(axes.flat)
     _draw.legend_below(figure, list(_NAMES.values()), _columns(data))
     return figure

@@ -103,10 +103,13 @@ def headline(data: Ensemble, what: str, median: str = "thick") -> str:
     """Write a picture's title: the setting that all its panels share."""
     used = data.settings
     populations = {variant.population for variant in data.variants}
-    points = populations.pop() if len(populations) == 1 else f"N = {sum(data.variants[0].classes)}"
+    if len(populations) == 1 and data.dim == setting.DIM:
+        points = populations.pop()
+    else:
+        points = f"N = {sum(data.variants[0].classes)}"
     draws, several = plural(len(seeds(data)), "draw"), orders(data)
     if several > 1:
-        draws += f" in up to {several} orders"
+        draws += f" in {several} orders"
     return (
         f"d = {data.dim}, {points}, $\\gamma$ = {used['gamma']:g}, "
         f"$\\eta$ = {used['lr']:g}, {what}; "

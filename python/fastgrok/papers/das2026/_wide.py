@@ -40,8 +40,8 @@ class WideSize:
 #: One draw of the data each; the last has the paper's size.
 SIZES = {
     "quick": WideSize(2500, 2, 1000.0),
-    "default": WideSize(50_000, 3, 5000.0),
-    "full": WideSize(500_000, 3, 2000.0),
+    "default": WideSize(50_000, 3, 1100.0),
+    "full": WideSize(500_000, 3, 1000.0),
 }
 
 

@@ -63,7 +63,7 @@ def train_wide(
     orders: int = 3,
     seeds: Sequence[int] = (0,),
     steps: int = setting.STEPS,
-    exact_steps: float = 5000.0,
+    exact_steps: float = 1100.0,
     lr: float = setting.LEARNING_RATE,
     gamma: float = setting.GAMMA,
     alpha: float = setting.ALPHA,
@@ -99,7 +99,7 @@ def train_wide(
         Draws of the data.
     steps : int, default 10**7
         Steps of each run.
-    exact_steps : float, default 5000
+    exact_steps : float, default 1100
         How many are taken one by one at most where a run cannot be leaped, and ends there.
     lr, gamma, alpha, planting, record
         As in `train_ensemble`.
