@@ -110,15 +110,38 @@ class CaseTrainer(ABC, Generic[C, R]):
 
     @abstractmethod
     def train(self, cases: Sequence[C], report: Report) -> list[R]:
-        """Train a group of cases on one thread, and return their runs in order."""
+        """
+        Train a group of cases on one thread, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        report : callable
+            As `run_jobs` gives it.
+        """
 
     def alone(self, cases: Sequence[C]) -> bool:
-        """Whether a group is so large that nothing else is trained beside it."""
+        """
+        Whether a group is so large that nothing else is trained beside it.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        """
         del cases
         return False
 
     def groups(self, cases: Sequence[C]) -> list[list[C]]:
-        """Divide cases into those that are trained together, in the order to begin with them."""
+        """
+        Divide cases into those that are trained together, in the order to begin with them.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Those that are to be trained.
+        """
         return [[case] for case in cases]
 
     def __call__(self, cases: Sequence[C]) -> list[R]:

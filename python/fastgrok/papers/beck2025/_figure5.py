@@ -11,7 +11,6 @@ from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spr
 from fastgrok.papers.beck2025._groups import Groups, draw_groups, group_files, train_groups
 from fastgrok.papers.beck2025._item import Plan, make_item
 from fastgrok.papers.beck2025._reporting import write_runs
-from fastgrok.papers.beck2025._setting import BESIDE
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
 
 if TYPE_CHECKING:
@@ -148,13 +147,8 @@ def make_figure5(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
     def train(plan: Plan) -> Groups:
-        points, curves = plan.size.curve_points, plan.curves()
-        if points > BESIDE[0]:  # every step is taken
-            curves |= {"n": BESIDE[0], "seeds": plan.seeds or range(BESIDE[1])}
-        return figure5(
-            plan.trainer, **curves,
-            steps=1000 if points < 4000 else _STEPS,
-        )  # fmt: skip
+        steps = 1000 if plan.size.curve_points < 4000 else _STEPS
+        return figure5(plan.trainer, **plan.smaller_curves(), steps=steps)
 
     return make_item("figure5", settings, folder, train, write_figure5)
 

@@ -22,7 +22,7 @@ from fastgrok.trajectory import Trajectory
 # What a run that cannot be leaped is worth, in multiplications with entries of X.
 _EXACT_WORK = 3e10
 # Products of n d^2, on one thread, after which a proof of `separability` takes ten minutes or so.
-_PROOF_WORK = 4e11
+_PROOF_WORK = 3e11
 # Of the leaps: pictures and times show six digits at most.
 _RTOL = 1e-6
 
@@ -137,21 +137,51 @@ class Run:
 
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
-    """How cases are trained; see `CaseTrainer`."""
+    """
+    How cases are trained; see `CaseTrainer`.
+
+    Attributes
+    ----------
+    engine, threads, progress, cache
+        Of `CaseTrainer`.
+    """
 
     paper = "beck2025"
 
     def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
-        """Train a group of cases, on one thread if not alone, and return their runs in order."""
+        """
+        Train a group of cases, on one thread if not alone, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        report : callable
+            As `run_jobs` gives it.
+        """
         threads = _checks.threads(self.threads) if self.alone(cases) else 1
         return _run_all(cases, self.engine, report, threads)
 
     def alone(self, cases: Sequence[Case]) -> bool:
-        """Whether the data are so large that nothing else is trained beside them."""
+        """
+        Whether the data are so large that nothing else is trained beside them.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        """
         return _size(cases[0]) >= LARGE
 
     def groups(self, cases: Sequence[Case]) -> list[list[Case]]:
-        """Group runs that take every step anyway by their data, which is then read once for all."""
+        """
+        Group runs that take every step anyway by their data, which is then read once for all.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Those that are to be trained.
+        """
         groups: dict[Hashable, list[Case]] = {}
         for case in sorted(cases, key=_size, reverse=True):  # no large one is left over at the end
             key = case if case.betas is None else (case.data, case.betas)

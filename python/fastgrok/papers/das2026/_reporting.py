@@ -178,7 +178,8 @@ def _wide_choices(data: Ensemble) -> dict[str, str]:
         "other draws. Its first steps are chaotic at this learning rate for d of hundreds: two "
         "orders differ in the last bits of the sums over the points, which grow by a factor of 3 "
         "to 4 a step until descent is smooth, so that times of the transient belong to an order "
-        "and not to the data. The mean has no such transient and one order.",
+        "and not to the data. The mean has no such transient and one order, and "
+        "so have runs without a bias.",
     }
     if ended:
         reasons = dict.fromkeys(run.stopped.split("; ")[0] for run in ended)

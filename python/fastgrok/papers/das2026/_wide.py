@@ -25,8 +25,9 @@ class WideSize:
         Of each class.
     orders : int
         Orders of the rows in which the sum is trained.
-    exact_steps : float
-        How many are taken one by one at most where a run cannot be leaped.
+    exact_steps, settling_steps : float
+        How many are taken one by one at most where a run cannot be leaped, with planted support
+        vectors and without.
     steps : int
         Of each run.
     """
@@ -34,14 +35,15 @@ class WideSize:
     points: int
     orders: int
     exact_steps: float
+    settling_steps: float
     steps: int = setting.STEPS
 
 
 #: One draw of the data each; the last has the paper's size.
 SIZES = {
-    "quick": WideSize(2500, 2, 1000.0),
-    "default": WideSize(50_000, 3, 1100.0),
-    "full": WideSize(500_000, 3, 1000.0),
+    "quick": WideSize(2500, 2, 1100.0, 5000.0),
+    "default": WideSize(50_000, 3, 1100.0, 20_000.0),
+    "full": WideSize(500_000, 3, 600.0, 20_000.0),
 }
 
 
@@ -76,6 +78,7 @@ def _train(settings: Settings) -> Ensemble:
             seeds=range(settings.seeds or 1),
             steps=size.steps,
             exact_steps=size.exact_steps,
+            settling_steps=size.settling_steps,
             engine=settings.engine,
             threads=settings.threads,
             progress=settings.progress,

@@ -40,6 +40,7 @@ class _Plan:
     engine: str
     record: NDArray[np.int64]
     exact_steps: float
+    settling_steps: float
     lr: float
     threads: int
 
@@ -48,9 +49,9 @@ class _Plan:
         """The last step."""
         return int(self.record[-1])
 
-    def reached(self) -> NDArray[np.int64]:
-        """Return the records that exact steps come to."""
-        return self.record[self.record <= self.exact_steps]
+    def limit(self, variant: Variant) -> float:
+        """Return how many steps are taken one by one at most."""
+        return self.exact_steps if any(variant.support) else self.settling_steps
 
 
 def train_wide(
@@ -64,6 +65,7 @@ def train_wide(
     seeds: Sequence[int] = (0,),
     steps: int = setting.STEPS,
     exact_steps: float = 1100.0,
+    settling_steps: float = 20_000.0,
     lr: float = setting.LEARNING_RATE,
     gamma: float = setting.GAMMA,
     alpha: float = setting.ALPHA,
@@ -94,17 +96,21 @@ def train_wide(
         Planted support vectors of the runs whose bias stays 0; they must be among `supports`.
     orders : int, default 3
         Orders of the rows in which the sum is trained. Its transient is chaotic, so that the
-        order, through the rounding of sums, decides about its times. The mean has one order.
+        order, through the rounding of sums, decides about its times. The mean, and runs without a
+        bias, have one order.
     seeds : sequence of int, default (0,)
         Draws of the data.
     steps : int, default 10**7
         Steps of each run.
     exact_steps : float, default 1100
-        How many are taken one by one at most where a run cannot be leaped, and ends there.
+        How many are taken one by one at most where a run with planted support vectors cannot be
+        leaped, and ends there: such sums may oscillate for ever.
+    settling_steps : float, default 20000
+        The same where none are planted, and the transient of the sum has an end.
     lr, gamma, alpha, planting, record
         As in `train_ensemble`.
     engine : str, default "auto"
-        "exact" takes `exact_steps` and no leap; all others leap.
+        "exact" takes so many steps and no leap; all others leap.
     threads : int, optional
         Of each run; default the cores available.
     progress : bool, default False
@@ -130,7 +136,15 @@ def train_wide(
     orders = _checks.whole("orders", orders)
     grid = log_spaced(steps) if record is None else np.asarray(record, dtype=np.int64)
     plan = _Plan(
-        dim, gamma, planting, engine, grid[grid <= steps], exact_steps, lr, _checks.threads(threads)
+        dim,
+        gamma,
+        planting,
+        engine,
+        grid[grid <= steps],
+        exact_steps,
+        settling_steps,
+        lr,
+        _checks.threads(threads),
     )
     settings = {
         "steps": steps, "lr": lr, "engine": engine, "gamma": gamma, "alpha": alpha,
@@ -138,7 +152,7 @@ def train_wide(
     }  # fmt: skip
     runs: list[Run] = []
     per_set = {s: _readings(s, n, reductions, without_bias) for s in supports}
-    jobs = sum(orders if v.reduction == "sum" else 1 for vs in per_set.values() for v in vs)
+    jobs = sum(orders if _ordered(v) else 1 for vs in per_set.values() for v in vs)
     try:
         with (
             warnings.catch_warnings(),
@@ -190,8 +204,13 @@ def _train_one_set(
         if order:
             permute(X, y, seed=[seed, order])
         for variant in variants:
-            if order == 0 or variant.reduction == "sum":
+            if order == 0 or _ordered(variant):
                 yield _train_one(X, y, variant, seed, order, plan, told)
+
+
+def _ordered(variant: Variant) -> bool:
+    """Whether a reading is trained in all orders of the rows."""
+    return variant.reduction == "sum" and variant.bias
 
 
 def permute(X: NDArray[Any], y: NDArray[Any], seed: Sequence[int]) -> None:
@@ -214,16 +233,17 @@ def _train_one(
         train, X, y, lr=plan.lr, reduction=variant.reduction, bias=variant.bias, rtol=_RTOL,
         keep_weights=True, threads=plan.threads, progress=running,
     )  # fmt: skip
-    reached, stopped = plan.reached(), ""
+    limit, stopped = plan.limit(variant), ""
+    reached = plan.record[plan.record <= limit]
     exact = partial(attempt, steps=int(reached[-1]), record=reached, engine="exact")
     if plan.engine == "exact":
         trajectory = exact()
         if reached.size < plan.record.size:
-            stopped = f"no more than {plan.exact_steps:g} exact steps are taken"
+            stopped = f"no more than {limit:g} exact steps are taken"
     else:
         try:
             trajectory = attempt(
-                steps=plan.steps, record=plan.record, engine="leap", exact_limit=plan.exact_steps
+                steps=plan.steps, record=plan.record, engine="leap", exact_limit=limit
             )
         except LeapError as error:
             trajectory, stopped = error.trajectory, str(error)

@@ -141,12 +141,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
-    """How cases are trained; see `CaseTrainer`."""
+    """
+    How cases are trained; see `CaseTrainer`.
+
+    Attributes
+    ----------
+    engine, threads, progress, cache
+        Of `CaseTrainer`.
+    """
 
     paper = "open"
 
     def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
-        """Train a group of cases on one thread, and return their runs in order."""
+        """
+        Train a group of cases on one thread, and return their runs in order.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        report : callable
+            As `run_jobs` gives it.
+        """
         return [_run(case, self.engine, report) for case in cases]
 
 
