@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="within a minute: fewer draws of the data, and less of it in beck2025 and open",
     )
     scale.add_argument(
-        "--full", action="store_true", help="the paper's size everywhere, and more draws"
+        "--full", action="store_true", help="the paper's size, and more draws of what is smaller"
     )
     reproduce.add_argument(
         "--engine",
