@@ -12,7 +12,7 @@ def synthetic(variant=UNPLANTED, seed=0, *, steps, counts, phases=None, **fields
     """Make a run from the counts of correct points, of 2000, by data set."""
     sizes = dict.fromkeys(counts, 2000)
     run = make_run(steps=steps, counts=counts, sizes=sizes, **fields)
-    made = _ensemble._summarise(variant, seed, run, support=None)
+    made = _ensemble.summarise(variant, seed, run, support=None)
     return _ensemble.Run(variant, seed, made.trajectory, made.times, phases)
 
 

@@ -85,7 +85,16 @@ def _parser() -> argparse.ArgumentParser:
 
     offered = "\n".join(
         f"  {paper.key}: {paper.citation}\n"
-        + "\n".join(f"    {item.name}: {item.title}" for item in paper.items)
+        + "\n".join(
+            [
+                *(f"    {item.name}: {item.title}" for item in paper.items),
+                *(
+                    f"    {item.name} with --dim {dim}: {item.title}"
+                    for dim, items in paper.dims.items()
+                    for item in items
+                ),
+            ]
+        )
         for paper in PAPERS.values()
     )
     reproduce = commands.add_parser(
@@ -99,6 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     which = reproduce.add_mutually_exclusive_group()
     which.add_argument("--figure", metavar="N", help="this figure only, by number or name")
     which.add_argument("--table", type=int, metavar="N", help="this table only")
+    reproduce.add_argument(
+        "--dim",
+        type=_positive,
+        metavar="D",
+        help="columns of the data: 1024 makes das2026's figure 1 and table 1 at d = 1024, of 10^5 "
+        "points, with --full of the paper's 10^6",
+    )
     scale = reproduce.add_mutually_exclusive_group()
     scale.add_argument(
         "--quick",
@@ -106,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="within a minute: fewer draws of the data, and less of it in beck2025 and open",
     )
     scale.add_argument(
-        "--full", action="store_true", help="the paper's size everywhere, and more draws"
+        "--full", action="store_true", help="the paper's size, and more draws of what is smaller"
     )
     reproduce.add_argument(
         "--engine",
@@ -140,6 +156,10 @@ def _positive(text: str) -> int:
 def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     papers = list(PAPERS.values()) if arguments.paper == _ALL else [PAPERS[arguments.paper]]
     try:
+        if arguments.dim is not None:
+            if arguments.paper == _ALL:
+                raise LookupError(f"--dim needs one paper, not {_ALL!r}")
+            papers = [paper.at(arguments.dim) for paper in papers]
         chosen = [(paper, _items(paper, arguments)) for paper in papers]
     except LookupError as error:
         parser.error(error.args[0])
@@ -184,7 +204,8 @@ def _items(paper: Paper, arguments: argparse.Namespace) -> tuple[Item, ...]:
 
 def _folder(paper: Paper, arguments: argparse.Namespace) -> Path:
     if arguments.out is None:
-        return Path(f"fastgrok-{paper.key}")
+        dim = "" if arguments.dim is None else f"-d{arguments.dim}"
+        return Path(f"fastgrok-{paper.key}{dim}")
     out: Path = arguments.out
     return out / paper.key if arguments.paper == _ALL else out
 

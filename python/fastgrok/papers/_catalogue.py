@@ -1,7 +1,7 @@
 """What the command offers: papers, their figures and tables, and the settings of a reproduction."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,12 +103,36 @@ class Paper:
         In the order of making.
     reading : str
         What a claim may depend on, in words.
+    dims : mapping of int to tuple of Item
+        Those that are made for another number of columns of the data, by that number.
     """
 
     key: str
     citation: str
     items: tuple[Item, ...]
     reading: str = "reading of the paper"
+    dims: Mapping[int, tuple[Item, ...]] = field(default_factory=dict)
+
+    def at(self, dim: int) -> "Paper":
+        """
+        Return the paper with the items for so many columns of the data.
+
+        Parameters
+        ----------
+        dim : int
+            One of `dims`.
+
+        Raises
+        ------
+        KeyError
+            If there are none; the message lists what there is.
+        """
+        if dim not in self.dims:
+            offered = " or ".join(map(str, self.dims))
+            hint = f"offered: --dim {offered}" if offered else "leave --dim out"
+            raise KeyError(f"{self.key} has nothing at --dim {dim} here; {hint}")
+        citation = f"{self.citation}, d = {dim}"
+        return replace(self, citation=citation, items=self.dims[dim], dims={})
 
     def find(self, kind: str, number: int | str) -> Item:
         """

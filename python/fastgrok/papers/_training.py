@@ -115,11 +115,23 @@ class CaseTrainer(ABC, Generic[C, R]):
 
         Parameters
         ----------
-        cases : sequence
-            The group.
+        cases : sequence of Case
+            Of one group.
         report : callable
-            Told of progress.
+            As `run_jobs` gives it.
         """
+
+    def alone(self, cases: Sequence[C]) -> bool:
+        """
+        Whether a group is so large that nothing else is trained beside it.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        """
+        del cases
+        return False
 
     def groups(self, cases: Sequence[C]) -> list[list[C]]:
         """
@@ -127,14 +139,16 @@ class CaseTrainer(ABC, Generic[C, R]):
 
         Parameters
         ----------
-        cases : sequence
-            All that are to be trained.
+        cases : sequence of Case
+            Those that are to be trained.
         """
         return [[case] for case in cases]
 
     def __call__(self, cases: Sequence[C]) -> list[R]:
         """
         Train what has not been trained before, and return all runs in order.
+
+        Groups that are to be alone come last, one after the other.
 
         Raises
         ------
@@ -143,6 +157,18 @@ class CaseTrainer(ABC, Generic[C, R]):
         """
         distinct = dict.fromkeys(cases)
         groups = self.groups([case for case in distinct if self._key(case) not in self.cache])
+        large = [group for group in groups if self.alone(group)]
+        small = [group for group in groups if not self.alone(group)]
+        try:
+            self._train_groups(small, _checks.threads(self.threads))
+            self._train_groups(large, 1)
+        except JobsInterrupted:
+            keys = [self._key(case) for case in distinct]
+            kept = tuple(self.cache[key] for key in keys if key in self.cache)
+            raise RunsInterrupted(kept) from None
+        return [self.cache[self._key(case)] for case in cases]
+
+    def _train_groups(self, groups: Sequence[list[C]], workers: int) -> None:
         jobs: list[Job[list[R]]] = [partial(self.train, group) for group in groups]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", StabilityWarning)
@@ -151,19 +177,16 @@ class CaseTrainer(ABC, Generic[C, R]):
                 done = run_jobs(
                     jobs,
                     steps=1,
-                    workers=_checks.threads(self.threads),
+                    workers=workers,
                     progress=self.progress and bool(jobs),
                     measure="run",
                 )
             except JobsInterrupted as stop:
                 for number, runs in stop.finished.items():
                     self._keep(groups[number], runs)
-                keys = [self._key(case) for case in distinct]
-                kept = tuple(self.cache[key] for key in keys if key in self.cache)
-                raise RunsInterrupted(kept) from None
+                raise
         for group, runs in zip(groups, done, strict=True):
             self._keep(group, runs)
-        return [self.cache[self._key(case)] for case in cases]
 
     def _key(self, case: C) -> Hashable:
         return (self.paper, self.engine, case)

@@ -14,8 +14,16 @@ from fastgrok.theory.edge import GaussianNoise
 
 F64 = NDArray[np.float64]
 
+#: Entries of X from which on a data set is drawn and trained on by all cores, with none beside it.
+LARGE = 10**8
+
 #: Test sets of laws without a closed form have this seed plus that of the training set.
 _TEST_SEED = 1_000_000
+
+
+def threads_for(entries: int) -> int | None:
+    """Return 1, beside other draws, or None, which is all cores, for so many entries."""
+    return None if entries >= LARGE else 1
 
 
 class Draw(Protocol):
@@ -77,7 +85,7 @@ class Noise:
     def _sample(self) -> Dataset:
         return datasets.gaussian_noise(
             self.n, self.dim, sigma=self.sigma, label_fraction=self.label_fraction,
-            seed=self.seed, dtype=self.dtype, threads=1,
+            seed=self.seed, dtype=self.dtype, threads=threads_for(self.n * self.dim),
         )  # fmt: skip
 
 
@@ -120,7 +128,7 @@ class Gaussians:
     def _sample(self) -> Dataset:
         return datasets.two_gaussians(
             self.n, self.dim, mu=self.mu, sigma_a=self.sigma_a, sigma_b=self.sigma_b,
-            seed=self.seed, dtype=self.dtype, threads=1,
+            seed=self.seed, dtype=self.dtype, threads=threads_for(self.n * self.dim),
         )  # fmt: skip
 
 

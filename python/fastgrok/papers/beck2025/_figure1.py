@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._report import number
 from fastgrok.papers.beck2025 import _setting as setting
 from fastgrok.papers.beck2025._figure1_claims import judge_figure1
 from fastgrok.papers.beck2025._figure1_picture import draw_curves, draw_sweep
@@ -13,6 +14,13 @@ from fastgrok.papers.beck2025._reporting import as_arrays, record_rows, write_ru
 from fastgrok.papers.beck2025._setting import Size
 from fastgrok.papers.beck2025._sweep import limits_table, sweep, sweep_rows
 from fastgrok.papers.beck2025._training import Case, Run, Trainer, noise
+from fastgrok.papers.beck2025._wide import (
+    draw_wide,
+    judge_wide,
+    wide_rows,
+    wide_sweeps,
+    wide_table,
+)
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,13 @@ class Figure1:
         Learning curves below and above lambda = 1/2, several draws each.
     sweep : tuple of Run
         Runs over a range of lambda.
+    wide : tuple of Run
+        Runs of the paper's size, and smaller ones beside them, to an earlier step; may be empty.
     """
 
     curves: tuple[Run, ...]
     sweep: tuple[Run, ...]
+    wide: tuple[Run, ...] = ()
 
 
 def learning_curves(
@@ -83,6 +94,7 @@ def figure1(
         sweep(
             train, n=size.sweep_points, seeds=seeds or range(size.sweep_seeds), ratios=size.ratios
         ),
+        wide_sweeps(train, size.wide, seeds=seeds, ratios=size.ratios) if size.wide else (),
     )
 
 
@@ -106,23 +118,28 @@ def write_figure1(data: Figure1, folder: Path) -> Output:
         Where the files go; must exist.
     """
     curve, run = data.curves[0], data.sweep[0]
-    limits = limits_table(data.sweep)
+    limits, wide = limits_table(data.sweep), data.wide
+    sections = {"Accuracies near lambda = 1/2 and their limits": limits} if limits else {}
+    if wide:
+        sections["The sweep at the paper's size"] = wide_table(wide)
     return write_runs(
-        "figure1", folder, (*data.curves, *data.sweep),
+        "figure1", folder, (*data.curves, *data.sweep, *wide),
         title="Figure 1: grokking at the edge of linear separability",
         made_of=f"x ~ N(0, sigma^2 I), every label -1, sigma = {curve.data.sigma:g}, mean logistic "
         f"loss, learning rate {curve.case.lr:g}, descent from 0. Learning curves of "
         f"N = {curve.data.n} points to step {curve.case.steps:g}; sweep over lambda = d/N with "
         f"N = {run.data.n} to step {run.case.steps:g}, {len({r.data.seed for r in data.sweep})} "
         "draws each.",
-        pictures={"curves": draw_curves(data.curves), "sweep": draw_sweep(data.sweep)},
+        pictures={"curves": draw_curves(data.curves), "sweep": draw_sweep(data.sweep)}
+        | ({"wide": draw_wide(wide)} if wide else {}),
         tables={
             "records": record_rows(data.curves),
             "sweep": sweep_rows(data.sweep, setting.ACCURACY),
-        },
+        }
+        | ({"wide": wide_rows(wide)} if wide else {}),
         arrays=as_arrays(data.curves, "curves_") | as_arrays(data.sweep, "sweep_"),
-        verdicts=judge_figure1(data.curves, data.sweep),
-        sections={"Accuracies near lambda = 1/2 and their limits": limits} if limits else {},
+        verdicts=judge_figure1(data.curves, data.sweep) + (judge_wide(wide) if wide else []),
+        sections=sections,
         choices={
             "Size": f"the paper has N = 40000 and lambda = {setting.BELOW} and {setting.ABOVE}. "
             "Where descent ends depends on N only through the draw of the margin, or of "
@@ -133,5 +150,16 @@ def write_figure1(data: Figure1, folder: Path) -> Output:
             f"{setting.ACCURACY}, interpolated between records in log(step).",
             "Horizon": "not stated in the text. Accuracies approach their limits like 1/log t, "
             "which is why the sweep goes to 1e60 steps.",
-        },
+        }
+        | ({"Separable or not": _decided_how()} if wide else {}),
     )  # fmt: skip
+
+
+def _decided_how() -> str:
+    shown, longer = number(setting.WIDE_STEPS), number(setting.LONGER_STEPS)
+    return (
+        f"in the sweeps to step {shown}, by the last weights where these have every point on one "
+        "side of the origin by more than rounding errors, otherwise by `fastgrok.separability` "
+        "where that takes ten minutes at most. Runs that are above 1/2 by less than "
+        f"{setting.WIDE_NEAR:g} go on to step {longer} for such weights."
+    )

@@ -47,7 +47,7 @@ def judge_figure1(curves: Sequence[Run], sweep: Sequence[Run]) -> list[Verdict]:
         _transition(sweep),
         _divergence(sweep),
         _law(sweep),
-        _times(sweep),
+        judge_times(sweep),
     ]
 
 
@@ -290,8 +290,15 @@ def _rms(curve: F64, size: F64) -> float:
     return float(np.sqrt(np.mean((curve / size - 1.0) ** 2)))
 
 
-def _times(sweep: Sequence[Run]) -> Verdict:
-    """Grokking times grow without bound towards 1/2."""
+def judge_times(sweep: Sequence[Run]) -> Verdict:
+    """
+    Judge whether grokking times grow without bound towards 1/2.
+
+    Parameters
+    ----------
+    sweep : sequence of Run
+        Runs over a range of lambda.
+    """
     groups = {r: runs for r, runs in by_ratio(sweep).items() if r < 0.5}
     claim = "The grokking time diverges as lambda approaches 1/2 from below"
     if len(groups) < 2:

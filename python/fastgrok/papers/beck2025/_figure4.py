@@ -138,7 +138,7 @@ def make_figure4(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
     def train(plan: Plan) -> Groups:
-        return figure4(plan.trainer, **plan.curves())
+        return figure4(plan.trainer, **plan.smaller_curves())
 
     return make_item("figure4", settings, folder, train, write_figure4)
 

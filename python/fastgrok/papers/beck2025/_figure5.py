@@ -147,11 +147,8 @@ def make_figure5(settings: Settings, folder: Path) -> Output:
     """Train, draw and judge at the scale asked for, and write everything into `folder`."""
 
     def train(plan: Plan) -> Groups:
-        points = plan.size.curve_points
-        return figure5(
-            plan.trainer, **plan.curves() | {"n": min(points, 4000)},
-            steps=1000 if points < 4000 else _STEPS,
-        )  # fmt: skip
+        steps = 1000 if plan.size.curve_points < 4000 else _STEPS
+        return figure5(plan.trainer, **plan.smaller_curves(), steps=steps)
 
     return make_item("figure5", settings, folder, train, write_figure5)
 

@@ -11,7 +11,7 @@ from fastgrok.papers._making import keep_nothing, make
 from fastgrok.papers._report import write_csv
 from fastgrok.papers._training import RunsInterrupted
 from fastgrok.papers.beck2025._reporting import record_rows
-from fastgrok.papers.beck2025._setting import SIZES, Size
+from fastgrok.papers.beck2025._setting import BESIDE, SIZES, Size
 from fastgrok.papers.beck2025._training import Trainer
 
 T = TypeVar("T")
@@ -53,6 +53,13 @@ class Plan:
             "seeds": self.seeds or range(size.curve_seeds),
             "dtype": size.dtype,
         }
+
+    def smaller_curves(self) -> dict[str, Any]:
+        """Return the same of sets that are no larger than those beside the largest."""
+        points, draws = BESIDE
+        if self.size.curve_points <= points:
+            return self.curves()
+        return self.curves() | {"n": points, "seeds": self.seeds or range(draws)}
 
     def sweep(self) -> dict[str, Any]:
         """Return what a figure over lambda takes: n, seeds and ratios."""

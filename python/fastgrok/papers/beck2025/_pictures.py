@@ -64,4 +64,6 @@ def headline(run: Run, draws: int | None = None) -> str:
     """Write a picture's title: the setting that runs like this one share, and how many draws."""
     data = run.data
     setting = rf"N = {data.n}, $\sigma$ = {data.sigma:g}, $\eta$ = {run.case.lr:g}"
-    return setting if draws is None else f"{setting}; median and range of {draws} draws"
+    if draws is None or draws == 1:
+        return setting if draws is None else f"{setting}; 1 draw"
+    return f"{setting}; median and range of {draws} draws"

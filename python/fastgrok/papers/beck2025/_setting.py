@@ -26,6 +26,13 @@ FEW_RATIOS = (0.2, 0.3, 0.4, 0.45, 0.48, 0.5, 0.52, 0.55, 0.6, 0.8)
 CURVE_STEPS = 1e12
 SWEEP_STEPS = 1e60
 
+#: Steps to which the sweep at the paper's own size is shown, and farther ones for which runs on the
+#: separable side of 1/2 that are this near to it go on, so that their weights separate the points.
+WIDE_STEPS, LONGER_STEPS = 1e7, 1e20
+WIDE_NEAR = 0.05
+#: Points and draws of the smaller sets beside it.
+BESIDE = 4000, 10
+
 
 @dataclass(frozen=True)
 class Size:
@@ -42,6 +49,8 @@ class Size:
         Values of lambda of the sweeps.
     dtype : str
         Of the points: float32 halves the memory of the largest.
+    wide : tuple of (int, int)
+        Points and draws of the sweeps over lambda to `WIDE_STEPS`; by default there are none.
     """
 
     curve_points: int
@@ -50,10 +59,11 @@ class Size:
     sweep_seeds: int
     ratios: tuple[float, ...]
     dtype: str = "float64"
+    wide: tuple[tuple[int, int], ...] = ()
 
 
 SIZES = {
     "quick": Size(400, 3, 200, 4, FEW_RATIOS),
     "default": Size(4000, 10, 1000, 10, RATIOS, "float32"),
-    "full": Size(40_000, 10, 4000, 20, RATIOS, "float32"),
+    "full": Size(40_000, 1, 1000, 20, RATIOS, "float32", (BESIDE, (40_000, 1))),
 }

@@ -5,19 +5,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin, separability
+from fastgrok.linear import margins
 from fastgrok.papers._runs import Report
 from fastgrok.papers._times import kept_from
 from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step
-from fastgrok.papers.beck2025._draws import F64, Draw, Noise
+from fastgrok.papers.beck2025._draws import F64, LARGE, Draw, Noise
 from fastgrok.theory.edge import stationary_point
 from fastgrok.training import train, train_many
 from fastgrok.trajectory import Trajectory
 
 # What a run that cannot be leaped is worth, in multiplications with entries of X.
 _EXACT_WORK = 3e10
+# Products of n d^2, on one thread, after which a proof of `separability` takes ten minutes or so.
+_PROOF_WORK = 3e11
 # Of the leaps: pictures and times show six digits at most.
 _RTOL = 1e-6
 
@@ -39,6 +44,8 @@ class Case:
         For Adam, which takes every step; None is plain descent.
     geometry : bool
         Find the margin from the origin, and where the weights come to rest if there is none.
+    decide : bool
+        Decide only whether the points are separable from the origin, as `decided` does.
     """
 
     data: Draw
@@ -49,6 +56,7 @@ class Case:
     per_decade: int = 20
     betas: tuple[float, float] | None = None
     geometry: bool = False
+    decide: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +77,9 @@ class Run:
     stopped : str
         Why it was not taken to its last step; empty if it was.
     verdict : str
-        "separable", "boundary" or "interior" if asked for.
+        "separable", "boundary" or "interior" if asked for, "undecided" if that was not proved.
+    proof : str
+        How it was proved by `decided`, or why not.
     margin : float
         Distance of the origin from the hull of the points, 0 if it is inside.
     rest : float
@@ -90,6 +100,7 @@ class Run:
     verdict: str = ""
     margin: float = np.nan
     rest: float = np.nan
+    proof: str = ""
 
     @property
     def data(self) -> Any:
@@ -127,34 +138,40 @@ class Run:
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
-    How cases are trained, several at a time and each once for a command.
+    How cases are trained; see `CaseTrainer`.
 
     Attributes
     ----------
-    engine : str
-        That of `fastgrok.train`.
-    threads : int, optional
-        Runs under way at the same time.
-    progress : bool
-        Show a bar.
-    cache : dict
-        Finished runs.
+    engine, threads, progress, cache
+        Of `CaseTrainer`.
     """
 
     paper = "beck2025"
 
     def train(self, cases: Sequence[Case], report: Report) -> list[Run]:
         """
-        Train a group of cases on one thread, and return their runs in order.
+        Train a group of cases, on one thread if not alone, and return their runs in order.
 
         Parameters
         ----------
         cases : sequence of Case
-            The group.
+            Of one group.
         report : callable
-            Told of progress.
+            As `run_jobs` gives it.
         """
-        return _run_all(cases, self.engine, report)
+        threads = _checks.threads(self.threads) if self.alone(cases) else 1
+        return _run_all(cases, self.engine, report, threads)
+
+    def alone(self, cases: Sequence[Case]) -> bool:
+        """
+        Whether the data are so large that nothing else is trained beside them.
+
+        Parameters
+        ----------
+        cases : sequence of Case
+            Of one group.
+        """
+        return _size(cases[0]) >= LARGE
 
     def groups(self, cases: Sequence[Case]) -> list[list[Case]]:
         """
@@ -163,7 +180,7 @@ class Trainer(CaseTrainer[Case, Run]):
         Parameters
         ----------
         cases : sequence of Case
-            All that are to be trained.
+            Those that are to be trained.
         """
         groups: dict[Hashable, list[Case]] = {}
         for case in sorted(cases, key=_size, reverse=True):  # no large one is left over at the end
@@ -177,7 +194,7 @@ def _size(case: Case) -> int:
     return int(getattr(data, "n", 2) * getattr(data, "dim", 1))
 
 
-def _run_all(cases: Sequence[Case], engine: str, report: Report) -> list[Run]:
+def _run_all(cases: Sequence[Case], engine: str, report: Report, threads: int) -> list[Run]:
     def running(_: int) -> None:  # steps up to 1e60 are no measure of what is left to do
         report(0)
 
@@ -188,24 +205,28 @@ def _run_all(cases: Sequence[Case], engine: str, report: Report) -> list[Run]:
         return {
             "X": X, "y": y, "steps": steps, "lr": case.lr, "loss": case.loss, "bias": case.bias,
             "evals": tests, "record": log_spaced(steps, case.per_decade), "engine": engine,
-            "rtol": _RTOL, "exact_limit": max(10_000.0, _EXACT_WORK / X.size),
+            "rtol": _RTOL,
+            "exact_limit": max(10_000.0 if X.size < LARGE else 1000.0, _EXACT_WORK / X.size),
             "watch_sharpness": False,
         }  # fmt: skip
 
     def attempt(engine: str, steps: float) -> Trajectory:
-        return train(**settings(cases[0], engine, steps), threads=1, progress=running)
+        return train(**settings(cases[0], engine, steps), threads=threads, progress=running)
 
     if cases[0].betas is not None:
         beta1, beta2 = cases[0].betas
         adam = {"optimizer": "adam", "optimizer_options": {"beta1": beta1, "beta2": beta2}}
         problems = [settings(case, "exact", case.steps) | adam for case in cases]
-        trained = train_many(problems, threads=1, progress=running)
+        trained = train_many(problems, threads=threads, progress=running)
         return [_run(*both, "") for both in zip(cases, trained, strict=True)]
 
     (case,) = cases
     most = affordable(_EXACT_WORK, X.size, case.steps)
     trajectory, stopped = leap_or_step(attempt, engine, case.steps, most)
     run = _run(case, trajectory, stopped)
+    if case.decide:
+        verdict, proof = decided(X, trajectory.w, threads)
+        run = replace(run, verdict=verdict, proof=proof)
     return [_with_geometry(run, X) if case.geometry else run]
 
 
@@ -233,6 +254,41 @@ def _with_geometry(run: Run, X: Any) -> Run:
     if found.verdict == "interior":
         rest = float(np.linalg.norm(stationary_point(X, threads=1).S))
     return replace(run, verdict=found.verdict, margin=margin, rest=rest)
+
+
+def decided(X: NDArray[Any], w: F64, threads: int = 1) -> tuple[str, str]:
+    """
+    Decide whether points are separable from the origin, if that takes ten minutes at most.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        The points.
+    w : ndarray of shape (d,)
+        Where descent ended: with constant labels it may separate them itself.
+    threads : int
+        For the passes.
+
+    Returns
+    -------
+    verdict : str
+        As that of `fastgrok.separability`.
+    proof : str
+        In words, or why nothing was decided.
+    """
+    n, dim = X.shape
+    if w.any():
+        least = float(margins(X, np.full(n, -1.0), w, threads=threads).min())
+        largest = max(float(X.max()), -float(X.min())) * dim**0.5
+        # A sum of d products in float64 is off by less than d 2^-52 |x| |w|, in any order.
+        if least > dim * 2.0**-52 * largest:
+            return "separable", "the last weights have every point on one side, beyond rounding"
+    work = n * dim**2
+    if work > _PROOF_WORK * threads:
+        hours = work / _PROOF_WORK / threads / 6.0
+        return "undecided", f"a proof would take some {hours:.1g} hours"
+    found = separability(X, threads=threads)
+    return found.verdict, found.proof
 
 
 def noise(

@@ -21,7 +21,7 @@ from fastgrok.papers.das2026._figure3_picture import draw_figure3
 from fastgrok.papers.das2026._figure4 import draw_figure4, figure4, make_figure4, write_figure4
 from fastgrok.papers.das2026._masking import make_masking, masking, write_masking
 from fastgrok.papers.das2026._masking_report import draw_masking, judge_masking
-from fastgrok.papers.das2026._setting import Variant
+from fastgrok.papers.das2026._setting import WIDE, Variant
 from fastgrok.papers.das2026._table1 import make_table1, table1, write_table1
 from fastgrok.papers.das2026._table1_claims import judge_table1
 from fastgrok.papers.das2026._table1_picture import draw_table1
@@ -29,6 +29,8 @@ from fastgrok.papers.das2026._theory import make_theory, write_theory
 from fastgrok.papers.das2026._theory_claims import judge_theory
 from fastgrok.papers.das2026._theory_picture import draw_theory
 from fastgrok.papers.das2026._theory_runs import theory_runs
+from fastgrok.papers.das2026._wide import make_wide_figure1, make_wide_table1
+from fastgrok.papers.das2026._wide_runs import train_wide
 
 __all__ = [
     "PAPER",
@@ -57,6 +59,7 @@ __all__ = [
     "table1",
     "theory_runs",
     "train_ensemble",
+    "train_wide",
     "write_figure1",
     "write_figure2",
     "write_figure3",
@@ -104,4 +107,15 @@ PAPER = Paper(
             make=make_theory,
         ),
     ),
+    dims={
+        WIDE: (
+            Item(
+                kind="figure",
+                number=1,
+                title="accuracy on the training, standard, concentrated and adversarial sets",
+                make=make_wide_figure1,
+            ),
+            Item(kind="table", number=1, title="grokking times", make=make_wide_table1),
+        )
+    },
 )

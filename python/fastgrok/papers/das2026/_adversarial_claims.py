@@ -6,9 +6,10 @@ import numpy as np
 
 from fastgrok.papers._report import Outcome, Verdict, judge_shares, markdown_table, percent, spread
 from fastgrok.papers.das2026 import _setting as setting
-from fastgrok.papers.das2026._attacks import ADVERSARIES, EPS
+from fastgrok.papers.das2026._attacks import ADVERSARIES, EPS, Adversary
 from fastgrok.papers.das2026._claims import Rule, full_length, over_readings
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
+from fastgrok.papers.das2026._masking_report import robust_share
 
 # A gain in robustness is a delayed one from the time on when the standard test, which the attack
 # starts from, first is within this share of its best. Training accuracy would be no such mark:
@@ -31,17 +32,29 @@ _MEANING = {
     Outcome.AGREES: "is real for the most part",
     Outcome.DIFFERS: "is for the most part the attack's failure",
     Outcome.OPEN: "is real for some readings or draws and not for others",
+    Outcome.SHORT: "is not judged where runs ended early",
 }
 
 
-def aligned_accuracy() -> float:
+def aligned_accuracy(dim: int = setting.DIM) -> float:
     """
-    Return the adversarial accuracy of the hyperplane that labels the data, in the plane.
+    Return the adversarial accuracy of the hyperplane that labels the data.
 
-    P(|u| > eps sqrt(2)) = (1 - eps/a)^2 for points uniform in the square [-a, a]^2 and
-    u = (x_1 + x_2) / sqrt(2); the clip to the square takes nothing from the attack.
+    It is P(|u| > eps sqrt(d)) for points uniform in the cube [-a, a]^d and u = sum(x) / sqrt(d), as
+    the clip to the cube takes nothing from the attack there: (1 - eps/a)^2 in the plane.
+
+    Parameters
+    ----------
+    dim : int, default 2
+        Columns of the data.
     """
-    return (1.0 - EPS / setting.HALF_WIDTH) ** 2
+    return robust_share(dim, EPS, setting.HALF_WIDTH)
+
+
+def attacks_on(data: Ensemble) -> dict[str, Adversary]:
+    """Return the adversaries that the runs were evaluated under, by name."""
+    sizes = data.runs[0].trajectory.sizes
+    return {name: adversary for name, adversary in ADVERSARIES.items() if name in sizes}
 
 
 def judge_adversarial(data: Ensemble) -> list[Verdict]:
@@ -68,7 +81,7 @@ def judge_adversarial(data: Ensemble) -> list[Verdict]:
             _gain_rule(name),
             decidable=full_length(data),
         )
-        for name, adversary in ADVERSARIES.items()
+        for name, adversary in attacks_on(data).items()
     ]
     reporting = data.where(
         lambda variant: any(_reported(gain) for gain in _gains(data.of(variant), _REPORTED))
@@ -99,14 +112,14 @@ def adversarial_table(data: Ensemble, verdicts: Sequence[Verdict]) -> str:
         norms = spread([float(t.norm_w[-1]) for t in trajectories])
         final = [
             spread([float(t.accuracy[name][-1]) for t in trajectories], percent)
-            for name in ADVERSARIES
+            for name in attacks_on(data)
         ]
         rows.append((str(variant), norms, *final))
-    labels = [f"{adversary.label}, %" for adversary in ADVERSARIES.values()]
+    labels = [f"{adversary.label}, %" for adversary in attacks_on(data).values()]
     table = markdown_table(("Reading", "||w|| at the end", *labels), rows)
     return (
         "Adversarial accuracy of the standard test set at the end. The hyperplane that labels the "
-        f"data has {percent(aligned_accuracy())} % in expectation, however large ||w|| is. "
+        f"data has {percent(aligned_accuracy(data.dim))} % in expectation, however large ||w|| is. "
         f"{_beyond_worst_case(data)} {_reality(verdicts)}\n\n{table}"
     )
 
@@ -114,7 +127,7 @@ def adversarial_table(data: Ensemble, verdicts: Sequence[Verdict]) -> str:
 def _beyond_worst_case(data: Ensemble) -> str:
     """Say which adversaries miss the worst case at the end, and by how much."""
     missed = []
-    for name, adversary in ADVERSARIES.items():
+    for name, adversary in attacks_on(data).items():
         excess = max(
             run.trajectory.accuracy[name][-1] - run.trajectory.accuracy[_WORST][-1]
             for run in data.runs

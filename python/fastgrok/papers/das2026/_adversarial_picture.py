@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from fastgrok.papers import _draw
-from fastgrok.papers.das2026._adversarial_claims import aligned_accuracy
-from fastgrok.papers.das2026._attacks import ADVERSARIES
+from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._adversarial_claims import aligned_accuracy, attacks_on
 from fastgrok.papers.das2026._ensemble import Ensemble
+from fastgrok.papers.das2026._figure1_picture import accuracy_range, draw_runs
 from fastgrok.papers.das2026._reporting import headline
-from fastgrok.trajectory import Trajectory
+from fastgrok.papers.das2026._setting import Variant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def draw_adversarial(data: Ensemble) -> "Figure":
     """
     reductions = list(dict.fromkeys(variant.reduction for variant in data.variants))
     columns = list(dict.fromkeys((v.support, v.bias) for v in data.variants))
-    names = {name: f"attack: {adversary.label}" for name, adversary in ADVERSARIES.items()}
+    names = {name: f"attack: {adversary.label}" for name, adversary in attacks_on(data).items()}
     names = {"train": "training set", **names}
     with _draw.styled():
         figure, axes = _draw.panels(
@@ -55,11 +56,11 @@ def draw_adversarial(data: Ensemble) -> "Figure":
                 shown = (reduction, support, bias)
                 for variant in data.variants:
                     if (variant.reduction, variant.support, variant.bias) == shown:
-                        _panel(ax, [run.trajectory for run in data.of(variant)], names)
+                        _panel(ax, data, variant, names)
                         ax.set_title(variant.planted + ("" if bias else ", no bias"))
             row[0].set_ylabel(f"accuracy (%)\nloss: {reduction}")
         _draw.log_steps(axes[0, 0], 1, data.settings["steps"])
-        axes[0, 0].set_ylim(47, 101.5)
+        axes[0, 0].set_ylim(*accuracy_range(data, names))
         for ax in axes[-1]:
             ax.set_xlabel("gradient descent steps")
         figure.suptitle(headline(data, "$\\ell_\\infty$ attack, $\\epsilon$ = 1"), fontsize=9)
@@ -68,25 +69,27 @@ def draw_adversarial(data: Ensemble) -> "Figure":
     return figure
 
 
-def _panel(ax: "Axes", trajectories: list[Trajectory], names: dict[str, str]) -> None:
-    steps = trajectories[0].steps
+def _panel(ax: "Axes", data: Ensemble, variant: Variant, names: dict[str, str]) -> None:
     for name, color in _COLORS.items():
-        curves = [100 * t.accuracy[name] for t in trajectories]
-        _draw.draws(ax, steps, curves, color=color, label=names[name])
-    ax.plot(
-        steps[1:],
-        100 * trajectories[0].accuracy[_TRUE_SIGN][1:],
-        color="black",
-        lw=0.9,
-        ls=(0, (1, 3)),
-        label=f"{names[_TRUE_SIGN]} (first draw)",
-        zorder=4,
-    )
+        if name in names:
+            draw_runs(ax, data.of(variant), name, color=color, label=names[name])
+    if _TRUE_SIGN in names:
+        first = data.of(variant)[0].trajectory
+        ax.plot(
+            first.steps[1:],
+            100 * first.accuracy[_TRUE_SIGN][1:],
+            color="black",
+            lw=0.9,
+            ls=(0, (1, 3)),
+            label=f"{names[_TRUE_SIGN]} (first draw)",
+            zorder=4,
+        )
+    formula = "$(1 - \\epsilon/5)^2$: " if data.dim == setting.DIM else ""
     ax.axhline(
-        100 * aligned_accuracy(),
+        100 * aligned_accuracy(data.dim),
         color="0.5",
         lw=0.8,
         ls=(0, (4, 2)),
-        label="$(1 - \\epsilon/5)^2$: true for $w$ along $w_{true}$",
+        label=f"{formula}true for $w$ along $w_{{true}}$",
         zorder=1.5,
     )

@@ -5,6 +5,7 @@ from math import inf
 
 import numpy as np
 
+from fastgrok._checks import plural
 from fastgrok.papers._report import (
     READING,
     Finding,
@@ -25,15 +26,28 @@ Rule = Callable[[list[Run]], tuple[Outcome, str]]
 _UNSEEN = "does not show in these runs"
 
 
-def over_readings(data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True) -> Verdict:
-    """Hold a claim against every reading; one that the runs are too short for stays undecided."""
+def over_readings(
+    data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True, at_any_time: bool = False
+) -> Verdict:
+    """
+    Hold a claim against every reading; one that the runs are too short for stays undecided.
+
+    So does, with its numbers, a reading of which a run ended before its last step, unless the claim
+    is about all times and differs before.
+    """
     return Verdict.of_readings(
         claim,
-        (
-            finding(str(variant), *rule(data.of(variant)), decidable=decidable)
-            for variant in data.variants
-        ),
+        (_of_reading(data.of(variant), rule, decidable, at_any_time) for variant in data.variants),
     )
+
+
+def _of_reading(runs: list[Run], rule: Rule, decidable: bool, at_any_time: bool) -> Finding:
+    reading, (outcome, numbers) = str(runs[0].variant), rule(runs)
+    ends = [float(run.trajectory.steps[-1]) for run in runs if run.stopped]
+    if not ends or (at_any_time and outcome is Outcome.DIFFERS):
+        return finding(reading, outcome, numbers, decidable=decidable)
+    numbers += f"; {len(ends)} of {plural(len(runs), 'run')} ended early, at step {spread(ends)}"
+    return Finding(reading, Outcome.SHORT, numbers)
 
 
 def finding(reading: str, outcome: Outcome, numbers: str, *, decidable: bool) -> Finding:

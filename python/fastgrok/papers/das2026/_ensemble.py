@@ -59,13 +59,20 @@ class Times:
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: which reading, which draw, and what came of it."""
+    """
+    One training run: which reading, which draw, and what came of it.
+
+    `order` numbers the orders of the rows that a draw was trained in, 0 being the one in which it
+    was drawn; `stopped` says why a run ended before its last step, and is empty if it did not.
+    """
 
     variant: Variant
     seed: int
     trajectory: Trajectory
     times: tuple[Times, ...]
     phases: Phases | None
+    order: int = 0
+    stopped: str = ""
 
     def time(self, test: str, eps: float) -> Times:
         """Return the times on one test set at one eps."""
@@ -82,7 +89,8 @@ class Ensemble:
     runs : tuple of Run
         Ordered by reading, then by seed.
     settings : dict
-        What the runs have in common: steps, lr, engine, gamma, alpha, planting.
+        What the runs have in common: steps, lr, engine, gamma, alpha, planting, and dim if it is
+        not 2.
     """
 
     runs: tuple[Run, ...]
@@ -92,6 +100,11 @@ class Ensemble:
     def variants(self) -> tuple[Variant, ...]:
         """The readings of the paper that were run, in order."""
         return tuple(dict.fromkeys(run.variant for run in self.runs))
+
+    @property
+    def dim(self) -> int:
+        """The columns of the data."""
+        return int(self.settings.get("dim", setting.DIM))
 
     def of(self, variant: Variant) -> list[Run]:
         """Return the runs of one reading, one for each draw of the data."""
@@ -247,7 +260,7 @@ def train_ensemble(
         except JobsInterrupted as stop:
             known.update({key(*missing[i], adversarial): run for i, run in stop.finished.items()})
             unfinished = tuple(
-                _summarise(*missing[i], error.trajectory, support=None)
+                summarise(*missing[i], error.trajectory, support=None)
                 for i, error in sorted(stop.stopped.items())
                 if isinstance(error, Interrupted)
                 and error.trajectory is not None
@@ -315,10 +328,10 @@ def _run_once(
         progress=report,
         **training,
     )
-    return _summarise(variant, seed, trajectory, support=data.support)
+    return summarise(variant, seed, trajectory, support=data.support)
 
 
-def _summarise(
+def summarise(
     variant: Variant, seed: int, trajectory: Trajectory, support: NDArray[Any] | None
 ) -> Run:
     times = []

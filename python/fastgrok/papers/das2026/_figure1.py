@@ -1,4 +1,4 @@
-"""Figure 1 of Das et al. (2026) at d = 2: the standard, concentrated and adversarial test set."""
+"""Figure 1 of Das et al. (2026): the standard, concentrated and adversarial test set."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Unpack
 from fastgrok.papers._catalogue import Output, Settings
 from fastgrok.papers._files import write_item
 from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._adversarial_claims import attacks_on
 from fastgrok.papers.das2026._adversarial_picture import draw_adversarial
-from fastgrok.papers.das2026._attacks import ADVERSARIES
 from fastgrok.papers.das2026._ensemble import Ensemble, Options, train_ensemble
 from fastgrok.papers.das2026._figure1_claims import judge_figure1
 from fastgrok.papers.das2026._figure1_picture import draw_figure1
@@ -89,7 +89,7 @@ def write_figure1(data: Ensemble, folder: Path) -> Output:
     folder : Path
         Where the files go; must exist.
     """
-    verdicts = judge_figure1(data)
+    verdicts, attacks = judge_figure1(data), tuple(attacks_on(data))
     return write_item(
         "figure1",
         folder,
@@ -97,10 +97,10 @@ def write_figure1(data: Ensemble, folder: Path) -> Output:
         tables={
             "records": record_rows(data.runs),
             "times": time_rows(data.runs),
-            "adversarial-records": record_rows(data.runs, tuple(ADVERSARIES)),
-            "adversarial-times": time_rows(data.runs, tuple(ADVERSARIES)),
+            "adversarial-records": record_rows(data.runs, attacks),
+            "adversarial-times": time_rows(data.runs, attacks),
         },
-        arrays=as_arrays(data, (*setting.TEST_SETS, *ADVERSARIES)),
+        arrays=as_arrays(data, (*setting.TEST_SETS, *attacks)),
         verdicts=verdicts,
         report=report_figure1(data, verdicts),
     )

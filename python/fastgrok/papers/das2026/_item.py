@@ -48,16 +48,19 @@ def make_item(
             cache=settings.cache,
         )
 
-    return make(name, settings, folder, at, write, _keep)
+    return make(name, settings, folder, at, write, keep_records)
 
 
-def _keep(stop: KeyboardInterrupt, path: Path) -> str:
+def keep_records(stop: KeyboardInterrupt, path: Path) -> str:
+    """Write the records of an ensemble that was stopped, as far as they had come; say so."""
     if not isinstance(stop, EnsembleInterrupted):
         return keep_nothing(stop, path)
     runs = (*stop.finished.runs, *stop.unfinished)
     if not runs:
         return "nothing had been recorded yet"
-    write_csv(path, record_rows(runs))
+    seen = runs[0].trajectory.sizes  # runs at d = 1024 are tested when all are trained
+    tests = [name for name in setting.TEST_SETS if name in seen]
+    write_csv(path, record_rows(runs, tests))
     return (
         f"kept the records of {len(stop.finished.runs)} finished and "
         f"{plural(len(stop.unfinished), 'unfinished run')} in {path}"

@@ -162,7 +162,7 @@ def judge_masking(data: Masking) -> list[Verdict]:
 
     def expected(dim: int, method: str) -> tuple[list[bool], str]:
         found = data.at(dim, method, first)
-        share = _expected(dim, used["eps"], used["half_width"])
+        share = robust_share(dim, used["eps"], used["half_width"])
         error = sqrt(share * (1.0 - share) / sum(used["n"]))
         holds = [abs(x - share) <= _SIGMAS * error + used["gamma"] for x in found]
         wanted = f"expected {100 * share:.1f} +- {100 * error:.1f} %"
@@ -219,7 +219,7 @@ def _judge(
     return Verdict.of_readings(claim, findings)
 
 
-def _expected(dim: int, eps: float, half_width: float) -> float:
+def robust_share(dim: int, eps: float, half_width: float) -> float:
     """P(|u| > eps sqrt(d)) of a point of the cube, u its coordinate along the diagonal."""
     if dim == 1:
         return max(1.0 - eps / half_width, 0.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from fastgrok._checks import plural
 from fastgrok.papers._report import (
     DECISIVE_SPREAD,
     READING,
@@ -14,6 +15,7 @@ from fastgrok.papers._report import (
     versions,
 )
 from fastgrok.papers.das2026 import _setting as setting
+from fastgrok.papers.das2026._blocks import ROWS, SEED_STEP
 from fastgrok.papers.das2026._ensemble import Ensemble
 
 _RESOLVED_FROM = 100
@@ -53,9 +55,15 @@ def write_report(
 
 def of_runs(data: Ensemble) -> str:
     """Say what an ensemble is, for the head of a report."""
+    several = orders(data)
+    drawn = plural(len(seeds(data)), "draw")
+    if several > 1:
+        drawn += f" of the data in up to {several} orders of the rows"
+    else:
+        drawn += " of the data"
     return (
         f"{len(data.runs)} runs of {number(data.settings['steps'])} steps, {_ways(data)}; "
-        f"{len(seeds(data))} draws of the data for each reading of the paper. Numbers are "
+        f"{drawn} for each reading of the paper. Numbers are "
         "`median [smallest, largest]` over the draws (of an even number of draws the larger of the "
         "two in the middle); times are in steps."
     )
@@ -68,9 +76,11 @@ def _ways(data: Ensemble) -> str:
     if not errors:
         return "every step taken"
     rest = len(engines) - len(errors)
+    ended = sum(bool(run.stopped) for run in data.runs)
+    short = f"; {ended} ended early, as they could not be leaped" if ended else ""
     return (
         f"of which {len(errors)} leaped over most (to within {number(max(errors))} of ||w|| and of "
-        f"max(|b|, 1), as estimated) and {rest} took every one"
+        f"max(|b|, 1), as estimated) and {rest} took every one{short}"
     )
 
 
@@ -84,16 +94,26 @@ def seeds(data: Ensemble) -> list[int]:
     return sorted({run.seed for run in data.runs})
 
 
+def orders(data: Ensemble) -> int:
+    """Return in how many orders of the rows a draw was trained at most."""
+    return 1 + max(run.order for run in data.runs)
+
+
 def headline(data: Ensemble, what: str, median: str = "thick") -> str:
     """Write a picture's title: the setting that all its panels share."""
     used = data.settings
     populations = {variant.population for variant in data.variants}
-    points = populations.pop() if len(populations) == 1 else f"N = {sum(data.variants[0].classes)}"
-    draws = len(seeds(data))
+    if len(populations) == 1 and data.dim == setting.DIM:
+        points = populations.pop()
+    else:
+        points = f"N = {sum(data.variants[0].classes)}"
+    draws, several = plural(len(seeds(data)), "draw"), orders(data)
+    if several > 1:
+        draws += f" in {several} orders"
     return (
-        f"d = {setting.DIM}, {points}, $\\gamma$ = {used['gamma']:g}, "
+        f"d = {data.dim}, {points}, $\\gamma$ = {used['gamma']:g}, "
         f"$\\eta$ = {used['lr']:g}, {what}; "
-        + (f"{draws} draws, median {median}" if draws > 1 else "1 draw")
+        + (draws if draws == "1 draw" else f"{draws}, median {median}")
     )
 
 
@@ -120,7 +140,7 @@ def choices(data: Ensemble) -> dict[str, str]:
         if used["planting"] == "antipodal"
         else f"{used['planting']} (uniform on the margin)"
     )
-    return {
+    stated = {
         "Sum or mean": "the text says sum (Eq. 3), which does not settle how the losses of its "
         f"runs were reduced; run: {reductions}, with the same learning rate {used['lr']:g} (the "
         f"sum is the mean with a learning rate {total} times as large).",
@@ -142,6 +162,32 @@ def choices(data: Ensemble) -> dict[str, str]:
         "Draws": f"seeds {', '.join(map(str, seeds(data)))}; run s uses the data seeds 3s, 3s + 1 "
         "and 3s + 2 for the training, standard and concentrated set. The paper shows one draw.",
     }
+    return stated if data.dim == setting.DIM else stated | _wide_choices(data)
+
+
+def _wide_choices(data: Ensemble) -> dict[str, str]:
+    total = sum(data.variants[0].classes)
+    ended = [run for run in data.runs if run.stopped]
+    said = {
+        "Size": f"N = {total}; the paper has 10^6 points, 5e5 of each class. Training rows are "
+        "rounded to float32, all arithmetic is in float64; leaps are within 1e-6 of ||w||.",
+        "Draws": f"seeds {', '.join(map(str, seeds(data)))}; run s trains on the data seed 3s, and "
+        f"block k of {ROWS} rows of its standard and concentrated set has the seeds 3s + 1 and "
+        f"3s + 2, each plus k * {number(SEED_STEP)}. The paper shows one draw.",
+        "Orders": f"the sum is trained in {orders(data)} orders of the same rows, in place of "
+        "other draws. Its first steps are chaotic at this learning rate for d of hundreds: two "
+        "orders differ in the last bits of the sums over the points, which grow by a factor of 3 "
+        "to 4 a step until descent is smooth, so that times of the transient belong to an order "
+        "and not to the data. The mean has no such transient and one order, and "
+        "so have runs without a bias.",
+    }
+    if ended:
+        reasons = dict.fromkeys(run.stopped.split("; ")[0] for run in ended)
+        said["Runs that ended early"] = (
+            f"{len(ended)} of {len(data.runs)}, for: {'; '.join(reasons)}. They decide nothing "
+            "that hangs on later steps."
+        )
+    return said
 
 
 def _resolution(data: Ensemble) -> str:

@@ -1,4 +1,4 @@
-"""The paper's setting at d = 2 and the numbers it states."""
+"""The paper's setting at d = 2 and d = 1024, and the numbers it states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fastgrok.papers._report import Stated
 
 DIM = 2
+#: The columns of the paper's other data set, of 5e5 points of each class.
+WIDE = 1024
 CLASSES = (1000, 1000)
 GAMMA = 1e-3
 ALPHA = 10.0
@@ -95,6 +97,19 @@ TABLE_1 = (
     TableRow("concentrated", 0.0, Stated(4e2), Stated(7e6), Stated(1.75e4)),
     TableRow("concentrated", 1e-3, Stated(10.0, "<="), Stated(1e6), Stated(1.75e4, ">=")),
 )
+
+#: The rows of d = 1024.
+WIDE_TABLE_1 = (
+    TableRow("standard", 0.0, Stated(1e6), Stated(1e6), Stated(1.0)),
+    TableRow("concentrated", 0.0, Stated(1e2), Stated(5e6), Stated(5e4)),
+    TableRow("concentrated", 1e-3, Stated(10.0), Stated(4e6), Stated(5e4, ">=")),
+)
+
+
+def table_1(dim: int) -> tuple[TableRow, ...]:
+    """Return the rows of the paper's Table 1 for so many columns of the data."""
+    return {DIM: TABLE_1, WIDE: WIDE_TABLE_1}.get(dim, ())
+
 
 #: More than the share of points that S(350,35) puts on the margin of the smaller class (1.75 %).
 #: They are right only once the concentrated set is, so below it a delay cannot be seen.

@@ -1,4 +1,4 @@
-"""Table 1 of Das et al. (2026), rows d = 2: grokking times beside the paper's."""
+"""Table 1 of Das et al. (2026): grokking times beside the paper's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,7 +79,7 @@ def summary_rows(data: Ensemble) -> list[dict[str, Any]]:
     never.
     """
     rows = []
-    for row in setting.TABLE_1:
+    for row in setting.table_1(data.dim):
         stated = {"t_train": row.t_train, "t_test": row.t_test, "zeta": row.zeta}
         for variant in data.variants:
             times = [run.time(row.test, row.eps) for run in data.of(variant)]

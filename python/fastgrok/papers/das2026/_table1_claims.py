@@ -1,4 +1,4 @@
-"""The rows d = 2 of Table 1, judged by explicit rules from the runs."""
+"""The rows of Table 1, judged by explicit rules from the runs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ _LATE = 0.9
 
 def judge_table1(data: Ensemble) -> list[Verdict]:
     """
-    Hold the times of Table 1 (d = 2) against every reading that was run, over all draws.
+    Hold the times of Table 1 against every reading that was run, over all draws.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
         One for each row; one for the row eps_0 = 0 of the concentrated test read with an eps_0
         that leaves out the points planted on the margin; one for the rows taken together.
     """
-    full = full_length(data)
+    full, table = full_length(data), setting.table_1(data.dim)
+    held = " in one class of S(350,35)" if data.dim == setting.DIM else ""
     verdicts = [
         over_readings(
             data,
@@ -44,19 +45,18 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
             _table_rule(row, row.eps),
             decidable=full,
         )
-        for row in setting.TABLE_1
+        for row in table
     ]
     beyond = setting.EPS_BEYOND_MARGIN
     verdicts += [
         over_readings(
             data,
             f"Table 1's row {row.test}, eps_0 = {row.eps:g} ({_stated(row)}) is what eps_0 = "
-            f"{beyond:g} gives, which leaves out the points planted on the margin in one class of "
-            "S(350,35)",
+            f"{beyond:g} gives, which leaves out the points planted on the margin{held}",
             _table_rule(row, beyond),
             decidable=full,
         )
-        for row in setting.TABLE_1
+        for row in table
         if (row.test, row.eps) == ("concentrated", 0.0)
     ]
     verdicts.append(_one_run(data, decidable=full))
@@ -90,7 +90,7 @@ def _unfinished(runs: list[Run], times: Sequence[float]) -> str:
 
 def _one_run(data: Ensemble, *, decidable: bool) -> Verdict:
     """Table 1 gives two values of T_tr(0), which one run cannot have, but two draws might."""
-    stated = [row.t_train for row in setting.TABLE_1 if row.eps == 0.0]
+    stated = [row.t_train for row in setting.table_1(data.dim) if row.eps == 0.0]
     low, high = sorted(s.value for s in stated)
 
     def rule(runs: list[Run]) -> tuple[Outcome, str]:

@@ -1,4 +1,4 @@
-"""The picture of Table 1 at d = 2: the times of every draw beside the paper's."""
+"""The picture of Table 1: the times of every draw beside the paper's."""
 
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -39,25 +39,26 @@ def draw_table1(data: Ensemble) -> "Figure":
     ImportError
         If matplotlib is missing.
     """
-    variants = data.variants
+    variants, table = data.variants, setting.table_1(data.dim)
     with _draw.styled():
-        figure, axes = _draw.panels(
-            1, len(setting.TABLE_1), height=1.3 + 0.3 * len(variants), sharey=True
-        )
-        for ax, row in zip(axes[0], setting.TABLE_1, strict=True):
+        figure, axes = _draw.panels(1, len(table), height=1.3 + 0.3 * len(variants), sharey=True)
+        for ax, row in zip(axes[0], table, strict=True):
             for field, color, mark, offset, name in _TIMES:
                 stated = getattr(row, field)
                 for line, variant in enumerate(variants):
+                    runs = data.of(variant)
                     times = sorted(
-                        finite(getattr(run.time(row.test, row.eps), field))
-                        for run in data.of(variant)
+                        finite(getattr(run.time(row.test, row.eps), field)) for run in runs
                     )
                     # What never comes is not drawn: the report counts it.
                     came = [time for time in times if isfinite(time)]
                     at = line + offset
+                    early = any(run.stopped for run in runs)
+                    face = {"mfc": "white" if early else color, "mew": 0.8 if early else 0.0}
                     ax.plot(came, [at] * len(came), mark, color=color, ms=2.5, alpha=0.5, mew=0)
                     if isfinite(median := times[len(times) // 2]):
-                        ax.plot([median], [at], mark, color=color, ms=5, mew=0, label=f"our {name}")
+                        label = "open: of runs that ended early" if early else f"our {name}"
+                        ax.plot([median], [at], mark, color=color, ms=5, label=label, **face)
                 ax.axvline(
                     stated.value, color=color, lw=0.9, ls=(0, (3, 2)), label=f"paper's {name}"
                 )

@@ -1,13 +1,15 @@
 """The data of an ensemble as rows for CSV files and as arrays for NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgrok.papers.das2026._ensemble import Ensemble, Run
-from fastgrok.papers.das2026._setting import TABLE_1, TEST_SETS
+from fastgrok.papers.das2026._setting import TEST_SETS, table_1
+from fastgrok.trajectory import Trajectory
 
 
 def record_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[dict[str, Any]]:
@@ -19,7 +21,8 @@ def record_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[d
         for name in ("train", *tests):
             columns[f"{name}_accuracy"] = trajectory.accuracy[name]
         for name in ("train", *tests):
-            columns[f"{name}_loss"] = trajectory.losses[name]
+            if not np.isnan(trajectory.losses[name]).all():  # not computed
+                columns[f"{name}_loss"] = trajectory.losses[name]
         for name in ("norm_w", "b", "distance", "sharpness", "sharpness_mean", "regime"):
             columns[name] = getattr(trajectory, name)
         listed = [values.tolist() for values in columns.values()]
@@ -30,9 +33,10 @@ def record_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[d
 
 def time_rows(runs: Sequence[Run], tests: Sequence[str] = TEST_SETS) -> list[dict[str, Any]]:
     """Make a row for each run, test set and eps, beside the paper's Table 1 where that has one."""
-    stated = {(row.test, row.eps): row for row in TABLE_1}
     rows = []
     for run in runs:
+        paper_rows = table_1(run.trajectory.w.size)
+        stated = {(row.test, row.eps): row for row in paper_rows}
         for times in run.times:
             if times.test not in tests:
                 continue
@@ -55,23 +59,40 @@ def phase_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def as_arrays(data: Ensemble, tests: Sequence[str] = TEST_SETS) -> dict[str, Any]:
-    """Stack the data: curves (runs, records), states (runs, records, 3), and what each run is."""
+    """
+    Stack the data: curves (runs, records), states (runs, records, d + 1), and what each run is.
+
+    Records that a run did not come to are NaN, or an empty text.
+    """
     trajectories = [run.trajectory for run in data.runs]
+    steps = max((t.steps for t in trajectories), key=len)
+
+    def stacked(read: Callable[[Trajectory], Any]) -> NDArray[Any]:
+        rows = [np.asarray(read(t)) for t in trajectories]
+        if all(len(row) == steps.size for row in rows):
+            return np.stack(rows)
+        filler = np.array("" if rows[0].dtype.kind == "U" else np.nan)
+        missing = [np.broadcast_to(filler, (steps.size - len(r), *r.shape[1:])) for r in rows]
+        return np.stack([np.concatenate(pair) for pair in zip(rows, missing, strict=True)])
+
     arrays: dict[str, Any] = {
-        "steps": trajectories[0].steps,
+        "steps": steps,
         "reduction": np.array([run.variant.reduction for run in data.runs]),
         "classes": np.array([run.variant.classes for run in data.runs]),
         "support": np.array([run.variant.support for run in data.runs]),
         "bias": np.array([run.variant.bias for run in data.runs]),
         "seed": np.array([run.seed for run in data.runs]),
-        "weights": np.stack([t.weights for t in trajectories if t.weights is not None]),
-        "regime": np.stack([t.regime for t in trajectories]),
-        "sharpness": np.stack([t.sharpness for t in trajectories]),
-        "sharpness_mean": np.stack([t.sharpness_mean for t in trajectories]),
+        "order": np.array([run.order for run in data.runs]),
+        "weights": stacked(lambda t: t.weights),
+        "regime": stacked(lambda t: t.regime),
+        "sharpness": stacked(lambda t: t.sharpness),
+        "sharpness_mean": stacked(lambda t: t.sharpness_mean),
     }
     for name in ("train", *tests):
-        arrays[f"accuracy_{name}"] = np.stack([t.accuracy[name] for t in trajectories])
-        arrays[f"loss_{name}"] = np.stack([t.losses[name] for t in trajectories])
+        arrays[f"accuracy_{name}"] = stacked(lambda t: t.accuracy[name])  # noqa: B023
+        losses = stacked(lambda t: t.losses[name])  # noqa: B023
+        if not np.isnan(losses).all():
+            arrays[f"loss_{name}"] = losses
     return arrays
 
 
@@ -85,4 +106,5 @@ def _labels(run: Run) -> dict[str, Any]:
         "support_minus": variant.support[1],
         "bias": variant.bias,
         "seed": run.seed,
+        "order": run.order,
     }

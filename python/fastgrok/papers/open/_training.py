@@ -142,18 +142,12 @@ class Run:
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
-    How cases are trained, several at a time and each once for a command.
+    How cases are trained; see `CaseTrainer`.
 
     Attributes
     ----------
-    engine : str
-        That of `fastgrok.train`.
-    threads : int, optional
-        Runs under way at the same time.
-    progress : bool
-        Show a bar.
-    cache : dict
-        Finished runs.
+    engine, threads, progress, cache
+        Of `CaseTrainer`.
     """
 
     paper = "open"
@@ -165,9 +159,9 @@ class Trainer(CaseTrainer[Case, Run]):
         Parameters
         ----------
         cases : sequence of Case
-            The group.
+            Of one group.
         report : callable
-            Told of progress.
+            As `run_jobs` gives it.
         """
         return [_run(case, self.engine, report) for case in cases]
 
