@@ -85,6 +85,8 @@ def test_random_problems(seed, shape, size, decay, bias, noise):
         leaped, exact = both(X, y, 40_000, **how)
     except fg.LeapError:
         return
+    if leaped.engine.closed:  # its bits recur
+        return
     error = difference(leaped.weights, exact.weights).max()
     assert error <= min(RTOL, max(evidence(leaped), 1e-12))
 
@@ -122,10 +124,10 @@ def test_what_does_not_come_to_rest_is_not_leaped():
     X, y = separable(40, 3, 4)
     y[:13] = -y[:13]
     how = {"steps": 20_000, "lr": 1e-2, "optimizer": "normalized", "record": [20_000]}
-    with pytest.raises(fg.LeapError, match="no leap"):
-        train_quietly(X, y, engine="leap", **how)
     auto, exact = (train_quietly(X, y, engine=engine, **how) for engine in ("auto", "exact"))
-    assert auto.engine.exact_steps == 20_000
+    assert not auto.engine.leaps
+    since, length = auto.engine.closed  # the bits recur at some time
+    assert length < since < auto.engine.exact_steps < 20_000
     np.testing.assert_array_equal(auto.w, exact.w)
 
 

@@ -98,12 +98,12 @@ def outside(dim, distance):
 
 
 def test_the_expected_accuracy_in_the_plane_and_beyond():
-    assert report._expected(1, 1.0, 5.0) == pytest.approx(outside(1, 0.2))
-    assert report._expected(2, 1.0, 5.0) == pytest.approx(outside(2, 2 * 0.2)) == 0.64
-    assert report._expected(2, 6.0, 5.0) == 0.0
+    assert report.robust_share(1, 1.0, 5.0) == pytest.approx(outside(1, 0.2))
+    assert report.robust_share(2, 1.0, 5.0) == pytest.approx(outside(2, 2 * 0.2)) == 0.64
+    assert report.robust_share(2, 6.0, 5.0) == 0.0
     for dim in (8, 16):  # nearly normal
         exact = outside(dim, dim * 0.2)
-        assert report._expected(dim, 1.0, 5.0) == pytest.approx(exact, abs=0.01)
+        assert report.robust_share(dim, 1.0, 5.0) == pytest.approx(exact, abs=0.01)
 
 
 def test_expected_is_what_many_rows_give():

@@ -36,13 +36,13 @@ def run_with(weights, loss="logistic", reduction="mean", steps=None, **changes):
 
 
 def slow_share(row, loss, factor=1):
-    """Share of the support vectors in sum -l'(m), with 50 digits; None where no row has a slope."""
+    """Share of the support vectors in sum |l'(m)|, in 50 digits; None where no row has a slope."""
     with mpmath.workdps(50):
         m = [
             mpmath.mpf(y) * (mpmath.mpf(x[0]) * row[0] + mpmath.mpf(x[1]) * row[1] + row[2])
             for x, y in zip(X.tolist(), Y.tolist(), strict=True)
         ]
-        p = [reference.slope_exactly(factor * v, loss) for v in m]
+        p = [abs(reference.slope_exactly(factor * v, loss)) for v in m]
         return sum(p[i] for i in SUPPORT) / sum(p) if any(p) else None
 
 

@@ -255,7 +255,7 @@ bool Descent::gathers_records() const {
 }
 
 void Descent::record_all(const std::vector<Iterate>& iterates,
-                         const std::function<void()>& between_passes) {
+                         const std::function<void()>& between_passes, bool watch_sharpness) {
     std::vector<Vector> us;
     for (const Iterate& iterate : iterates) us.push_back(iterate.u);
     std::vector<std::vector<Evaluation>> by_set;
@@ -269,18 +269,19 @@ void Descent::record_all(const std::vector<Iterate>& iterates,
     for (std::size_t k = 0; k < iterates.size(); ++k) {
         std::vector<Evaluation> evaluations;
         for (const auto& all : by_set) evaluations.push_back(all[k]);
-        record_one(iterates[k], evaluations, between_passes);
+        record_one(iterates[k], evaluations, between_passes,
+                   watch_sharpness && options_.watch_sharpness);
     }
 }
 
 // What may throw comes before the records are touched, so that a record is complete or not there.
 void Descent::record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
-                         const std::function<void()>& between_passes) {
+                         const std::function<void()>& between_passes, bool watch_sharpness) {
     const auto& [step, u, middle, regime] = iterate;
     double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
     Vector top = top_direction_, top_mean = top_direction_mean_;
     std::int64_t spent = 0;
-    if (options_.watch_sharpness) {
+    if (watch_sharpness) {
         // With few columns the search ends by itself after d + 1 passes. Otherwise all searches
         // together may cost kFreePasses and a quarter of the steps, beyond which a record gets
         // kFewestPasses: what one leaves undone the next goes on with.
@@ -338,80 +339,6 @@ void Records::truncate(std::size_t count, std::size_t sets, std::size_t paramete
         column->resize(count);
     regime.resize(count);
     if (weights.size() > count * parameters) weights.resize(count * parameters);
-}
-
-DescentState Descent::state() const {
-    return {step_,
-            u_,
-            update_,
-            update_square_,
-            largest_,
-            turns_,
-            top_direction_,
-            top_direction_mean_,
-            sharpness_passes_,
-            stepper_.state(),
-            cycles_.state()};
-}
-
-void Descent::restore(DescentState state, Records records, bool ahead) {
-    check(state, records, ahead);
-    cycles_.restore(state.cycles);
-    step_ = state.step;
-    u_ = std::move(state.u);
-    update_ = std::move(state.update);
-    update_square_ = state.update_square;
-    largest_ = state.largest;
-    turns_ = state.turns;
-    top_direction_ = std::move(state.top_direction);
-    top_direction_mean_ = std::move(state.top_direction_mean);
-    sharpness_passes_ = state.sharpness_passes;
-    stepper_.restore(std::move(state.stepper));
-    recall_rows();
-    records_ = std::move(records);
-    next_record_ = records_.steps.size();
-    diverged_ = false;
-}
-
-void Descent::check(const DescentState& state, const Records& records, bool ahead) const {
-    const auto require = [](bool condition, const char* what) {
-        if (!condition)
-            throw std::invalid_argument(std::string("not a state of this run: ") + what);
-    };
-    const std::size_t length = u_.size(), count = records.steps.size();
-    require(state.u.size() == length && state.update.size() == length &&
-                records.last_parameters.size() == length,
-            "u, update and last_parameters need the length of the parameters");
-    for (const Vector* direction : {&state.top_direction, &state.top_direction_mean})
-        require(direction->empty() || direction->size() == length,
-                "a direction needs the length of the parameters");
-    require(state.sharpness_passes >= 0, "a number of passes is not negative");
-    const std::size_t moments = stepper_.moments();
-    require(state.stepper.first.size() == (moments >= 1 ? length : 0) &&
-                state.stepper.second.size() == (moments >= 2 ? length : 0),
-            "a velocity, or running means, need the length of the parameters, and an optimizer "
-            "that has them");
-    require(state.turns.seen >= 0 && state.turns.seen <= 64, "at most 64 turns are remembered");
-
-    require(count <= record_steps_.size() &&
-                std::equal(records.steps.begin(), records.steps.end(), record_steps_.begin()),
-            "other steps are recorded");
-    const double earliest = count == 0 ? 0.0 : records.steps.back();
-    const double latest = count == record_steps_.size() ? earliest : record_steps_[count];
-    const double step = static_cast<double>(state.step);
-    require((ahead || step >= earliest) && step <= latest,
-            "the step must lie between the last and the next record");
-    const std::size_t weights = options_.keep_weights ? problem_->layout().cols + 1 : 0;
-    require(records.b.size() == count && records.norm_w.size() == count &&
-                records.sharpness.size() == count && records.sharpness_mean.size() == count &&
-                records.regime.size() == count && records.loss_sum.size() == count * sets() &&
-                records.correct.size() == count * sets() &&
-                records.weights.size() == count * weights,
-            "every record needs all its values");
-    require(std::all_of(
-                records.regime.begin(), records.regime.end(),
-                [](std::int8_t regime) { return regime >= 0 && regime <= Cycles::kMostPeriod; }),
-            "there are three regimes, and those of longer cycles");
 }
 
 }  // namespace fastgrok

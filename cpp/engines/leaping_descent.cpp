@@ -257,7 +257,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
     } catch (...) {
         attempt.report.ended = "it was stopped";
         try {
-            record_waiting(attempt.report, [] {});
+            record_waiting(attempt.report, false);
         } catch (...) {  // what stopped it matters more
         }
         close(attempt);

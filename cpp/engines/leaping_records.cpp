@@ -1,10 +1,17 @@
 // The records of a leap.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "engines/leaping_descent.hpp"
 
 namespace fastgrok {
+namespace {
+
+// Records that are made together: a pass costs little more for so many.
+constexpr std::size_t kMostWaiting = 32;
+
+}  // namespace
 
 // Where many evaluations cost less together they wait for each other.
 void LeapingDescent::make_records(Attempt& attempt) {
@@ -40,26 +47,26 @@ void LeapingDescent::make_records(Attempt& attempt) {
                             swings ? Regime::period_two : Regime::smooth});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
+        if (!gathers || waiting_.size() == kMostWaiting) record_waiting(report, true);
         way_.reached = step;
-        if (!gathers) record_waiting(report, [this] { polled(); });
     }
-    record_waiting(report, [this] { polled(); });
+    record_waiting(report, true);
 }
 
-void LeapingDescent::record_waiting(LeapReport& report,
-                                    const std::function<void()>& between_passes) {
-    const std::vector<Descent::Iterate> iterates = std::move(waiting_);
-    waiting_.clear();
-    if (iterates.empty()) return;
+// What stops that loses none that are waiting. Without their sharpness they cost a pass.
+void LeapingDescent::record_waiting(LeapReport& report, bool watch_sharpness) {
+    if (waiting_.empty()) return;
     const Lap lap(spent_.records);
     struct Told {  // of what has been recorded, whatever ends it
         LeapReport& report;
+        std::vector<Descent::Iterate>& waiting;
         const Records& records;
         ~Told() {
             if (!records.steps.empty()) report.last = std::max(report.last, records.steps.back());
+            std::erase_if(waiting, [&](const auto& one) { return one.step <= report.last; });
         }
-    } const told{report, descent_.records()};
-    descent_.record_all(iterates, between_passes);
+    } const told{report, waiting_, descent_.records()};
+    descent_.record_all(waiting_, [this] { polled(); }, watch_sharpness);
 }
 
 }  // namespace fastgrok
