@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 import fastgrok as fg
 import reference
 from cases import problem, separable
-from runs import assert_same_bits, train_quietly
+from runs import assert_same_bits, polling_always, train_quietly
 
 HINGE = "squared_hinge"
 
@@ -120,7 +120,7 @@ def test_checkpoints_many_runs_and_refined_times(tmp_path):
     def stop(step):
         raise KeyboardInterrupt
 
-    with pytest.raises(fg.Interrupted):
+    with polling_always(), pytest.raises(fg.Interrupted):
         fg.train(X, y, checkpoint=stopped, checkpoint_interval=0.0, progress=stop,
                  **options | {"steps": 10**9})  # fmt: skip
     more = options | {"steps": 10**5}

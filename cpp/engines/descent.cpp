@@ -255,7 +255,7 @@ bool Descent::gathers_records() const {
 }
 
 void Descent::record_all(const std::vector<Iterate>& iterates,
-                         const std::function<void()>& between_passes, bool watch_sharpness) {
+                         const std::function<void()>& between_passes) {
     std::vector<Vector> us;
     for (const Iterate& iterate : iterates) us.push_back(iterate.u);
     std::vector<std::vector<Evaluation>> by_set;
@@ -269,19 +269,18 @@ void Descent::record_all(const std::vector<Iterate>& iterates,
     for (std::size_t k = 0; k < iterates.size(); ++k) {
         std::vector<Evaluation> evaluations;
         for (const auto& all : by_set) evaluations.push_back(all[k]);
-        record_one(iterates[k], evaluations, between_passes,
-                   watch_sharpness && options_.watch_sharpness);
+        record_one(iterates[k], evaluations, between_passes);
     }
 }
 
 // What may throw comes before the records are touched, so that a record is complete or not there.
 void Descent::record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
-                         const std::function<void()>& between_passes, bool watch_sharpness) {
+                         const std::function<void()>& between_passes) {
     const auto& [step, u, middle, regime] = iterate;
     double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
     Vector top = top_direction_, top_mean = top_direction_mean_;
     std::int64_t spent = 0;
-    if (watch_sharpness) {
+    if (options_.watch_sharpness) {
         // With few columns the search ends by itself after d + 1 passes. Otherwise all searches
         // together may cost kFreePasses and a quarter of the steps, beyond which a record gets
         // kFewestPasses: what one leaves undone the next goes on with.

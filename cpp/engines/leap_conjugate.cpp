@@ -147,12 +147,14 @@ private:
 
     // Preconditioned conjugate gradients from 0, where F is normalized orthogonally to it.
     bool conjugate(double c, const Vector& r, const LeapScale& scale, double accuracy, Vector& x) {
-        const bool across = motion_.is_normalized();
+        const bool across = motion_.is_normalized(), tail = traits_.exponential_tail();
         const double factor = c * factor_;
         const Preconditioner plain(*this, c);
-        // The sample is of the Hessian as it is, not across a direction.
-        const bool sampled = !across && sampled_.begin({rows_, weights_, squares_, factor,
-                                                        plain.of_w, plain.of_bias});
+        // The sample is of the Hessian as it is, not across a direction; and in a motion to a
+        // minimum of a quadratic it leaves residuals along the slow directions.
+        const bool sampled =
+            tail && !across &&
+            sampled_.begin({rows_, weights_, squares_, factor, plain.of_w, plain.of_bias});
         const auto precondition = [&](const Vector& from, Vector& to) {
             if (sampled)
                 sampled_(from, to);
@@ -192,7 +194,7 @@ private:
             }
             precondition(residual_, z_);
             if (scale.norm(residual_) <= accuracy) {
-                if (!across) sampled_.end(rows_, n + 1);
+                if (tail && !across) sampled_.end(rows_, n + 1);
                 return true;
             }
             const double next = dot(residual_, z_), turn = next / rz;

@@ -256,10 +256,7 @@ bool LeapingDescent::leap(Attempt& attempt) {
         make_records(attempt);
     } catch (...) {
         attempt.report.ended = "it was stopped";
-        try {
-            record_waiting(attempt.report, false);
-        } catch (...) {  // what stopped it matters more
-        }
+        waiting_.clear();  // few, and what stops it shall not wait
         close(attempt);
         throw;
     }

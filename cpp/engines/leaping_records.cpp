@@ -47,14 +47,13 @@ void LeapingDescent::make_records(Attempt& attempt) {
                             swings ? Regime::period_two : Regime::smooth});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
-        if (!gathers || waiting_.size() == kMostWaiting) record_waiting(report, true);
+        if (!gathers || waiting_.size() == kMostWaiting) record_waiting(report);
         way_.reached = step;
     }
-    record_waiting(report, true);
+    record_waiting(report);
 }
 
-// What stops that loses none that are waiting. Without their sharpness they cost a pass.
-void LeapingDescent::record_waiting(LeapReport& report, bool watch_sharpness) {
+void LeapingDescent::record_waiting(LeapReport& report) {
     if (waiting_.empty()) return;
     const Lap lap(spent_.records);
     struct Told {  // of what has been recorded, whatever ends it
@@ -66,7 +65,7 @@ void LeapingDescent::record_waiting(LeapReport& report, bool watch_sharpness) {
             std::erase_if(waiting, [&](const auto& one) { return one.step <= report.last; });
         }
     } const told{report, waiting_, descent_.records()};
-    descent_.record_all(waiting_, [this] { polled(); }, watch_sharpness);
+    descent_.record_all(waiting_, [this] { polled(); });
 }
 
 }  // namespace fastgrok

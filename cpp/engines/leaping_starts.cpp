@@ -70,8 +70,8 @@ bool LeapingDescent::exact_to(std::int64_t step) {
 bool LeapingDescent::keepable_to(std::int64_t step) {
     can_be_kept_ = true;  // and stays so if the poll throws, or the descent diverges
     bool there = true;
-    if (step == descent_.step())
-        polled();
+    if (step == descent_.step() && descent_.next_record() > static_cast<double>(step))
+        polled();  // there, and its record, if it has one, has been made
     else
         there = exact_to(step);
     can_be_kept_ = !there;

@@ -91,7 +91,7 @@ public:
         Regime regime;
     };
     void record_all(const std::vector<Iterate>& iterates,
-                    const std::function<void()>& between_passes, bool watch_sharpness = true);
+                    const std::function<void()>& between_passes);
     // Whether that is worth waiting with records for each other.
     bool gathers_records() const;
     // Makes the next record, of a step beyond those that are counted, of the present parameters.
@@ -154,7 +154,7 @@ private:
     void recall_rows();
     void record(const std::function<void()>& between_passes);
     void record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
-                    const std::function<void()>& between_passes, bool watch_sharpness);
+                    const std::function<void()>& between_passes);
     void append_weights(const Vector& u);
     void check(const DescentState& state, const Records& records, bool ahead) const;
 

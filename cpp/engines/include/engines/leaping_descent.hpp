@@ -111,7 +111,7 @@ private:
     void compare(Attempt& attempt, double step, const Vector& exact);
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
-    void record_waiting(LeapReport& report, bool watch_sharpness);
+    void record_waiting(LeapReport& report);
     void close(Attempt& attempt);
     bool is_stable(Attempt& attempt, double step);
     bool stays(Attempt& attempt);
