@@ -283,9 +283,9 @@ def tell(steps):
         print("started", flush=True)
 
 X, y = problem(int(sys.argv[1]), int(sys.argv[2]))
-one = {"X": X, "y": y, "steps": 2**53, "lr": 1e-3, "record": [1, 2**53], "watch_sharpness": False,
+one = {"X": X, "y": y, "steps": 2**53, "lr": 1e-12, "record": [1, 2**53], "watch_sharpness": False,
        "engine": "exact"}
-problems = [{**one, "lr": lr} for lr in (1e-3, 1e-2, 1e-1)] + [GOOD]
+problems = [{**one, "lr": lr} for lr in (1e-12, 1e-11, 1e-10)] + [GOOD]
 try:
     fg.train_many(problems, threads=int(sys.argv[3]), progress=tell)
 except fg.Interrupted as stop:

@@ -263,7 +263,7 @@ def started(step):
         print("started", flush=True)
 try:
     fg.train(
-        X, y, steps=2**53, lr=1e-3, engine="exact", threads=int(sys.argv[3]), progress=started
+        X, y, steps=2**53, lr=1e-12, engine="exact", threads=int(sys.argv[3]), progress=started
     )
 except fg.Interrupted as stop:
     assert isinstance(stop, KeyboardInterrupt)
