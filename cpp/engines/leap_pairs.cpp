@@ -270,7 +270,7 @@ private:
                 column[i] = turns[i][0] * upper + turns[i][1] * column[i + 1];
                 column[i + 1] = turns[i][0] * column[i + 1] - turns[i][1] * upper;
             }
-            const double size = std::hypot(column[n], column[n + 1]);
+            const double size = norm(&column[n], 2);
             if (!(size > 0.0)) return false;
             turns.push_back({column[n] / size, column[n + 1] / size});
             const double below = column[n + 1];
