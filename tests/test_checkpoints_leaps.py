@@ -210,7 +210,10 @@ def test_killed_at_ten_moments_of_a_leap(tmp_path):
     for moment in np.linspace(leaped // 2, len(moments) - 2, 10, dtype=int):
         ended = python(LIFE, str(file), str(moment))
         assert ended.returncode == -signal.SIGKILL, ended.stderr
-        file.replace(tmp_path / f"killed at {moment}")
-        resumed = leaping_long(checkpoint=tmp_path / f"killed at {moment}")
+        copy = tmp_path / f"killed at {moment}"
+        file.replace(copy)
+        again = python(LIFE, str(copy), "1")  # and as soon as it had gone on
+        assert again.returncode == -signal.SIGKILL, again.stderr
+        resumed = leaping_long(checkpoint=copy)
         assert_same_bits(resumed, expected)
         assert resumed.engine.leaps == expected.engine.leaps

@@ -127,7 +127,7 @@ class Checkpoint:
             self._stored = None
         remove_leftovers(self.path)
         if not self.finished:
-            self.write(descent, None if leaping is None or not leaping.can_be_kept else leaping)
+            self.write(descent, leaping)
 
     def write_if_due(self, descent: Descent, leaping: LeapingDescent | None) -> bool:
         """Write the state if it is time to, and the run in one to be kept; False if that failed."""

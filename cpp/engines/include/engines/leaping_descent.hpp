@@ -42,7 +42,8 @@ public:
     Status run(const Poll& poll, double poll_seconds);
 
     // What a run of the same problem and options, and of a descent in the same state, goes on from
-    // to the same bits, or with a later end. Only where can_be_kept(), in a poll or after the run.
+    // to the same bits, or with a later end. Only where can_be_kept(): before the run, in a poll or
+    // after it.
     const LeapingState& state() const { return way_; }
     bool can_be_kept() const { return can_be_kept_; }
     // Before run(), and after the descent; std::invalid_argument if it cannot be one.
@@ -139,7 +140,7 @@ private:
     std::chrono::steady_clock::time_point last_poll_;
     double poll_seconds_ = 0.0, horizon_ = 0.0, next_check_ = 0.0;
     double exact_ahead_ = 0.0;
-    bool too_dear_ = false, can_be_kept_ = false;
+    bool too_dear_ = false, can_be_kept_ = true;
     Vector gradient_, first_, second_;
     LeapingState way_;
     Spent spent_;
