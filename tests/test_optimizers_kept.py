@@ -224,7 +224,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"schedule": lambda k: 1.0, "engine": "leap"},
         ValueError,
-        "leaps need rates that change smoothly in the end, which schedule='callable' has not",
+        "leaps need rates that change smoothly in the end, which schedule='callable' need not have",
     ),
 ]  # fmt: skip
 

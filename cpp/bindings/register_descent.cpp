@@ -10,6 +10,7 @@
 
 #include "attack.hpp"
 #include "engines/descent.hpp"
+#include "engines/leaping_descent.hpp"
 
 namespace fastgrok {
 namespace {
@@ -280,6 +281,12 @@ void register_descent(py::module_& m) {
         [](const py::dict& schedule, double step) { return parse_schedule(schedule).at(step); },
         py::arg("schedule"), py::arg("step"),
         "What the learning rate of a step is multiplied with, of which `step` others came before.");
+    m.def(
+        "first_leap",
+        [](const std::optional<py::dict>& stepper) {
+            return LeapingDescent::first_leap(SlowMotion(parse_stepper(stepper), 1.0, 1.0));
+        },
+        py::arg("stepper"), "Step at which the first leap takes over at the earliest.");
     py::class_<Descent>(m, "Descent", "One exact run: its state and what it has recorded so far.",
                         py::is_final())
         .def(py::init(&make_descent), py::arg("problem"), py::arg("evals"), py::arg("records"),

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "norms.hpp"
+
 namespace fastgrok {
 namespace {
 
@@ -22,15 +24,6 @@ Vector unit_vector(const double* w, std::size_t n, Ball ball) {
     const double norm = ball == Ball::l_1 ? total : std::sqrt(square);
     for (double& x : out) x /= norm;
     return out;
-}
-
-// Of the vector (a, b), likewise. std::hypot would ask for glibc 2.35.
-double length(double a, double b) {
-    const double largest = std::max(std::fabs(a), std::fabs(b));
-    if (largest == 0.0) return 0.0;
-    a /= largest;
-    b /= largest;
-    return largest * std::sqrt(a * a + b * b);
 }
 
 }  // namespace
@@ -199,9 +192,9 @@ void RowAttack::iterate_in_ball(double y, double radius, Interrupt& interrupt, c
         for (std::int64_t k = 0; k < settings_.steps && !interrupt.due(k); ++k) {
             const double before = along, rest_before = rest;
             along += settings_.step_size;
-            const double norm = length(along, rest);
-            if (norm > radius) {
-                const double factor = radius / norm;
+            const double distance = norm(along, rest);
+            if (distance > radius) {
+                const double factor = radius / distance;
                 along *= factor;
                 rest *= factor;
                 shrunk *= factor;

@@ -24,6 +24,7 @@ constexpr int kMostFiner = 4;
 // Up to here, or so many times the first try, exact steps are cheaper than what a leap given up
 // would cost later.
 constexpr std::int64_t kLastEarly = 8192, kEarlyTries = 8;
+constexpr double kMostCounted = 0x1p53;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
@@ -124,7 +125,6 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 
 // Every later iterate is known, beyond the steps that are counted as well.
 LeapingDescent::Status LeapingDescent::finish_closed() {
-    constexpr double kMostCounted = 0x1p53;
     way_.reason.clear();
     const std::int64_t length = descent_.cycles().length();
     const auto& recorded = descent_.records().steps;
@@ -149,7 +149,12 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
     if (on_closed_cycle()) return finish_closed();
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
-        if (way_.reason.empty()) way_.reason = "too few exact steps were allowed to find out";
+        if (way_.reason.empty()) {
+            const auto first = static_cast<std::int64_t>(std::min(first_leap(motion_), kMostCounted));
+            way_.reason = "a leap begins at step " + std::to_string(first) +
+                          " at the earliest, beyond exact_limit, which is " +
+                          std::to_string(static_cast<std::int64_t>(options_.exact_limit));
+        }
         return Status::lost;
     }
     const bool whole = last == horizon_;

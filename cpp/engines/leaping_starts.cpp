@@ -1,5 +1,6 @@
 // The exact steps of a run that leaps: to the iterates that leaps start from, and beside them.
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "engines/leaping_descent.hpp"
@@ -18,28 +19,41 @@ constexpr double kFirstTryOfMemory = 24.0, kLaterOfMemory = 1.5;
 constexpr std::int64_t kStarts = 10;
 constexpr double kSpacing = 4.0, kSpacingOfMemory = 1.0, kSpacingShare = 0.0125;
 
-}  // namespace
+double spacing_of_starts(const SlowMotion& motion) {
+    return std::max(kSpacing, kSpacingOfMemory * motion.memory);
+}
 
 // With all iterates to start from behind the last kink of the schedule.
+double first_try_of(const SlowMotion& motion) {
+    const double start = std::max(kFirstTry, kFirstTryOfMemory * motion.memory);
+    const double kink = motion.schedule.last_kink();
+    return kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts(motion)) : start;
+}
+
+double later_of(const SlowMotion& motion) {
+    return motion.memory > 1.0 ? kLaterOfMemory : kLater;
+}
+
+}  // namespace
+
+double LeapingDescent::first_leap(const SlowMotion& motion) {
+    const double first = 2.0 * std::floor(first_try_of(motion) / 2.0);
+    return 2.0 * std::floor(later_of(motion) * first / 2.0) + 2.0;
+}
+
 std::int64_t LeapingDescent::first_try() const {
-    constexpr double kFarthest = 1e15;
-    const double start = std::max(kFirstTry, kFirstTryOfMemory * motion_.memory);
-    const double kink = std::min(motion_.schedule.last_kink(), kFarthest);
-    return even(kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts()) : start);
+    constexpr double kFarthest = 2e15;
+    return even(std::min(first_try_of(motion_), kFarthest));
 }
 
 // Up to here exact steps are taken beside a leap.
 std::int64_t LeapingDescent::next_try(std::int64_t from) const {
-    return even((motion_.memory > 1.0 ? kLaterOfMemory : kLater) * static_cast<double>(from));
-}
-
-double LeapingDescent::spacing_of_starts() const {
-    return std::max(kSpacing, kSpacingOfMemory * motion_.memory);
+    return even(later_of(motion_) * static_cast<double>(from));
 }
 
 std::int64_t LeapingDescent::spacing(std::int64_t last) const {
     const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    return std::max(even(spacing_of_starts()), share / 2 * 2);
+    return std::max(even(spacing_of_starts(motion_)), share / 2 * 2);
 }
 
 std::int64_t LeapingDescent::first_of(std::int64_t last) const {

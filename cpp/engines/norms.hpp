@@ -38,6 +38,12 @@ inline double norm(const double* a, std::size_t n, double square) {
     return in_range_of_squares(square) || square != square ? std::sqrt(square) : norm(a, n);
 }
 
+// Of (a, b). std::hypot would ask for glibc 2.35.
+inline double norm(double a, double b) {
+    const double both[] = {a, b};
+    return norm(both, 2, a * a + b * b);
+}
+
 // ||a - b||.
 inline double distance(const Vector& a, const Vector& b) {
     double sum = 0.0;

@@ -36,6 +36,8 @@ def lost_for(trajectory: Record) -> str:
     reason = trajectory.engine.reason
     inexact = "the error at step" in reason or "rounding errors" in reason
     keep = "a larger rtol may allow the leap, and " if inexact else ""
+    if "beyond exact_limit" in reason:
+        return f"{reason}; give exact_limit more than that step, or engine='exact' to take all"
     return (
         f"{reason}; {keep}with engine='auto' as many exact steps are taken as "
         f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from fastgrok._core import first_leap
 from fastgrok.descent import table
-from fastgrok.descent.schedules import Schedule
+from fastgrok.descent.optimizers import Optimizer
+from fastgrok.records.printing import whole_number
 
 FEWEST_STEPS = 2256
 """More than between two records must be left out, or a leap does not pay."""
-KINKS_BEFORE = 4
-"""A leap begins at so many times the step of a schedule's last kink: the core wants as many exact
-steps behind it as lie before, and as many again as there are then beside the leap."""
 
 
 def may_leap(engine: str, never: str | None) -> bool:
@@ -19,23 +16,30 @@ def may_leap(engine: str, never: str | None) -> bool:
     return engine == "leap" or (engine == "auto" and never is None)
 
 
-def why_never(parts: Mapping[str, str], schedule: Schedule, steps: int) -> str | None:
+def why_never(loss: str, optimizer: Optimizer, steps: int) -> str | None:
     """Why exact steps alone lead to the end, in words; None if leaps may."""
-    if missing := table.lack("leap", parts):
+    if missing := table.lack("leap", {"loss": loss, **optimizer.parts}):
         return table.unable(missing)
-    begins = KINKS_BEFORE * schedule.last_kink
+    begins = first_leap(optimizer.for_core())
     if begins < steps or steps < FEWEST_STEPS:
         return None
     return (
-        f"a leap begins at {KINKS_BEFORE} times the length of schedule='{schedule}', "
-        "behind the last step"
+        f"a leap begins at step {whole_number(begins)} at the earliest with {_late(optimizer)}, "
+        f"and the last step is {whole_number(float(steps))}"
     )
 
 
-def why_none(engine: str, parts: Mapping[str, str]) -> str:
+def why_none(engine: str, loss: str, optimizer: Optimizer) -> str:
     """Why a run may not leap, as an argument."""
     if engine != "auto":
         return f"engine={engine!r}"
-    if missing := table.lack("leap", parts):
+    if missing := table.lack("leap", {"loss": loss, **optimizer.parts}):
         return missing.whose
-    return f"schedule={parts['schedule']!r}"
+    return _late(optimizer)
+
+
+def _late(optimizer: Optimizer) -> str:
+    """Name what makes leaps begin late."""
+    if "momentum" in optimizer.options:
+        return f"momentum={optimizer.options['momentum']:g}"
+    return f"schedule={optimizer.schedule!r}"

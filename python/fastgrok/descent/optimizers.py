@@ -171,12 +171,12 @@ class Optimizer:
         }
 
     @property
-    def parts(self) -> dict[str, str]:
+    def parts(self) -> dict[str, str | Schedule]:
         """What the table of what goes together is to be asked with."""
         return {
             "optimizer": self.name,
             "penalty": "weight_decay" if self.weight_decay > 0.0 else "none",
-            "schedule": self.schedule.name,
+            "schedule": self.schedule,
         }
 
     def for_core(self) -> dict[str, Any] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +19,24 @@ __all__ = ["cosine", "power", "warmup"]
 MOST_CALLS = 10**6
 """Steps that a schedule in Python is asked for: a call takes about as long as a small step."""
 
+_AS_GIVEN = frozenset({"smooth", "at_most_one", "endless", "ends_at_one"})
+"""Traits of what ends at the learning rate itself."""
+
 
 @dataclass(frozen=True, repr=False)
 class Schedule:
     """A schedule that the core knows; to be called with the number of steps taken before."""
 
     name: ClassVar[str]
-    has: ClassVar[frozenset[str]] = frozenset()
+    always: ClassVar[frozenset[str]] = frozenset()
+    """Traits that it has whatever its parameters are."""
+    sometimes: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Those that hang on them, and where it has them, in words."""
+
+    @property
+    def has(self) -> frozenset[str]:
+        """All traits that it has."""
+        return self.always
 
     def __call__(self, k: float) -> float:
         """Return the factor of the step that `k` others came before."""
@@ -33,10 +45,8 @@ class Schedule:
             raise ValueError(f"k must not be negative, got {_checks.show(k)}")
         return schedule_factor(self.for_core(), steps)
 
-    @property
-    def last_kink(self) -> float:
-        """Step from which on it changes smoothly, of those that do in the end."""
-        return 0.0
+    def _and(self, **more: bool) -> frozenset[str]:
+        return self.always | {trait for trait, has in more.items() if has}
 
     def params(self) -> dict[str, Any]:
         """Return what a trajectory shows, and what the bits depend on."""
@@ -59,7 +69,7 @@ class Schedule:
 @dataclass(frozen=True, repr=False)
 class _Constant(Schedule):
     name: ClassVar[str] = "constant"
-    has: ClassVar[frozenset[str]] = frozenset({"autonomous", "smooth", "at_most_one", "endless"})
+    always: ClassVar[frozenset[str]] = frozenset({"autonomous", *_AS_GIVEN})
 
     def params(self) -> dict[str, Any]:
         return {}
@@ -68,34 +78,40 @@ class _Constant(Schedule):
 @dataclass(frozen=True, repr=False)
 class _Power(Schedule):
     name: ClassVar[str] = "power"
-    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
+    always: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
+    sometimes: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"endless": "a is at most 1", "ends_at_one": "a is 0"}
+    )
     exponent: float
     length: float
+
+    @property
+    def has(self) -> frozenset[str]:
+        """Those that it has with this exponent as well."""
+        return self._and(endless=self.exponent <= 1.0, ends_at_one=self.exponent == 0.0)
 
 
 @dataclass(frozen=True, repr=False)
 class _Warmup(Schedule):
     name: ClassVar[str] = "warmup"
-    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one", "endless"})
+    always: ClassVar[frozenset[str]] = _AS_GIVEN
     length: float
-
-    @property
-    def last_kink(self) -> float:
-        """Of its length."""
-        return self.length
 
 
 @dataclass(frozen=True, repr=False)
 class _Cosine(Schedule):
     name: ClassVar[str] = "cosine"
-    has: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
+    always: ClassVar[frozenset[str]] = frozenset({"smooth", "at_most_one"})
+    sometimes: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"endless": "floor is above 0", "ends_at_one": "floor is 1"}
+    )
     length: float
     floor: float
 
     @property
-    def last_kink(self) -> float:
-        """Of its length."""
-        return self.length
+    def has(self) -> frozenset[str]:
+        """Those that it has with this floor as well."""
+        return self._and(endless=self.floor > 0.0, ends_at_one=self.floor == 1.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,7 +119,13 @@ class _Called(Schedule):
     """Factors that a function of the caller's gave, one for each step."""
 
     name: ClassVar[str] = "callable"
+    sometimes: ClassVar[Mapping[str, str]] = MappingProxyType({"at_most_one": "all are"})
     factors: tuple[float, ...]
+
+    @property
+    def has(self) -> frozenset[str]:
+        """What its factors show; of its end they say nothing."""
+        return self._and(at_most_one=max(self.factors) <= 1.0)
 
     def params(self) -> dict[str, Any]:
         # Not the factors themselves, of which there may be a million.
@@ -121,6 +143,25 @@ class _Called(Schedule):
 
 CONSTANT = _Constant()
 SCHEDULES = {kind.name: kind for kind in (_Constant, _Power, _Warmup, _Cosine, _Called)}
+
+
+def of_record(params: Mapping[str, Any]) -> Schedule | None:
+    """
+    Return the schedule of a run by the settings that its record shows.
+
+    Parameters
+    ----------
+    params : mapping
+        Of the record.
+
+    Returns
+    -------
+    Schedule or None
+        None for a function, of which a record keeps no more than that it was one.
+    """
+    kind = SCHEDULES[params.get("schedule", CONSTANT.name)]
+    own = {f.name: params.get(f"schedule_{f.name}") for f in fields(kind)}
+    return None if None in own.values() else kind(**own)
 
 
 @helpful
@@ -178,6 +219,8 @@ def warmup(steps: int) -> Schedule:
 def cosine(steps: int, floor: float = 0.0) -> Schedule:
     """
     Let the learning rate fall by half a cosine wave, and stay there.
+
+    A run that ends where the wave does is never leaped: a leap begins at four times its length.
 
     At step k < `steps` it is ``floor + (1 - floor) (1 + cos(pi k / steps)) / 2``, then `floor`
     (Loshchilov and Hutter 2017, without restarts).

@@ -20,6 +20,7 @@ from fastgrok.descent.identity import identity
 from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_none
 from fastgrok.descent.on_record import OnRecord
 from fastgrok.descent.on_record import check as check_function
+from fastgrok.descent.schedules import Schedule
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
@@ -128,10 +129,10 @@ class Settings:
     @property
     def never_leaps(self) -> str | None:
         """Why "auto" need not try to leap, whatever it costs; None if it may."""
-        return why_never(self.parts, self.optimizer.schedule, self.steps)
+        return why_never(self.loss, self.optimizer, self.steps)
 
     @property
-    def parts(self) -> dict[str, str]:
+    def parts(self) -> dict[str, str | Schedule]:
         """What the table of what goes together is to be asked with."""
         return {"loss": self.loss, **self.optimizer.parts}
 
@@ -285,9 +286,9 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         rate = auto_rate(given, data[0], loss, optimizer, name)
         optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
-    never = why_never(parts, optimizer.schedule, steps)
+    never = why_never(loss, optimizer, steps)
     if not may_leap(engine, never):
-        why = f" where none is leaped ({why_none(engine, parts)})"
+        why = f" where none is leaped ({why_none(engine, loss, optimizer)})"
         _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
@@ -337,7 +338,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
 
 def _check_together(
     engine: str,
-    parts: Mapping[str, str],
+    parts: Mapping[str, Any],
     evals: Mapping[str, Data | Population],
     name: Callable[[str], str],
 ) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, blocks
 from fastgrok._checks.calls import helpful
-from fastgrok.descent import optimizers, table
+from fastgrok.descent import optimizers, schedules, table
+from fastgrok.descent._eigenvalues import above_eigenvalues, add_products
 from fastgrok.descent.optimizers import Optimizer
 from fastgrok.linear.losses import LOSSES
 
@@ -85,8 +86,10 @@ def stable_lr(
 
     Notes
     -----
-    The eigenvalue is that of the smaller Gram matrix, by LAPACK, with a bound of its rounding
-    errors added: some n d min(n, d) operations, and min(n, d)^2 numbers in memory.
+    The eigenvalue is that of the smaller Gram matrix, with a bound of its rounding errors added:
+    some n d min(n, d) operations, and min(n, d)^2 numbers in memory. Beyond 512 rows it is found by
+    iterations (ARPACK), which come from below, and a Cholesky factorization proves that a number
+    some 1e-9 of it larger lies above all others. Ctrl-C ends all of that at once.
 
     Examples
     --------
@@ -133,13 +136,33 @@ def bound(
     # As harmonic sums, which stay in range: this is half the curvature.
     half = 1.0 / rate + 0.5 * optimizer.weight_decay
     slowest = 1.0 / half if half > 0.0 else math.inf
-    return _rounded_down(min(slowest * limit(optimizer) / 2.0, _LARGEST) * (1.0 - 2.0**-40))
+    most = limit(optimizer.params())
+    return _rounded_down(min(slowest * most / 2.0, _LARGEST) * (1.0 - 2.0**-40))
 
 
-def limit(optimizer: Optimizer) -> float:
-    """Return what lr times the largest curvature must stay below for stability."""
-    beta = optimizer.options.get("momentum", 0.0)
-    return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta if optimizer.name == "nesterov" else 1.0)
+def limit(params: Mapping[str, Any]) -> float:
+    """Return what lr times the largest curvature must stay below, by a record's settings."""
+    beta: float = params.get("momentum", 0.0)
+    return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta if params.get("optimizer") == "nesterov" else 1.0)
+
+
+def most_sharpness(params: Mapping[str, Any], steps: F64) -> F64:
+    """
+    Return what `Trajectory.sharpness`, which knows of no decay, must stay below for stability.
+
+    Parameters
+    ----------
+    params : mapping
+        Settings of the record.
+    steps : ndarray
+        Of the values; NaN comes where a schedule that is not known multiplies the decay.
+    """
+    decay = params["lr"] * params.get("weight_decay", 0.0)
+    if decay == 0.0:
+        return np.full(steps.shape, limit(params))
+    schedule = schedules.of_record(params)
+    factors = [math.nan if schedule is None else schedule(k) for k in steps.tolist()]
+    return limit(params) - decay * np.array(factors)
 
 
 def _rounded_down(rate: float) -> float:
@@ -163,22 +186,14 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
         one = math.ldexp(1.0, -exponent)
         return np.column_stack([z, np.full(len(z), one)]) if bias else z
 
+    gram = np.zeros((min(d + bias, n),) * 2)
     if d + bias <= n:
-        gram = np.zeros((d + bias, d + bias))
         for _, block in blocks(rows, _BLOCK):
-            z = scaled(block)
-            gram += z.T @ z
+            add_products(gram, scaled(block).T)
     else:
-        z = scaled(rows)
-        gram = z @ z.T
-    last = len(gram) - 1
-    from scipy.linalg import eigh  # noqa: PLC0415
-
-    top = eigh(gram, eigvals_only=True, subset_by_index=[last, last], check_finite=False)[0]
-    # Of the sums in the Gram matrix and of the eigenvalue, which is backward stable.
-    error = (n + d + 10 * len(gram)) * float(np.finfo(np.float64).eps) * float(np.trace(gram))
+        add_products(gram, scaled(rows))
     scale = 1.0 / n if reduction == "mean" else 1.0
-    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * (float(top) + error))
+    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above_eigenvalues(gram, n + d))
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))
     try:

@@ -7,12 +7,12 @@ reports, docs/combinations.md and the tests are made from here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fastgrok._core import loss_needs
 from fastgrok.descent.optimizers import OPTIMIZERS
-from fastgrok.descent.schedules import SCHEDULES
+from fastgrok.descent.schedules import SCHEDULES, Schedule, of_record
 from fastgrok.linear.losses import LOSSES
 
 TRAITS = {
@@ -32,7 +32,8 @@ TRAITS = {
     "follows_gradient": "steps that a slowly changing gradient determines",
     "smooth": "rates that change smoothly in the end",
     "at_most_one": "factors of at most 1",
-    "endless": "rates that do not fall to 0",
+    "endless": "rates that add up without end",
+    "ends_at_one": "factors that are 1 in the end",
     "absent": "a gradient of the loss alone",
 }
 """What a message calls a trait."""
@@ -52,10 +53,22 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Plain:
-    """A part of which no more than its traits need be known."""
+    """
+    A part of which no more than its traits need be known.
+
+    Attributes
+    ----------
+    name : str
+        As the argument has it.
+    has : frozenset of str
+        Its traits, whatever its parameters are.
+    sometimes : dict
+        Traits that hang on them, and where it has them.
+    """
 
     name: str
     has: frozenset[str]
+    sometimes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,8 +124,10 @@ class Lack:
 
     def __str__(self) -> str:
         """Say what is missing where."""
+        # Of a function nothing is known.
+        has_not = "need not have" if self.part.name == _FUNCTION else "has not"
         return (
-            f"{self.use.title}{self.beside} need {TRAITS[self.trait]}, which {self.whose} has not"
+            f"{self.use.title}{self.beside} need {TRAITS[self.trait]}, which {self.whose} {has_not}"
         )
 
     @property
@@ -120,10 +135,14 @@ class Lack:
         """The part, as an argument."""
         if self.kind == "penalty":
             return f"{self.part.name} > 0"
+        known = isinstance(self.part, Schedule) and self.part.name != _FUNCTION
+        if known and self.trait in self.part.sometimes:
+            return f"{self.kind}={self.part!r}"
         return f"{self.kind}={self.part.name!r}"
 
 
 ENGINES = ("exact", "leap")
+_FUNCTION = "callable"
 _SQUARE = frozenset({"convex", "twice_differentiable"})
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "loss": LOSSES,
@@ -132,7 +151,9 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
         "weight_decay": Plain("weight_decay", _SQUARE),
     },
     "optimizer": OPTIMIZERS,
-    "schedule": {name: Plain(name, kind.has) for name, kind in SCHEDULES.items()},
+    "schedule": {
+        name: Plain(name, kind.always, kind.sometimes) for name, kind in SCHEDULES.items()
+    },
 }
 """The values of every argument; "auto" is a choice between engines, not one of them."""
 DEFAULTS = {"loss": "logistic", "penalty": "none", "optimizer": "gd", "schedule": "constant"}
@@ -175,7 +196,21 @@ USES = {
     "sharpness_limit": Use(
         "limits of sharpness",
         {"loss": ("differentiable",), "optimizer": ("proportional",)},
-        "no warning, no line at 2",
+        "no warning",
+    ),
+    "stability": Use(
+        "lines of the limit of stability",
+        {"loss": ("differentiable",), "optimizer": ("linear",)},
+        "not drawn",
+    ),
+    "optimum": Use(
+        "lines of the optimum with decay",
+        {
+            "loss": ("convex", "differentiable", "skippable"),
+            "optimizer": ("linear",),
+            "schedule": ("endless",),
+        },
+        "refused",
     ),
     "margin": Use(
         "limits of maximum margin",
@@ -202,7 +237,7 @@ USES = {
             "loss": ("convex", "exponential_tail"),
             "penalty": ("absent",),
             "optimizer": ("proportional",),
-            "schedule": ("endless",),
+            "schedule": ("ends_at_one",),
         },
         "refused",
     ),
@@ -218,13 +253,21 @@ def lack(use: str, parts: Mapping[str, Any]) -> Lack | None:
     use : str
         One of USES.
     parts : dict
-        Names of parts by kind; or a record's `params`, which tell of the penalty by its
-        "weight_decay". Kinds left out are as by default, and those without a default are not asked.
+        Names of parts by kind, or a `Schedule` itself; or a record's `params`, which tell of the
+        penalty by its "weight_decay" and of the schedule's parameters. Kinds left out are as by
+        default, and those without a default are not asked. Of a name alone only the traits count
+        that it has with any parameters.
     """
     asked = USES[use]
     penalty = {"penalty": "weight_decay"} if parts.get("weight_decay") else {}
     names = {**DEFAULTS, **penalty, **parts}
-    found = {kind: PARTS[kind][name] for kind, name in names.items() if kind in PARTS}
+    if isinstance(names["schedule"], str):
+        names["schedule"] = of_record(names) or names["schedule"]
+    found: dict[str, Part] = {
+        kind: PARTS[kind][name] if isinstance(name, str) else name
+        for kind, name in names.items()
+        if kind in PARTS
+    }
     if missing := _lack(asked, asked.needs, found, ""):
         return missing
     for extra in asked.besides:
@@ -268,7 +311,12 @@ def page() -> str:
     ]
     for kind, parts in PARTS.items():
         for part in parts.values():
-            traits = "; ".join(phrase for trait, phrase in TRAITS.items() if trait in part.has)
+            where = getattr(part, "sometimes", {})
+            traits = "; ".join(
+                phrase if trait in part.has else f"{phrase}, where {where[trait]}"
+                for trait, phrase in TRAITS.items()
+                if trait in part.has or trait in where
+            )
             lines.append(_row(f"{kind} `{part.name}`", traits or "-"))
     lines += ["", "The losses of a margin m are:", ""]
     lines += [f"- `{loss.name}`: {loss.formula}" for loss in LOSSES.values()]
@@ -285,18 +333,26 @@ def page() -> str:
         "## What goes, and what is missing",
         "",
         "Each part by itself, the others as by default; what goes by itself goes together, but for "
-        "what a use needs besides (above). Leaps begin behind the end of a warm-up or cosine.",
+        "what a use needs besides (above). Leaps begin at four times the length of a warm-up or "
+        "cosine: a run that ends with it is never leaped.",
     ]
     for kind, parts in PARTS.items():
         asking = {name: use for name, use in USES.items() if kind in _kinds(use)}
         lines += ["", *_heading(kind, *(use.title for use in asking.values()))]
         for name in parts:
             found = [lack(use, {kind: name}) for use in asking]
-            cells = ["yes" if one is None else f"lacks {TRAITS[one.trait]}" for one in found]
+            cells = [_cell(one) for one in found]
             lines.append(_row(f"`{name}`", *cells))
     free = [use.title for use in USES.values() if not _kinds(use)]
     lines += ["", f"Checkpoints and {' and '.join(free)} go with all."]
     return "\n".join(lines) + "\n"
+
+
+def _cell(missing: Lack | None) -> str:
+    if missing is None:
+        return "yes"
+    where = getattr(missing.part, "sometimes", {}).get(missing.trait)
+    return f"lacks {TRAITS[missing.trait]}" + (f", unless {where}" if where else "")
 
 
 def _kinds(use: Use) -> set[str]:

@@ -2,15 +2,32 @@
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from tqdm import tqdm
 
 from fastgrok._checks import plural
+from fastgrok.errors import LeapWarning, StabilityWarning
 
 T = TypeVar("T")
+
+
+@contextmanager
+def judged() -> Iterator[None]:
+    """
+    Keep quiet what the reports of a paper say: of rates beyond stability, and of lost leaps.
+
+    To be set around a pool of threads, which share their filters.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StabilityWarning)
+        warnings.simplefilter("ignore", LeapWarning)
+        yield
+
 
 # A job is given a function to call with its step number now and then, and returns its result.
 Report = Callable[[int], None]

@@ -1,6 +1,5 @@
 """What runs of several papers share: who trains them, how far, and cells of several draws each."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from fastgrok import _checks
 from fastgrok.descent.errors import LeapError
-from fastgrok.errors import LeapWarning, StabilityWarning
-from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
+from fastgrok.papers._runs import Job, JobsInterrupted, Report, judged, run_jobs
 from fastgrok.trajectory import Trajectory
 
 K = TypeVar("K", bound=Hashable)
@@ -170,9 +168,7 @@ class CaseTrainer(ABC, Generic[C, R]):
 
     def _train_groups(self, groups: Sequence[list[C]], workers: int) -> None:
         jobs: list[Job[list[R]]] = [partial(self.train, group) for group in groups]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", StabilityWarning)
-            warnings.simplefilter("ignore", LeapWarning)
+        with judged():
             try:
                 done = run_jobs(
                     jobs,

@@ -12,6 +12,7 @@ from fastgrok import _checks
 from fastgrok._checks import EvaluationSet
 from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
+from fastgrok.descent.stable import most_sharpness
 from fastgrok.linear import hyperplane_distance
 from fastgrok.questions import limits
 from fastgrok.questions.alignments import alignment
@@ -20,6 +21,7 @@ from fastgrok.questions.asked import Questions
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fastgrok.geometry import Limit as RegularizedLimit
     from fastgrok.geometry import MaxMargin
     from fastgrok.questions.limits import Limit
     from fastgrok.questions.phases import Phases
@@ -46,13 +48,15 @@ def accuracy_curves(
         The run.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
-    limit : "auto", MaxMargin, LateTime or StationaryPoint, optional
-        Where the run must end: "auto" to find the maximum margin of its training data; or what
-        `fastgrok.max_margin` (``bias="penalized"``, or ``"none"`` for a run without bias),
+    limit : "auto", MaxMargin, Limit, LateTime or StationaryPoint, optional
+        Where the run must end: "auto" to find the maximum margin of its training data, or the
+        optimum of a run with weight decay; or what `fastgrok.max_margin` (``bias="penalized"``, or
+        ``"none"`` for a run without bias), `fastgrok.regularized_limit` (of a run with decay),
         `theory.bias.late_time` or `theory.edge.stationary_point` returns for them. The limits of
-        the accuracies are drawn as horizontal lines: 1 on the training set, and the limiting
-        hyperplane's on the sets in `evals`. With a stationary point the bias outgrows everything:
-        all points are of the class whose sign it has at the last record.
+        the accuracies are drawn as horizontal lines: 1 on the training set, but with decay what the
+        optimum has there, and the limiting hyperplane's on the sets in `evals`. With a stationary
+        point the bias outgrows everything: all points are of the class whose sign it has at the
+        last record.
     evals : dict of str to (X, y), Dataset, Pgd or population, optional
         Evaluation sets of the run, as it was given them, to draw the limits of; only with `limit`.
         Default: all that the run holds, but for attacks by automatic differentiation; none after
@@ -76,10 +80,11 @@ def accuracy_curves(
 
     Notes
     -----
-    A limit fits a run of gradient descent (Adam, say, need not tend there) on a loss whose slopes
-    fall off like exp(-m), with or without bias, as it says, on as many rows and columns, and for
-    `late_time` with the same lr and reduction. Where the run knows its training data, which it does
-    until it is saved and loaded, the limit is held against them, too.
+    A limit fits a run of gradient descent (Adam, say, need not tend there), with or without bias,
+    as it says, on as many rows and columns. A margin is the limit on a loss whose slopes fall off
+    like exp(-m), without decay, and `late_time`'s is one for the same lr and reduction. Where the
+    run knows its training data, which it does until it is saved and loaded, the limit is held
+    against them, too.
     """
     ends: dict[str, float] = {}
     if limit is None and evals is not None:
@@ -125,7 +130,10 @@ def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
 
 @described(accuracy_curves)
 def bias_curve(
-    run: Record, ax: Axes | None = None, *, limit: LateTime | StationaryPoint | None = None
+    run: Record,
+    ax: Axes | None = None,
+    *,
+    limit: LateTime | StationaryPoint | RegularizedLimit | None = None,
 ) -> Axes:
     """Draw the intercept b against the steps.
 
@@ -133,9 +141,10 @@ def bias_curve(
     ----------
     run, ax
         See `accuracy_curves`.
-    limit : LateTime or StationaryPoint, optional
+    limit : LateTime, StationaryPoint or Limit, optional
         What the run's data lead to: the late bias is drawn as well, b_hat log t + b_tilde, or
-        -log(lr level t) with the sign that the bias has at the last record. On these axes both are
+        -log(lr level t) with the sign that the bias has at the last record, or that of the optimum
+        with decay. On these axes all are
         straight lines, and horizontal where the bias has a limit. If the support vectors do not
         span everything, b_tilde is only a part of the constant, the rest of which depends on the
         whole history. The run alone sets the range of the axes.
@@ -173,7 +182,7 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
     ----------
     run, ax
         See `accuracy_curves`.
-    limit : MaxMargin, LateTime or StationaryPoint, optional
+    limit : MaxMargin, Limit, LateTime or StationaryPoint, optional
         Where the run must end, as in `accuracy_curves`. The limit of the distance is a horizontal
         line; where it is 0 or infinite the legend says so. It is approached like 1 / log t.
 
@@ -241,7 +250,11 @@ def alignment_curve(
 def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     """Draw lr * lambda_max of the Hessian against the steps.
 
-    And 2, where the stability of plain descent ends; of others it says nothing, and is left out.
+    And where stability ends: 2 for plain descent, 2 (1 + momentum), with Nesterov's momentum
+    (2 + 2 momentum) / (1 + 2 momentum), each less lr * weight_decay, and its schedule's factor,
+    which are no part of the sharpness. (Where the bias alone does not decay, stability ends there
+    at the earliest, and at the latest without that.) Other optimizers have no such limit, and no
+    line.
 
     Parameters
     ----------
@@ -258,8 +271,10 @@ def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     ax = _step_axes(run, ax)
     _curve(ax, run, run.sharpness, "at the iterate")
     _curve(ax, run, run.sharpness_mean, "at the mean of two iterates", linestyle="--")
-    if table.lack("sharpness_limit", run.params) is None:
-        ax.axhline(2.0, color="0.4", linewidth=1.0, linestyle=":", label="limit of stability")
+    if table.lack("stability", run.params) is None:
+        style: Any = {"color": "0.4", "linewidth": 1.0, "linestyle": ":"}
+        steps = _later(run) if "schedule" in run.params else np.array(ax.get_xlim())
+        ax.plot(steps, most_sharpness(run.params, steps), label="limit of stability", **style)
     _log_values(ax, run.sharpness, run.sharpness_mean)
     ax.set_ylabel(r"sharpness $\eta\,\lambda_{\max}$")
     ax.legend()

@@ -187,16 +187,12 @@ class _Again:
         return again.weights[np.searchsorted(again.steps, steps)]
 
 
-def _schedule(params: dict[str, Any]) -> Any:
+def _schedule(params: dict[str, Any]) -> schedules.Schedule:
     """Return the schedule of a run with these settings."""
-    name = params.get("schedule")
-    if name is None:
-        return None
-    kind = schedules.SCHEDULES[name]
-    own = {k.removeprefix("schedule_"): v for k, v in params.items() if k.startswith("schedule_")}
-    if not own:
+    found = schedules.of_record(params)
+    if found is None:
         raise ValueError(
             "a run with a function as schedule cannot be followed again: train with "
             "keep_weights=True and record the steps in question"
         )
-    return kind(**own)
+    return found

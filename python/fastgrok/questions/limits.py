@@ -13,7 +13,8 @@ from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._checks.populations import Population
 from fastgrok._core import Problem
 from fastgrok.descent import table
-from fastgrok.geometry import MaxMargin, max_margin
+from fastgrok.geometry import Limit as RegularizedLimit
+from fastgrok.geometry import MaxMargin, max_margin, regularized_limit
 from fastgrok.linear import Pgd
 from fastgrok.questions.alignments import bias_of
 from fastgrok.records import Record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fastgrok.theory.bias import LateTime
     from fastgrok.theory.edge import StationaryPoint
 
-    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint
+    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint | RegularizedLimit
 
 _ALIKE = 1e-2
 """Of a solution's own conditions: it may be rough, and other data are farther off."""
@@ -30,16 +31,20 @@ _ZERO = 1e-12
 """A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
 
 
-def find(run: Record) -> MaxMargin:
+def find(run: Record) -> MaxMargin | RegularizedLimit:
     """Find where a run must end: the maximum margin of its data, with the bias that it learns.
 
     For points of one label that is also the limit where they are not separable from the origin:
-    weights of 0 beside the bias.
+    weights of 0 beside the bias. With weight decay it is the least of what descent minimises.
     """
-    _check_tends(run)
+    decays = bool(run.params.get("weight_decay"))
+    if decays:
+        _check_rests(run)
+    else:
+        _check_tends(run)
     if run.data is None:
         raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
-    return max_margin(*run.data, bias=bias_of(run))
+    return _optimum(run) if decays else max_margin(*run.data, bias=bias_of(run))
 
 
 def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
@@ -47,6 +52,9 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
+    if isinstance(limit, RegularizedLimit):
+        _check_optimum(limit, run)
+        return limit.w, limit.b
     if isinstance(limit, MaxMargin):
         if limit.norm != "l2":
             raise ValueError(
@@ -61,7 +69,7 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
         w, b, kind = np.zeros_like(limit.S), float(np.sign(run.bias_final)), "penalized"
     else:
         raise TypeError(
-            "limit must come from max_margin, theory.bias.late_time or "
+            "limit must come from max_margin, regularized_limit, theory.bias.late_time or "
             f"theory.edge.stationary_point, got {_checks.show(limit)}"
         )
     if kind != bias_of(run):
@@ -70,10 +78,7 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
             f"limit must be that of a run with {trained}, max_margin's bias={bias_of(run)!r}, "
             f"got one for bias={kind!r}"
         )
-    if w.size != run.w.size:
-        raise ValueError(
-            f"limit must have {_checks.plural(run.w.size, 'weight')}, as the run, got {w.size}"
-        )
+    _check_size(w, run)
     _check_run(limit, run)
     norm = float(np.linalg.norm(w))
     least = _ZERO * np.hypot(norm, b)
@@ -84,10 +89,53 @@ def _check_tends(run: Record) -> None:
     """Refuse a run that does not tend to a maximum margin."""
     if missing := table.lack("direction", run.params):
         decayed = missing.kind == "penalty"
-        hint = " (it ends where regularized_limit says)" if decayed else ""
+        hint = " (its limit is that of regularized_limit)" if decayed else ""
         raise ValueError(
             "limit must be None, or that of another run: got a run with "
             f"{missing.whose}, which need not tend there: {missing}{hint}"
+        )
+
+
+def _check_rests(run: Record) -> None:
+    """Refuse a run that does not end at the least loss with weight decay."""
+    if not run.params.get("weight_decay"):
+        raise ValueError(
+            "limit must be None, or that of another run: got a run without weight_decay"
+        )
+    if missing := table.lack("optimum", run.params):
+        raise ValueError(
+            f"limit must be None, or that of another run: got a run with {missing.whose}, "
+            f"which need not end at the least loss with decay: {missing}"
+        )
+
+
+def _optimum(run: Record) -> RegularizedLimit:
+    """Find the optimum of a run whose data are known."""
+    assert run.data is not None
+    params = run.params
+    keys = ("loss", "reduction", "bias", "decay_bias")
+    return regularized_limit(*run.data, params["weight_decay"], **{k: params[k] for k in keys})
+
+
+def _check_optimum(limit: RegularizedLimit, run: Record) -> None:
+    """Refuse an optimum that is not this run's, as far as its settings and data show."""
+    _check_rests(run)
+    _check_size(limit.w, run)
+    if run.data is None:
+        return
+    right = _optimum(run)
+    apart = float(np.hypot(np.linalg.norm(limit.w - right.w), limit.b - right.b))
+    if not apart <= limit.distance + right.distance:
+        raise ValueError(
+            "limit must be regularized_limit of the run's training data, weight_decay, loss, "
+            f"reduction, bias and decay_bias: that is {right}, got {limit}"
+        )
+
+
+def _check_size(w: F64, run: Record) -> None:
+    if w.size != run.w.size:
+        raise ValueError(
+            f"limit must have {_checks.plural(run.w.size, 'weight')}, as the run, got {w.size}"
         )
 
 
@@ -139,10 +187,13 @@ def _solves(limit: Limit, X: NDArray[Any], y: NDArray[Any]) -> bool:
 def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
     """Late bias at these steps, which a limit that holds no more than a direction does not give."""
     _, b = hyperplane(limit, run)
+    if isinstance(limit, RegularizedLimit):
+        return np.full(steps.shape, b)
     if isinstance(limit, MaxMargin):
         raise TypeError(
-            "limit must come from theory.bias.late_time or theory.edge.stationary_point for the "
-            "bias itself: a maximum margin gives only the direction of (w, b)"
+            "limit must come from regularized_limit, theory.bias.late_time or "
+            "theory.edge.stationary_point for the bias itself: a maximum margin gives only the "
+            "direction of (w, b)"
         )
     if missing := table.lack("late_bias", run.params):
         raise ValueError(
@@ -162,12 +213,17 @@ def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
 def accuracies(
     limit: Limit, run: Record, evals: Mapping[str, EvaluationSet] | None
 ) -> dict[str, float]:
-    """Accuracy of the limit on the training set, which it separates, and on those of `evals`.
+    """Accuracy of the limit on the training set, which a margin separates, and on those of `evals`.
 
-    Default: the run's own, but for those that have no limit.
+    Default: the run's own, but for those that have no limit. Of an optimum with decay that on the
+    training set is known only as long as the set is.
     """
     w, b = hyperplane(limit, run)
     out = {"train": 1.0}
+    if isinstance(limit, RegularizedLimit):
+        out = {}
+        if run.data is not None:
+            out["train"] = _accuracy(w, b, run.data, run.data, "train", run.params)
     if evals is None:
         evals = {name: given for name, given in (run.evals or {}).items() if not _masked(given)}
     sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names)

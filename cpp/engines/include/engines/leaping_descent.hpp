@@ -53,6 +53,8 @@ public:
     // Why it is lost, or the last try failed.
     const std::string& reason() const { return way_.reason; }
     Descent& descent() const { return descent_; }
+    // The step at which the first leap takes over at the earliest, after as many exact ones.
+    static double first_leap(const SlowMotion& motion);
     double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step() - descent_.cycles().skipped(); }
     const Spent& spent() const { return spent_; }
@@ -83,7 +85,6 @@ private:
     static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
     std::int64_t first_try() const;
     std::int64_t next_try(std::int64_t from) const;
-    double spacing_of_starts() const;
     std::int64_t spacing(std::int64_t last) const;  // of the iterates to start a leap from
     std::int64_t first_of(std::int64_t last) const;
 

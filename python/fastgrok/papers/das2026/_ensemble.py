@@ -1,6 +1,5 @@
 """Training runs under several readings of the paper and for several draws of the data."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks, datasets
 from fastgrok.datasets import Dataset
 from fastgrok.descent.errors import Interrupted
-from fastgrok.errors import StabilityWarning
-from fastgrok.papers._runs import Job, JobsInterrupted, Report, run_jobs
+from fastgrok.papers._runs import Job, JobsInterrupted, Report, judged, run_jobs
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._attacks import attacked
 from fastgrok.papers.das2026._setting import Variant
@@ -246,10 +244,7 @@ def train_ensemble(
     jobs: list[Job[Run]] = [
         partial(_run_once, *pair, sets, training, adversarial) for pair in missing
     ]
-    with warnings.catch_warnings():
-        # Set here, around the pool, because filters are shared by all threads. The judges read
-        # the sharpness themselves.
-        warnings.simplefilter("ignore", StabilityWarning)
+    with judged():
         try:
             trained = run_jobs(
                 jobs,

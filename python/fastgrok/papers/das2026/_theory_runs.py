@@ -1,6 +1,5 @@
 """The runs over which Theorems 4.5 and 4.6 of Das et al. (2026) are followed, and predictions."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks, datasets
 from fastgrok.descent.errors import LeapError
-from fastgrok.errors import StabilityWarning
-from fastgrok.papers._runs import Job, Report, run_jobs
+from fastgrok.papers._runs import Job, Report, judged, run_jobs
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.theory import bias as theory
 from fastgrok.training import train
@@ -184,8 +182,7 @@ def theory_runs(
     jobs: list[Job[TheoryRun]] = [
         partial(_run_once, setup, classes, tuple(alphas), training) for setup in setups
     ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", StabilityWarning)
+    with judged():
         runs = run_jobs(
             jobs, steps=1, workers=_checks.threads(threads), progress=progress, measure="run"
         )

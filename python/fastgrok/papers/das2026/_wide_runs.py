@@ -1,7 +1,6 @@
 """Runs at d = 1024: one large training set at a time, in several orders of its rows."""
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +13,7 @@ from fastgrok import _checks, datasets
 from fastgrok._checks.progress import progress_bar
 from fastgrok.descent.errors import LeapError
 from fastgrok.descent.steps import log_spaced
-from fastgrok.errors import LeapWarning, StabilityWarning
+from fastgrok.papers._runs import judged
 from fastgrok.papers.das2026 import _setting as setting
 from fastgrok.papers.das2026._blocks import NAMES, BlockLaw, count_right
 from fastgrok.papers.das2026._ensemble import Ensemble, EnsembleInterrupted, Run, summarise
@@ -155,12 +154,9 @@ def train_wide(
     jobs = sum(orders if _ordered(v) else 1 for vs in per_set.values() for v in vs)
     try:
         with (
-            warnings.catch_warnings(),
+            judged(),
             progress_bar(total=jobs * len(seeds), unit="run", disable=not progress) as bar,
         ):
-            # The judges read the sharpness, and the evidence of leaps, themselves.
-            warnings.simplefilter("ignore", StabilityWarning)
-            warnings.simplefilter("ignore", LeapWarning)
             told = partial(bar.set_postfix_str, refresh=sys.stderr.isatty())
             for seed in seeds:
                 for variants in per_set.values():
