@@ -7,6 +7,7 @@ import pytest
 import fastgrok as fg
 from fastgrok import plots
 from fastgrok.questions.phases import Phases
+from runs import train_quietly
 from synthetic_runs import make_run
 
 mpl.use("Agg")
@@ -98,6 +99,50 @@ def test_sharpness_curve(run):
     check_curve(curves["at the iterate"], run, run.sharpness)
     check_curve(curves["at the mean of two iterates"], run, run.sharpness_mean)
     assert set(curves["limit of stability"].get_ydata()) == {2.0}
+
+
+@pytest.mark.parametrize(
+    ("how", "limit"),
+    [
+        ({"optimizer": "momentum", "momentum": 0.9, "lr": 0.25}, 3.8),
+        ({"optimizer": "nesterov", "momentum": 0.9, "lr": 0.25}, 3.8 / 2.8),
+        ({"weight_decay": 2.0, "lr": 0.25, "decay_bias": True}, 1.5),
+        ({"optimizer": "momentum", "momentum": 0.5, "weight_decay": 2.0, "lr": 0.25}, 2.5),
+    ],
+)
+def test_the_limit_of_stability_is_that_of_the_steps(how, limit):
+    line = lines(plots.sharpness_curve(make_run(params=how)))["limit of stability"]
+    assert line.get_ydata() == pytest.approx(limit, rel=1e-14)
+
+
+def test_the_limit_of_stability_follows_a_schedule_that_multiplies_the_decay():
+    how = {"weight_decay": 2.0, "lr": 0.25, "decay_bias": True}
+    schedule = {"schedule": "power", "schedule_exponent": 1.0, "schedule_length": 10.0}
+    line = lines(plots.sharpness_curve(make_run(params=how | schedule)))["limit of stability"]
+    k = line.get_xdata()
+    np.testing.assert_allclose(line.get_ydata(), 2.0 - 0.5 / (1.0 + k / 10.0))
+    unknown = make_run(params=how | {"schedule": "callable"})
+    assert np.isnan(lines(plots.sharpness_curve(unknown))["limit of stability"].get_ydata()).all()
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "momentum", "nesterov"])
+def test_descent_leaves_its_optimum_where_the_line_is_crossed(optimizer):
+    """One row and the squared loss: lr l'' x^2 is the sharpness, and w decays."""
+    decay, curvature = 0.5, 2.0 * 1.7**2
+    how = {"loss": "squared", "bias": False, "weight_decay": decay, "w0": [1.0]}
+    how |= {"optimizer": optimizer, "steps": 400, "engine": "exact"}
+    if optimizer != "gd":
+        how["optimizer_options"] = {"momentum": 0.6}
+    for off, ends in ((0.98, True), (1.02, False)):
+        beta = 0.0 if optimizer == "gd" else 0.6
+        limit = 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta if optimizer == "nesterov" else 1.0)
+        lr = off * limit / (curvature + decay)
+        run = train_quietly([[1.7]], [1], lr=lr, record=1, keep_weights=True, **how)
+        line = lines(plots.sharpness_curve(run))["limit of stability"].get_ydata()
+        assert bool(run.sharpness[-1] < line[-1]) == ends
+        best = curvature / 1.7 / (curvature + decay)
+        off_by = np.abs(run.weights[:, 0] - best)
+        assert bool(off_by[-1] < 1e-2 * off_by[0]) == ends
 
 
 def test_sharpness_curve_of_adam_has_no_limit_of_stability():

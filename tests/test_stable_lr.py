@@ -1,6 +1,7 @@
 """The learning rate that is surely stable, against eigenvalues computed otherwise."""
 
 import math
+import signal
 
 import mpmath
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from cases import problem
+from fastgrok.descent import _eigenvalues, stable
 from runs import train_quietly
 
 
@@ -51,6 +53,45 @@ def test_many_columns_and_many_rows(shape, bias):
     got = fg.stable_lr(X, y, bias=bias)
     assert expected * (1 - 2e-7) < got <= expected
     assert got * 2**30 / 2.0 ** math.frexp(got)[1] % 2**6 == 0  # 24 bits: the same for any threads
+
+
+@pytest.mark.parametrize("shape", [(1500, 700), (700, 1500), (513, 530)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("spread", [0.0, 3.0])  # with it one direction is by far the longest
+def test_bounds_that_are_found_by_iterations(shape, bias, spread):
+    X, y = problem(*shape)
+    X = X + spread * np.sin(np.arange(shape[1]))
+    top = np.linalg.svd(with_ones(X, bias), compute_uv=False)[0] ** 2
+    expected = 8.0 * shape[0] / top
+    assert expected * (1 - 2e-7) < fg.stable_lr(X, y, bias=bias) <= expected
+
+
+@pytest.mark.parametrize("found", [0.0, 0.5, 1.0 - 1e-6])
+def test_what_iterations_miss_is_made_up_for(found, monkeypatch):
+    """A number is not believed to lie above all eigenvalues before that is proved."""
+    X, y = problem(600, 560)
+    top = np.linalg.svd(X, compute_uv=False)[0] ** 2
+    monkeypatch.setattr(
+        _eigenvalues, "_from_below", lambda gram: found * np.linalg.eigvalsh(gram)[-1]
+    )
+    got = fg.stable_lr(X, y, bias=False)
+    assert 0.1 * 8.0 * 600 / top < got <= 8.0 * 600 / top
+
+
+def test_ctrl_c_ends_the_search(monkeypatch):
+    """It comes while a piece is added, and no other one follows."""
+    X, y = problem(2000, 1500)
+    added = []
+
+    def interrupted(gram, z, sign=1.0):
+        added.append(z.shape)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(stable, "add_products", interrupted)
+    with pytest.raises(fg.Interrupted, match="before anything had begun"):
+        fg.train(X, y, steps=10, lr="auto")
+    assert len(added) == 1
+    assert np.prod(added[0]) < 2**23
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

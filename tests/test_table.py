@@ -107,7 +107,9 @@ def test_every_combination_is_trained_or_refused(parts, engine, checkpointed, tm
     slow = parts["schedule"] != "callable" and parts["optimizer"] in followed
     assert (missing is not None) == (engine == "leap" and not (smooth and slow))
     if missing:
-        with pytest.raises(ValueError, match=r"need .*, which .* has not$") as caught:
+        with pytest.raises(
+            ValueError, match=r"need .*, which .* (has not|need not have)$"
+        ) as caught:
             fg.train(X, Y, **options)
         assert str(missing) in str(caught.value)
         return
@@ -138,7 +140,7 @@ def test_uses_of_a_run_go_or_are_refused(parts):
     assert (run.engine.row_share < 1.0) == (table.lack("skip_rows", parts) is None)
 
     if missing := table.lack("refine", parts):
-        with pytest.raises(ValueError, match=r"need steps .* has not") as caught:
+        with pytest.raises(ValueError, match=r"need steps .* (has not|need not have)") as caught:
             run.refine("train", rows, labels, None)
         assert str(missing) in str(caught.value)
     else:
@@ -146,7 +148,7 @@ def test_uses_of_a_run_go_or_are_refused(parts):
 
     trained = fg.train(X, Y, steps=10, lr=1e-3, **given(parts))
     best = fg.max_margin(X, Y, bias="penalized")
-    if missing := table.lack("direction", parts):
+    if missing := table.lack("direction", trained.params):
         with pytest.raises(ValueError, match="need not tend there") as caught:
             limits.hyperplane(best, trained)
         assert str(missing) in str(caught.value)
@@ -154,10 +156,10 @@ def test_uses_of_a_run_go_or_are_refused(parts):
         assert limits.hyperplane(best, trained)[1] == best.b
 
     late = late_time(X, Y, 1e-3)
-    if missing := table.lack("late_bias", parts):
+    if missing := table.lack("late_bias", trained.params):
         with pytest.raises(ValueError, match=r"need not tend there|grows otherwise") as caught:
             limits.bias_line(late, trained, np.array([1e3]))
-        assert str(table.lack("direction", parts) or missing) in str(caught.value)
+        assert str(table.lack("direction", trained.params) or missing) in str(caught.value)
     else:
         expected = late.b_tilde + late.b_hat * np.log(1e3)
         assert limits.bias_line(late, trained, np.array([1e3])) == pytest.approx(expected)
@@ -321,6 +323,45 @@ def test_what_a_slowly_changing_gradient_determines(name):
     assert followed == ("follows_gradient" in OPTIMIZERS[name].has)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "endless", "ends_at_one"),
+    [
+        (fg.schedules.warmup(8), True, True),
+        (fg.schedules.power(0.0), True, True),
+        (fg.schedules.power(0.5, 3.0), True, False),
+        (fg.schedules.power(1.0), True, False),
+        (fg.schedules.power(1.25, 3.0), False, False),
+        (fg.schedules.cosine(8), False, False),
+        (fg.schedules.cosine(8, 0.1), True, False),
+        (fg.schedules.cosine(8, 1.0), True, True),
+    ],
+    ids=str,
+)
+def test_traits_that_hang_on_parameters(schedule, endless, ends_at_one):
+    """By how much the rates of ever longer stretches add, and by what they end at."""
+    assert ("endless" in schedule.has, "ends_at_one" in schedule.has) == (endless, ends_at_one)
+    # Of (1/k)^a the sums over doublings of k are as 2^(1 - a), as long as that does not fall off.
+    sums = [2.0**j * schedule(1.5 * 2.0**j) for j in (80, 160)]
+    assert (sums[1] > 0.5 * sums[0] > 0.0) == endless
+    assert (schedule(1e30) == 1.0) == ends_at_one
+    # A record says as much.
+    run = fg.train(X, Y, steps=3, lr=1e-3, schedule=schedule)
+    for use in ("direction", "margin", "optimum"):
+        assert (table.lack(use, run.params) is None) == endless
+    assert (table.lack("late_bias", run.params) is None) == ends_at_one
+    assert type(schedule).name == run.params["schedule"]
+
+
+def test_functions_are_asked_for_what_they_show():
+    for most, known in ((1.0, True), (1.5, False)):
+        how = {"steps": 3, "schedule": lambda k, most=most: most if k == 1 else 0.5}
+        if known:
+            fg.train(X, Y, lr="auto", **how)
+            continue
+        with pytest.raises(ValueError, match=r"of at most 1, which schedule='callable' has not"):
+            fg.train(X, Y, lr="auto", **how)
+
+
 @pytest.mark.parametrize("name", table.PARTS["schedule"])
 def test_schedules(name):
     has = table.PARTS["schedule"][name].has
@@ -332,7 +373,7 @@ def test_schedules(name):
     signs = np.diff(path(np.zeros(3), 200, optimizer="sign", **asked), axis=0)
     factors = np.abs(signs).max(axis=1) / 0.25
     assert (factors.max() <= 1.0 + 1e-12) == ("at_most_one" in has)
-    assert (factors[-1] > 0.6) == ("endless" in has)
+    assert (factors[-1] > 0.999) == ("ends_at_one" in has)
     s, late = np.log1p(np.arange(50.0, 200.0)), factors[50:]
     fit = np.polynomial.Chebyshev.fit(s, late, 16)
     assert (np.abs(fit(s) - late).max() < 1e-7) == ("smooth" in has)

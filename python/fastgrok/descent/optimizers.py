@@ -62,7 +62,8 @@ OPTIMIZERS = {
             title="plain descent",
             has=_OF_MOMENTUM | {"memoryless", "along_gradient", "proportional"},
             limit="l2",
-            theory="plain descent tends to it (Soudry et al. 2018)",
+            theory="plain descent tends to it (Soudry et al. 2018, and with falling rates Ji and "
+            "Telgarsky 2019)",
         ),
         Step(
             name="momentum",
@@ -70,7 +71,8 @@ OPTIMIZERS = {
             has=_OF_MOMENTUM,
             options=_MOMENTUM,
             limit="l2",
-            theory="momentum tends to it as plain descent does (Wang et al. 2022)",
+            theory="momentum tends to it as plain descent does (Wang et al. 2022, of a constant "
+            "rate)",
         ),
         Step(
             name="nesterov",

@@ -181,17 +181,22 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
         return math.inf
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
 
+    one = math.ldexp(1.0, -exponent)
+
     def scaled(part: NDArray[Any]) -> F64:
         z: F64 = np.ldexp(part.astype(np.float64), -exponent)
-        one = math.ldexp(1.0, -exponent)
-        return np.column_stack([z, np.full(len(z), one)]) if bias else z
+        return z
 
     gram = np.zeros((min(d + bias, n),) * 2)
     if d + bias <= n:
         for _, block in blocks(rows, _BLOCK):
-            add_products(gram, scaled(block).T)
+            z = scaled(block)
+            add_products(gram, (np.column_stack([z, np.full(len(z), one)]) if bias else z).T)
     else:
-        add_products(gram, scaled(rows))
+        columns = max(1, _BLOCK // n)
+        for at in range(0, d, columns):
+            add_products(gram, scaled(rows[:, at : at + columns]))
+        gram += one * one if bias else 0.0
     scale = 1.0 / n if reduction == "mean" else 1.0
     rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above_eigenvalues(gram, n + d))
     mantissa, power = math.frexp(rate)

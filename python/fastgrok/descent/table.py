@@ -124,8 +124,9 @@ class Lack:
 
     def __str__(self) -> str:
         """Say what is missing where."""
-        # Of a function nothing is known.
-        has_not = "need not have" if self.part.name == _FUNCTION else "has not"
+        # Of the end of a function nothing is known.
+        seen = self.trait in getattr(self.part, "sometimes", ())
+        has_not = "need not have" if self.part.name == _FUNCTION and not seen else "has not"
         return (
             f"{self.use.title}{self.beside} need {TRAITS[self.trait]}, which {self.whose} {has_not}"
         )
