@@ -34,7 +34,10 @@ def divergence_of(trajectory: Record) -> str:
 def lost_for(trajectory: Record) -> str:
     """Say why a run was given up where it could not leap, and what to do."""
     reason = trajectory.engine.reason
-    inexact = "the error at step" in reason or "rounding errors" in reason
+    # Exact steps that a later try is compared with may have come to rest by rounding: what an
+    # earlier one ended by tells more.
+    why = " ".join([reason, *(leap.ended for leap in trajectory.engine.leaps)])
+    inexact = "the error at step" in why or "rounding errors" in why
     keep = "a larger rtol may allow the leap, and " if inexact else ""
     if "beyond exact_limit" in reason:
         return f"{reason}; give exact_limit more than that step, or engine='exact' to take all"

@@ -159,7 +159,7 @@ def of_record(params: Mapping[str, Any]) -> Schedule | None:
     Schedule or None
         None for a function, of which a record keeps no more than that it was one.
     """
-    kind = SCHEDULES[params.get("schedule", CONSTANT.name)]
+    kind: type[Any] = SCHEDULES[params.get("schedule", CONSTANT.name)]
     own = {f.name: params.get(f"schedule_{f.name}") for f in fields(kind)}
     return None if None in own.values() else kind(**own)
 

@@ -162,7 +162,8 @@ def most_sharpness(params: Mapping[str, Any], steps: F64) -> F64:
         return np.full(steps.shape, limit(params))
     schedule = schedules.of_record(params)
     factors = [math.nan if schedule is None else schedule(k) for k in steps.tolist()]
-    return limit(params) - decay * np.array(factors)
+    most: F64 = limit(params) - decay * np.array(factors)
+    return most
 
 
 def _rounded_down(rate: float) -> float:

@@ -136,9 +136,10 @@ class Lack:
         """The part, as an argument."""
         if self.kind == "penalty":
             return f"{self.part.name} > 0"
-        known = isinstance(self.part, Schedule) and self.part.name != _FUNCTION
-        if known and self.trait in self.part.sometimes:
-            return f"{self.kind}={self.part!r}"
+        part = self.part
+        known = isinstance(part, Schedule) and part.name != _FUNCTION
+        if known and self.trait in getattr(part, "sometimes", ()):
+            return f"{self.kind}={part!r}"
         return f"{self.kind}={self.part.name!r}"
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fastgrok.theory.bias import LateTime
     from fastgrok.theory.edge import StationaryPoint
 
-    Limit: TypeAlias = MaxMargin | LateTime | StationaryPoint | RegularizedLimit
+    Margin: TypeAlias = MaxMargin | LateTime | StationaryPoint
+    Limit: TypeAlias = Margin | RegularizedLimit
 
 _ALIKE = 1e-2
 """Of a solution's own conditions: it may be rough, and other data are farther off."""
@@ -139,7 +140,7 @@ def _check_size(w: F64, run: Record) -> None:
         )
 
 
-def _check_run(limit: Limit, run: Record) -> None:
+def _check_run(limit: Margin, run: Record) -> None:
     """Refuse a limit that is not this run's, as far as its settings, rows and data show."""
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
@@ -165,7 +166,7 @@ def _check_run(limit: Limit, run: Record) -> None:
         )
 
 
-def _solves(limit: Limit, X: NDArray[Any], y: NDArray[Any]) -> bool:
+def _solves(limit: Margin, X: NDArray[Any], y: NDArray[Any]) -> bool:
     """Whether a limit satisfies on these data what characterises it."""
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 

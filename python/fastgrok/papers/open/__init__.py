@@ -5,20 +5,20 @@ Each figure is a function that trains and returns data, one that draws it and on
 one might expect by it.
 """
 
-from fastgrok.papers._catalogue import Item, Paper
-from fastgrok.papers.open._adam import adam, draw_adam, judge_adam, make_adam
-from fastgrok.papers.open._decay import decay, draw_decay, judge_decay, make_decay
+from fastgrok.papers._catalogue import Paper
+from fastgrok.papers.open._adam import adam, draw_adam, judge_adam, write_adam
+from fastgrok.papers.open._decay import decay, draw_decay, judge_decay, write_decay
 from fastgrok.papers.open._draws import Circle, Cube, Edge, Teacher
-from fastgrok.papers.open._item import SIZES, Size
-from fastgrok.papers.open._kernel import draw_kernel, judge_kernel, kernel, make_kernel
-from fastgrok.papers.open._losses import draw_losses, judge_losses, losses, make_losses
+from fastgrok.papers.open._item import SIZES, Size, item
+from fastgrok.papers.open._kernel import draw_kernel, judge_kernel, kernel, write_kernel
+from fastgrok.papers.open._losses import draw_losses, judge_losses, losses, write_losses
 from fastgrok.papers.open._momentum import (
     draw_momentum,
     judge_momentum,
-    make_momentum,
     momentum,
+    write_momentum,
 )
-from fastgrok.papers.open._noise import draw_noise, judge_noise, make_noise, noise
+from fastgrok.papers.open._noise import draw_noise, judge_noise, noise, write_noise
 from fastgrok.papers.open._training import Case, Grid, Run, Trainer
 
 __all__ = [
@@ -58,12 +58,12 @@ PAPER = Paper(
     key="open",
     citation="Questions that both papers leave open",
     items=(
-        Item("figure", "decay", "grokking time against weight decay", make_decay),
-        Item("figure", "momentum", "grokking time against momentum", make_momentum),
-        Item("figure", "adam", "which margin Adam and AdamW tend to", make_adam),
-        Item("figure", "noise", "flipped labels", make_noise),
-        Item("figure", "losses", "other losses against lambda", make_losses),
-        Item("figure", "kernel", "a Gaussian kernel", make_kernel),
+        item("grokking time against weight decay", decay, write_decay),
+        item("grokking time against momentum", momentum, write_momentum),
+        item("which margin Adam and AdamW tend to", adam, write_adam),
+        item("flipped labels", noise, write_noise),
+        item("other losses against lambda", losses, write_losses),
+        item("a Gaussian kernel", kernel, write_kernel),
     ),
     reading="reading (here: the setting)",
 )

@@ -8,10 +8,9 @@ import numpy as np
 from scipy.special import expit
 
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, spread
 from fastgrok.papers.open._draws import F64, Teacher
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS
 from fastgrok.papers.open._reporting import cells_table, judge_values, verdict, write_grid
 from fastgrok.papers.open._training import Case, Grid, Run, Trainer, train_grid
@@ -219,11 +218,6 @@ def draw_adam(grid: Grid) -> "Figure":
             size=8,
         )
     return figure
-
-
-def make_adam(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("adam", settings, folder, adam, write_adam)
 
 
 def write_adam(grid: Grid, folder: Path) -> Output:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Finding, Verdict
 from fastgrok.papers.open._draws import Cube, Draw, Edge
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS, TRAINED, grokking_times, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
@@ -227,15 +226,9 @@ def draw_decay(grid: Grid) -> "Figure":
     return figure
 
 
-def make_decay(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("decay", settings, folder, decay, write_decay)
-
-
 def write_decay(grid: Grid, folder: Path) -> Output:
     """Write the picture, all records, the times and the report."""
-    edge = next(run.data for run in grid.all if isinstance(run.data, Edge))
-    cube = next(run.data for run in grid.all if isinstance(run.data, Cube))
+    edge, cube = grid.first(Edge), grid.first(Cube)
     return write_grid(
         "decay", folder, grid,
         value="weight_decay",

@@ -1,11 +1,11 @@
-"""How a figure is made here: what it is told of the size, and a stop."""
+"""How figures are made here, by their sizes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Item, Output, Settings
 from fastgrok.papers._making import make
 from fastgrok.papers.open._training import Trainer
 
@@ -42,14 +42,20 @@ _QUICK: dict[str, dict[str, Any]] = {
 SIZES = {"quick": Size(3, _QUICK), "default": Size(5, {}), "full": Size(20, {})}
 
 
-def make_item(
-    name: str,
-    settings: Settings,
-    folder: Path,
-    train: Callable[..., T],
-    write: Callable[[T, Path], Output],
-) -> Output:
-    """Make a figure as `make` does; `train` takes a trainer, `seeds` and what its size says."""
+def item(title: str, train: Callable[..., T], write: Callable[[T, Path], Output]) -> Item:
+    """
+    Return the figure that the command offers by the name of the function that trains for it.
+
+    Parameters
+    ----------
+    title : str
+        What it is about.
+    train : callable
+        Takes a trainer, `seeds` and what its size says.
+    write : callable
+        Draws and judges what that returns, and writes the files into a folder.
+    """
+    name: str = train.__name__
 
     def trained(given: Settings) -> T:
         size = SIZES[given.scale]
@@ -57,4 +63,7 @@ def make_item(
         seeds = range(size.seeds if given.seeds is None else given.seeds)
         return train(trainer, seeds=seeds, **size.figures.get(name, {}))
 
-    return make(name, settings, folder, trained, write)
+    def made(settings: Settings, folder: Path) -> Output:
+        return make(name, settings, folder, trained, write)
+
+    return Item("figure", name, title, made)

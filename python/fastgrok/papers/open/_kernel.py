@@ -9,10 +9,9 @@ import numpy as np
 from fastgrok.geometry import max_margin
 from fastgrok.linear import accuracy
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict
 from fastgrok.papers.open._draws import Circle
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS, spread_line
 from fastgrok.papers.open._reporting import (
     FITTED,
@@ -204,11 +203,6 @@ def draw_kernel(grid: Grid) -> "Figure":
             size=8,
         )
     return figure
-
-
-def make_kernel(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("kernel", settings, folder, kernel, write_kernel)
 
 
 def write_kernel(grid: Grid, folder: Path) -> Output:

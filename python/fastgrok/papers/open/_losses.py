@@ -9,11 +9,10 @@ import numpy as np
 from fastgrok.descent.table import lack
 from fastgrok.linear.losses import LOSSES
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spread
 from fastgrok.papers._times import rise_after
 from fastgrok.papers.open._draws import Edge
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS, spread_line
 from fastgrok.papers.open._reporting import (
     FITTED,
@@ -225,11 +224,6 @@ def draw_losses(grid: Grid) -> "Figure":
             size=8,
         )
     return figure
-
-
-def make_losses(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("losses", settings, folder, losses, write_losses)
 
 
 def write_losses(grid: Grid, folder: Path) -> Output:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict
 from fastgrok.papers.open._draws import Cube, Draw, Edge
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS, TRAINED, grokking_times, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
@@ -162,15 +161,9 @@ def draw_momentum(grid: Grid) -> "Figure":
     return figure
 
 
-def make_momentum(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("momentum", settings, folder, momentum, write_momentum)
-
-
 def write_momentum(grid: Grid, folder: Path) -> Output:
     """Write the picture, all records, the times and the report."""
-    edge = next(run.data for run in grid.all if isinstance(run.data, Edge))
-    cube = next(run.data for run in grid.all if isinstance(run.data, Cube))
+    edge, cube = grid.first(Edge), grid.first(Cube)
     return write_grid(
         "momentum", folder, grid,
         value="beta",

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastgrok.papers import _draw
-from fastgrok.papers._catalogue import Output, Settings
+from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Finding, Outcome, Verdict, judge_shares, spread
 from fastgrok.papers._times import rise_after
 from fastgrok.papers.open._draws import Cube, Draw, Edge
-from fastgrok.papers.open._item import make_item
 from fastgrok.papers.open._pictures import MEDIANS, titled
 from fastgrok.papers.open._reporting import (
     FITTED,
@@ -176,15 +175,9 @@ def draw_noise(grid: Grid) -> "Figure":
     return figure
 
 
-def make_noise(settings: Settings, folder: Path) -> Output:
-    """Train, draw and judge at the scale asked for, and write everything into `folder`."""
-    return make_item("noise", settings, folder, noise, write_noise)
-
-
 def write_noise(grid: Grid, folder: Path) -> Output:
     """Write the picture, all records, the times and the report."""
-    edge = next(run.data for run in grid.all if isinstance(run.data, Edge))
-    cube = next(run.data for run in grid.all if isinstance(run.data, Cube))
+    edge, cube = grid.first(Edge), grid.first(Cube)
     return write_grid(
         "noise", folder, grid,
         value="flipped",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step, tra
 from fastgrok.papers.open._draws import F64, Draw
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
+
+D = TypeVar("D")
 
 # What a run that cannot be leaped is worth, in multiplications with entries of X.
 _EXACT_WORK = 1e10
@@ -216,6 +218,17 @@ class Grid:
     def draws(self) -> int:
         """Draws of the data in each cell."""
         return len(next(iter(self.runs.values())))
+
+    def first(self, kind: type[D]) -> D:
+        """
+        Return the first data of a kind.
+
+        Parameters
+        ----------
+        kind : type
+            A draw of data.
+        """
+        return next(run.data for run in self.all if isinstance(run.data, kind))
 
     def row(self, setting: str) -> dict[Any, tuple[Run, ...]]:
         """
