@@ -1,9 +1,13 @@
 """Runs with engine="auto": they leap where that is possible and take exact steps elsewhere."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import fastgrok as fg
+from cases import problem as drawn
+from fastgrok.descent.endings import lost_for
 from fastgrok.descent.settings import _exact_limit
 from fastgrok.theory.bias import Slab
 from fastgrok.theory.edge import GaussianNoise
@@ -278,6 +282,53 @@ def test_train_many_stopped(threads):
     for run, problem in zip(runs, problems, strict=True):
         whole = fg.train(**problem, threads=1)
         np.testing.assert_array_equal(run.loss, whole.loss[: run.steps.size])
+
+
+@pytest.mark.parametrize(
+    ("how", "first"),
+    [
+        ({}, 258),
+        ({"schedule": fg.schedules.warmup(5000)}, 20_082),
+        ({"schedule": fg.schedules.cosine(5000, 0.5)}, 20_082),
+        ({"optimizer": "nesterov", "optimizer_options": {"momentum": 0.9}}, 686),
+        ({"optimizer": "nesterov", "optimizer_options": {"momentum": 0.99}}, 7162),
+    ],
+)
+@pytest.mark.parametrize("engine", ["auto", "leap"])
+def test_a_leap_that_begins_beyond_the_limit_of_exact_steps(how, first, engine):
+    """The message says from where on there could be one, and it is there that it is."""
+    X, y = drawn(60, 4)
+    asked = {"steps": 10**6, "lr": 0.01, "loss": "squared", "engine": engine, **how}
+    words = rf"at step {first} at the earliest, beyond exact_limit, which is {first - 1}; give"
+    with pytest.raises(fg.LeapError, match=words) as caught:
+        fg.train(X, y, **asked, exact_limit=first - 1)
+    assert caught.value.trajectory.engine.exact_steps == 0
+    assert "engine='auto'" not in str(caught.value)
+    run = fg.train(X, y, **asked, exact_limit=first)
+    assert run.engine.leaps[0].overlap_until == first
+    # No limit ends what exact steps lead to the end of.
+    short = asked | {"steps": first - 2, "engine": "auto"}
+    every = fg.train(X, y, **short | {"engine": "exact"})
+    assert_same_bits(train_quietly(X, y, **short, exact_limit=first - 2), every)
+
+
+def test_many_steps_of_much_momentum_are_all_taken():
+    X, y = drawn(30, 2)
+    how = {"optimizer": "momentum", "optimizer_options": {"momentum": 0.9999}, "steps": 20_000}
+    words = r"at step 7\d\d,\d+ at the earliest with momentum=0.9999"
+    with pytest.warns(fg.LeapWarning, match=words):
+        run = fg.train(X, y, lr=1e-4, **how, exact_limit=500)
+    assert_same_bits(run, fg.train(X, y, lr=1e-4, **how, engine="exact"))
+
+
+def test_what_an_earlier_leap_ended_by_says_what_to_do(monkeypatch):
+    """Exact steps may be off by rounding where a later try is compared with them."""
+    off = "the leap from step 3e+07 was off by 4e-08 at step 4e+07"
+    rounding = "at step 4e+06 rounding errors may amount to 7e-11"
+    for ended, larger in ((rounding, True), ("the motion was not smooth at step 8", False)):
+        leaps = (SimpleNamespace(ended=ended),)
+        run = SimpleNamespace(engine=SimpleNamespace(reason=off, leaps=leaps))
+        assert ("a larger rtol may allow the leap" in lost_for(run)) == larger
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
+from fastgrok import _core
 from fastgrok.papers import das2026
 from fastgrok.papers.das2026 import _ensemble
 from fastgrok.papers.das2026._ensemble import EnsembleInterrupted
 from fastgrok.papers.das2026._setting import Variant
+from runs import polling_always
 
 SMALL = {"steps": 300, "seeds": range(2), "n": (40, 40), "supports": [(0, 0), (10, 4)]}
 
@@ -44,6 +46,14 @@ def test_runs_are_those_of_train(small):
     np.testing.assert_array_equal(run.trajectory.w, again.w)
     np.testing.assert_array_equal(run.trajectory.accuracy["concentrated"], again.accuracy["test"])
     assert run.phases == again.__class__.phases(run.trajectory, data.support)
+
+
+def test_what_the_report_says_is_no_warning(monkeypatch):
+    """A leap that was lost, say, about which whoever makes the figures can do nothing."""
+    monkeypatch.setattr(_core.LeapingDescent, "exact_ahead", 2.5e7, raising=False)
+    with polling_always():
+        ensemble = das2026.figure1(**SMALL | {"steps": 30_000, "engine": "auto"})
+    assert any(run.trajectory.engine.leaps for run in ensemble.runs)
 
 
 def test_threads_do_not_matter(small):
