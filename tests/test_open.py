@@ -217,7 +217,7 @@ def test_judges_of_momentum():
 
 def test_gradients_and_cosines_of_adam(trainer):
     grid = questions.adam(trainer, n=12, dim=6, seeds=[0], epsilons=[1e-3], steps=3e4)
-    (run,) = grid.runs["adam", "eps 0.001"]
+    (run,) = grid.runs["adam", "eps 1e-3"]
     X, y, _ = run.data.sample()
     w = run.trajectory.weights[-1, :6]
     step = 1e-6 * np.eye(6)
@@ -247,7 +247,7 @@ def test_judges_of_adam(linf, l2, expected, monkeypatch):
     monkeypatch.setattr(_adam, "gradients", lambda run: np.array([1.0, 1e-9, 1e-12]))
     case = Case(Teacher(5, 2, 0), 0.01, 100, optimizer="adam", options=(("eps", 1e-8),))
     run = Run(case, SimpleNamespace(steps=STEPS[:3]))
-    verdicts = _adam.judge_adam(Grid({("adam", "eps 1e-08"): (run,)}))
+    verdicts = _adam.judge_adam(Grid({("adam", "eps 1e-8"): (run,)}))
     assert outcomes(verdicts, "reaches", "At the end", "Once") == expected
 
 

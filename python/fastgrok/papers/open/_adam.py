@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output
-from fastgrok.papers._report import Verdict, spread
+from fastgrok.papers._report import Verdict, number, spread
 from fastgrok.papers.open._draws import F64, Teacher
 from fastgrok.papers.open._pictures import MEDIANS
 from fastgrok.papers.open._reporting import cells_table, judge_values, verdict, write_grid
@@ -55,7 +55,7 @@ def adam(
     """
     draws = [Teacher(n, dim, seed) for seed in seeds]
     cases = {
-        (name, f"eps {eps:g}"): [
+        (name, f"eps {number(eps)}"): [
             Case(
                 draw, LEARNING_RATE, steps, bias=False, optimizer=name.split(",")[0],
                 options=(("eps", eps),), weight_decay=_DECAY if "," in name else 0.0,
