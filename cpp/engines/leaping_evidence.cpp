@@ -33,8 +33,10 @@ constexpr double kRoundingShare = 0.01, kBetweenRounding = 10.0, kBetweenTurns =
 // well, while it is not more than that share of rtol.
 constexpr double kSoon = 1.5, kMostOfRounding = 0.1;
 
-// Spot checks have so many steps where a pass is cheap and where it is not; what they must show.
-constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
+// Spot checks have so many steps where a pass is cheap, fewer up to a step where these move enough
+// to be seen, and where it is not cheap; what they must show.
+constexpr std::int64_t kManySteps = 256, kSomeSteps = 32, kFewSteps = 8;
+constexpr double kMuchMoves = 1e8;
 constexpr double kMostDifference = 1e-2;
 // So many where a pass is not cheap tell rest from a slow motion.
 constexpr std::int64_t kStepsAtRest = 32;
@@ -179,7 +181,9 @@ bool LeapingDescent::stays(Attempt& attempt) {
 // has become unstable shows.
 bool LeapingDescent::spot_check(Attempt& attempt) {
     const Leap& leap = *attempt.fine;
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
+    const bool some = !attempt.report.pairs && leap.now() < kMuchMoves;
+    const std::int64_t cheap = some ? kSomeSteps : kManySteps;
+    const std::int64_t steps = descent_.problem().packed() ? cheap : kFewSteps;
     const double to = std::floor(leap.now());
     const double from = to - static_cast<double>(steps) / attempt.stride;
     if (from < leap.before()) return true;  // the step is too short yet
