@@ -42,7 +42,8 @@ void LeapField::measure_rows(int exponent) {
             return plain_norm(problem.layout().cols,
                               [x](std::size_t j) { return static_cast<double>(x[j]); });
         });
-        const double scaled = exponent == 0 ? size : std::scalbn(size, exponent), square = scaled * scaled + one;
+        const double scaled = exponent == 0 ? size : std::scalbn(size, exponent),
+                     square = scaled * scaled + one;
         largest = std::max(largest, square);
         squares_sum_ += square;
     }

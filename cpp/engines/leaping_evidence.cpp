@@ -178,8 +178,8 @@ bool LeapingDescent::stays(Attempt& attempt) {
     const double moved = error_between(rest, u);
     if (moved <= kMostOverlap * options_.rtol) return true;
     attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
-                           std::to_string(kStepsAtRest) + " exact steps moved what seemed at rest by " +
-                           text(moved);
+                           std::to_string(kStepsAtRest) +
+                           " exact steps moved what seemed at rest by " + text(moved);
     return false;
 }
 

@@ -50,8 +50,8 @@ std::int64_t LeapingDescent::first_of(std::int64_t last) const {
     return last - (kStarts - 1) * spacing(last);
 }
 
-// Where a leap that has begun before the try at `last` is compared with exact steps, before iterates
-// to start the next from are kept.
+// Where a leap that has begun before the try at `last` is compared with exact steps, before
+// iterates to start the next from are kept.
 std::vector<std::int64_t> LeapingDescent::early_of(std::int64_t last) const {
     if (motion_.memory == 1.0) return {last / 16 * 10, last / 16 * 13};
     std::vector<std::int64_t> out;

@@ -27,8 +27,8 @@ inline double derivative_weight(const ModelWeights& of, std::size_t i, int m, do
     return power * sum;
 }
 
-// What multiplies G_i in y - u = -a_1 F - a_2 F' - ... - a_5 F'''' at s = log k; of plain descent a_5
-// is 0.
+// What multiplies G_i in y - u = -a_1 F - a_2 F' - ... - a_5 F'''' at s = log k; of plain descent
+// a_5 is 0.
 inline double model_weight(const SlowMotion& motion, const ModelWeights& of, std::size_t i,
                            double s) {
     const double per_k = std::exp(-s);
