@@ -52,7 +52,8 @@ def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
     exponents = np.arange(math.floor(math.log10(last) * density) + 1) / density
     numbers = np.concatenate(([0.0], np.rint(10.0**exponents)))
     numbers = np.append(numbers[numbers < last], float(last))
-    return np.unique(numbers.astype(np.int64) if last <= _checks.MAX_EXACT_STEPS else numbers)
+    new = np.append(True, np.diff(numbers) > 0.0)
+    return numbers[new].astype(np.int64 if last <= _checks.MAX_EXACT_STEPS else np.float64)
 
 
 def records(value: object, steps: int, *, name: str = "record") -> NDArray[Any]:
