@@ -241,7 +241,7 @@ def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
     return rows, labels("y", y, rows.shape[0])
 
 
-def _scalar(name: str, value: object, kind: str) -> Real:
+def _scalar(name: str, value: object, kind: str) -> Any:
     if type(value) is float or type(value) is int:
         return value
     if hasattr(value, "__array__") and not isinstance(value, np.generic):  # of jax, torch, ...
