@@ -63,7 +63,7 @@ def _spaced(last: int, density: int) -> NDArray[Any]:
     exponents = np.arange(math.floor(math.log10(last) * density) + 1) / density
     numbers = np.concatenate(([0.0], np.rint(10.0**exponents)))
     numbers = np.append(numbers[numbers < last], float(last))
-    chosen = numbers[np.append(True, np.diff(numbers) > 0.0)]
+    chosen: NDArray[Any] = numbers[np.append(True, np.diff(numbers) > 0.0)]
     return chosen.astype(_dtype_of_steps(last))
 
 
