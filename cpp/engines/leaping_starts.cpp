@@ -12,8 +12,8 @@ namespace {
 // the number that they remember: tries begin at so many times that number, and are closer.
 constexpr double kFirstTry = 128.0, kLater = 2.0;
 constexpr double kFirstTryOfMemory = 28.0, kLaterOfMemory = 1.5;
-// There exact steps go on beside a leap for this share of the steps before it, and are compared
-// with it in so many places: they are many, and hardly any was needed to see that it is right.
+// There exact steps, of which there are many by then, go on beside a leap for this share of those
+// before it, and are compared with it in so many places.
 constexpr double kBesideOfMemory = 0.125;
 constexpr int kCompared = 4;
 // Iterates to start from: these many, this share of the step apart, and at least so many steps, or
