@@ -189,6 +189,7 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
 bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double distance) {
     const std::size_t stride = parent_size / kSample + 1;
     Vector sample;
+    sample.reserve(parent_size / stride + 1);
     std::size_t next = 0, before = 0;
     for (std::size_t c = 0; c < seen_.size(); ++c) {
         const std::size_t count = places(depth_, c);
@@ -201,20 +202,25 @@ bool ActiveRows::choose_radius(Level& level, std::size_t parent_size, double dis
     // What rounding may take from a margin here and later, in terms of distance.
     const double blur = 2.0 * error_ * norm(level.u.data(), level.u.size());
     const double least = std::min(kFewestSteps * distance, spread_);
-    for (std::size_t sixteenths = 4; sixteenths < 13; ++sixteenths) {
-        const auto at =
-            sample.begin() + static_cast<std::ptrdiff_t>(sample.size() * sixteenths / 16);
-        if (at == sample.end()) return false;
-        std::nth_element(sample.begin(), at, sample.end());
-        const double radius = (*at - blur) / (1.0 + 2.0 * error_);
-        if (radius >= least && radius > 0.0 && std::isfinite(radius)) {
-            level.radius = level.left = radius;
-            level.reach = radius * (1.0 + 2.0 * error_) + blur;
-            level.size = parent_size * sixteenths / 16;
-            return true;
-        }
-    }
-    return false;
+    const auto radius_of = [&](double reach) { return (reach - blur) / (1.0 + 2.0 * error_); };
+    const auto too_short = [&](double reach) {
+        const double radius = radius_of(reach);
+        return !(radius >= least && radius > 0.0);
+    };
+    const auto short_ones =
+        static_cast<std::size_t>(std::count_if(sample.begin(), sample.end(), too_short));
+    std::size_t sixteenths = 4;
+    while (sixteenths < 13 && sample.size() * sixteenths / 16 < short_ones) ++sixteenths;
+    const std::size_t place = sample.size() * sixteenths / 16;
+    if (sixteenths == 13 || place == sample.size()) return false;
+    const auto at = sample.begin() + static_cast<std::ptrdiff_t>(place);
+    std::nth_element(sample.begin(), at, sample.end());
+    const double radius = radius_of(*at);
+    if (!std::isfinite(radius)) return false;
+    level.radius = level.left = radius;
+    level.reach = radius * (1.0 + 2.0 * error_) + blur;
+    level.size = parent_size * sixteenths / 16;
+    return true;
 }
 
 std::size_t ActiveRows::row_at(std::size_t depth, std::size_t chunk, std::size_t place) const {

@@ -53,7 +53,7 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
     for (std::size_t p = n; p-- > n - kMemory;) {
         // The nodes nearest to p.
         const std::size_t first = std::min(p < 3 ? 0 : p - 3, n - kModelNodes);
-        const ModelWeights weights(s[p], s.data() + first, kModelNodes, 3);
+        const ModelWeights weights(s[p], s.data() + first, kModelNodes, 4);
         const Vector u = turned(start[p].u);
         Point point{start[p].k, s[p], u, turned(start[p].update), u};
         for (double& x : point.g) x *= point.k;

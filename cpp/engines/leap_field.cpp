@@ -39,10 +39,11 @@ void LeapField::measure_rows(int exponent) {
     }
     for (std::size_t i = 0; i < problem.rows(); ++i) {
         const double size = problem.visit_row(i, [&](const auto* x) {
-            return scaled_norm(problem.layout().cols,
-                               [x](std::size_t j) { return static_cast<double>(x[j]); });
+            return plain_norm(problem.layout().cols,
+                              [x](std::size_t j) { return static_cast<double>(x[j]); });
         });
-        const double scaled = std::scalbn(size, exponent), square = scaled * scaled + one;
+        const double scaled = exponent == 0 ? size : std::scalbn(size, exponent),
+                     square = scaled * scaled + one;
         largest = std::max(largest, square);
         squares_sum_ += square;
     }

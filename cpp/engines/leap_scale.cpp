@@ -46,8 +46,8 @@ double least_weights(const Problem& problem, Loss loss, bool decays) {
     double largest = 0.0;
     for (std::size_t i = 0; i < problem.rows(); ++i)
         largest = std::max(largest, problem.visit_row(i, [&](const auto* x) {
-            return scaled_norm(problem.layout().cols,
-                               [x](std::size_t j) { return static_cast<double>(x[j]); });
+            return plain_norm(problem.layout().cols,
+                              [x](std::size_t j) { return static_cast<double>(x[j]); });
         }));
     return largest > 0.0 ? kMargin / largest : 0.0;
 }

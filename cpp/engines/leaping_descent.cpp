@@ -17,6 +17,9 @@ constexpr double kFewestLeaped = 2000.0;
 // are of low order, and the difference would tell less.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFinePairs = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7;
+// The highest order of the formulas; of steps that remember others, whose gradients swing on at
+// first in directions that are steep, the sixth would make what is left of that larger.
+constexpr int kOrder = 6, kOrderOfMemory = 5;
 // Where errors add up to more, the way is gone again from the same iterates, so often, with the
 // tolerance with which they come out at kPlanned of rtol, if errors go with it.
 constexpr double kPlanned = 0.3, kFinest = 1e-14;
@@ -213,13 +216,14 @@ void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance,
     attempt.report.first = static_cast<double>(starts.last);
     attempt.report.tolerance = tolerance;
     attempt.stride = pairs ? 2.0 : 1.0;
+    const int order = motion_.memory > 1.0 ? kOrderOfMemory : kOrder;
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
         const auto make_field = pairs ? make_two_step_field : make_descent_field;
         auto field = make_field(descent_.problem(), descent_.options().loss, motion_,
                                 descent_.options().threads, [this] { polled(); });
         return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
-                                      LeapOptions{allowed, 6, longest_still});
+                                      LeapOptions{allowed, order, longest_still});
     };
     attempt.fine = make(tolerance, 0.25);
     attempt.coarse = make(kRatio * tolerance, 0.5);
@@ -285,7 +289,8 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
         }
         Attempt finer;
         set_out(starts, attempt.report.pairs, tolerance, finer);
-        for (const LeapStart& exact : beside.single) compare(finer, exact.k, exact.u);
+        for (const auto* iterates : {&beside.early, &beside.single})
+            for (const LeapStart& exact : *iterates) compare(finer, exact.k, exact.u);
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());
         if (!finer.report.ended.empty()) {
             attempt.report.ended += ", and with a finer integration " + finer.report.ended;

@@ -9,8 +9,9 @@ namespace fastgrok {
 namespace {
 
 // What of the difference of the two integrations is counted on: errors grow a little slower than
-// tolerances.
-constexpr double kCounted = 20.0;
+// tolerances, and where steps remember others, and those of the integrator have a least length,
+// slower still.
+constexpr double kCounted = 20.0, kCountedOfMemory = 15.0;
 // Differences are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
@@ -27,16 +28,20 @@ constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLeastOfMemory = 3e-3,
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
+// Where they are far from that, by so much more.
 constexpr double kRoundingShare = 0.01, kBetweenRounding = 10.0, kBetweenTurns = 100.0;
+constexpr double kBetweenLittle = 100.0;
 
 // Up to where the last bound, which grows with the step number, serves for a run over wide rows as
 // well, while it is not more than that share of rtol.
 constexpr double kSoon = 1.5, kMostOfRounding = 0.1;
 
-// Spot checks have so many steps where a pass is cheap and where it is not; what they must show.
-constexpr std::int64_t kManySteps = 256, kFewSteps = 8;
+// Spot checks have so many steps where a pass is cheap, fewer up to a step where these move enough
+// to be seen, and where it is not cheap; what they must show.
+constexpr std::int64_t kManySteps = 256, kSomeSteps = 32, kFewSteps = 8;
+constexpr double kMuchMoves = 1e8;
 constexpr double kMostDifference = 1e-2;
-// So many where a pass is not cheap tell rest from a slow motion.
+// So many tell rest from a slow motion.
 constexpr std::int64_t kStepsAtRest = 32;
 // Increments below this share of the parameters are rounding errors.
 constexpr double kVisible = 1e-11;
@@ -88,7 +93,8 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
         start *= kOfStart;
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     }
-    return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
+    const double counted = motion_.memory > 1.0 ? kCountedOfMemory : kCounted;
+    return std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
                      kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
            share * std::min(options_.rtol, kLoose);
@@ -102,6 +108,9 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
     attempt.next_rounding = kBetweenRounding * k;
     attempt.rounding_step = k;
     attempt.rounding = fine.rounding_effect(k, enough);
+    // It grows with the number of steps, at the most.
+    if (attempt.rounding * kBetweenLittle * kBetweenRounding <= enough)
+        attempt.next_rounding *= kBetweenLittle;
     if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
     const auto coordinates =
         fine.field().better_coordinates(fine.parameters(), options_.exact_null);
@@ -117,9 +126,9 @@ double LeapingDescent::rounding_at(Attempt& attempt, double step, double of_step
     const double enough = kRoundingShare * options_.rtol;
     double k = std::floor(step / attempt.stride);
     if (attempt.report.converged) k = std::min(k, attempt.fine->now());
-    // It grows with the number of steps, at the most.
     const double by_last = attempt.rounding * std::max(k / attempt.rounding_step, 1.0);
-    if (by_last <= enough && k <= kBetweenRounding * attempt.rounding_step) return by_last;
+    const double until = std::max(kBetweenRounding * attempt.rounding_step, attempt.next_rounding);
+    if (by_last <= enough && k <= until) return by_last;
     // Where a pass is not cheap a slightly larger bound will do.
     if (!descent_.problem().packed() && k <= kSoon * attempt.rounding_step &&
         by_last <= kMostOfRounding * options_.rtol && of_steps + by_last <= options_.rtol)
@@ -163,15 +172,14 @@ bool LeapingDescent::is_stable(Attempt& attempt, double step) {
 
 // Exact steps from where the iterates have come to rest must stay there.
 bool LeapingDescent::stays(Attempt& attempt) {
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kStepsAtRest;
     const Vector& rest = attempt.fine->parameters();
     Vector u = rest;
-    descend(u, attempt.fine->now() * attempt.stride, steps);
+    descend(u, attempt.fine->now() * attempt.stride, kStepsAtRest);
     const double moved = error_between(rest, u);
     if (moved <= kMostOverlap * options_.rtol) return true;
     attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
-                           std::to_string(steps) + " exact steps moved what seemed at rest by " +
-                           text(moved);
+                           std::to_string(kStepsAtRest) +
+                           " exact steps moved what seemed at rest by " + text(moved);
     return false;
 }
 
@@ -179,7 +187,9 @@ bool LeapingDescent::stays(Attempt& attempt) {
 // has become unstable shows.
 bool LeapingDescent::spot_check(Attempt& attempt) {
     const Leap& leap = *attempt.fine;
-    const std::int64_t steps = descent_.problem().packed() ? kManySteps : kFewSteps;
+    const bool some = !attempt.report.pairs && leap.now() < kMuchMoves;
+    const std::int64_t cheap = some ? kSomeSteps : kManySteps;
+    const std::int64_t steps = descent_.problem().packed() ? cheap : kFewSteps;
     const double to = std::floor(leap.now());
     const double from = to - static_cast<double>(steps) / attempt.stride;
     if (from < leap.before()) return true;  // the step is too short yet

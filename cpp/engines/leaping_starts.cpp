@@ -12,7 +12,11 @@ namespace {
 // Where steps remember others what is left of the first ones falls exponentially, by a factor e in
 // the number that they remember: tries begin at so many times that number, and are closer.
 constexpr double kFirstTry = 128.0, kLater = 2.0;
-constexpr double kFirstTryOfMemory = 24.0, kLaterOfMemory = 1.5;
+constexpr double kFirstTryOfMemory = 28.0, kLaterOfMemory = 1.5;
+// There exact steps, of which there are many by then, go on beside a leap for this share of those
+// before it, and are compared with it in so many places.
+constexpr double kBesideOfMemory = 0.125;
+constexpr int kCompared = 4;
 // Iterates to start from: these many, this share of the step apart, and at least so many steps, or
 // as many times what a step remembers, fewer, since all of them must have forgotten the first
 // steps; even, for orbits of period 2.
@@ -46,7 +50,7 @@ std::int64_t LeapingDescent::first_try() const {
     return even(std::min(first_try_of(motion_), kFarthest));
 }
 
-// Up to here exact steps are taken beside a leap.
+// Up to here exact steps are taken beside a leap, or where steps remember others if none began.
 std::int64_t LeapingDescent::next_try(std::int64_t from) const {
     return even(later_of(motion_) * static_cast<double>(from));
 }
@@ -58,6 +62,17 @@ std::int64_t LeapingDescent::spacing(std::int64_t last) const {
 
 std::int64_t LeapingDescent::first_of(std::int64_t last) const {
     return last - (kStarts - 1) * spacing(last);
+}
+
+// Where a leap that has begun before the try at `last` is compared with exact steps, before
+// iterates to start the next from are kept.
+std::vector<std::int64_t> LeapingDescent::early_of(std::int64_t last) const {
+    if (motion_.memory == 1.0) return {last / 16 * 10, last / 16 * 13};
+    std::vector<std::int64_t> out;
+    const double from = static_cast<double>(last) / kLaterOfMemory;
+    for (int i = 1; i <= kCompared; ++i)
+        out.push_back(even(from * (1.0 + kBesideOfMemory * i / kCompared)) + 2);
+    return out;
 }
 
 // False if the descent diverges.
@@ -93,7 +108,8 @@ bool LeapingDescent::keepable_to(std::int64_t step) {
 }
 
 // Takes the exact steps to `last` and two more, and keeps iterates to start a leap from. A leap
-// that has begun is compared with them. Where some are there already it goes on behind them.
+// that has begun is compared with them, and with some before; where steps remember others, with
+// those before alone, as long as it does well. Where some are there already it goes on behind them.
 bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
     const std::int64_t first = first_of(last);
     if (starts.last != last) {
@@ -105,7 +121,7 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         if (beside != nullptr) compare(*beside, k, u);
     };
     std::size_t at = 0;
-    for (const std::int64_t k : {last / 16 * 10, last / 16 * 13}) {
+    for (const std::int64_t k : early_of(last)) {
         if (beside == nullptr || k <= starts.entered || k >= first) continue;
         if (at == starts.early.size()) {
             if (!keepable_to(k)) return false;
@@ -114,6 +130,7 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         compare_with(starts.early[at].k, starts.early[at].u);
         ++at;
     }
+    if (beside != nullptr && motion_.memory > 1.0 && beside->report.ended.empty()) return true;
     at = 0;
     for (std::int64_t k = first; k <= last; k += spacing(last), ++at) {
         if (at < starts.single.size()) {

@@ -27,23 +27,23 @@ inline double derivative_weight(const ModelWeights& of, std::size_t i, int m, do
     return power * sum;
 }
 
-// What multiplies G_i in y - u = -a_1 F - a_2 F' - a_3 F'' - a_4 F''' at s = log k.
+// What multiplies G_i in y - u = -a_1 F - a_2 F' - ... - a_5 F'''' at s = log k; of plain descent
+// a_5 is 0.
 inline double model_weight(const SlowMotion& motion, const ModelWeights& of, std::size_t i,
                            double s) {
     const double per_k = std::exp(-s);
     double sum = 0.0;
-    for (int m = 3; m >= 0; --m)
+    for (int m = 4; m >= 0; --m)
         if (const double a = motion.series[static_cast<std::size_t>(m) + 1]; a != 0.0)
             sum -= a * derivative_weight(of, i, m, per_k);
     return sum;
 }
 
-// The same for the terms of fifth and sixth order.
+// The same for the term of sixth order.
 inline double left_out_weight(const SlowMotion& motion, const ModelWeights& of, std::size_t i,
                               double s) {
     const double per_k = std::exp(-s);
-    return motion.series[5] * derivative_weight(of, i, 4, per_k) +
-           motion.series[6] * derivative_weight(of, i, 5, per_k);
+    return motion.series[6] * derivative_weight(of, i, 5, per_k);
 }
 
 }  // namespace fastgrok

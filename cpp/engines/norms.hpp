@@ -33,6 +33,14 @@ inline double norm(const double* a, std::size_t n) {
     return scaled_norm(n, [a](std::size_t j) { return a[j]; });
 }
 
+// The same from their squares where these serve.
+template <class Value>
+double plain_norm(std::size_t n, Value value) {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < n; ++j) sum += value(j) * value(j);
+    return in_range_of_squares(sum) ? std::sqrt(sum) : scaled_norm(n, value);
+}
+
 // The same from the sum of the squares where that serves. NaN stays NaN.
 inline double norm(const double* a, std::size_t n, double square) {
     return in_range_of_squares(square) || square != square ? std::sqrt(square) : norm(a, n);

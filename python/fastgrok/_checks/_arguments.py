@@ -48,6 +48,8 @@ def show(value: object) -> str:
 
 def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return `value` as an array of real numbers, without a copy where it is one already."""
+    if type(value) is np.ndarray and value.dtype.kind in "biuf":
+        return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
     if hasattr(value, "toarray"):
@@ -88,6 +90,8 @@ def array_of(name: str, value: Any) -> NDArray[Any]:
 
 def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.float64) -> Any:
     """C-contiguous, aligned, native, with the values given; a copy only where it is not so yet."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     frames.require_exact(name, array)
     with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
@@ -95,6 +99,8 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
 
 def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
     """Return the array if all of it is finite."""
+    if out.size <= _BLOCK and np.isfinite(out).all():
+        return out
     flat = out.reshape(-1)
     bad, first = 0, -1
     for start, block in blocks(flat, _BLOCK):  # no mask as large as the data
@@ -183,6 +189,8 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
             f"{_two_classes(name, value, array)}"
         )
     out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
+    if out.size <= _BLOCK and (np.abs(out) == 1.0).all():
+        return out
     wrong = np.concatenate(
         [start + np.flatnonzero(np.abs(block) != 1.0) for start, block in blocks(out, _BLOCK)]
     )
@@ -233,7 +241,9 @@ def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
     return rows, labels("y", y, rows.shape[0])
 
 
-def _scalar(name: str, value: object, kind: str) -> Real:
+def _scalar(name: str, value: object, kind: str) -> Any:
+    if type(value) is float or type(value) is int:
+        return value
     if hasattr(value, "__array__") and not isinstance(value, np.generic):  # of jax, torch, ...
         array = array_of(name, value)
         value = array[()] if array.ndim == 0 else value
@@ -251,7 +261,7 @@ def real(name: str, value: object, *, positive: bool = False) -> float:
         out = math.inf
     if not math.isfinite(out):
         raise ValueError(f"{name} must be finite, got {show(value)}")
-    if isinstance(number, Integral | np.longdouble):
+    if type(number) is not float and isinstance(number, Integral | np.longdouble):
         frames.require_same_value(name, number, out)
     if positive and out <= 0.0:
         raise ValueError(f"{name} must be greater than 0, got {show(value)}")
@@ -285,12 +295,12 @@ def flag(name: str, value: object) -> bool:
 
 def choice(name: str, value: object, names: Collection[str]) -> str:
     """One of the given names."""
+    if isinstance(value, str) and value in names:
+        return value
     allowed = ", ".join(repr(option) for option in names)
     if not isinstance(value, str):
         raise TypeError(f"{name} must be one of {allowed}, got {show(value)}")
-    if value not in names:
-        raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-    return value
+    raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
 
 
 def path(name: str, value: object) -> str:

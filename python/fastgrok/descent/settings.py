@@ -332,6 +332,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         on_record=on_record,
         feature_names=names,
     )
+    if not stop:
+        return settings
     ready = tuple(one.bound(settings.params(), settings.data) for one in stop)
     return dataclasses.replace(settings, stop=ready)
 

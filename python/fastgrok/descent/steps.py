@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -14,10 +15,11 @@ from fastgrok._checks.calls import helpful
 
 MAX_PER_DECADE = 10**6
 MAX_RECORDS = 10**8
+_USUAL = 40
 
 
 @helpful
-def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
+def log_spaced(steps: float, per_decade: int = _USUAL) -> NDArray[Any]:
     """
     Logarithmically spaced step numbers, the default records of :func:`fastgrok.train`.
 
@@ -49,10 +51,20 @@ def log_spaced(steps: float, per_decade: int = 40) -> NDArray[Any]:
     """
     last = _checks.whole("steps", steps, maximum=int(np.finfo(np.float64).max))
     density = _checks.whole("per_decade", per_decade, maximum=MAX_PER_DECADE)
+    return _usual(last).copy() if density == _USUAL else _spaced(last, density)
+
+
+@functools.lru_cache(maxsize=16)
+def _usual(last: int) -> NDArray[Any]:
+    return _spaced(last, _USUAL)
+
+
+def _spaced(last: int, density: int) -> NDArray[Any]:
     exponents = np.arange(math.floor(math.log10(last) * density) + 1) / density
     numbers = np.concatenate(([0.0], np.rint(10.0**exponents)))
     numbers = np.append(numbers[numbers < last], float(last))
-    return np.unique(numbers.astype(np.int64) if last <= _checks.MAX_EXACT_STEPS else numbers)
+    chosen: NDArray[Any] = numbers[np.append(True, np.diff(numbers) > 0.0)]
+    return chosen.astype(_dtype_of_steps(last))
 
 
 def records(value: object, steps: int, *, name: str = "record") -> NDArray[Any]:

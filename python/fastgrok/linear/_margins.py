@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -22,7 +24,7 @@ def power_of_two(*values: float) -> int:
     *values : float
         Magnitudes, at least 0.
     """
-    return int(np.frexp(max(values))[1])
+    return math.frexp(max(values))[1]
 
 
 def scaled(w: F64, b: float, exponent: int) -> tuple[F64, float]:
@@ -38,6 +40,8 @@ def scaled(w: F64, b: float, exponent: int) -> tuple[F64, float]:
     exponent : int
         Of the power of two to divide by.
     """
+    if exponent == 0:
+        return w, b
     with np.errstate(over="ignore", under="ignore"):
         return np.ldexp(w, -exponent), float(np.ldexp(b, -exponent))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class Loss:
         """Supremum of l'' over all margins."""
         return _TRAITS[self.name]["most_curvature"]
 
-    @property
+    @cached_property
     def has(self) -> frozenset[str]:
         """Its traits; the table of what goes together says what they mean."""
         return frozenset(name for name, value in _TRAITS[self.name].items() if value is True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,9 @@ class Record:
         for name, (array, shape) in shapes.items():
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-        for item in fields(self):
-            if item.name not in ("data", "evals"):
-                object.__setattr__(self, item.name, frozen(getattr(self, item.name)))
+        for name in self.__dataclass_fields__:
+            if name not in ("data", "evals"):
+                object.__setattr__(self, name, frozen(getattr(self, name)))
 
     @property
     def loss(self) -> NDArray[np.float64]:

@@ -37,9 +37,9 @@ class LeapReport:
         of ||w|| and of max(|b|, 1). Records up to there are exact.
     error : float
         Largest error at a record, estimated from a second integration whose steps may be wrong by
-        100 times as much: a 20th of the difference, or what the errors of the last steps and of
-        sudden turns add up to, if that is more; the first term that the Euler-Maclaurin
-        series leaves out, and `rounding`.
+        100 times as much: a 20th of the difference (a 15th with momentum), or what the errors of
+        the last steps and of sudden turns add up to, if that is more; the first term that the
+        Euler-Maclaurin series leaves out, and `rounding`.
     checks : tuple of (float, int, float)
         Spot checks: at this step so many exact steps, taken from the leaped iterate, moved it by
         what the leap says but for this relative difference.

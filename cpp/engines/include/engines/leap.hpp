@@ -51,7 +51,7 @@ public:
 
     static constexpr std::size_t kFewestStarts = 8;
     // Iterations of a step; more where the optimizer has a memory of this share of more.
-    static constexpr double kFewestIterations = 4.0, kFewestOfMemory = 0.5;
+    static constexpr double kFewestIterations = 4.0, kFewestOfMemory = 0.25;
 
     // At least kFewestStarts iterates, k increasing, about evenly spaced in log k, some iterations
     // apart; std::invalid_argument otherwise.

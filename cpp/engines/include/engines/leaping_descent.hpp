@@ -87,6 +87,7 @@ private:
     std::int64_t next_try(std::int64_t from) const;
     std::int64_t spacing(std::int64_t last) const;  // of the iterates to start a leap from
     std::int64_t first_of(std::int64_t last) const;
+    std::vector<std::int64_t> early_of(std::int64_t last) const;
 
     static constexpr double kMostOverlap = 0.5;     // of rtol, by which exact steps may differ
     static constexpr double kBetweenChecks = 10.0;  // from one to the next k grows by this

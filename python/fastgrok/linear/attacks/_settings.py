@@ -92,7 +92,7 @@ def settings(
         steps=_checks.whole("steps", steps, maximum=_MOST_ITERATIONS),
         random_start=draws,
         restarts=tries,
-        seed=_seed(random_state),
+        seed=_seed(random_state) if draws or random_state is not None else 0,
         box=_box(rows, bounds),
     )
 
