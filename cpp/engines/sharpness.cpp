@@ -17,10 +17,10 @@ constexpr std::size_t kDirections = 4;
 // What of the curvature along the first of them may point to others, where a search is not due.
 constexpr double kTurned = 0.05;
 // While they have visited fewer entries every record has a search of its own.
-constexpr double kFreeEntries = 5e7;
+constexpr double kFreeEntries = 2e8;
 // All searches together may cost so many passes and this share of the steps; beyond that every
 // search gets the fewest.
-constexpr double kFreePasses = 50.0, kShare = 0.1, kFewestPasses = 5.0;
+constexpr double kFreePasses = 12.0, kShare = 0.1, kFewestPasses = 4.0;
 constexpr int kMostProducts = 40;
 
 }  // namespace
