@@ -11,6 +11,7 @@
 #include "attack.hpp"
 #include "engines/descent.hpp"
 #include "engines/leaping_descent.hpp"
+#include "sharpness.hpp"
 
 namespace fastgrok {
 namespace {
@@ -183,13 +184,21 @@ py::dict records_of(const Descent& self, std::size_t first) {
     return out;
 }
 
-py::dict recorded(const Descent& self, std::size_t first) {
+void make_records(Descent& self) {
+    py::gil_scoped_release release;
+    self.make_records([] {});
+}
+
+py::dict recorded(Descent& self, std::size_t first) {
+    make_records(self);
     py::dict out = records_of(self, first);
     out["w_last"] = weights_of(self, self.records().last_parameters);
     return out;
 }
 
-py::dict state_of(const Descent& self, bool with_records) {
+py::dict state_of(Descent& self, bool with_records) {
+    require(self.can_be_kept(), "a run cannot be kept while it makes records");
+    make_records(self);
     const DescentState s = self.state();
     py::dict out = records_of(self, with_records ? 0 : self.records().steps.size());
     out["last_parameters"] = to_array(self.records().last_parameters);
@@ -199,14 +208,12 @@ py::dict state_of(const Descent& self, bool with_records) {
     out["update_square"] = to_array(Vector{s.update_square});
     out["turns"] = to_array(std::vector<std::uint64_t>{s.turns.backward, s.turns.reversed,
                                                        static_cast<std::uint64_t>(s.turns.seen)});
-    out["top_direction"] = to_array(s.top_direction);
-    out["top_direction_mean"] = to_array(s.top_direction_mean);
+    put_sharpness(s.sharpness, [&](const char* name, const auto& values) { out[name] = values; });
     // As they were called when Adam alone had them.
     out["adam_first"] = to_array(s.stepper.first);
     out["adam_second"] = to_array(s.stepper.second);
     out["adam_powers"] = to_array(Vector{s.stepper.beta1_power, s.stepper.beta2_power});
     out["largest"] = to_array(Vector{s.largest});
-    out["sharpness_passes"] = to_array(std::vector<std::int64_t>{s.sharpness_passes});
     out["cycles_history"] = to_array(s.cycles.history);
     out["cycles_anchor"] = to_array(s.cycles.anchor);
     out["cycles"] =
@@ -241,9 +248,12 @@ void restore(Descent& self, const py::dict& state, bool ahead) {
     const auto turns = values_of<std::uint64_t>(state, "turns");
     require(turns.size() == 3 && turns[2] <= 64, "the state's turns must be two masks and a count");
     s.turns = {turns[0], turns[1], static_cast<int>(turns[2])};
-    s.top_direction = values_of<double>(state, "top_direction");
-    s.top_direction_mean = values_of<double>(state, "top_direction_mean");
-    s.sharpness_passes = value_of<std::int64_t>(state, "sharpness_passes");
+    s.sharpness = get_sharpness(self.parameters().size(), [&](const char* name) -> Array<double> {
+        if (!state.contains(name)) return Array<double>(std::vector<py::ssize_t>{});
+        if (std::string(name) == "sharpness_passes")
+            return to_array(Vector{static_cast<double>(value_of<std::int64_t>(state, name))});
+        return to_array(values_of<double>(state, name));
+    });
     const auto powers = values_of<double>(state, "adam_powers");
     require(powers.size() == 2, "the state's adam_powers must be two numbers");
     s.stepper = {values_of<double>(state, "adam_first"), values_of<double>(state, "adam_second"),
@@ -296,6 +306,7 @@ void register_descent(py::module_& m) {
              py::arg("check_skipped") = false, py::arg("stepper") = py::none(), py::arg("threads"))
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("step", &Descent::step)
+        .def_property_readonly("can_be_kept", &Descent::can_be_kept)
         .def_property_readonly("threads", &Descent::threads)
         .def_property_readonly("row_visits", &Descent::row_visits)
         .def_property_readonly("skipped", [](const Descent& d) { return d.cycles().skipped(); })

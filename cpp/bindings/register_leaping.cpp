@@ -11,6 +11,7 @@
 
 #include "arrays.hpp"
 #include "engines/leaping_descent.hpp"
+#include "sharpness.hpp"
 
 namespace fastgrok {
 namespace {
@@ -179,9 +180,8 @@ py::tuple state_of(const LeapingDescent& self) {
     Arrays arrays;
     arrays["numbers"] =
         to_array(Vector{static_cast<double>(s.from), s.planned, s.passes_spent, s.reached});
-    arrays["top_direction"] = to_array(s.top_direction);
-    arrays["top_direction_mean"] = to_array(s.top_direction_mean);
-    arrays["sharpness_passes"] = to_array(Vector{static_cast<double>(s.sharpness_passes)});
+    put_sharpness(s.sharpness,
+                  [&](const char* name, const auto& values) { arrays[name] = values; });
     put(arrays, "starts", s.starts, length);
     put(arrays, "later", s.later, length);
     return py::make_tuple(words, arrays);
@@ -206,14 +206,10 @@ LeapingState parsed(const LeapingDescent& self, const py::dict& words, const Arr
     s.passes_spent = numbers.at(2);
     s.reached = numbers.at(3);
     const std::size_t length = self.descent().parameters().size();
-    for (const auto& [name, direction] : {std::pair{"top_direction", &s.top_direction},
-                                          std::pair{"top_direction_mean", &s.top_direction_mean}}) {
-        const Array<double> values = taken(arrays, name, 0);
-        direction->assign(values.data(), values.data() + values.size());
-    }
-    const Array<double> passes = taken(arrays, "sharpness_passes", 0);
-    require(passes.size() == 1, "the state's sharpness_passes must be one number");
-    s.sharpness_passes = whole(passes.at(0));
+    s.sharpness = get_sharpness(length, [&](const char* name) -> Array<double> {
+        const auto array = arrays.find(name);
+        return array == arrays.end() ? Array<double>(std::vector<py::ssize_t>{}) : array->second;
+    });
     s.starts = take(arrays, "starts", length);
     s.later = take(arrays, "later", length);
     return s;

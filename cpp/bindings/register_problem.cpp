@@ -114,8 +114,10 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
     const Loss kind = parse_loss(loss);
     py::gil_scoped_release release;
     Passes passes(self.problem, threads);
-    Vector direction;
-    return largest_curvature(passes, u, kind, 1e-9, 500, direction);
+    std::vector<Vector> directions;
+    std::int64_t spent = 0;
+    const CurvatureSearch search{.tolerance = 1e-9, .most_passes = 500.0, .most_products = 500};
+    return largest_curvature(passes, u, kind, search, directions, spent);
 }
 
 }  // namespace

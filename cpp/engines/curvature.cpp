@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engines/small_matrix.hpp"
+#include "engines/storage.hpp"
 #include "norms.hpp"
 #include "vectors.hpp"
 
@@ -69,14 +71,73 @@ struct Tridiagonal {
         for (double& x : s) x /= std::sqrt(square);
         return s;
     }
+
+    // Those of the largest eigenvalues in columns, the largest first.
+    Matrix vectors(double size) const {
+        Matrix scaled(a.size()), out(a.size());
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            scaled(i, i) = a[i] / size;
+            if (i > 0) scaled(i, i - 1) = scaled(i - 1, i) = b[i - 1] / size;
+        }
+        Vector values;
+        diagonalize(std::move(scaled), values, out);
+        return out;
+    }
 };
 
-constexpr double kGenericShare = 0.03;
+constexpr double kGenericShare = 0.003;
+
+// A Hessian by its rows' curvatures, without those that add less to it than rounding does.
+class Hessian {
+public:
+    Hessian(Passes& passes, const Vector& u, Loss loss) : passes_(passes) {
+        passes.curvature_weights(u, loss, weights_);
+        const Problem& problem = passes.problem();
+        const std::size_t n = problem.rows();
+        if (problem.packed() || n >= std::numeric_limits<std::uint32_t>::max()) return;
+        const auto end = weights_.begin() + static_cast<std::ptrdiff_t>(n);
+        const double least = kNothing * *std::max_element(weights_.begin(), end);
+        const auto seen =
+            std::count_if(weights_.begin(), end, [&](double q) { return q >= least; });
+        if (!(static_cast<double>(seen) < kMostListed * static_cast<double>(n))) return;
+        begin_.push_back(0);
+        for (std::size_t c = 0; c < passes.chunks(); ++c) {
+            for (std::size_t i = problem.first_row(c); i < std::min(problem.first_row(c + 1), n);
+                 ++i) {
+                if (!(weights_[i] >= least)) continue;
+                weights_[rows_.size()] = weights_[i];
+                rows_.push_back(static_cast<std::uint32_t>(i));
+            }
+            begin_.push_back(rows_.size());
+        }
+    }
+
+    // What a product visits, as a share of a pass.
+    double share() const {
+        return begin_.empty() ? 1.0
+                              : static_cast<double>(rows_.size()) /
+                                    static_cast<double>(passes_.problem().rows());
+    }
+
+    void operator()(const Vector& v, Vector& out) const {
+        if (begin_.empty()) return passes_.second(weights_, v, out);
+        passes_.second_of(rows_, begin_, weights_, v, out);
+    }
+
+private:
+    static constexpr double kNothing = 0x1p-50;  // of the largest curvature
+    static constexpr double kMostListed = 0.5;   // more rows are not worth a list
+
+    Passes& passes_;
+    Vector weights_;
+    std::vector<std::uint32_t> rows_;
+    std::vector<std::size_t> begin_;  // of chunks, in the list of rows; empty: all rows
+};
 
 }  // namespace
 
 double largest_eigenvalue(const Problem& problem, const Product& product, double tolerance,
-                          int most_products, Vector& direction) {
+                          int most_products, std::vector<Vector>& directions, std::size_t keep) {
     const std::size_t dimension = problem.layout().cols + (problem.bias() ? 1 : 0);
     const std::size_t most =
         std::min<std::size_t>(dimension, static_cast<std::size_t>(most_products));
@@ -84,9 +145,9 @@ double largest_eigenvalue(const Problem& problem, const Product& product, double
     // What was the top eigenvector may still be one of others: a generic share leads away from it.
     Vector start = generic_direction(problem);
     normalize(start);
-    if (!direction.empty()) {
+    if (!directions.empty()) {
         for (double& x : start) x *= kGenericShare;
-        add_multiple(start, 1.0, direction);
+        add_multiple(start, 1.0, directions[0]);
     }
     if (!normalize(start)) return std::numeric_limits<double>::quiet_NaN();
 
@@ -113,21 +174,39 @@ double largest_eigenvalue(const Problem& problem, const Product& product, double
         t.b.push_back(beta);
         basis.push_back(next);
     }
-    direction.assign(start.size(), 0.0);
-    for (std::size_t i = 0; i < basis.size(); ++i) add_multiple(direction, top[i], basis[i]);
+    const auto combined = [&](const auto& factor) {
+        Vector out(start.size(), 0.0);
+        for (std::size_t i = 0; i < basis.size(); ++i) add_multiple(out, factor(i), basis[i]);
+        return out;
+    };
+    std::vector<Vector> found{combined([&](std::size_t i) { return top[i]; })};
+    if (keep > 1 && eigenvalue > 0.0) {
+        const Matrix vectors = t.vectors(eigenvalue);
+        for (std::size_t k = 1; k < std::min(keep, basis.size()); ++k)
+            found.push_back(combined([&](std::size_t i) { return vectors(i, k); }));
+    }
+    directions = std::move(found);
     return std::max(eigenvalue, 0.0);
 }
 
-double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
-                         int most_passes, Vector& direction,
+double largest_curvature(Passes& passes, const Vector& u, Loss loss, const CurvatureSearch& search,
+                         std::vector<Vector>& directions, std::int64_t& passes_spent,
                          const std::function<void()>& between_passes) {
-    Vector weights;
-    passes.curvature_weights(u, loss, weights);
+    const Hessian hessian(passes, u, loss);
+    double visited = 0.0;
     const auto product = [&](const Vector& v, Vector& out) {
-        passes.second(weights, v, out);
+        hessian(v, out);
+        visited += hessian.share();
         if (between_passes) between_passes();
     };
-    return largest_eigenvalue(passes.problem(), product, tolerance, most_passes, direction);
+    // Of rows that are few more products cost no more.
+    const double most = std::min(search.most_passes / std::max(hessian.share(), 0x1p-10),
+                                 static_cast<double>(search.most_products));
+    const double out =
+        largest_eigenvalue(passes.problem(), product, search.tolerance,
+                           std::max(static_cast<int>(most), 1), directions, search.keep);
+    passes_spent += static_cast<std::int64_t>(std::ceil(visited));
+    return out;
 }
 
 }  // namespace fastgrok

@@ -7,7 +7,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "engines/curvature.hpp"
 #include "engines/lockstep.hpp"
 #include "norms.hpp"
 
@@ -45,6 +44,7 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       loss_(traits_of(options.loss)),
       rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
                      exponent(active_.largest_norm()) + exponent(rate_) + 3),
+      sharpness_(passes_, options.loss, options.watch_sharpness),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),
       update_(u_.size(), 0.0),
@@ -61,6 +61,7 @@ Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
     if (!alone.run([&] { return poll(step_); }, poll_seconds)) return Status::paused;
     const Lockstep::Ending& ending = alone.ending(0);
     if (ending.failure) std::rethrow_exception(ending.failure);
+    if (stop_ < 0) make_records([&] { poll(step_); });
     return ending.status == Lockstep::Status::diverged ? Status::diverged : Status::done;
 }
 
@@ -73,10 +74,9 @@ Descent::Status Descent::run_to(std::int64_t step, const Poll& poll, double poll
     return run(poll, poll_seconds);
 }
 
-double Descent::next_record(std::size_t behind) const {
-    if (record_steps_.size() - next_record_ <= behind)
-        return std::numeric_limits<double>::infinity();
-    return record_steps_[next_record_ + behind];
+double Descent::next_record() const {
+    return next_record_ == record_steps_.size() ? std::numeric_limits<double>::infinity()
+                                                : record_steps_[next_record_];
 }
 
 std::int64_t Descent::steps_to_stop() const {
@@ -220,20 +220,6 @@ Regime Turns::regime() const {
     return reversed == all ? Regime::period_two : Regime::irregular;
 }
 
-void Descent::record(const std::function<void()>& between_passes) {
-    record_as(static_cast<double>(step_), between_passes);
-}
-
-void Descent::record_as(double step, const std::function<void()>& between_passes) {
-    // Single iterates of an oscillation look flat; the mean of two does not.
-    Vector middle;
-    if (turns_.backward & 1u) {
-        middle = u_;
-        for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
-    }
-    record_all({{step, u_, std::move(middle), regime()}}, between_passes);
-}
-
 Regime Descent::regime() const {
     // Of the parameters: a swing about a fixed point that rounding errors sustain where little
     // damps it, or that is about to end.
@@ -247,97 +233,6 @@ Regime Descent::regime() const {
     if (period > 2) return static_cast<Regime>(period);
     if (period == 2) return Regime::period_two;
     return cycles_.alternates() ? turns : Regime::irregular;
-}
-
-bool Descent::gathers_records() const {
-    return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(),
-                                              [](const auto& eval) { return eval->gathers(); });
-}
-
-void Descent::record_all(const std::vector<Iterate>& iterates,
-                         const std::function<void()>& between_passes) {
-    std::vector<Vector> us;
-    for (const Iterate& iterate : iterates) us.push_back(iterate.u);
-    std::vector<std::vector<Evaluation>> by_set;
-    const auto evaluate = [&](auto& set) {
-        // All evaluation sets have the columns of the training set, and so its layout.
-        by_set.push_back(set.evaluate_all(us, options_.loss, options_.tie));
-        between_passes();
-    };
-    evaluate(passes_);
-    for (const auto& eval : evals_) evaluate(*eval);
-    for (std::size_t k = 0; k < iterates.size(); ++k) {
-        std::vector<Evaluation> evaluations;
-        for (const auto& all : by_set) evaluations.push_back(all[k]);
-        record_one(iterates[k], evaluations, between_passes);
-    }
-}
-
-// What may throw comes before the records are touched, so that a record is complete or not there.
-void Descent::record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
-                         const std::function<void()>& between_passes) {
-    const auto& [step, u, middle, regime] = iterate;
-    double sharpness = std::numeric_limits<double>::quiet_NaN(), sharpness_mean = sharpness;
-    Vector top = top_direction_, top_mean = top_direction_mean_;
-    std::int64_t spent = 0;
-    if (options_.watch_sharpness) {
-        // With few columns the search ends by itself after d + 1 passes. Otherwise all searches
-        // together may cost kFreePasses and a quarter of the steps, beyond which a record gets
-        // kFewestPasses: what one leaves undone the next goes on with.
-        constexpr std::int64_t kFreePasses = 200, kFewestPasses = 4, kMostPasses = 40;
-        const bool few = problem_->layout().cols <= kMostPackedCols;
-        const std::int64_t credit = kFreePasses + step_ / 4 - sharpness_passes_;
-        const int most =
-            static_cast<int>(few ? kMostPasses : std::clamp(credit, kFewestPasses, kMostPasses));
-        const double rate = rate_ * options_.stepper.schedule.at(iterate.step);
-        const auto curvature = [&](const Vector& at, Vector& direction) {
-            return rate * largest_curvature(passes_, at, options_.loss, few ? 1e-7 : 1e-3, most,
-                                            direction, [&] {
-                                                ++spent;
-                                                between_passes();
-                                            });
-        };
-        sharpness = curvature(u, top);
-        sharpness_mean = middle.empty() ? sharpness : curvature(middle, top_mean);
-    }
-    std::swap(top_direction_, top);
-    std::swap(top_direction_mean_, top_mean);
-    sharpness_passes_ += spent;
-
-    try {
-        for (const Evaluation& e : evaluations) {
-            records_.loss_sum.push_back(e.loss_sum);
-            records_.correct.push_back(e.correct);
-        }
-        records_.sharpness.push_back(sharpness);
-        records_.sharpness_mean.push_back(sharpness_mean);
-        records_.regime.push_back(static_cast<std::int8_t>(regime));
-        records_.b.push_back(u[problem_->layout().intercept]);
-        records_.norm_w.push_back(norm(u.data(), problem_->layout().cols));
-        if (options_.keep_weights) append_weights(u);
-        records_.steps.push_back(step);
-    } catch (...) {  // out of memory: the records so far stay whole
-        records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
-        throw;
-    }
-    records_.last_parameters = u;
-    ++next_record_;
-}
-
-void Descent::append_weights(const Vector& u) {
-    const Layout& layout = problem_->layout();
-    records_.weights.insert(records_.weights.end(), u.begin(),
-                            u.begin() + static_cast<std::ptrdiff_t>(layout.cols));
-    records_.weights.push_back(u[layout.intercept]);
-}
-
-void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
-    loss_sum.resize(count * sets);
-    correct.resize(count * sets);
-    for (std::vector<double>* column : {&b, &norm_w, &sharpness, &sharpness_mean})
-        column->resize(count);
-    regime.resize(count);
-    if (weights.size() > count * parameters) weights.resize(count * parameters);
 }
 
 }  // namespace fastgrok

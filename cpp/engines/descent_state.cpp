@@ -15,9 +15,7 @@ DescentState Descent::state() const {
             update_square_,
             largest_,
             turns_,
-            top_direction_,
-            top_direction_mean_,
-            sharpness_passes_,
+            sharpness_.state(),
             stepper_.state(),
             cycles_.state()};
 }
@@ -31,12 +29,11 @@ void Descent::restore(DescentState state, Records records, bool ahead) {
     update_square_ = state.update_square;
     largest_ = state.largest;
     turns_ = state.turns;
-    top_direction_ = std::move(state.top_direction);
-    top_direction_mean_ = std::move(state.top_direction_mean);
-    sharpness_passes_ = state.sharpness_passes;
+    sharpness_.restore(std::move(state.sharpness));
     stepper_.restore(std::move(state.stepper));
     recall_rows();
     records_ = std::move(records);
+    waiting_.clear();
     next_record_ = records_.steps.size();
     diverged_ = false;
 }
@@ -50,10 +47,12 @@ void Descent::check(const DescentState& state, const Records& records, bool ahea
     require(state.u.size() == length && state.update.size() == length &&
                 records.last_parameters.size() == length,
             "u, update and last_parameters need the length of the parameters");
-    for (const Vector* direction : {&state.top_direction, &state.top_direction_mean})
-        require(direction->empty() || direction->size() == length,
-                "a direction needs the length of the parameters");
-    require(state.sharpness_passes >= 0, "a number of passes is not negative");
+    for (const auto* found : {&state.sharpness.at, &state.sharpness.mean}) {
+        require(found->step < 0.0 || !found->directions.empty(), "a search leaves a direction");
+        for (const Vector& direction : found->directions)
+            require(direction.size() == length, "a direction needs the length of the parameters");
+    }
+    require(state.sharpness.passes >= 0, "a number of passes is not negative");
     const std::size_t moments = stepper_.moments();
     require(state.stepper.first.size() == (moments >= 1 ? length : 0) &&
                 state.stepper.second.size() == (moments >= 2 ? length : 0),

@@ -268,7 +268,7 @@ private:
     Vector into_;     // the derivative of F's direction along itself
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
     Vector residual_, z_, p_, product_, orthogonal_;
-    Vector top_;  // eigenvector of the Hessian
+    std::vector<Vector> top_;  // eigenvector of the Hessian
 };
 
 }  // namespace

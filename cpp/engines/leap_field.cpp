@@ -141,7 +141,6 @@ bool LeapField::amplifies(const Vector& u, double k) {
 // By the curvature that the loss has at most, everywhere, and at margin 0. No schedule exceeds 1.
 bool LeapField::may_amplify() {
     constexpr double kTolerance = 0.05, kMargin = 1.2;
-    constexpr int kMostPasses = 40;
     if (motion_.is_normalized()) return true;  // where ||g|| is small
     if (may_amplify_ >= 0) return may_amplify_ == 1;
     // Of wide rows there are no such passes in other coordinates, nor are they in other units.
@@ -150,10 +149,11 @@ bool LeapField::may_amplify() {
     const double most = motion_.limit - motion_.decay;
     bool may = !bounded || rate_ * traits_.most_curvature * squares_sum_ > most;
     if (may && bounded) {
-        Vector direction;
+        std::vector<Vector> directions;
+        std::int64_t passes = 0;
         const double largest =
             largest_curvature(in_range, Vector(in_range.problem().layout().length, 0.0), loss_,
-                              kTolerance, kMostPasses, direction, [this] {
+                              CurvatureSearch{.tolerance = kTolerance}, directions, passes, [this] {
                                   ++costs_.products;
                                   after_pass();
                               });

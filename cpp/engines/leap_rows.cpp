@@ -226,14 +226,7 @@ void LeapRows::list(const Combination& of, Vector& bits) {
 
 void LeapRows::second(const Vector& weights, const Vector& v, Vector& out) {
     if (!listed_) return passes_.second(weights, v, out);
-    for_chunks(rows_.size(), problem_.layout().cols, [&](std::size_t c) {
-        double* const sum = passes_.zero_partial(c);
-        const std::size_t n = begin_[c + 1] - begin_[c];
-        problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
-            kernels_for(rows).second(rows, weights.data() + begin_[c], v.data(), sum);
-        });
-    });
-    passes_.add_chunks(out);
+    passes_.second_of(rows_, begin_, weights, v, out);
 }
 
 void LeapRows::sum_sizes(const Vector& u, Vector& out,

@@ -97,16 +97,25 @@ LeapingDescent::Status LeapingDescent::run(const Poll& poll, double poll_seconds
     way_.stage = Stage::exactly;
     way_.starts = way_.later = {};
     const Status status = finish_exactly();
+    make_waiting_records();
     can_be_kept_ = true;
     return status;
 }
 
 // A run that is taken further makes the records of its last leap anew.
 void LeapingDescent::remember_search() {
-    const DescentState now = descent_.state();
-    way_.top_direction = now.top_direction;
-    way_.top_direction_mean = now.top_direction_mean;
-    way_.sharpness_passes = now.sharpness_passes;
+    make_waiting_records();
+    way_.sharpness = descent_.sharpness();
+}
+
+void LeapingDescent::make_waiting_records() {
+    descent_.make_records([this] { polled(); });
+}
+
+Spent LeapingDescent::spent() const {
+    Spent out = spent_;
+    out.records = descent_.seconds_recording();
+    return out;
 }
 
 void LeapingDescent::go_on_from(std::int64_t from, Starts starts) {
@@ -130,8 +139,7 @@ bool LeapingDescent::worth_leaping(std::int64_t from) const {
 LeapingDescent::Status LeapingDescent::finish_closed() {
     way_.reason.clear();
     const std::int64_t length = descent_.cycles().length();
-    const auto& recorded = descent_.records().steps;
-    if (recorded.empty() || recorded.back() <= kMostCounted) remember_search();
+    if (descent_.recorded_to() <= kMostCounted) remember_search();
     while (std::isfinite(descent_.next_record())) {
         const double next = descent_.next_record();
         if (next <= kMostCounted) {
@@ -266,7 +274,8 @@ bool LeapingDescent::leap(Attempt& attempt) {
         make_records(attempt);
     } catch (...) {
         attempt.report.ended = "it was stopped";
-        waiting_.clear();  // few, and what stops it shall not wait
+        descent_.forget_waiting();  // few, and what stops it shall not wait
+        note_last(attempt.report);
         close(attempt);
         throw;
     }

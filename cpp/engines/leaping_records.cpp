@@ -6,22 +6,15 @@
 #include "engines/leaping_descent.hpp"
 
 namespace fastgrok {
-namespace {
-
-// Records that are made together: a pass costs little more for so many.
-constexpr std::size_t kMostWaiting = 32;
-
-}  // namespace
 
 // Where many evaluations cost less together they wait for each other.
 void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
-    const bool gathers = descent_.gathers_records();
     Vector u, middle;
-    while (std::isfinite(descent_.next_record(waiting_.size()))) {
-        const double step = descent_.next_record(waiting_.size());
+    while (std::isfinite(descent_.next_record())) {
+        const double step = descent_.next_record();
         if (!leap_to(attempt, step)) break;
         iterate(attempt, *attempt.fine, step, u, middle);
         const double of_steps = error_of_steps(attempt, step, u);
@@ -43,29 +36,20 @@ void LeapingDescent::make_records(Attempt& attempt) {
         }
         // A fixed point that is reached from side to side is no orbit.
         const bool swings = report.pairs && error_between(u, middle) > error;
-        waiting_.push_back({step, u, report.pairs ? middle : Vector(),
-                            swings ? Regime::period_two : Regime::smooth});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
-        if (!gathers || waiting_.size() == kMostWaiting) record_waiting(report);
+        descent_.note(step, u, report.pairs ? middle : Vector(),
+                      swings ? Regime::period_two : Regime::smooth, [this] { polled(); });
+        note_last(report);
         way_.reached = step;
     }
-    record_waiting(report);
+    make_waiting_records();
+    note_last(report);
 }
 
-void LeapingDescent::record_waiting(LeapReport& report) {
-    if (waiting_.empty()) return;
-    const Lap lap(spent_.records);
-    struct Told {  // of what has been recorded, whatever ends it
-        LeapReport& report;
-        std::vector<Descent::Iterate>& waiting;
-        const Records& records;
-        ~Told() {
-            if (!records.steps.empty()) report.last = std::max(report.last, records.steps.back());
-            std::erase_if(waiting, [&](const auto& one) { return one.step <= report.last; });
-        }
-    } const told{report, waiting_, descent_.records()};
-    descent_.record_all(waiting_, [this] { polled(); });
+void LeapingDescent::note_last(LeapReport& report) const {
+    if (const auto& made = descent_.records().steps; !made.empty())
+        report.last = std::max(report.last, made.back());
 }
 
 }  // namespace fastgrok

@@ -84,7 +84,13 @@ bool LeapingDescent::exact_to(std::int64_t step) {
         poll_(std::max(way_.reached, static_cast<double>(now)));
         return false;
     };
-    const Lap lap(spent_.exact);
+    struct StepsAlone {  // without their records
+        Spent& spent;
+        const Descent& descent;
+        const Lap lap{spent.exact};
+        const double before = descent.seconds_recording();
+        ~StepsAlone() { spent.exact -= descent.seconds_recording() - before; }
+    } const alone{spent_, descent_};
     try {
         const Descent::Status status = descent_.run_to(step, poll, poll_seconds_);
         account();

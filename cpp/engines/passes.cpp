@@ -57,8 +57,8 @@ Passes::Passes(const Problem& problem, int threads)
       partials_(stride_ * problem.partition().count(), 0.0) {}
 
 template <class Chunk>
-void Passes::for_chunks(Chunk work) {
-    const bool alone = problem_.rows() * problem_.layout().length < kLeastWork;
+void Passes::for_chunks(Chunk work, std::size_t rows) {
+    const bool alone = rows * problem_.layout().length < kLeastWork;
     const int threads = alone ? 1 : threads_;
     Shares shares(chunks(), threads);
     run_team(threads, [&](const Member& me) {
@@ -127,9 +127,27 @@ Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss,
     return {kernels().loss_sum(m, n, loss), correct};
 }
 
-std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie) {
+// Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
+// margins.
+void Passes::project_chunk(const double* m, std::size_t n, Loss loss, const double* along,
+                           std::size_t apart, std::size_t vectors, Vector& room,
+                           double* out) const {
+    room.resize(2 * apart);
+    double* const q = room.data();
+    double* const weighted = q + apart;
+    kernels().curvature(m, q, n, loss);
+    for (std::size_t a = 0; a < vectors; ++a) {
+        for (std::size_t i = 0; i < n; ++i) weighted[i] = q[i] * along[a * apart + i];
+        for (std::size_t b = 0; b <= a; ++b)
+            out[a * vectors + b] = out[b * vectors + a] =
+                kernels().dot(weighted, along + b * apart, n);
+    }
+}
+
+std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
+                                             Projection* projection) {
     std::vector<Evaluation> out;
-    if (problem_.packed() || us.size() < 2) {
+    if (problem_.packed() || (us.size() < 2 && projection == nullptr)) {
         for (const Vector& u : us) out.push_back(evaluate(u, loss, tie));
         return out;
     }
@@ -139,24 +157,46 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
     const std::size_t rows = whole_lanes(problem_.rows() / chunks() + 1) + kLanes;
     const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
     const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
-    std::vector<Vector> margins(static_cast<std::size_t>(threads_), Vector(at_once * rows));
-    Vector together(at_once * length);
+    const std::size_t vectors = projection == nullptr ? 0 : projection->on.size();
+    const std::size_t pairs = vectors * vectors, most = at_once + vectors;
+    const auto threads = static_cast<std::size_t>(threads_);
+    std::vector<Vector> margins(threads, Vector(most * rows));
+    std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
+    Vector together(most * length), projected(at_once * chunks() * pairs);
     std::vector<Evaluation> of(at_once * chunks());
     for (std::size_t first = 0; first < us.size(); first += at_once) {
         const std::size_t count = std::min(at_once, us.size() - first);
-        for (std::size_t k = 0; k < count; ++k)
-            std::copy(us[first + k].begin(), us[first + k].end(),
+        const auto column = [&](std::size_t k) -> const Vector& {
+            return k < count ? us[first + k] : projection->on[k - count];
+        };
+        for (std::size_t k = 0; k < count + vectors; ++k)
+            std::copy(column(k).begin(), column(k).end(),
                       together.begin() + static_cast<std::ptrdiff_t>(k * length));
         for_chunks([&](std::size_t c, int thread) {
-            double* const m = margins[static_cast<std::size_t>(thread)].data();
+            const auto t = static_cast<std::size_t>(thread);
+            double* const m = margins[t].data();
             problem_.visit_chunk(c, [&](auto of_chunk) {
                 if constexpr (!std::is_same_v<decltype(of_chunk), PackedRows>)
-                    kernels_for(of_chunk).many_margins(of_chunk, together.data(), count, m, rows);
+                    kernels_for(of_chunk).many_margins(of_chunk, together.data(), count + vectors,
+                                                       m, rows);
             });
-            for (std::size_t k = 0; k < count; ++k)
+            const std::size_t n =
+                std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
+            for (std::size_t k = 0; k < count; ++k) {
                 of[k * chunks() + c] = evaluate_chunk(c, m + k * rows, loss, tie);
+                if (vectors > 0)
+                    project_chunk(m + k * rows, n, loss, m + count * rows, rows, vectors, rooms[t],
+                                  &projected[(k * chunks() + c) * pairs]);
+            }
         });
-        for (std::size_t k = 0; k < count; ++k) out.push_back(sum(&of[k * chunks()], chunks()));
+        for (std::size_t k = 0; k < count; ++k) {
+            out.push_back(sum(&of[k * chunks()], chunks()));
+            if (vectors == 0) continue;
+            Vector& total = projection->hessians.emplace_back(pairs, 0.0);
+            for (std::size_t c = 0; c < chunks(); ++c)
+                for (std::size_t p = 0; p < pairs; ++p)
+                    total[p] += projected[(k * chunks() + c) * pairs + p];
+        }
     }
     return out;
 }
@@ -226,6 +266,21 @@ void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
         problem_.visit_chunk(
             c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), zero_partial(c)); });
     });
+    add_chunks(out);
+}
+
+void Passes::second_of(const std::vector<std::uint32_t>& rows,
+                       const std::vector<std::size_t>& begin, const Vector& weights,
+                       const Vector& v, Vector& out) {
+    for_chunks(
+        [&](std::size_t c) {
+            double* const sum = zero_partial(c);
+            const std::size_t first = begin[c], n = begin[c + 1] - first;
+            problem_.visit_index(rows.data() + first, n, [&](auto listed) {
+                kernels_for(listed).second(listed, weights.data() + first, v.data(), sum);
+            });
+        },
+        rows.size());
     add_chunks(out);
 }
 

@@ -45,9 +45,10 @@ class Trajectory(Questions):
         Number of points of every data set that is not a population.
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
-        stable where it is below 2. Computed to rounding for at most 16 columns, else to about
-        1e-3 (1e-2 of a loss without a continuous second derivative) and never above the true
-        value. NaN if it was not watched.
+        stable where it is below 2. Never above the true value. Computed to rounding for at most
+        16 columns, else to about 1e-3 (1e-2 of a loss without a continuous second derivative);
+        on large data (beyond some 10^6 entries), where that would take more than a tenth of the
+        run, to a few percent between searches at step 0, 1, 4, 13, ... NaN if it was not watched.
     sharpness_mean : ndarray of float64, shape (R,)
         The same at the mean of the last two iterates, from which an oscillation cannot hide, where
         the last two updates point against each other (in a leap, of two neighbouring ones); equal

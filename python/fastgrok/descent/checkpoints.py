@@ -136,8 +136,8 @@ class Checkpoint:
     def write(self, descent: Descent, leaping: LeapingDescent | None, stopped: str = "") -> bool:
         """Write the state, and what ended the run; False, and `failure` set, if that failed."""
         self.stopped = stopped or self.stopped
-        if leaping is not None and not leaping.can_be_kept:
-            return True  # the file holds what its leap begins from
+        if not (descent if leaping is None else leaping).can_be_kept:
+            return True  # the file holds what its leap, or these records, begin from
         start = perf_counter()
         header = {"seconds": start - self.began, "run": self._run}
         if self.stopped:
@@ -318,9 +318,11 @@ def _extend(words: dict[str, Any] | None, state: dict[str, NDArray[Any]]) -> Non
     count = int(np.searchsorted(state["steps"], reached, side="right"))
     if count < state["steps"].size:
         state["last_parameters"] = state["u"]
-        for name in ("top_direction", "top_direction_mean"):
-            state[name] = state[_LEAPS + name]
-        state["sharpness_passes"] = state[_LEAPS + "sharpness_passes"].astype(np.int64)
+        for name in ("top_direction", "top_direction_mean", "sharpness_search"):
+            if _LEAPS + name in state:
+                state[name] = state[_LEAPS + name]
+        if _LEAPS + "sharpness_passes" in state:
+            state["sharpness_passes"] = state[_LEAPS + "sharpness_passes"].astype(np.int64)
     for name in RECORDED & state.keys():
         state[name] = state[name][:count]
 

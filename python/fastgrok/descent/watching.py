@@ -107,7 +107,7 @@ class Watch:
         if self._values is not None:
             # That at which a condition is met may lie behind the end.
             self._values.look(seen, seen.steps.size if count is None else count - 1)
-        if self._conditions and not self.met:
+        if self._conditions and not self.met and descent.can_be_kept:
             self._keep(descent)
         return self.met
 

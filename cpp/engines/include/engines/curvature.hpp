@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "engines/passes.hpp"
 
@@ -10,19 +11,27 @@ namespace fastgrok {
 // out <- a symmetric matrix times v, a vector of parameters; without a bias both end with 0.
 using Product = std::function<void(const Vector& v, Vector& out)>;
 
-// Of the Hessian, see below; every product is one with it.
+// Lanczos' method from a warm start: directions[0], if there is one, which is a guess of length 1.
+// At most `most_products` are made, fewer once the residual is below `tolerance` times the
+// eigenvalue. The result never exceeds the true eigenvalue (up to rounding) and misses it by at
+// most the residual, in practice by its square. NaN where a curvature overflows. Afterwards
+// `directions` are the best eigenvectors found of the `keep` largest eigenvalues, or of fewer.
+// What a product throws leaves them as they were.
 double largest_eigenvalue(const Problem& problem, const Product& product, double tolerance,
-                          int most_products, Vector& direction);
+                          int most_products, std::vector<Vector>& directions, std::size_t keep = 1);
 
-// Lanczos' method from a warm start. `direction` is the start vector (any length-1 guess; made when
-// it is empty) and afterwards the best eigenvector found. Every product with the Hessian is one
-// pass over the data; at most `most_passes` are made, fewer once the residual is below `tolerance`
-// times the eigenvalue. The result never exceeds the true eigenvalue (up to rounding) and misses it
-// by at most the residual, in practice by its square. NaN where a curvature overflows.
-// `between_passes`, if given, is called after every pass; what it throws leaves `direction` as it
-// was.
-double largest_curvature(Passes& passes, const Vector& u, Loss loss, double tolerance,
-                         int most_passes, Vector& direction,
+struct CurvatureSearch {
+    double tolerance = 1e-3;
+    double most_passes = 40.0;  // over all rows, or as many more over some as these would be
+    int most_products = 40;
+    std::size_t keep = 1;
+};
+
+// The same of the Hessian at u, of which rows whose curvature is next to nothing have no part.
+// `passes_spent` grows by what was visited, in whole passes. `between_passes`, if given, is called
+// after every pass.
+double largest_curvature(Passes& passes, const Vector& u, Loss loss, const CurvatureSearch& search,
+                         std::vector<Vector>& directions, std::int64_t& passes_spent,
                          const std::function<void()>& between_passes = {});
 
 }  // namespace fastgrok

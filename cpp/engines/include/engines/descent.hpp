@@ -10,6 +10,7 @@
 #include "engines/active_rows.hpp"
 #include "engines/cycles.hpp"
 #include "engines/evaluator.hpp"
+#include "engines/sharpness.hpp"
 #include "engines/stepper.hpp"
 
 namespace fastgrok {
@@ -59,8 +60,7 @@ struct DescentState {
     double update_square = 0.0;
     double largest = 0.0;  // entry of the losses' gradient at the last step, times lr
     Turns turns;
-    Vector top_direction, top_direction_mean;  // where the next search for the sharpness starts
-    std::int64_t sharpness_passes = 0;         // spent so far
+    SharpnessState sharpness;
     StepperState stepper;
     CyclesState cycles;
 };
@@ -83,27 +83,33 @@ public:
     // The same, but no farther than to this step, of which no record is made unless it is due.
     Status run_to(std::int64_t step, const Poll& poll, double poll_seconds);
 
-    // For an engine that knows later iterates without every step on the way: makes the next records
-    // of them, all evaluations in one go. `middle`, unless empty, is the mean of two iterates.
-    struct Iterate {
-        double step;
-        Vector u, middle;
+    // For an engine that knows later iterates without every step on the way: makes the next record
+    // of one, now or together with others. What polls throws; the record is made later then.
+    struct Iterate : Sharpness::Point {
         Regime regime;
     };
-    void record_all(const std::vector<Iterate>& iterates,
-                    const std::function<void()>& between_passes);
-    // Whether that is worth waiting with records for each other.
-    bool gathers_records() const;
+    void note(double step, Vector u, Vector middle, Regime regime,
+              const std::function<void()>& between_passes);
+    // Makes the records that wait for each other, all evaluations in one go.
+    void make_records(const std::function<void()>& between_passes);
+    // Not to make them, but again when their time comes.
+    void forget_waiting();
     // Makes the next record, of a step beyond those that are counted, of the present parameters.
     void record_as(double step, const std::function<void()>& between_passes);
-    // The step of the next record, or of one so many behind; infinite if there is none left.
-    double next_record(std::size_t behind = 0) const;
+    // The step of the next record, infinite if there is none left, and of the last one, or -1.
+    double next_record() const;
+    double recorded_to() const {
+        return next_record_ == 0 ? -1.0 : record_steps_[next_record_ - 1];
+    }
     double last_record() const { return record_steps_.back(); }
 
     // Makes evaluations that take long ask this, and the run throw Interrupted where it says so.
     void interrupt_by(const Ask& ask);
 
+    // After make_records(), unless it polls from there with one record alone to make.
     DescentState state() const;
+    bool can_be_kept() const;
+    const SharpnessState& sharpness() const { return sharpness_.state(); }
     // Goes back, or on, to a state of a run of the same problem and options; std::invalid_argument,
     // and nothing changed, if it cannot be one. Records may be `ahead` of the step where an engine
     // knew later iterates.
@@ -119,7 +125,8 @@ public:
     const Stepper& stepper() const { return stepper_; }
     double rate() const { return rate_; }
     const Problem& problem() const { return *problem_; }
-    const Records& records() const { return records_; }
+    const Records& records() const { return records_; }  // those that are made
+    double seconds_recording() const { return seconds_recording_; }
     std::uint64_t row_visits() const { return active_.visits(); }  // by the steps of this object
     std::size_t sets() const { return 1 + evals_.size(); }
     bool keeps_weights() const { return options_.keep_weights; }
@@ -153,8 +160,11 @@ private:
     void check_skipped();
     void recall_rows();
     void record(const std::function<void()>& between_passes);
-    void record_one(const Iterate& iterate, const std::vector<Evaluation>& evaluations,
+    bool gathers_records() const;
+    void record_all(const std::vector<Iterate>& iterates,
                     const std::function<void()>& between_passes);
+    void record_one(const Iterate& iterate, const Sharpness::Told& told,
+                    const std::vector<Evaluation>& evaluations);
     void append_weights(const Vector& u);
     void check(const DescentState& state, const Records& records, bool ahead) const;
 
@@ -169,9 +179,12 @@ private:
     int rows_exponent_;  // 2^rows_exponent_ > n * largest row norm * rate
 
     std::int64_t step_ = 0;
-    std::int64_t stop_ = -1;  // of run_to
-    std::size_t next_record_ = 0;
-    std::int64_t sharpness_passes_ = 0;  // spent so far
+    std::int64_t stop_ = -1;       // of run_to
+    std::size_t next_record_ = 0;  // behind those that are made and those that wait
+    std::vector<Iterate> waiting_;
+    bool making_records_ = false;
+    double seconds_recording_ = 0.0;
+    Sharpness sharpness_;
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0, largest_ = 0.0;
     Stepper stepper_;
@@ -179,7 +192,6 @@ private:
     bool diverged_ = false;
     Turns turns_;
     Cycles cycles_;
-    Vector top_direction_, top_direction_mean_;
     Records records_;
 };
 

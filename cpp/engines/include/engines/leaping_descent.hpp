@@ -45,7 +45,7 @@ public:
     // to the same bits, or with a later end. Only where can_be_kept(): before the run, in a poll or
     // after it.
     const LeapingState& state() const { return way_; }
-    bool can_be_kept() const { return can_be_kept_; }
+    bool can_be_kept() const { return can_be_kept_ && descent_.can_be_kept(); }
     // Before run(), and after the descent; std::invalid_argument if it cannot be one.
     void restore(LeapingState state);
 
@@ -57,7 +57,7 @@ public:
     static double first_leap(const SlowMotion& motion);
     double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step() - descent_.cycles().skipped(); }
-    const Spent& spent() const { return spent_; }
+    Spent spent() const;
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
     double exact_ahead() const { return exact_ahead_; }
@@ -97,6 +97,8 @@ private:
     bool worth_leaping(std::int64_t from) const;
     bool may_leap_from(std::int64_t from) const;
     void remember_search();
+    void make_waiting_records();
+    void note_last(LeapReport& report) const;
     void go_on_from(std::int64_t from, Starts starts);
     Status finish_exactly();
     Status finish_closed();
@@ -114,7 +116,6 @@ private:
     void compare(Attempt& attempt, double step, const Vector& exact);
     bool leap(Attempt& attempt);
     void make_records(Attempt& attempt);
-    void record_waiting(LeapReport& report);
     void close(Attempt& attempt);
     bool is_stable(Attempt& attempt, double step);
     bool stays(Attempt& attempt);
@@ -145,8 +146,7 @@ private:
     bool too_dear_ = false, can_be_kept_ = true;
     Vector gradient_, first_, second_;
     LeapingState way_;
-    Spent spent_;
-    std::vector<Descent::Iterate> waiting_;  // whose records are still to be made
+    Spent spent_;  // but for records
 };
 
 }  // namespace fastgrok

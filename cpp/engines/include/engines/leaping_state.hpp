@@ -57,8 +57,7 @@ struct LeapingState {
     std::string reason;
     std::vector<LeapReport> leaps;
     // Of the descent, see there, when the last leap began.
-    Vector top_direction, top_direction_mean;
-    std::int64_t sharpness_passes = 0;
+    SharpnessState sharpness;
 };
 
 }  // namespace fastgrok

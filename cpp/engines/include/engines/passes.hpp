@@ -37,9 +37,17 @@ public:
 
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
 
+    // What to tell besides, of rows that are not packed: of the Hessian at each of `us` the
+    // symmetric matrix of its products of pairs of these vectors, row by row.
+    struct Projection {
+        std::vector<Vector> on;
+        std::vector<Vector> hessians;
+    };
+
     // Each of them to the same bits, of rows that are not packed in one go: every row is read once
     // for as many parameter vectors as there is room for margins.
-    std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie);
+    std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
+                                         Projection* projection = nullptr);
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
     // 0.
@@ -60,6 +68,10 @@ public:
     // weights <- l''(m_i) at u;  out <- sum of weight_i (z_i . v) z_i.
     void curvature_weights(const Vector& u, Loss loss, Vector& weights);
     void second(const Vector& weights, const Vector& v, Vector& out);
+    // The same over these rows alone, chunk by chunk from its place in the list on; weights by
+    // place.
+    void second_of(const std::vector<std::uint32_t>& rows, const std::vector<std::size_t>& begin,
+                   const Vector& weights, const Vector& v, Vector& out);
 
     // For an engine that runs a team of its own over many steps: where the sums over the rows of
     // one chunk go, the same made zero, and their sum.
@@ -69,8 +81,14 @@ public:
 
 private:
     template <class Chunk>
-    void for_chunks(Chunk work);
+    void for_chunks(Chunk work, std::size_t rows);
+    template <class Chunk>
+    void for_chunks(Chunk work) {
+        for_chunks(std::move(work), problem_.rows());
+    }
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
+    void project_chunk(const double* margins, std::size_t n, Loss loss, const double* along,
+                       std::size_t apart, std::size_t vectors, Vector& room, double* out) const;
 
     const Problem& problem_;
     int threads_;

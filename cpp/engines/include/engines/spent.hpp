@@ -8,10 +8,11 @@
 namespace fastgrok {
 
 struct Spent {
-    double exact = 0.0;                        // steps, with their records
+    double exact = 0.0;                        // steps
     double evaluations = 0.0, products = 0.0;  // of the integration that is recorded
     double second = 0.0;                       // integration, which shows the error
-    double checks = 0.0, records = 0.0;        // of leaps
+    double checks = 0.0;                       // of leaps
+    double records = 0.0;                      // of the whole run
 };
 
 // Adds the time until its end.

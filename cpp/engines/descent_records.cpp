@@ -1,0 +1,156 @@
+// The records of a run.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "engines/descent.hpp"
+#include "engines/interrupt.hpp"
+#include "engines/spent.hpp"
+#include "norms.hpp"
+
+namespace fastgrok {
+namespace {
+
+// Records that are made together: a pass costs little more for so many.
+constexpr std::size_t kMostWaiting = 32;
+
+}  // namespace
+
+void Descent::record(const std::function<void()>& between_passes) {
+    record_as(static_cast<double>(step_), between_passes);
+}
+
+void Descent::record_as(double step, const std::function<void()>& between_passes) {
+    // Single iterates of an oscillation look flat; the mean of two does not.
+    Vector middle;
+    if (turns_.backward & 1u) {
+        middle = u_;
+        for (std::size_t j = 0; j < u_.size(); ++j) middle[j] -= 0.5 * update_[j];
+    }
+    note(step, u_, std::move(middle), regime(), between_passes);
+}
+
+void Descent::note(double step, Vector u, Vector middle, Regime regime,
+                   const std::function<void()>& between_passes) {
+    waiting_.push_back({{step, std::move(u), std::move(middle), step_}, regime});
+    ++next_record_;
+    if (!gathers_records() || waiting_.size() == kMostWaiting) make_records(between_passes);
+}
+
+bool Descent::gathers_records() const {
+    return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(),
+                                              [](const auto& eval) { return eval->gathers(); });
+}
+
+void Descent::forget_waiting() {
+    next_record_ -= waiting_.size();
+    waiting_.clear();
+}
+
+bool Descent::can_be_kept() const {
+    return !making_records_ || waiting_.empty() ||
+           (waiting_.size() == 1 && waiting_[0].step == static_cast<double>(step_));
+}
+
+// A record is complete or not there, whatever ends this.
+void Descent::make_records(const std::function<void()>& between_passes) {
+    if (waiting_.empty() || making_records_) return;  // a poll asks for what is made
+    const Lap lap(seconds_recording_);
+    making_records_ = true;
+    bool polling = false;
+    const auto poll = [&] {
+        polling = true;
+        between_passes();
+        polling = false;
+    };
+    const auto drop_made = [&] {
+        const double last = records_.steps.empty() ? -1.0 : records_.steps.back();
+        std::erase_if(waiting_, [&](const Iterate& one) { return one.step <= last; });
+    };
+    // What stops the run lets it go on later: such records are not lost, if they take not long.
+    const auto end = [&](bool stopped) {
+        making_records_ = false;
+        drop_made();
+        if (!stopped || !gathers_records()) forget_waiting();
+    };
+    try {
+        try {
+            record_all(waiting_, poll);
+        } catch (const std::bad_alloc&) {  // one alone takes less
+            drop_made();
+            const std::vector<Iterate> left = waiting_;
+            for (const Iterate& one : left) record_all({one}, poll);
+        }
+    } catch (const Interrupted&) {
+        end(true);
+        throw;
+    } catch (...) {
+        end(polling);
+        throw;
+    }
+    making_records_ = false;
+    waiting_.clear();
+}
+
+void Descent::record_all(const std::vector<Iterate>& iterates,
+                         const std::function<void()>& between_passes) {
+    std::vector<Vector> us;
+    std::vector<const Sharpness::Point*> points;
+    for (const Iterate& iterate : iterates) {
+        us.push_back(iterate.u);
+        points.push_back(&iterate);
+    }
+    // All evaluation sets have the columns of the training set, and so its layout.
+    std::vector<std::vector<Evaluation>> by_set;
+    for (const auto& eval : evals_) {
+        by_set.push_back(eval->evaluate_all(us, options_.loss, options_.tie));
+        between_passes();
+    }
+    const auto told = sharpness_.look(points, options_.tie, between_passes);
+    for (std::size_t k = 0; k < iterates.size(); ++k) {
+        std::vector<Evaluation> evaluations{told[k].evaluation};
+        for (const auto& all : by_set) evaluations.push_back(all[k]);
+        record_one(iterates[k], told[k], evaluations);
+    }
+}
+
+void Descent::record_one(const Iterate& iterate, const Sharpness::Told& told,
+                         const std::vector<Evaluation>& evaluations) {
+    const Vector& u = iterate.u;
+    const double rate = rate_ * options_.stepper.schedule.at(iterate.step);
+    try {
+        for (const Evaluation& e : evaluations) {
+            records_.loss_sum.push_back(e.loss_sum);
+            records_.correct.push_back(e.correct);
+        }
+        records_.sharpness.push_back(rate * told.at);
+        records_.sharpness_mean.push_back(rate * told.mean);
+        records_.regime.push_back(static_cast<std::int8_t>(iterate.regime));
+        records_.b.push_back(u[problem_->layout().intercept]);
+        records_.norm_w.push_back(norm(u.data(), problem_->layout().cols));
+        if (options_.keep_weights) append_weights(u);
+        records_.steps.push_back(iterate.step);
+    } catch (...) {  // out of memory: the records so far stay whole
+        records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
+        throw;
+    }
+    records_.last_parameters = u;
+}
+
+void Descent::append_weights(const Vector& u) {
+    const Layout& layout = problem_->layout();
+    records_.weights.insert(records_.weights.end(), u.begin(),
+                            u.begin() + static_cast<std::ptrdiff_t>(layout.cols));
+    records_.weights.push_back(u[layout.intercept]);
+}
+
+void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
+    loss_sum.resize(count * sets);
+    correct.resize(count * sets);
+    for (std::vector<double>* column : {&b, &norm_w, &sharpness, &sharpness_mean})
+        column->resize(count);
+    regime.resize(count);
+    if (weights.size() > count * parameters) weights.resize(count * parameters);
+}
+
+}  // namespace fastgrok

@@ -1,0 +1,68 @@
+// Evaluations of the training set along a run, with the largest curvature at every record.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "engines/passes.hpp"
+
+namespace fastgrok {
+
+// What searches have left, all that later ones depend on.
+struct SharpnessState {
+    // Directions of the largest curvatures at a step, orthonormal, the largest first; where there
+    // are several, that step.
+    struct Found {
+        double step = -1.0;
+        std::vector<Vector> directions;
+    };
+    Found at, mean;           // iterates, and means of two
+    std::int64_t passes = 0;  // spent so far
+};
+
+// With few columns, and on small data, every record has a search of its own. Else a search leaves
+// several directions, and the steps until a multiple of its own have the largest curvature in their
+// span, which takes no pass; and a search of their own where that has turned within the span. What
+// is told of a record depends on the records before, however many are looked at together.
+class Sharpness {
+public:
+    // An iterate that a record is made of; `middle`, unless empty, is the mean of two.
+    struct Point {
+        double step;
+        Vector u, middle;
+        std::int64_t counted;  // steps that were taken one by one before
+    };
+    // Of the Hessian of the summed loss; NaN if they are not watched.
+    struct Told {
+        Evaluation evaluation;
+        double at, mean;
+    };
+
+    Sharpness(Passes& passes, Loss loss, bool watched)
+        : passes_(passes), loss_(loss), watched_(watched) {}
+
+    std::vector<Told> look(const std::vector<const Point*>& points, Tie tie,
+                           const std::function<void()>& between_passes);
+
+    const SharpnessState& state() const { return state_; }
+    void restore(SharpnessState state) { state_ = std::move(state); }
+
+private:
+    using Found = SharpnessState::Found;
+
+    bool few() const { return passes_.problem().layout().cols <= kMostPackedCols; }
+    double free_passes() const;
+    bool is_due(const SharpnessState& state, const Found& found, double step) const;
+    double search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
+                  std::int64_t& spent, const std::function<void()>& between_passes);
+    double curvature(const double* projected, std::size_t apart, const Found& found,
+                     const Vector& u, std::int64_t counted, std::int64_t& spent,
+                     const std::function<void()>& between_passes);
+
+    Passes& passes_;
+    Loss loss_;
+    bool watched_;
+    SharpnessState state_;
+};
+
+}  // namespace fastgrok

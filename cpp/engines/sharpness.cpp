@@ -1,0 +1,138 @@
+#include "engines/sharpness.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engines/curvature.hpp"
+#include "engines/small_matrix.hpp"
+
+namespace fastgrok {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+// A search serves for the steps up to so many times its own, and leaves so many directions.
+constexpr double kServes = 3.0;
+constexpr std::size_t kDirections = 4;
+// What of the curvature along the first of them may point to others, where a search is not due.
+constexpr double kTurned = 0.05;
+// While they have visited fewer entries every record has a search of its own.
+constexpr double kFreeEntries = 2e8;
+// All searches together may cost so many passes and this share of the steps; beyond that every
+// search gets the fewest.
+constexpr double kFreePasses = 12.0, kShare = 0.1, kFewestPasses = 4.0;
+constexpr int kMostProducts = 40;
+
+}  // namespace
+
+double Sharpness::free_passes() const {
+    const Problem& problem = passes_.problem();
+    return kFreeEntries /
+           (static_cast<double>(problem.rows()) * static_cast<double>(problem.layout().length));
+}
+
+bool Sharpness::is_due(const SharpnessState& state, const Found& found, double step) const {
+    return few() || found.step < 0.0 || static_cast<double>(state.passes) < free_passes() ||
+           step >= kServes * found.step + 1.0;
+}
+
+double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
+                         std::int64_t& spent, const std::function<void()>& between_passes) {
+    CurvatureSearch search;
+    search.most_products = kMostProducts;
+    if (few()) {  // it ends by itself after d + 1 products
+        search.tolerance = 1e-7;
+    } else {
+        const double credit = std::max(kFreePasses, free_passes()) +
+                              kShare * static_cast<double>(counted) - static_cast<double>(spent);
+        search.most_passes = std::max(credit, kFewestPasses);
+        search.keep = kDirections;
+    }
+    return largest_curvature(passes_, u, loss_, search, directions, spent, between_passes);
+}
+
+// By what products of the directions found before tell, or a search that starts there.
+double Sharpness::curvature(const double* projected, std::size_t apart, const Found& found,
+                            const Vector& u, std::int64_t counted, std::int64_t& spent,
+                            const std::function<void()>& between_passes) {
+    const std::size_t n = found.directions.size();
+    const double along = projected[0];
+    double across = 0.0;
+    for (std::size_t k = 1; k < n; ++k) across += projected[k] * projected[k];
+    if (std::sqrt(across) <= kTurned * along && std::isfinite(along)) {
+        Matrix span(n), vectors(n);
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j) span(i, j) = projected[i * apart + j] / along;
+        Vector values;
+        diagonalize(std::move(span), values, vectors);
+        return along * values[0];
+    }
+    std::vector<Vector> directions = found.directions;
+    return search(u, counted, directions, spent, between_passes);
+}
+
+std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& points, Tie tie,
+                                             const std::function<void()>& between_passes) {
+    std::vector<Told> out;
+    SharpnessState state = state_;  // which is as it was if a pass throws
+    std::size_t end = 0;
+    for (std::size_t first = 0; first < points.size(); first = end) {
+        // All points from one search to the next.
+        const auto searches = [&](const Point& point) {
+            return watched_ && (is_due(state, state.at, point.step) ||
+                                (!point.middle.empty() && is_due(state, state.mean, point.step)));
+        };
+        double at = kUnknown, mean = kUnknown;
+        const Point& leading = *points[first];
+        const auto renew = [&](Found& found, const Vector& u, double& curvature) {
+            curvature = search(u, leading.counted, found.directions, state.passes, between_passes);
+            found.step = leading.step;
+        };
+        if (watched_ && is_due(state, state.at, leading.step)) renew(state.at, leading.u, at);
+        if (watched_ && !leading.middle.empty() && is_due(state, state.mean, leading.step))
+            renew(state.mean, leading.middle, mean);
+        end = first + 1;
+        while (end < points.size() && !searches(*points[end])) ++end;
+
+        std::vector<Vector> us;
+        std::vector<std::size_t> middles;  // by place
+        for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);
+        Passes::Projection projection;
+        const bool projects = watched_ && !few();
+        if (projects) {
+            projection.on = state.at.directions;
+            for (std::size_t k = first; k < end; ++k)
+                if (!points[k]->middle.empty()) {
+                    us.push_back(points[k]->middle);
+                    middles.push_back(k);
+                }
+            if (!middles.empty())
+                projection.on.insert(projection.on.end(), state.mean.directions.begin(),
+                                     state.mean.directions.end());
+        }
+        const auto evaluations =
+            passes_.evaluate_all(us, loss_, tie, projects ? &projection : nullptr);
+        between_passes();
+        const std::size_t apart = projection.on.size(), offset = state.at.directions.size();
+        std::size_t place = end - first;  // of the next mean
+        for (std::size_t k = first; k < end; ++k) {
+            const Point& point = *points[k];
+            const auto told = [&](const Found& found, const Vector& u, std::size_t number,
+                                  std::size_t from, double leads) {
+                if (!projects || (k == first && !std::isnan(leads))) return leads;
+                return curvature(&projection.hessians[number][from * (apart + 1)], apart, found, u,
+                                 point.counted, state.passes, between_passes);
+            };
+            Told one{evaluations[k - first], told(state.at, point.u, k - first, 0, at), kUnknown};
+            if (point.middle.empty())
+                one.mean = one.at;
+            else
+                one.mean = told(state.mean, point.middle, projects ? place++ : 0, offset, mean);
+            out.push_back(one);
+        }
+    }
+    state_ = std::move(state);
+    return out;
+}
+
+}  // namespace fastgrok
