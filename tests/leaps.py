@@ -45,7 +45,7 @@ def leap(
     **options: Any,
 ) -> _core.Leap:
     settings: dict[str, Any] = {
-        "loss": "logistic", "two_step": False, "tolerance": 1e-10, "most_order": 6, "threads": 1,
+        "loss": "logistic", "period": 1, "tolerance": 1e-10, "most_order": 6, "threads": 1,
     }  # fmt: skip
     settings |= options
     return _core.Leap(

@@ -19,12 +19,12 @@ void LeapingDescent::make_records(Attempt& attempt) {
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
     const bool gathers = descent_.gathers_records();
-    Vector u, middle;
+    Iterated now;
     while (std::isfinite(descent_.next_record(waiting_.size()))) {
         const double step = descent_.next_record(waiting_.size());
         if (!leap_to(attempt, step)) break;
-        iterate(attempt, *attempt.fine, step, u, middle);
-        const double of_steps = error_of_steps(attempt, step, u);
+        iterate(attempt, step, now);
+        const double of_steps = error_of_steps(attempt, step, now.u);
         const double rounding = rounding_at(attempt, step, of_steps);
         const double error = of_steps + rounding;
         if (!(error <= options_.rtol)) {
@@ -41,10 +41,7 @@ void LeapingDescent::make_records(Attempt& attempt) {
             const Lap lap(spent_.checks);
             if (!is_stable(attempt, step)) break;
         }
-        // A fixed point that is reached from side to side is no orbit.
-        const bool swings = report.pairs && error_between(u, middle) > error;
-        waiting_.push_back({step, u, report.pairs ? middle : Vector(),
-                            swings ? Regime::period_two : Regime::smooth});
+        waiting_.push_back({step, now.u, now.middle, regime_of(now, error)});
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
         if (!gathers || waiting_.size() == kMostWaiting) record_waiting(report);

@@ -1,5 +1,4 @@
-// The leaping integrator's field of orbits of period 2 where Hessians are known by their products
-// with vectors.
+// The leaping integrator's field of cycles where Hessians are known by their products with vectors.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,30 +16,27 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-// F2(u) = F(u) + F(u + F(u)), whose derivative is J = (I - B)(I - A) - I with the Hessians A at u
-// and B at u + F(u), times the rate. It is not symmetric: Newton's equations are solved by GMRES
-// (Saad and Schultz 1986).
-class PairsField : public LeapField {
+// F_p(u), the sum of F along p steps from u, whose derivative is J = (I - A_p) ... (I - A_1) - I with
+// the Hessians A_i along these, times the rate. It is not symmetric: Newton's equations are solved
+// by GMRES (Saad and Schultz 1986).
+class CycleField : public LeapField {
 public:
-    PairsField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
+    CycleField(const Problem& problem, Loss loss, const SlowMotion& motion, int period, int threads,
                std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           squares_(problem.rows()),
           along_row_(problem.rows()),
-          direction_(layout().length) {
+          direction_(layout().length),
+          weights_(static_cast<std::size_t>(period)),
+          measured_(weights_.size()) {
         for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
     }
 
     void evaluate(const Vector& u, double s, Vector& g) override {
-        half_step(u, g, first_);
-        look_along(u);
-        middle_ = u;
-        add_multiple(middle_, 1.0, g);
-        half_step(middle_, update_, second_);
         k_ = std::exp(s);
-        for (std::size_t j = 0; j < g.size(); ++j) g[j] = k_ * (g[j] + update_[j]);
-        in_first_ = measure(first_);
-        in_second_ = measure(second_);
+        walk(u, g, [](std::size_t, const Vector&) {});
+        for (double& x : g) x *= k_;
+        for (std::size_t i = 0; i < weights_.size(); ++i) measured_[i] = measure(weights_[i]);
     }
 
     // From 0; what is left is measured by a norm that is at least that of the scale.
@@ -66,27 +62,40 @@ public:
         return false;
     }
 
-    // Estimated, of both steps of a pair, as if the first were like the second: what two patterns
-    // of signs of the largest rounding errors move u by.
+    // Estimated: what two patterns of signs of the largest rounding errors, the same at every step
+    // of a round and carried to its end, move u by.
     double rounding_effect(const Vector& u, double s, const LeapScale& scale,
                            double enough) override {
         constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
         constexpr double kOthers = 2.0;  // other patterns may do more
-        Vector size, error(u.size()), effect;
-        evaluate(u, s, error);
+        Vector error(u.size()), all(u.size(), 0.0), effect;
+        std::vector<Vector> sizes(weights_.size());
         log_rate_ = s + std::log(rate_);
-        sum_sizes(u, size, [&](std::size_t i, double terms) {
-            const Coefficient c = coefficient(i, terms);
-            return 2.0 * (c.error + kOfSums * c.value);
+        k_ = std::exp(s);
+        walk(u, error, [&](std::size_t step, const Vector& at) {
+            sum_sizes(at, sizes[step], [&](std::size_t i, double terms) {
+                const Coefficient c = coefficient(i, terms);
+                return c.error + kOfSums * c.value;
+            });
+            add_multiple(all, 1.0, sizes[step]);
         });
-        const double most = scale.norm(size);
+        for (std::size_t i = 0; i < weights_.size(); ++i) measured_[i] = measure(weights_[i]);
+        const double most = scale.norm(all);
         if (most <= enough) return most;
-        double largest = 0.0, turn = 0.0;
-        for (const double step : {0.6180339887498949, 0.41421356237309515}) {
-            for (std::size_t j = 0; j < size.size(); ++j) {
-                turn += step;
-                turn -= std::floor(turn);
-                error[j] = turn < 0.5 ? -size[j] : size[j];
+        double largest = 0.0;
+        for (const double turn : {0.6180339887498949, 0.41421356237309515}) {
+            error.assign(u.size(), 0.0);
+            for (std::size_t i = 0; i < sizes.size(); ++i) {
+                if (i > 0) {
+                    product(weights_[i], error, turned_);
+                    add_multiple(error, -1.0, turned_);
+                }
+                double angle = 0.0;
+                for (std::size_t j = 0; j < error.size(); ++j) {
+                    angle += turn;
+                    angle -= std::floor(angle);
+                    error[j] += angle < 0.5 ? -sizes[i][j] : sizes[i][j];
+                }
             }
             if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
             largest = std::max(largest, scale.norm(effect));
@@ -94,8 +103,8 @@ public:
         return std::min(most, kOthers * largest + enough);
     }
 
-    // By the pair's derivative on the space that it turns the swing, and a bit of all columns,
-    // into; anew where the number of the pair has grown.
+    // By the round's derivative on the space that it turns its last step, and a bit of all columns,
+    // into; anew where the number of the round has grown.
     bool amplifies_at(const Vector&, double k) override {
         constexpr std::size_t kVectors = 20;
         constexpr double kBetween = 1.25;
@@ -140,12 +149,27 @@ private:
         double along = 0.0, mixed = 0.0, bias = 0.0, across = 0.0;
     };
 
-    void half_step(const Vector& u, Vector& update, Vector& weights) {
-        update.resize(u.size());
-        given_.first(u, loss_, update, 0.0, &bits_);
-        ++costs_.evaluations;
-        after_pass();
-        for (double& x : update) x *= rate_;
+    // g <- F_p(u), and the weights of the Hessians on the way; visit(step, where it begins).
+    template <class Visit>
+    void walk(const Vector& u, Vector& g, Visit visit) {
+        at_ = u;
+        g.assign(u.size(), 0.0);
+        for (std::size_t i = 0; i < weights_.size(); ++i) {
+            update_.resize(u.size());
+            given_.first(at_, loss_, update_, 0.0, &bits_);
+            ++costs_.evaluations;
+            after_pass();
+            if (i == 0) look_along(u);
+            for (double& x : update_) x *= rate_;
+            weigh(weights_[i]);
+            visit(i, at_);
+            add_multiple(g, 1.0, update_);
+            add_multiple(at_, 1.0, update_);
+        }
+    }
+
+    // The rate times l'' of the rows where they were last evaluated.
+    void weigh(Vector& weights) const {
         weights.resize(bits_.size());
         for (std::size_t i = 0; i < bits_.size(); ++i) weights[i] = bits_[i] * traits_.per_unit();
         kernels().curvature(weights.data(), weights.data(), squares_.size(), loss_);
@@ -177,12 +201,12 @@ private:
 
     // out += factor J v.
     void add_jacobian(double factor, const Vector& v, Vector& out) {
-        product(first_, v, turned_by_first_);
-        middle_ = v;
-        add_multiple(middle_, -1.0, turned_by_first_);
-        product(second_, middle_, turned_by_second_);
-        add_multiple(out, -factor, turned_by_first_);
-        add_multiple(out, -factor, turned_by_second_);
+        moved_ = v;
+        for (const Vector& weights : weights_) {
+            product(weights, moved_, turned_);
+            add_multiple(moved_, -1.0, turned_);
+            add_multiple(out, -factor, turned_);
+        }
     }
 
     void product(const Vector& weights, const Vector& v, Vector& out) {
@@ -198,16 +222,21 @@ private:
 
     // (I - factor J)^-1 for the Hessians as measured.
     struct Preconditioner {
-        Preconditioner(const PairsField& field_, double factor) : field(field_) {
-            const Measured &a = field.in_first_, &b = field.in_second_;
-            across = 1.0 + factor * (a.across + b.across - b.across * a.across);
-            const auto entry = [&](double one, double of_a, double of_b, double of_ba) {
-                return one + factor * (of_a + of_b - of_ba);
-            };
-            m[0] = entry(1.0, a.along, b.along, b.along * a.along + b.mixed * a.mixed);
-            m[1] = entry(0.0, a.mixed, b.mixed, b.along * a.mixed + b.mixed * a.bias);
-            m[2] = entry(0.0, a.mixed, b.mixed, b.mixed * a.along + b.bias * a.mixed);
-            m[3] = entry(1.0, a.bias, b.bias, b.mixed * a.mixed + b.bias * a.bias);
+        Preconditioner(const CycleField& field_, double factor) : field(field_) {
+            // J, step by step: J - A (I + J).
+            double rest = 0.0;
+            m = {};
+            for (const Measured& a : field.measured_) {
+                rest = rest - a.across - a.across * rest;
+                const std::array<double, 4> j = m;
+                m[0] = j[0] - a.along - (a.along * j[0] + a.mixed * j[2]);
+                m[1] = j[1] - a.mixed - (a.along * j[1] + a.mixed * j[3]);
+                m[2] = j[2] - a.mixed - (a.mixed * j[0] + a.bias * j[2]);
+                m[3] = j[3] - a.bias - (a.mixed * j[1] + a.bias * j[3]);
+            }
+            across = 1.0 - factor * rest;
+            for (std::size_t i = 0; i < 4; ++i)
+                m[i] = (i % 3 == 0 ? 1.0 : 0.0) - factor * m[i];
             determinant = m[0] * m[3] - m[1] * m[2];
             // Far from what it stands for it would do harm.
             const double size = std::fabs(m[0] * m[3]) + std::fabs(m[1] * m[2]);
@@ -226,7 +255,7 @@ private:
             z[intercept] = (m[0] * b - m[2] * a) / determinant;
         }
 
-        const PairsField& field;
+        const CycleField& field;
         std::array<double, 4> m;
         double across, determinant;
         bool serves;
@@ -298,21 +327,23 @@ private:
         return true;
     }
 
-    Vector squares_, along_row_;  // ||x_i||^2, x_i . w / ||w||
-    Vector direction_;            // w / ||w||
-    Vector first_, second_;       // rate l''(m_i) at both
-    Measured in_first_, in_second_;
-    Vector middle_, update_, turned_by_first_, turned_by_second_;
+    Vector squares_, along_row_;    // ||x_i||^2, x_i . w / ||w||
+    Vector direction_;              // w / ||w||
+    std::vector<Vector> weights_;   // rate l''(m_i), step by step
+    std::vector<Measured> measured_;
+    Vector at_, update_, moved_, turned_;
     double k_ = 1.0, looked_at_ = 0.0;
     bool amplified_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<LeapField> make_pairs_field(const Problem& problem, Loss loss,
-                                            const SlowMotion& motion, int threads,
-                                            std::function<void()> between_passes) {
-    return std::make_unique<PairsField>(problem, loss, motion, threads, std::move(between_passes));
+std::unique_ptr<LeapField> make_products_cycle_field(const Problem& problem, Loss loss,
+                                                     const SlowMotion& motion, int period,
+                                                     int threads,
+                                                     std::function<void()> between_passes) {
+    return std::make_unique<CycleField>(problem, loss, motion, period, threads,
+                                        std::move(between_passes));
 }
 
 }  // namespace fastgrok
