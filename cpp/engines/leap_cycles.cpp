@@ -125,12 +125,15 @@ public:
         Matrix projected(most);
         std::size_t n = 0;
         while (n < most) {
-            Vector next = basis[n];
+            Vector next(start.size(), 0.0);
             add_jacobian(1.0, basis[n], next);
-            for (std::size_t i = 0; i <= n; ++i) {
-                projected(i, n) = dot(basis[i], next);
-                add_multiple(next, -projected(i, n), basis[i]);
-            }
+            for (int again = 0; again < 2; ++again)  // much may cancel
+                for (std::size_t i = 0; i <= n; ++i) {
+                    const double along = dot(basis[i], next);
+                    projected(i, n) += along;
+                    add_multiple(next, -along, basis[i]);
+                }
+            projected(n, n) += 1.0;
             const double rest = norm(next.data(), next.size());
             if (++n == most || !(rest > kInvariant)) break;
             projected(n, n - 1) = rest;

@@ -80,14 +80,15 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const Leap& fine = *attempt.fine;
     // What decays, or changes its pace, moves otherwise where the leap begins than later; what
     // steps remember may not have been slow enough there, of which neither integration can tell.
-    // Where steps remember, or become shorter, a leap has few and long steps.
+    // Where steps remember, or become shorter, a leap has few and long steps; so it has where each
+    // is a round of a cycle.
     double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
     double of_few = 1.0;
     const double share = motion_.memory > 1.0 ? kLeastOfMemory : kLeastShare;
-    if (motion_.memory > 1.0 || !motion_.schedule.is_constant()) {
-        start *= kOfStart;
+    const bool long_steps = motion_.memory > 1.0 || !motion_.schedule.is_constant();
+    if (long_steps) start *= kOfStart;
+    if (long_steps || attempt.report.period > 1)
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
-    }
     return std::max({std::max(w / scale.w, b / scale.b) / kCounted, fine.sudden_error(scale),
                      kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
