@@ -35,9 +35,9 @@ public:
             start.push_back({k.data()[i], packed(u, i), packed(updates, i)});
         const Problem& rows = problem_->problem;
         const auto ask = [this] { poll(); };
-        auto field =
-            period == 1 ? make_descent_field(rows, parse_loss(loss), rate, threads, ask)
-                        : make_cycle_field(rows, parse_loss(loss), rate, period, threads, ask);
+        auto field = period == 1
+                         ? make_descent_field(rows, parse_loss(loss), rate, threads, ask)
+                         : make_cycle_field(rows, parse_loss(loss), rate, period, threads, ask);
         leap_ = std::make_unique<Leap>(std::move(field), start,
                                        LeapOptions{tolerance, most_order, 0.5});
     }
@@ -144,8 +144,8 @@ py::dict statistics(const BoundLeap& self) {
 
 void register_leap(py::module_& m) {
     py::class_<BoundLeap>(m, "Leap", "Descent without taking every step.", py::is_final())
-        .def(py::init<Shared, Array<double>, Array<double>, Array<double>, std::string, double,
-                      int, double, int, int>(),
+        .def(py::init<Shared, Array<double>, Array<double>, Array<double>, std::string, double, int,
+                      double, int, int>(),
              py::arg("problem"), py::kw_only(), py::arg("k").noconvert(), py::arg("u").noconvert(),
              py::arg("updates").noconvert(), py::arg("loss"), py::arg("rate"), py::arg("period"),
              py::arg("tolerance"), py::arg("most_order"), py::arg("threads"))

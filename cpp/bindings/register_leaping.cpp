@@ -74,8 +74,9 @@ LeapReport report_from(const py::dict& in) {
     LeapReport leap;
     leap.first = in["first"].cast<double>();
     leap.last = in["last"].cast<double>();
-    const char* const orbits = "pairs";  // alone, in files of before longer cycles were leaped
-    leap.period = in.contains("period") ? in["period"].cast<int>() : in[orbits].cast<bool>() ? 2 : 1;
+    leap.period = in["pairs"].cast<bool>() ? 2 : 1;
+    if (in.contains("period"))  // not in files of before longer cycles were leaped
+        leap.period = in["period"].cast<int>();
     leap.converged = in["converged"].cast<bool>();
     leap.tolerance = in["tolerance"].cast<double>();
     leap.statistics.accepted = in["accepted"].cast<std::int64_t>();
@@ -157,7 +158,8 @@ LeapStarts take(const Arrays& in, const std::string& name, std::size_t length) {
     };
     out.single = rows("_u");
     out.early = rows("_early");
-    const auto updates = rows("_updates"), of_rounds = rows(of_two ? "_updates_of_two" : "_updates_of_rounds");
+    const auto updates = rows("_updates"),
+               of_rounds = rows(of_two ? "_updates_of_two" : "_updates_of_rounds");
     require(updates.size() == out.single.size() && of_rounds.size() == out.single.size(),
             "the state's iterates and updates must be as many");
     out.rounds = of_rounds;

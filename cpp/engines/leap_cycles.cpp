@@ -16,9 +16,9 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
-// F_p(u), the sum of F along p steps from u, whose derivative is J = (I - A_p) ... (I - A_1) - I with
-// the Hessians A_i along these, times the rate. It is not symmetric: Newton's equations are solved
-// by GMRES (Saad and Schultz 1986).
+// F_p(u), the sum of F along p steps from u, whose derivative is J = (I - A_p) ... (I - A_1) - I
+// with the Hessians A_i along these, times the rate. It is not symmetric: Newton's equations are
+// solved by GMRES (Saad and Schultz 1986).
 class CycleField : public LeapField {
 public:
     CycleField(const Problem& problem, Loss loss, const SlowMotion& motion, int period, int threads,
@@ -238,8 +238,7 @@ private:
                 m[3] = j[3] - a.bias - (a.mixed * j[1] + a.bias * j[3]);
             }
             across = 1.0 - factor * rest;
-            for (std::size_t i = 0; i < 4; ++i)
-                m[i] = (i % 3 == 0 ? 1.0 : 0.0) - factor * m[i];
+            for (std::size_t i = 0; i < 4; ++i) m[i] = (i % 3 == 0 ? 1.0 : 0.0) - factor * m[i];
             determinant = m[0] * m[3] - m[1] * m[2];
             // Far from what it stands for it would do harm.
             const double size = std::fabs(m[0] * m[3]) + std::fabs(m[1] * m[2]);
@@ -330,9 +329,9 @@ private:
         return true;
     }
 
-    Vector squares_, along_row_;    // ||x_i||^2, x_i . w / ||w||
-    Vector direction_;              // w / ||w||
-    std::vector<Vector> weights_;   // rate l''(m_i), step by step
+    Vector squares_, along_row_;   // ||x_i||^2, x_i . w / ||w||
+    Vector direction_;             // w / ||w||
+    std::vector<Vector> weights_;  // rate l''(m_i), step by step
     std::vector<Measured> measured_;
     Vector at_, update_, moved_, turned_;
     double k_ = 1.0, looked_at_ = 0.0;

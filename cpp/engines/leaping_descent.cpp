@@ -12,9 +12,9 @@ namespace {
 constexpr double kFewestLeaped = 2000.0;
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
 // of steps last or more is counted as error, in motions that are linear or not of plain descent,
-// and where rounds of a cycle are integrated; the errors of all steps add up to some times that. The
-// steps of the coarse integration may do kRatio times as much. With looser tolerances the formulas
-// are of low order, and the difference would tell less.
+// and where rounds of a cycle are integrated; the errors of all steps add up to some times that.
+// The steps of the coarse integration may do kRatio times as much. With looser tolerances the
+// formulas are of low order, and the difference would tell less.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7;
 // Where errors add up to more, the way is gone again from the same iterates, so often, with the
@@ -208,8 +208,9 @@ void LeapingDescent::set_out(const Starts& starts, int period, double tolerance,
     attempt.stride = period;
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
-        const auto& [problem, loss, threads] = std::tuple<const Problem&, Loss, int>(
-            descent_.problem(), descent_.options().loss, descent_.options().threads);
+        const Problem& problem = descent_.problem();
+        const Loss loss = descent_.options().loss;
+        const int threads = descent_.options().threads;
         const auto poll = [this] { polled(); };
         auto field = period > 1 ? make_cycle_field(problem, loss, motion_, period, threads, poll)
                                 : make_descent_field(problem, loss, motion_, threads, poll);

@@ -218,7 +218,8 @@ std::int64_t LeapingDescent::whole_rounds(const Attempt& attempt, std::int64_t s
 
 // Of a cycle by exact steps from where its round begins.
 void LeapingDescent::iterate(const Attempt& attempt, double step, Iterated& out) {
-    const double k = std::floor(step / attempt.stride);
+    const double place = std::fmod(step, attempt.stride);  // exact, also where steps are not
+    const double k = (step - place) / attempt.stride;
     attempt.fine->at(k, out.u);
     out.round.clear();
     out.middle.clear();
@@ -229,7 +230,7 @@ void LeapingDescent::iterate(const Attempt& attempt, double step, Iterated& out)
         descend(out.u, k * attempt.stride + static_cast<double>(i - 1), 1);
         out.round.push_back(out.u);
     }
-    const auto at = static_cast<std::size_t>(step - k * attempt.stride);
+    const auto at = static_cast<std::size_t>(place);
     out.u = out.round[at];
     // As of exact steps, see Descent::record_as(); a round ago is as well.
     const Vector& before = out.round[(at + period - 1) % period];

@@ -119,7 +119,8 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         ++at;
     }
     at = 0;
-    for (std::int64_t k = first; at < static_cast<std::size_t>(kStarts); k += spacing(last, period), ++at) {
+    for (std::int64_t k = first; at < static_cast<std::size_t>(kStarts);
+         k += spacing(last, period), ++at) {
         if (at < starts.single.size()) {
             compare_with(starts.single[at].k, starts.single[at].u);
             continue;
@@ -152,8 +153,9 @@ void LeapingDescent::restore(LeapingState state) {
     for (const Starts* starts : {&state.starts, &state.later}) {
         require(starts->single.size() == starts->rounds.size() && starts->single.size() <= kStarts,
                 "iterates to start from lack something");
-        require(starts->period >= 0 && starts->period <= Cycles::kMostPeriod,
-                "there is no such cycle");
+        require(
+            starts->period == 0 || (starts->period >= 2 && starts->period <= Cycles::kMostPeriod),
+            "there is no such cycle");
         for (const auto* iterates : {&starts->single, &starts->rounds, &starts->early})
             for (const LeapStart& start : *iterates)
                 require(start.u.size() == length &&
