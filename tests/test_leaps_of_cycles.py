@@ -54,7 +54,7 @@ def test_to_a_million_steps(period, cols):
     compare(period, cols, steps=1_000_000, start=270_000)
 
 
-@pytest.mark.parametrize("cols", [3, 20])
+@pytest.mark.parametrize("cols", [3, 20, 51])
 @pytest.mark.parametrize("period", PERIODS)
 def test_far_out_finer_leaps_agree(period, cols):
     X, y, how = drifting_cycle(period, cols)
