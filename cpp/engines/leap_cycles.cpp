@@ -24,19 +24,12 @@ public:
     CycleField(const Problem& problem, Loss loss, const SlowMotion& motion, int period, int threads,
                std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
-          squares_(problem.rows()),
-          along_row_(problem.rows()),
-          direction_(layout().length),
-          weights_(static_cast<std::size_t>(period)),
-          measured_(weights_.size()) {
-        for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] = squared_row(problem, i);
-    }
+          weights_(static_cast<std::size_t>(period)) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
         k_ = std::exp(s);
         walk(u, g, [](std::size_t, const Vector&) {});
         for (double& x : g) x *= k_;
-        for (std::size_t i = 0; i < weights_.size(); ++i) measured_[i] = measure(weights_[i]);
     }
 
     // From 0; what is left is measured by a norm that is at least that of the scale.
@@ -47,16 +40,14 @@ public:
         // The derivative has eigenvalues of both signs, where errors are larger than what is left.
         constexpr double kShare = 0.01;
         accuracy *= kShare;
-        const Preconditioner precondition(*this, c * k_);
         if (scale.norm(r) <= accuracy) {
-            precondition(r, x);
+            x = r;
             return true;
         }
         x.assign(r.size(), 0.0);
         Vector residual = r;
         for (int n = 0; n < kMostRestarts; ++n) {
-            if (!improve(c * k_, precondition, residual, scale, accuracy, kMostVectors, x))
-                return false;
+            if (!improve(c * k_, residual, scale, accuracy, kMostVectors, x)) return false;
             if (scale.norm(residual) <= accuracy) return true;
         }
         return false;
@@ -79,7 +70,6 @@ public:
             });
             add_multiple(all, 1.0, sizes[step]);
         });
-        for (std::size_t i = 0; i < weights_.size(); ++i) measured_[i] = measure(weights_[i]);
         const double most = scale.norm(all);
         if (most <= enough) return most;
         double largest = 0.0;
@@ -147,11 +137,6 @@ public:
 private:
     static constexpr double kInvariant = 1e-12;  // no more than rounding errors is left
 
-    // Of a Hessian: what it does to the span of w and the bias, and on average to the rest.
-    struct Measured {
-        double along = 0.0, mixed = 0.0, bias = 0.0, across = 0.0;
-    };
-
     // g <- F_p(u), and the weights of the Hessians on the way; visit(step, where it begins).
     template <class Visit>
     void walk(const Vector& u, Vector& g, Visit visit) {
@@ -162,7 +147,6 @@ private:
             given_.first(at_, loss_, update_, 0.0, &bits_);
             ++costs_.evaluations;
             after_pass();
-            if (i == 0) look_along(u);
             for (double& x : update_) x *= rate_;
             weigh(weights_[i]);
             visit(i, at_);
@@ -175,31 +159,8 @@ private:
     void weigh(Vector& weights) const {
         weights.resize(bits_.size());
         for (std::size_t i = 0; i < bits_.size(); ++i) weights[i] = bits_[i] * traits_.per_unit();
-        kernels().curvature(weights.data(), weights.data(), squares_.size(), loss_);
+        kernels().curvature(weights.data(), weights.data(), problem().rows(), loss_);
         for (double& weight : weights) weight *= rate_;
-    }
-
-    // The rows along w, where they were last evaluated.
-    void look_along(const Vector& u) {
-        const double size = LeapScale(u, layout()).w, b = u[layout().intercept];
-        for (std::size_t j = 0; j < layout().cols; ++j) direction_[j] = u[j] / size;
-        const double* y = given_.problem().labels();
-        for (std::size_t i = 0; i < squares_.size(); ++i)
-            along_row_[i] = (bits_[i] * traits_.per_unit() * y[i] - b) / size;
-    }
-
-    Measured measure(const Vector& weights) const {
-        Measured m;
-        for (std::size_t i = 0; i < squares_.size(); ++i) {
-            const double q = weights[i], t = along_row_[i];
-            m.along += q * t * t;
-            m.mixed += q * t;
-            m.bias += q;
-            m.across += q * std::max(squares_[i] - t * t, 0.0);
-        }
-        m.across /= static_cast<double>(std::max<std::size_t>(layout().cols - 1, 1));
-        if (!bias()) m.mixed = m.bias = 0.0;
-        return m;
     }
 
     // out += factor J v.
@@ -223,56 +184,19 @@ private:
         for (double& x : v) x *= factor;
     }
 
-    // (I - factor J)^-1 for the Hessians as measured.
-    struct Preconditioner {
-        Preconditioner(const CycleField& field_, double factor) : field(field_) {
-            // J, step by step: J - A (I + J).
-            double rest = 0.0;
-            m = {};
-            for (const Measured& a : field.measured_) {
-                rest = rest - a.across - a.across * rest;
-                const std::array<double, 4> j = m;
-                m[0] = j[0] - a.along - (a.along * j[0] + a.mixed * j[2]);
-                m[1] = j[1] - a.mixed - (a.along * j[1] + a.mixed * j[3]);
-                m[2] = j[2] - a.mixed - (a.mixed * j[0] + a.bias * j[2]);
-                m[3] = j[3] - a.bias - (a.mixed * j[1] + a.bias * j[3]);
-            }
-            across = 1.0 - factor * rest;
-            for (std::size_t i = 0; i < 4; ++i) m[i] = (i % 3 == 0 ? 1.0 : 0.0) - factor * m[i];
-            determinant = m[0] * m[3] - m[1] * m[2];
-            // Far from what it stands for it would do harm.
-            const double size = std::fabs(m[0] * m[3]) + std::fabs(m[1] * m[2]);
-            serves = std::fabs(determinant) > 1e-10 * size && std::fabs(across) > 0.1;
-        }
-
-        void operator()(const Vector& r, Vector& z) const {
-            z = r;
-            if (!serves) return;
-            const std::size_t cols = field.layout().cols, intercept = field.layout().intercept;
-            const double a = kernels().dot(field.direction_.data(), r.data(), cols);
-            const double b = r[intercept];
-            const double along = (m[3] * a - m[1] * b) / determinant;
-            for (std::size_t j = 0; j < cols; ++j)
-                z[j] = (r[j] - a * field.direction_[j]) / across + along * field.direction_[j];
-            z[intercept] = (m[0] * b - m[2] * a) / determinant;
-        }
-
-        const CycleField& field;
-        std::array<double, 4> m;
-        double across, determinant;
-        bool serves;
-    };
-
-    // GMRES with the preconditioner on the right, in units of the scale: x gets better by what is
-    // in the span of so many vectors, and the residual is computed anew.
-    bool improve(double factor, const Preconditioner& precondition, Vector& residual,
-                 const LeapScale& scale, double accuracy, std::size_t most, Vector& x) {
+    // GMRES in units of the scale: x gets better by what is in the span of so many vectors, and the
+    // residual is computed anew.
+    bool improve(double factor, Vector& residual, const LeapScale& scale, double accuracy,
+                 std::size_t most, Vector& x) {
         constexpr double kShare = 0.5;  // of the accuracy: rounding takes some
         const std::size_t length = x.size(), intercept = layout().intercept;
         const auto in_units = [&](Vector& v) {
             for (std::size_t j = 0; j < length; ++j) v[j] /= j == intercept ? scale.b : scale.w;
         };
-        std::vector<Vector> basis{residual}, turned;
+        const auto from_units = [&](Vector& v) {
+            for (std::size_t j = 0; j < length; ++j) v[j] *= j == intercept ? scale.b : scale.w;
+        };
+        std::vector<Vector> basis{residual};
         in_units(basis[0]);
         Vector rest{norm(basis[0].data(), length)};
         if (!std::isfinite(rest[0]) || rest[0] == 0.0) return false;
@@ -283,11 +207,9 @@ private:
         while (columns.size() < most && std::fabs(rest.back()) > kShare * accuracy) {
             const std::size_t n = columns.size();
             z = basis[n];
-            for (std::size_t j = 0; j < length; ++j) z[j] *= j == intercept ? scale.b : scale.w;
-            turned.emplace_back();
-            precondition(z, turned.back());
-            Vector next = turned.back();
-            add_jacobian(-factor, turned.back(), next);
+            from_units(z);
+            Vector next = z;
+            add_jacobian(-factor, z, next);
             in_units(next);
             Vector column(n + 2);
             for (std::size_t i = 0; i <= n; ++i) {
@@ -313,26 +235,23 @@ private:
             basis.push_back(std::move(next));
             if (!(below > kInvariant * size)) break;
         }
-        Vector share(columns.size());
+        Vector share(columns.size()), done(length, 0.0);
         for (std::size_t i = columns.size(); i-- > 0;) {
             share[i] = rest[i];
             for (std::size_t l = i + 1; l < columns.size(); ++l)
                 share[i] -= columns[l][i] * share[l];
             share[i] /= columns[i][i];
-            add_multiple(x, share[i], turned[i]);
+            add_multiple(done, share[i], basis[i]);
         }
+        from_units(done);
+        add_multiple(x, 1.0, done);
         // The difference of what is added is small beside it: no digits are lost that matter.
-        Vector done(length, 0.0);
-        for (std::size_t i = 0; i < columns.size(); ++i) add_multiple(done, share[i], turned[i]);
         add_multiple(residual, -1.0, done);
         add_jacobian(factor, done, residual);
         return true;
     }
 
-    Vector squares_, along_row_;   // ||x_i||^2, x_i . w / ||w||
-    Vector direction_;             // w / ||w||
     std::vector<Vector> weights_;  // rate l''(m_i), step by step
-    std::vector<Measured> measured_;
     Vector at_, update_, moved_, turned_;
     double k_ = 1.0, looked_at_ = 0.0;
     bool amplified_ = false;
