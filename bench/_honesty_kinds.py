@@ -136,6 +136,27 @@ def period_two(r: Rng) -> Problem:
     return problem
 
 
+def cycles(r: Rng) -> Problem:
+    """A cycle of 3 to 20 steps in one column; rows that are separable in others move it."""
+    points, lr = [
+        ((2, 1, -5), 3.0), ((1, 1, 1, -4), 8.0), ((1, 2, -4), 24.0), ((1, 1, 1, -4), 10.0)
+    ][int(r.choice(4, p=[0.3, 0.3, 0.3, 0.1]))]  # fmt: skip
+    d = int(r.integers(2, 12) if r.random() < 0.7 else r.integers(17, 40))
+    n, size = int(r.integers(1, 20)), 10.0 ** r.uniform(-0.3, 0.8)
+    B, w = r.normal(size=(n, d)), r.normal(size=d)
+    B[:, 0] = w[0] = 0.0
+    B *= np.where(B @ w < 0.0, -1.0, 1.0)[:, None] / np.linalg.norm(B, axis=1)[:, None]
+    B += 10.0 ** r.uniform(-1.5, 0.0) * w / np.linalg.norm(w)
+    B *= size * 10.0 ** r.uniform(-0.5, 0.0, size=n)[:, None]
+    B[:, 0] = size * 10.0 ** r.uniform(-3.0, -0.5) * r.normal(size=n)
+    X = np.vstack([np.outer(points, np.eye(d)[0]), B])
+    y, w0 = np.ones(len(X)), r.normal(size=d) * r.choice([0.0, 1.0])
+    steps = horizon(r, 4.7, 5.0)
+    settings = {"bias": False, "b0": 0.0, "w0": w0}
+    where = plain(X, y, False, w0)
+    return Problem(X, y, where, lr / len(points), steps, steps, settings, "sum")
+
+
 def quasi_natural(r: Rng) -> Problem:
     """Gaussian columns, an indicator coded -1/+1 that only class +1 has, and an intercept."""
     n, d, few = int(r.choice([30, 100, 300])), int(r.choice([1, 2, 3])), int(r.choice([1, 2, 5]))
@@ -309,6 +330,7 @@ KINDS: dict[str, Callable[[Rng], Problem]] = {
     "duplicates": duplicates,
     "few rows": few_rows,
     "period 2": period_two,
+    "cycles": cycles,
     "quasi-separated, natural": quasi_natural,
     "quasi-separated, turned": quasi_turned,
     "quasi-separated, short": quasi_short,

@@ -45,7 +45,7 @@ def leap(
     **options: Any,
 ) -> _core.Leap:
     settings: dict[str, Any] = {
-        "loss": "logistic", "two_step": False, "tolerance": 1e-10, "most_order": 6, "threads": 1,
+        "loss": "logistic", "period": 1, "tolerance": 1e-10, "most_order": 6, "threads": 1,
     }  # fmt: skip
     settings |= options
     return _core.Leap(
@@ -97,3 +97,29 @@ def small_problems(draw: st.DrawFn, starts: tuple[float, ...] = (0.0,)) -> dict[
     lr = draw(st.floats(0.01, 4.0)) / curvature
     w0 = draw(st.sampled_from(starts)) * rng.uniform(-1.0, 1.0, size=d)
     return {"X": X, "y": y, "lr": lr, "loss": loss, "reduction": "sum", "w0": w0}
+
+
+CYCLES: dict[int, tuple[tuple[int, ...], float]] = {
+    3: ((2, 1, -5), 3.0), 4: ((1, 1, 1, -4), 8.0), 7: ((1, 2, -4), 24.0), 20: ((1, 1, 1, -4), 10.0),
+}  # fmt: skip
+"""By its period, points of one class on a line and a learning rate, of their mean, that goes round
+such a cycle."""
+
+
+def drifting_cycle(period: int, cols: int) -> tuple[F64, F64, dict[str, Any]]:
+    """
+    Rows and options of a run on a cycle in its first column that rows of other columns move.
+
+    These are separable, and so it moves for ever, slower and slower.
+    """
+    points, lr = CYCLES[period]
+    rng = np.random.default_rng([period, cols])
+    w = np.r_[0.0, rng.normal(size=cols - 1)]
+    w /= np.linalg.norm(w)
+    X = rng.normal(size=(12, cols)) / np.sqrt(cols - 1)
+    X *= np.where(X @ w < 0.0, -1.0, 1.0)[:, None]
+    # Too short for a step to lead so far that nothing moves for long.
+    X = (X + 0.3 * w) * 1.5 / np.sqrt(lr / len(points))
+    X[:, 0] *= 0.05
+    X = np.vstack([np.outer(points, np.eye(cols)[0]), X])
+    return X, np.ones(len(X)), {"lr": lr / len(points), "reduction": "sum", "bias": False}

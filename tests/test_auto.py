@@ -117,7 +117,7 @@ def test_an_orbit_in_more_than_16_columns_is_told_like_one_in_fewer():
     assert leap.products > 0
     assert run.engine.exact_steps < 20_000
     assert run.engine.reason == ""
-    assert "pairs of steps" in repr(run)
+    assert "over cycles of 2 steps" in repr(run)
 
 
 def test_more_exact_steps_than_are_allowed():

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import fastgrok as fg
 from cases import problem, python
 from fastgrok.descent.checkpoints import Checkpoint
+from leaps import drifting_cycle
 from runs import StopAt, assert_same_bits, polling_always, train_quietly
 
 
@@ -28,8 +29,13 @@ def planted():
     return data.X, data.y
 
 
+def drifting(period, cols, steps):
+    X, y, options = drifting_cycle(period, cols)
+    return X, y, options | {"steps": steps}
+
+
 # What each of them does: leaps at once; comes to rest; leaps with memory; closes a cycle before any
-# leap; is leaped as pairs; closes cycles; loses leaps and goes on; never leaps.
+# leap; is leaped over cycles; closes cycles; loses leaps and goes on; never leaps.
 KINDS = {
     "cube": (*cube(), {"lr": 1e-2, "steps": 10**12}),
     "wide": (*problem(60, 20), {"lr": 0.1, "steps": 10**5}),
@@ -44,6 +50,8 @@ KINDS = {
         *planted(),
         {"lr": 1e-2, "reduction": "sum", "steps": 10**5},
     ),
+    "drifting cycle": drifting(3, 3, 10**7),
+    "wide drifting cycle": drifting(7, 20, 10**5),
     "cycle": (
         np.array([[2.0], [1.0], [-5.0]]),
         np.ones(3),

@@ -74,6 +74,20 @@ def test_chaos_is_no_cycle():
     assert mpmath.log(abs(slope)) / 1000 > 0.1
 
 
+def test_a_cycle_that_drifts_evenly_is_settled():
+    """Each round moves as far as the one before, but for rounding errors."""
+    rng = np.random.default_rng(0)
+    X = np.zeros((8, 6))
+    X[:3, 0], X[3:, 1:], X[3:, 0] = (2, 1, -5), np.eye(5), 0.1 * rng.normal(size=5)
+    w0 = np.r_[0.0, np.full(5, 20.0)] + 0.3 * rng.normal(size=6)
+    options = {"lr": 1.0, "reduction": "sum", "bias": False, "w0": w0, "engine": "exact"}
+    run = train_quietly(X, np.ones(8), steps=3000, record=1, keep_weights=True, **options)
+    moves = run.weights[1003:, 1:6] - run.weights[1000:-3, 1:6]
+    assert (moves > 0.0).all()
+    assert np.ptp(moves, axis=0).max() < 1e-4 * moves.max()
+    assert (run.period[1000:] == 3).all()
+
+
 def test_chaos_that_always_turns_back_is_no_orbit_of_period_two():
     X, y = line((1, 1, 1, -4))
     path = reference.descend(X, y, 20_000, 11.0, bias=False)[0][-1000:, 0]

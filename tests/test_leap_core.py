@@ -94,7 +94,7 @@ def test_period_two_orbit():
     assert np.linalg.norm(exact[40_000] - exact[39_999]) > 1.0
     at = {k: exact[2 * k] for k in [*start, *records]}
     updates = {k: exact[2 * k + 2] - exact[2 * k] for k in start}
-    leaped = leap(data.X, data.y, 1e-2, at, updates, start, tolerance=1e-9, two_step=True)
+    leaped = leap(data.X, data.y, 1e-2, at, updates, start, tolerance=1e-9, period=2)
     status, got = leaped.run(np.array(records, dtype=float))
     assert status == "arrived"
     for k, u in zip(records, got, strict=True):

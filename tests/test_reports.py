@@ -38,7 +38,7 @@ leap, 2,050 steps one by one, v3, 2 threads, 0.125 s
 itself (allowed: 0.01), at step 2,500,000,000,000"""
 PAIRS = """\
 leap, 2,050 steps one by one, v3, 2 threads, 0.125 s
-            leap 1,024 to 60,001: pairs of steps, 281 BDF steps, 1,783 evaluations
+            leap 1,024 to 60,001: over cycles of 2 steps, 281 BDF steps, 1,783 evaluations
               error estimated at 6e-09 of ||w|| or of max(|b|, 1) at most (allowed: rtol = 1e-08)
               exact steps beside it up to step 2,050 differ by at most 1e-09 of the same \
 (allowed: 5e-09)
@@ -141,7 +141,9 @@ def test_the_text_of_a_smooth_run():
 def test_the_text_of_an_orbit():
     X, y = cube((350, 350))
     run = train_quietly(X, y, steps=60_001, **CUBE)
-    line = "            leap # to #: pairs of steps, # BDF steps, # evaluations and # products"
+    line = (
+        "            leap # to #: over cycles of # steps, # BDF steps, # evaluations and # products"
+    )
     check = [CHECKS[0].replace("checks", "check")]
     assert masked(run.engine).splitlines() == [FIRST, line, *EVIDENCE, *check]
 

@@ -24,7 +24,7 @@ const char* name_of(Leap::Status status) {
 class BoundLeap {
 public:
     BoundLeap(Shared problem, const Array<double>& k, const Array<double>& u,
-              const Array<double>& updates, const std::string& loss, double rate, bool two_step,
+              const Array<double>& updates, const std::string& loss, double rate, int period,
               double tolerance, int most_order, int threads)
         : problem_(std::move(problem)) {
         const auto n = static_cast<std::size_t>(k.size());
@@ -34,8 +34,10 @@ public:
         for (std::size_t i = 0; i < n; ++i)
             start.push_back({k.data()[i], packed(u, i), packed(updates, i)});
         const Problem& rows = problem_->problem;
-        const auto make = two_step ? make_two_step_field : make_descent_field;
-        auto field = make(rows, parse_loss(loss), rate, threads, [this] { poll(); });
+        const auto ask = [this] { poll(); };
+        auto field = period == 1
+                         ? make_descent_field(rows, parse_loss(loss), rate, threads, ask)
+                         : make_cycle_field(rows, parse_loss(loss), rate, period, threads, ask);
         leap_ = std::make_unique<Leap>(std::move(field), start,
                                        LeapOptions{tolerance, most_order, 0.5});
     }
@@ -142,10 +144,10 @@ py::dict statistics(const BoundLeap& self) {
 
 void register_leap(py::module_& m) {
     py::class_<BoundLeap>(m, "Leap", "Descent without taking every step.", py::is_final())
-        .def(py::init<Shared, Array<double>, Array<double>, Array<double>, std::string, double,
-                      bool, double, int, int>(),
+        .def(py::init<Shared, Array<double>, Array<double>, Array<double>, std::string, double, int,
+                      double, int, int>(),
              py::arg("problem"), py::kw_only(), py::arg("k").noconvert(), py::arg("u").noconvert(),
-             py::arg("updates").noconvert(), py::arg("loss"), py::arg("rate"), py::arg("two_step"),
+             py::arg("updates").noconvert(), py::arg("loss"), py::arg("rate"), py::arg("period"),
              py::arg("tolerance"), py::arg("most_order"), py::arg("threads"))
         .def("step", &BoundLeap::step, py::arg("horizon"))
         .def("at", &BoundLeap::at, py::arg("k"))

@@ -50,7 +50,8 @@ py::dict report_of(const LeapReport& leap) {
     py::dict out;
     out["first"] = leap.first;
     out["last"] = leap.last;
-    out["pairs"] = leap.pairs;
+    out["pairs"] = leap.period == 2;
+    out["period"] = leap.period;
     out["converged"] = leap.converged;
     out["tolerance"] = leap.tolerance;
     out["accepted"] = leap.statistics.accepted;
@@ -74,7 +75,9 @@ LeapReport report_from(const py::dict& in) {
     LeapReport leap;
     leap.first = in["first"].cast<double>();
     leap.last = in["last"].cast<double>();
-    leap.pairs = in["pairs"].cast<bool>();
+    leap.period = in["pairs"].cast<bool>() ? 2 : 1;
+    if (in.contains("period"))  // not in files of before longer cycles were leaped
+        leap.period = in["period"].cast<int>();
     leap.converged = in["converged"].cast<bool>();
     leap.tolerance = in["tolerance"].cast<double>();
     leap.statistics.accepted = in["accepted"].cast<std::int64_t>();
@@ -97,7 +100,9 @@ LeapReport report_from(const py::dict& in) {
 using Arrays = std::map<std::string, Array<double>>;
 
 void put(Arrays& out, const std::string& name, const LeapStarts& starts, std::size_t length) {
-    Vector at{static_cast<double>(starts.last), static_cast<double>(starts.entered)};
+    Vector at;
+    for (const std::int64_t number : {starts.last, starts.entered, starts.period})
+        at.push_back(static_cast<double>(number));
     Vector rows;
     const auto add = [&](const LeapStart& start, const Vector& values) {
         rows.push_back(start.k);
@@ -114,8 +119,8 @@ void put(Arrays& out, const std::string& name, const LeapStarts& starts, std::si
     keep("_u");
     for (const LeapStart& start : starts.single) add(start, start.update);
     keep("_updates");
-    for (const LeapStart& start : starts.pairs) add(start, start.update);
-    keep("_updates_of_two");
+    for (const LeapStart& start : starts.rounds) add(start, start.update);
+    keep("_updates_of_rounds");
     for (const LeapStart& start : starts.early) add(start, start.u);
     keep("_early");
 }
@@ -138,9 +143,11 @@ std::int64_t whole(double x) {
 LeapStarts take(const Arrays& in, const std::string& name, std::size_t length) {
     LeapStarts out;
     const Array<double> at = taken(in, name, 0);
-    require(at.size() == 2, "the state's " + name + " must be two numbers");
+    const bool of_two = at.size() == 2;  // of before longer cycles were leaped
+    require(of_two || at.size() == 3, "the state's " + name + " must be three numbers");
     out.last = whole(at.at(0));
     out.entered = whole(at.at(1));
+    out.period = of_two ? 2 : whole(at.at(2));
     const auto rows = [&](const char* what) {
         const Array<double> array = taken(in, name + what, length + 1);
         std::vector<LeapStart> found;
@@ -152,13 +159,14 @@ LeapStarts take(const Arrays& in, const std::string& name, std::size_t length) {
     };
     out.single = rows("_u");
     out.early = rows("_early");
-    const auto updates = rows("_updates"), of_two = rows("_updates_of_two");
-    require(updates.size() == out.single.size() && of_two.size() == out.single.size(),
+    const auto updates = rows("_updates"),
+               of_rounds = rows(of_two ? "_updates_of_two" : "_updates_of_rounds");
+    require(updates.size() == out.single.size() && of_rounds.size() == out.single.size(),
             "the state's iterates and updates must be as many");
-    out.pairs = of_two;
+    out.rounds = of_rounds;
     for (std::size_t i = 0; i < updates.size(); ++i) {
-        std::swap(out.pairs[i].u, out.pairs[i].update);
-        out.pairs[i].u = out.single[i].u;
+        std::swap(out.rounds[i].u, out.rounds[i].update);
+        out.rounds[i].u = out.single[i].u;
         out.single[i].update = updates[i].u;
     }
     return out;

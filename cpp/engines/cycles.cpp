@@ -103,7 +103,7 @@ int Cycles::period() const {
         newer = apart(p, 0, half);
         if (!(newer <= kMostApart * wide)) return false;
         // Chaos that comes by an unstable cycle leaves it again.
-        return newer <= rounding || newer <= apart(p, half, kHistory - p);
+        return newer <= apart(p, half, kHistory - p) + rounding;
     };
     double newer = 0.0;
     for (int p = 2; p <= kMostPeriod; ++p) {

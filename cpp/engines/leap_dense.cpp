@@ -157,23 +157,29 @@ private:
     Matrix matrix_;
 };
 
-// F2(u) = F(u) + F(u + F(u)), whose derivative is (I - rate H(u + F)) (I - rate H(u)) - I.
-class TwoStepField : public PackedField {
+// F_p(u), the sum of F along p steps from u, whose derivative is J = (I - A_p) ... (I - A_1) - I
+// with the Hessians A_i along these, times the rate.
+class DenseCycleField : public PackedField {
 public:
-    TwoStepField(const Problem& problem, Loss loss, const SlowMotion& motion, int threads,
-                 std::function<void()> between_passes)
+    DenseCycleField(const Problem& problem, Loss loss, const SlowMotion& motion, int period,
+                    int threads, std::function<void()> between_passes)
         : PackedField(problem, loss, motion, threads, std::move(between_passes)),
-          first_(layout().length),
-          second_(layout().length),
+          hessians_(static_cast<std::size_t>(period), Matrix(layout().length)),
+          jacobian_(layout().length),
           matrix_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
-        half_step(u, g, first_);
-        middle_ = u;
-        for (std::size_t j = 0; j < g.size(); ++j) middle_[j] += g[j];
-        half_step(middle_, update_, second_);
         k_ = std::exp(s);
-        for (std::size_t j = 0; j < g.size(); ++j) g[j] = k_ * (g[j] + update_[j]);
+        walk(u, g, [](std::size_t, const Vector&) {});
+        for (double& x : g) x *= k_;
+        const std::size_t n = jacobian_.size();
+        jacobian_ = Matrix(n);
+        for (const Matrix& hessian : hessians_) {
+            multiply(hessian, jacobian_, matrix_);
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = 0; j < n; ++j)
+                    jacobian_(i, j) = jacobian_(i, j) - hessian(i, j) - matrix_(i, j);
+        }
     }
 
     bool solve(double c, const Vector& r, const LeapScale&, double, Vector& x) override {
@@ -184,16 +190,26 @@ public:
     }
 
     double rounding_effect(const Vector& u, double s, const LeapScale& scale, double) override {
-        evaluate(u, s, update_);
+        Vector sum, bounds(u.size(), 0.0);
+        evaluate(u, s, sum);
         log_rate_ = s + std::log(rate_);
-        Matrix inverse(matrix_.size());
-        const bool regular = invert(inverse, [&](Vector& x) {
+        // What the error of a step becomes by the end of its round, and what adds up of that.
+        std::vector<Matrix> after(hessians_.size(), Matrix(matrix_.size()));
+        const bool regular = invert(after.back(), [&](Vector& x) {
             subtract_jacobian(k_);
             return solve_gauss(matrix_, x);
         });
         if (!regular) return kUnknown;
-        // Both steps of a pair, as if the first were like the second.
-        return 2.0 * scale.norm_of_bounds(bounds_by(inverse, u));
+        for (std::size_t i = after.size(); --i > 0;) {
+            multiply(after[i], hessians_[i], matrix_);
+            for (std::size_t j = 0; j < matrix_.size(); ++j)
+                for (std::size_t l = 0; l < matrix_.size(); ++l)
+                    after[i - 1](j, l) = after[i](j, l) - matrix_(j, l);
+        }
+        walk(u, sum, [&](std::size_t step, const Vector& at) {
+            add_multiple(bounds, 1.0, bounds_by(after[step], at));
+        });
+        return scale.norm_of_bounds(bounds);
     }
 
     bool amplifies_at(const Vector&, double k) override {
@@ -202,27 +218,45 @@ public:
     }
 
 private:
-    // matrix_ <- I - c J, J = (I - second) (I - first) - I. The pair's derivative with c = -1.
+    // matrix_ <- I - c J. The round's derivative with c = -1.
     void subtract_jacobian(double c) {
         const std::size_t n = matrix_.size();
         for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j)
+                matrix_(i, j) = (i == j ? 1.0 : 0.0) - c * jacobian_(i, j);
+    }
+
+    // out <- a b.
+    static void multiply(const Matrix& a, const Matrix& b, Matrix& out) {
+        const std::size_t n = out.size();
+        for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j < n; ++j) {
-                double product = 0.0;
-                for (std::size_t l = 0; l < n; ++l) product += second_(i, l) * first_(l, j);
-                matrix_(i, j) = (i == j ? 1.0 : 0.0) + c * (first_(i, j) + second_(i, j) - product);
+                double sum = 0.0;
+                for (std::size_t l = 0; l < n; ++l) sum += a(i, l) * b(l, j);
+                out(i, j) = sum;
             }
     }
 
-    void half_step(const Vector& u, Vector& update, Matrix& hessian) {
-        passes().newton(u, loss_, 0.0, bits_, update, triangle_);
-        ++costs_.evaluations;
-        after_pass();
-        for (double& x : update) x *= rate_;
-        fill(triangle_, rate_, hessian);
+    // g <- F_p(u), and the Hessians on the way; visit(step, where it begins).
+    template <class Visit>
+    void walk(const Vector& u, Vector& g, Visit visit) {
+        at_ = u;
+        g.assign(u.size(), 0.0);
+        for (std::size_t i = 0; i < hessians_.size(); ++i) {
+            passes().newton(at_, loss_, 0.0, bits_, update_, triangle_);
+            ++costs_.evaluations;
+            after_pass();
+            for (double& x : update_) x *= rate_;
+            fill(triangle_, rate_, hessians_[i]);
+            visit(i, at_);
+            add_multiple(g, 1.0, update_);
+            add_multiple(at_, 1.0, update_);
+        }
     }
 
-    Vector triangle_, middle_, update_;
-    Matrix first_, second_, matrix_;  // the Hessians times the rate
+    Vector triangle_, at_, update_;
+    std::vector<Matrix> hessians_;  // times the rate, step by step
+    Matrix jacobian_, matrix_;
     double k_ = 1.0;
 };
 
@@ -251,15 +285,17 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
     return motion.is_normalized() ? std::move(field) : in_range(std::move(field));
 }
 
-std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
-                                               const SlowMotion& motion, int threads,
-                                               std::function<void()> between_passes) {
-    if (!motion.is_plain())
-        throw std::invalid_argument("two steps at once are leaped of plain descent only");
+std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
+                                            const SlowMotion& motion, int period, int threads,
+                                            std::function<void()> between_passes) {
+    if (!motion.is_plain() || period < 2)
+        throw std::invalid_argument(
+            "rounds of two steps or more are leaped, and of plain descent only");
     if (!problem.packed())
-        return make_pairs_field(problem, loss, motion, threads, std::move(between_passes));
-    return in_range(
-        std::make_unique<TwoStepField>(problem, loss, motion, threads, std::move(between_passes)));
+        return make_products_cycle_field(problem, loss, motion, period, threads,
+                                         std::move(between_passes));
+    return in_range(std::make_unique<DenseCycleField>(problem, loss, motion, period, threads,
+                                                      std::move(between_passes)));
 }
 
 }  // namespace fastgrok

@@ -20,9 +20,10 @@ std::unique_ptr<LeapField> make_conjugate_field(const Problem& problem, Loss los
                                                 const SlowMotion& motion, int threads,
                                                 std::function<void()> between_passes);
 
-// Two steps at once, likewise.
-std::unique_ptr<LeapField> make_pairs_field(const Problem& problem, Loss loss,
-                                            const SlowMotion& motion, int threads,
-                                            std::function<void()> between_passes);
+// Whole rounds of a cycle, likewise.
+std::unique_ptr<LeapField> make_products_cycle_field(const Problem& problem, Loss loss,
+                                                     const SlowMotion& motion, int period,
+                                                     int threads,
+                                                     std::function<void()> between_passes);
 
 }  // namespace fastgrok

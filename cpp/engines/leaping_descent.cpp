@@ -12,10 +12,10 @@ namespace {
 constexpr double kFewestLeaped = 2000.0;
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
 // of steps last or more is counted as error, in motions that are linear or not of plain descent,
-// and where pairs of steps are integrated; the errors of all steps add up to some times that. The
-// steps of the coarse integration may do kRatio times as much. With looser tolerances the formulas
-// are of low order, and the difference would tell less.
-constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFinePairs = 0.015;
+// and where rounds of a cycle are integrated; the errors of all steps add up to some times that.
+// The steps of the coarse integration may do kRatio times as much. With looser tolerances the
+// formulas are of low order, and the difference would tell less.
+constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7;
 // The highest order of the formulas; of steps that remember others, whose gradients swing on at
 // first in directions that are steep, the sixth would make what is left of that larger.
@@ -199,38 +199,40 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
         way_.reason = "the updates turned back and forth irregularly" + where;
         return false;
     }
-    if (regime > Regime::irregular) {
-        way_.reason = "the iterates settled on a cycle of " +
-                      std::to_string(static_cast<int>(regime)) + " steps" + where +
-                      ", and only orbits of period 2 are leaped";
+    const int period = period_of(regime);
+    if (period > 1 && !motion_.is_plain()) {
+        way_.reason = "the iterates went round a cycle of " + std::to_string(period) + " steps" +
+                      where + ", and cycles are leaped of plain descent only";
         return false;
     }
-    const bool pairs = regime == Regime::period_two;
-    if (pairs && !motion_.is_plain()) {
-        way_.reason = "the iterates alternated" + where +
-                      ", and orbits of period 2 are leaped of plain descent only";
+    if (period > 1 && period != starts.period) {
+        way_.reason = "the iterates settled on a cycle of " + std::to_string(period) +
+                      " steps shortly before step " + std::to_string(starts.last);
         return false;
     }
     const bool tail = traits_of(descent_.options().loss).exponential_tail();
     const double wide = motion_.is_plain() && tail ? kFineWide : kFineOther;
-    const double share = pairs ? kFinePairs : descent_.problem().packed() ? kFine : wide;
-    set_out(starts, pairs, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
+    const double share = period > 1 ? kFineCycle : descent_.problem().packed() ? kFine : wide;
+    set_out(starts, period, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
             attempt);
     return true;
 }
 
-void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance, Attempt& attempt) {
-    attempt.report.pairs = pairs;
-    attempt.report.first = static_cast<double>(starts.last);
+void LeapingDescent::set_out(const Starts& starts, int period, double tolerance, Attempt& attempt) {
+    attempt.report.period = period;
+    attempt.report.first = starts.single.back().k;
     attempt.report.tolerance = tolerance;
-    attempt.stride = pairs ? 2.0 : 1.0;
+    attempt.stride = period;
     const int order = motion_.memory > 1.0 ? kOrderOfMemory : kOrder;
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
-        const auto make_field = pairs ? make_two_step_field : make_descent_field;
-        auto field = make_field(descent_.problem(), descent_.options().loss, motion_,
-                                descent_.options().threads, [this] { polled(); });
-        return std::make_unique<Leap>(std::move(field), pairs ? starts.pairs : starts.single,
+        const Problem& problem = descent_.problem();
+        const Loss loss = descent_.options().loss;
+        const int threads = descent_.options().threads;
+        const auto poll = [this] { polled(); };
+        auto field = period > 1 ? make_cycle_field(problem, loss, motion_, period, threads, poll)
+                                : make_descent_field(problem, loss, motion_, threads, poll);
+        return std::make_unique<Leap>(std::move(field), period > 1 ? starts.rounds : starts.single,
                                       LeapOptions{allowed, order, longest_still});
     };
     attempt.fine = make(tolerance, 0.25);
@@ -241,7 +243,8 @@ void LeapingDescent::set_out(const Starts& starts, bool pairs, double tolerance,
 void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact) {
     LeapReport& report = attempt.report;
     if (!report.ended.empty()) return;
-    const double k = step / attempt.stride, end = std::floor(horizon_ / attempt.stride);
+    const double k = std::floor(step / attempt.stride);
+    const double end = std::floor(horizon_ / attempt.stride);
     const auto follow_fine = [&] {
         const StepsLap lap(spent_, *attempt.fine);
         return follow(*attempt.fine, k, end);
@@ -256,6 +259,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     }
     Vector u;
     attempt.fine->at(k, u);
+    descend(u, k * attempt.stride, static_cast<std::int64_t>(step - k * attempt.stride));
     note_difference(attempt, k);
     const double difference = error_between(exact, u);
     report.overlap_until = step;
@@ -297,7 +301,7 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
             return false;
         }
         Attempt finer;
-        set_out(starts, attempt.report.pairs, tolerance, finer);
+        set_out(starts, attempt.report.period, tolerance, finer);
         for (const auto* iterates : {&beside.early, &beside.single})
             for (const LeapStart& exact : *iterates) compare(finer, exact.k, exact.u);
         compare(finer, static_cast<double>(descent_.step()), descent_.parameters());

@@ -85,14 +85,15 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     const Leap& fine = *attempt.fine;
     // What decays, or changes its pace, moves otherwise where the leap begins than later; what
     // steps remember may not have been slow enough there, of which neither integration can tell.
-    // Where steps remember, or become shorter, a leap has few and long steps.
+    // Where steps remember, or become shorter, a leap has few and long steps; so it has where each
+    // is a round of a cycle.
     double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
     double of_few = 1.0;
     const double share = motion_.memory > 1.0 ? kLeastOfMemory : kLeastShare;
-    if (motion_.memory > 1.0 || !motion_.schedule.is_constant()) {
-        start *= kOfStart;
+    const bool long_steps = motion_.memory > 1.0 || !motion_.schedule.is_constant();
+    if (long_steps) start *= kOfStart;
+    if (long_steps || attempt.report.period > 1)
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
-    }
     const double counted = motion_.memory > 1.0 ? kCountedOfMemory : kCounted;
     return std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
                      kOfRecent * of_few * fine.recent_error()}) +
@@ -164,22 +165,24 @@ bool LeapingDescent::is_stable(Attempt& attempt, double step) {
     if (!attempt.fine->amplifies(std::floor(step / attempt.stride))) return true;
     const std::string size = motion_.is_normalized() ? " / ||g||" : "";
     const std::string what =
-        attempt.report.pairs ? "the orbit of period 2 is unstable"
-                             : "lr * lambda_max" + size + " exceeds " + text(motion_.limit_of_lr);
+        attempt.report.period > 1
+            ? "the orbit of period " + std::to_string(attempt.report.period) + " is unstable"
+            : "lr * lambda_max" + size + " exceeds " + text(motion_.limit_of_lr);
     attempt.report.ended = what + " at step " + text(step) + ", so that errors can grow";
     return false;
 }
 
 // Exact steps from where the iterates have come to rest must stay there.
 bool LeapingDescent::stays(Attempt& attempt) {
+    const std::int64_t steps = whole_rounds(attempt, kStepsAtRest);
     const Vector& rest = attempt.fine->parameters();
     Vector u = rest;
-    descend(u, attempt.fine->now() * attempt.stride, kStepsAtRest);
+    descend(u, attempt.fine->now() * attempt.stride, steps);
     const double moved = error_between(rest, u);
     if (moved <= kMostOverlap * options_.rtol) return true;
     attempt.report.ended = "at step " + text(attempt.fine->now() * attempt.stride) + " " +
-                           std::to_string(kStepsAtRest) +
-                           " exact steps moved what seemed at rest by " + text(moved);
+                           std::to_string(steps) + " exact steps moved what seemed at rest by " +
+                           text(moved);
     return false;
 }
 
@@ -187,9 +190,10 @@ bool LeapingDescent::stays(Attempt& attempt) {
 // has become unstable shows.
 bool LeapingDescent::spot_check(Attempt& attempt) {
     const Leap& leap = *attempt.fine;
-    const bool some = !attempt.report.pairs && leap.now() < kMuchMoves;
+    const bool some = attempt.report.period == 1 && leap.now() < kMuchMoves;
     const std::int64_t cheap = some ? kSomeSteps : kManySteps;
-    const std::int64_t steps = descent_.problem().packed() ? cheap : kFewSteps;
+    const std::int64_t steps =
+        whole_rounds(attempt, descent_.problem().packed() ? cheap : kFewSteps);
     const double to = std::floor(leap.now());
     const double from = to - static_cast<double>(steps) / attempt.stride;
     if (from < leap.before()) return true;  // the step is too short yet
@@ -216,17 +220,53 @@ bool LeapingDescent::spot_check(Attempt& attempt) {
     return false;
 }
 
-// The iterate of a step; of an orbit of period 2 the mean with a neighbour as well.
-void LeapingDescent::iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u,
-                             Vector& middle) {
-    const double k = std::floor(step / attempt.stride);
-    leap.at(k, u);
-    if (!attempt.report.pairs) return;
-    Vector next = u;
-    descend(next, step, 1);
-    middle = u;
-    for (std::size_t j = 0; j < u.size(); ++j) middle[j] = 0.5 * (u[j] + next[j]);
-    if (step > 2.0 * k) u = next;
+// At least so many steps.
+std::int64_t LeapingDescent::whole_rounds(const Attempt& attempt, std::int64_t steps) const {
+    const std::int64_t period = attempt.report.period;
+    return (steps + period - 1) / period * period;
+}
+
+// Of a cycle by exact steps from where its round begins.
+void LeapingDescent::iterate(const Attempt& attempt, double step, Iterated& out) {
+    const double place = std::fmod(step, attempt.stride);  // exact, also where steps are not
+    const double k = (step - place) / attempt.stride;
+    attempt.fine->at(k, out.u);
+    out.round.clear();
+    out.middle.clear();
+    const auto period = static_cast<std::size_t>(attempt.report.period);
+    if (period == 1) return;
+    out.round.push_back(out.u);
+    for (std::size_t i = 1; i < period; ++i) {
+        descend(out.u, k * attempt.stride + static_cast<double>(i - 1), 1);
+        out.round.push_back(out.u);
+    }
+    const auto at = static_cast<std::size_t>(place);
+    out.u = out.round[at];
+    // As of exact steps, see Descent::record_as(); a round ago is as well.
+    const Vector& before = out.round[(at + period - 1) % period];
+    const Vector& earlier = out.round[(at + period - 2) % period];
+    double turn = 0.0;
+    for (std::size_t j = 0; j < out.u.size(); ++j)
+        turn += (out.u[j] - before[j]) * (before[j] - earlier[j]);
+    if (!(turn < 0.0)) return;
+    out.middle = out.u;
+    for (std::size_t j = 0; j < out.u.size(); ++j) out.middle[j] = 0.5 * (out.u[j] + before[j]);
+}
+
+// The period is a part of that of the round where no more than the error tells iterates apart; a
+// fixed point may have been reached from side to side.
+Regime LeapingDescent::regime_of(const Iterated& iterated, double error) const {
+    const std::vector<Vector>& round = iterated.round;
+    const std::size_t length = std::max<std::size_t>(round.size(), 1);
+    const auto recurs = [&](std::size_t period) {
+        if (length % period != 0) return false;
+        for (std::size_t i = period; i < length; ++i)
+            if (!(error_between(round[i], round[i - period]) <= 2.0 * error)) return false;
+        return true;
+    };
+    std::size_t period = 1;
+    while (!recurs(period)) ++period;
+    return regime_of_period(static_cast<int>(period));
 }
 
 // F(u, step) of the slow motion.

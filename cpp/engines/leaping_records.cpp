@@ -12,12 +12,12 @@ void LeapingDescent::make_records(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.last = static_cast<double>(descent_.step());
     next_check_ = kBetweenChecks * report.first;
-    Vector u, middle;
+    Iterated now;
     while (std::isfinite(descent_.next_record())) {
         const double step = descent_.next_record();
         if (!leap_to(attempt, step)) break;
-        iterate(attempt, *attempt.fine, step, u, middle);
-        const double of_steps = error_of_steps(attempt, step, u);
+        iterate(attempt, step, now);
+        const double of_steps = error_of_steps(attempt, step, now.u);
         const double rounding = rounding_at(attempt, step, of_steps);
         const double error = of_steps + rounding;
         if (!(error <= options_.rtol)) {
@@ -34,12 +34,9 @@ void LeapingDescent::make_records(Attempt& attempt) {
             const Lap lap(spent_.checks);
             if (!is_stable(attempt, step)) break;
         }
-        // A fixed point that is reached from side to side is no orbit.
-        const bool swings = report.pairs && error_between(u, middle) > error;
         report.error = std::max(report.error, error);
         report.rounding = std::max(report.rounding, rounding);
-        descent_.note(step, u, report.pairs ? middle : Vector(),
-                      swings ? Regime::period_two : Regime::smooth, [this] { polled(); });
+        descent_.note(step, now.u, now.middle, regime_of(now, error), [this] { polled(); });
         note_last(report);
         way_.reached = step;
     }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "engines/leaping_descent.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -55,13 +56,29 @@ std::int64_t LeapingDescent::next_try(std::int64_t from) const {
     return even(later_of(motion_) * static_cast<double>(from));
 }
 
-std::int64_t LeapingDescent::spacing(std::int64_t last) const {
+std::int64_t LeapingDescent::spacing(std::int64_t last, std::int64_t period) const {
     const auto share = static_cast<std::int64_t>(kSpacingShare * static_cast<double>(last));
-    return std::max(even(spacing_of_starts(motion_)), share / 2 * 2);
+    const std::int64_t least = even(spacing_of_starts(motion_));
+    return std::max((least + period - 1) / period, share / period) * period;
 }
 
-std::int64_t LeapingDescent::first_of(std::int64_t last) const {
-    return last - (kStarts - 1) * spacing(last);
+// The last round ends two steps behind `last` at the latest.
+std::int64_t LeapingDescent::first_of(std::int64_t last, std::int64_t period) const {
+    return ((last + 2) / period - 1) * period - (kStarts - 1) * spacing(last, period);
+}
+
+// Where that is still to be seen, and its iterates to start from are still to come; shorter ones
+// are served by those of period 2. False if the descent diverges.
+bool LeapingDescent::look_for_cycle(Starts& starts) {
+    if (starts.period > 0) return true;
+    const std::int64_t look = starts.last / 16 * 10;
+    if (motion_.is_plain() && look > descent_.step() && look < first_of(starts.last) &&
+        !keepable_to(look))
+        return false;
+    const int period = motion_.is_plain() ? descent_.cycles().period() : 0;
+    const bool longer = period > 2 && first_of(starts.last, period) >= descent_.step();
+    starts.period = longer ? period : 2;
+    return true;
 }
 
 // Where a leap that has begun before the try at `last` is compared with exact steps, before
@@ -117,12 +134,13 @@ bool LeapingDescent::keepable_to(std::int64_t step) {
 // that has begun is compared with them, and with some before; where steps remember others, with
 // those before alone, as long as it does well. Where some are there already it goes on behind them.
 bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) {
-    const std::int64_t first = first_of(last);
     if (starts.last != last) {
         starts = {};
         starts.last = last;
         starts.entered = descent_.step();
     }
+    if (!look_for_cycle(starts)) return false;
+    const std::int64_t period = starts.period, first = first_of(last, period);
     const auto compare_with = [&](double k, const Vector& u) {
         if (beside != nullptr) compare(*beside, k, u);
     };
@@ -138,7 +156,8 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
     }
     if (beside != nullptr && motion_.memory > 1.0 && beside->report.ended.empty()) return true;
     at = 0;
-    for (std::int64_t k = first; k <= last; k += spacing(last), ++at) {
+    for (std::int64_t k = first; at < static_cast<std::size_t>(kStarts);
+         k += spacing(last, period), ++at) {
         if (at < starts.single.size()) {
             compare_with(starts.single[at].k, starts.single[at].u);
             continue;
@@ -149,12 +168,15 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         if (!exact_to(k + 1)) return false;
         // What is left of steps before is no part of the slow motion.
         Vector update = motion_.memory > 1.0 ? force(u, static_cast<double>(k)) : descent_.update();
-        Vector of_two = update;
-        if (!exact_to(k + 2)) return false;
-        for (std::size_t j = 0; j < of_two.size(); ++j) of_two[j] += descent_.update()[j];
+        Vector of_round = update;
+        for (std::int64_t step = 2; step <= period; ++step) {
+            if (!exact_to(k + step)) return false;
+            add_multiple(of_round, 1.0, descent_.update());
+        }
         starts.single.push_back({static_cast<double>(k), u, std::move(update)});
-        starts.pairs.push_back({static_cast<double>(k / 2), u, std::move(of_two)});
+        starts.rounds.push_back({static_cast<double>(k / period), u, std::move(of_round)});
     }
+    if (descent_.step() < last + 2 && !exact_to(last + 2)) return false;
     compare_with(static_cast<double>(descent_.step()), descent_.parameters());
     return true;
 }
@@ -166,9 +188,12 @@ void LeapingDescent::restore(LeapingState state) {
     };
     const std::size_t length = descent_.parameters().size();
     for (const Starts* starts : {&state.starts, &state.later}) {
-        require(starts->single.size() == starts->pairs.size() && starts->single.size() <= kStarts,
+        require(starts->single.size() == starts->rounds.size() && starts->single.size() <= kStarts,
                 "iterates to start from lack something");
-        for (const auto* iterates : {&starts->single, &starts->pairs, &starts->early})
+        require(
+            starts->period == 0 || (starts->period >= 2 && starts->period <= Cycles::kMostPeriod),
+            "there is no such cycle");
+        for (const auto* iterates : {&starts->single, &starts->rounds, &starts->early})
             for (const LeapStart& start : *iterates)
                 require(start.u.size() == length &&
                             (start.update.size() == length || iterates == &starts->early),

@@ -185,7 +185,7 @@ class Leap:
         updates: _F64,
         loss: str,
         rate: float,
-        two_step: bool,
+        period: int,
         tolerance: float,
         most_order: int,
         threads: int,

@@ -136,17 +136,17 @@ def train(
         :func:`~fastgrok.schedules.cosine`, or a function of your own. That is called once for each
         step, before the first, for at most 10^6 steps. Default: 1.
     engine : {"auto", "exact", "leap"}, default "auto"
-        "exact" takes every step. "leap" takes exact steps until the motion is smooth, or
-        alternates between two curves (plain descent), and from there on integrates the iterates in
-        log(step), by backward differentiation formulas on the Euler-Maclaurin form of
+        "exact" takes every step. "leap" takes exact steps until the motion is smooth, or goes
+        round between smooth curves, 64 at most (plain descent), and from there on integrates the
+        iterates in log(step), by backward differentiation formulas on the Euler-Maclaurin form of
         the descent: 10^7 steps are a matter of milliseconds, and 10^60 of little more. Exact steps
         go on beside the beginning of the leap and are compared with it; later ones are compared in
         spot checks; a second, coarser integration shows the error. ``Trajectory.engine.leaps`` has
         all of that. Where the motion cannot be leaped, exact steps go on and it is tried again,
         and "leap" ends in a LeapError if there is no leap in the end. A smooth leap ends where
         lr * lambda_max exceeds 2 (2 (1 + momentum), or Nesterov's (2 + 2 momentum) /
-        (1 + 2 momentum)), and one of an alternating motion where that has become unstable, since
-        exact steps make errors larger there. Where nothing but the estimated error ends it,
+        (1 + 2 momentum)), and one over a cycle where that has become unstable, since exact
+        steps make errors larger there. Where nothing but the estimated error ends it,
         it is made again from where it began, up to four times, with so much smaller errors at every
         step as it was off by; early in a run from twice as many exact steps. Every leap starts from
         exact iterates: behind the last one that ended, exact steps go over its whole length first.

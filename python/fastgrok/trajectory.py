@@ -62,7 +62,8 @@ class Trajectory(Questions):
         before. Updates that reverse each other but lead no orbit of period 2, neither to one nor
         away from one, are ``"irregular"``. ``"smooth"`` where there were fewer than two updates,
         and at a fixed point reached from side to side: where the swing is below 1e-9 of the
-        parameters, in a leap below its error. `period` has the number.
+        parameters, in a leap below its error, by which a leap also tells a cycle from one whose
+        period is a part of its own. `period` has the number.
     w : ndarray of float64, shape (d,)
         The weights at the last recorded step.
     bias_final : float

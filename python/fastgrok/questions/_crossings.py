@@ -330,10 +330,10 @@ class _Hits:
     def crossings(self, piece: Record, part: NDArray[np.bool_]) -> int:
         """Count neighbouring records between which it may cross, if no point turns back there.
 
-        In an orbit of period 2, where points do so at every step, these are all.
+        In an orbit of any period, where points do so within a round, these are all.
         """
         at = np.flatnonzero(part)[:-1]
-        if any(leap.pairs and leap.last >= piece.steps[at[0]] for leap in piece.engine.leaps):
+        if any(leap.period > 1 and leap.last >= piece.steps[at[0]] for leap in piece.engine.leaps):
             return at.size
         look, counts = self._look(piece), counted(piece, self.name)[at]
         least, most = counts - look.lost[at], counts + look.gained[at]

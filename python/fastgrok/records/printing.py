@@ -40,7 +40,7 @@ def leap_lines(leap: Any, rtol: float | None = None, again: bool = False) -> lis
     again : bool, default False
         Whether the leap that follows began at the same step: it went over the same stretch.
     """
-    what = "pairs of steps, " if leap.pairs else ""
+    what = f"over cycles of {leap.period} steps, " if leap.period > 1 else ""
     rest = ", at rest" if leap.converged else ""
     products = f" and {_number(leap.products, 'product')}" if leap.products else ""
     end = "made again from its beginning, with a smaller tolerance," if again else "ended"

@@ -18,7 +18,7 @@ class LeapReport:
         The exact iterates up to `first` are where the leap starts from; records up to `last` come
         from it. Beside its beginning the exact steps went on.
     pairs : bool
-        Whether it was an orbit of period 2, of which every second iterate is integrated.
+        Whether it was an orbit of period 2.
     converged : bool
         Whether the iterates had come to rest before `last`: records after that are the limit. No
         gradient was left there but rounding errors, or what moves nothing until the last step.
@@ -48,6 +48,8 @@ class LeapReport:
     rounding : float
         What rounding errors of the gradient, added up over the steps, may have to do with `error`:
         a bound up to 16 columns, else an estimate.
+    period : int
+        1 of a smooth motion; of an orbit its period: every so many iterates one was integrated.
     """
 
     first: float
@@ -66,9 +68,11 @@ class LeapReport:
     checks: tuple[tuple[float, int, float], ...]
     ended: str
     rounding: float = 0.0
+    period: int = 1
 
     def __post_init__(self) -> None:
-        """Make tuples of lists."""
+        """Make tuples of lists, and know the period of a file that only says whether it is 2."""
+        object.__setattr__(self, "period", max(self.period, 1 + self.pairs))
         object.__setattr__(self, "of_order", tuple(self.of_order))
         object.__setattr__(self, "checks", tuple(tuple(check) for check in self.checks))
 

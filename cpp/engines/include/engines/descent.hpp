@@ -33,6 +33,15 @@ struct DescentOptions {
 // these last, larger values are the periods of cycles.
 enum class Regime : std::int8_t { smooth = 0, period_two = 1, irregular = 2 };
 
+// 1 of a smooth motion, 0 of an irregular one; and back.
+constexpr int period_of(Regime regime) {
+    const int number = static_cast<int>(regime);
+    return number > 2 ? number : (number + 1) % 3;
+}
+constexpr Regime regime_of_period(int period) {
+    return static_cast<Regime>(period > 2 ? period : (period + 2) % 3);
+}
+
 // What is kept at each recorded step. Column 0 of loss_sum and correct is the training set.
 struct Records {
     std::vector<double> steps;  // whole numbers, beyond 2^53 as far as these can be told apart

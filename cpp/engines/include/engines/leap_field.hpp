@@ -68,9 +68,8 @@ public:
     bool bias() const { return problem().bias(); }
 
     // Whether a step of descent at u can make an error larger: rate lambda_max(H) > 2, or what is
-    // the limit of the optimizer. Of an orbit
-    // of period 2 whether k pairs of steps like those where it was last evaluated can: a single
-    // step makes errors larger there that the next one makes smaller.
+    // the limit of the optimizer. Of a cycle whether k rounds like that where it was last evaluated
+    // can: a single step may make errors larger there that the others make smaller.
     bool amplifies(const Vector& u, double k);
 
     // The schedule at step k, and not at that of s, as long as this lives.
@@ -184,11 +183,11 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               const SlowMotion& motion, int threads,
                                               std::function<void()> between_passes = {});
 
-// Two steps of plain descent at once, for orbits of period 2: k counts pairs. Dense algebra and
-// products with vectors likewise; std::invalid_argument where the motion is another.
-std::unique_ptr<LeapField> make_two_step_field(const Problem& problem, Loss loss,
-                                               const SlowMotion& motion, int threads,
-                                               std::function<void()> between_passes = {});
+// `period` steps of plain descent at once, two or more, for cycles: k counts rounds. Dense algebra
+// and products with vectors likewise; std::invalid_argument where the motion is another.
+std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
+                                            const SlowMotion& motion, int period, int threads,
+                                            std::function<void()> between_passes = {});
 
 // ||x_i||^2.
 double squared_row(const Problem& problem, std::size_t row);

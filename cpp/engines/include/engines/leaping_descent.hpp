@@ -85,9 +85,11 @@ private:
     static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
     std::int64_t first_try() const;
     std::int64_t next_try(std::int64_t from) const;
-    std::int64_t spacing(std::int64_t last) const;  // of the iterates to start a leap from
-    std::int64_t first_of(std::int64_t last) const;
+    // Of the iterates to start a leap from, of rounds of a cycle.
+    std::int64_t spacing(std::int64_t last, std::int64_t period = 2) const;
+    std::int64_t first_of(std::int64_t last, std::int64_t period = 2) const;
     std::vector<std::int64_t> early_of(std::int64_t last) const;
+    bool look_for_cycle(Starts& starts);
 
     static constexpr double kMostOverlap = 0.5;     // of rtol, by which exact steps may differ
     static constexpr double kBetweenChecks = 10.0;  // from one to the next k grows by this
@@ -110,7 +112,7 @@ private:
     bool keepable_to(std::int64_t step);
     bool gather(std::int64_t last, Starts& starts, Attempt* beside);
     bool begin(const Starts& starts, Attempt& attempt);
-    void set_out(const Starts& starts, bool pairs, double tolerance, Attempt& attempt);
+    void set_out(const Starts& starts, int period, double tolerance, Attempt& attempt);
     static double planned_tolerance(const Attempt& attempt);
     bool leap_finer(const Starts& starts, const Starts& beside, Attempt& attempt);
     void compare(Attempt& attempt, double step, const Vector& exact);
@@ -129,7 +131,14 @@ private:
     void announce_exact(double until);
     bool pays(Attempt& attempt, const Leap& leap);
     bool spot_check(Attempt& attempt);
-    void iterate(const Attempt& attempt, const Leap& leap, double step, Vector& u, Vector& middle);
+    std::int64_t whole_rounds(const Attempt& attempt, std::int64_t steps) const;
+    // An iterate, those of its round where there is a cycle, and the mean with the one before.
+    struct Iterated {
+        Vector u, middle;
+        std::vector<Vector> round;
+    };
+    void iterate(const Attempt& attempt, double step, Iterated& out);
+    Regime regime_of(const Iterated& iterated, double error) const;
     Vector force(const Vector& u, double step);
     void descend(Vector& u, double step, std::int64_t steps);
     void polled();

@@ -14,7 +14,7 @@ namespace fastgrok {
 // A stretch of the run that was leaped, and what speaks for it.
 struct LeapReport {
     double first = 0.0, last = 0.0;  // steps between which the integrator replaces exact steps
-    bool pairs = false;              // of an orbit of period 2
+    int period = 1;                  // of a cycle, each round of which is a step of the map
     bool converged = false;          // nothing moves any more after `last`
     double tolerance = 0.0;          // of a step of the integrator
     LeapStatistics statistics;
@@ -37,7 +37,8 @@ struct LeapReport {
 struct LeapStarts {
     std::int64_t last = 0;     // the last of them
     std::int64_t entered = 0;  // the step at which taking them began
-    std::vector<LeapStart> single, pairs;
+    std::int64_t period = 0;   // steps in a round, 2 if no longer cycle is seen; 0: not seen yet
+    std::vector<LeapStart> single, rounds;
     std::vector<LeapStart> early;  // earlier iterates, a leap is compared with them; no updates
 };
 
