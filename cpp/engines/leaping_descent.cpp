@@ -126,7 +126,7 @@ void LeapingDescent::go_on_from(std::int64_t from, Starts starts) {
 }
 
 bool LeapingDescent::may_leap_from(std::int64_t from) const {
-    const auto until = static_cast<double>(next_try(from) + 2);  // where the leap takes over
+    const double until = takes_over(motion_, static_cast<double>(from));
     return worth_leaping(from) && !too_dear_ && until <= options_.exact_limit &&
            until < descent_.last_record();
 }

@@ -41,9 +41,13 @@ double later_of(const SlowMotion& motion) {
 
 }  // namespace
 
+double LeapingDescent::takes_over(const SlowMotion& motion, double from) {
+    const double share = motion.memory > 1.0 ? 1.0 + kBesideOfMemory : kLater;
+    return 2.0 * std::floor(share * from / 2.0) + 2.0;
+}
+
 double LeapingDescent::first_leap(const SlowMotion& motion) {
-    const double first = 2.0 * std::floor(first_try_of(motion) / 2.0);
-    return 2.0 * std::floor(later_of(motion) * first / 2.0) + 2.0;
+    return takes_over(motion, 2.0 * std::floor(first_try_of(motion) / 2.0));
 }
 
 std::int64_t LeapingDescent::first_try() const {
@@ -51,7 +55,7 @@ std::int64_t LeapingDescent::first_try() const {
     return even(std::min(first_try_of(motion_), kFarthest));
 }
 
-// Up to here exact steps are taken beside a leap, or where steps remember others if none began.
+// Up to here exact steps are taken beside a leap, or where steps remember others if it fails.
 std::int64_t LeapingDescent::next_try(std::int64_t from) const {
     return even(later_of(motion_) * static_cast<double>(from));
 }
@@ -86,9 +90,10 @@ bool LeapingDescent::look_for_cycle(Starts& starts) {
 std::vector<std::int64_t> LeapingDescent::early_of(std::int64_t last) const {
     if (motion_.memory == 1.0) return {last / 16 * 10, last / 16 * 13};
     std::vector<std::int64_t> out;
-    const double from = static_cast<double>(last) / kLaterOfMemory;
-    for (int i = 1; i <= kCompared; ++i)
+    const auto from = static_cast<double>(way_.from);
+    for (int i = 1; i < kCompared; ++i)
         out.push_back(even(from * (1.0 + kBesideOfMemory * i / kCompared)) + 2);
+    out.push_back(static_cast<std::int64_t>(takes_over(motion_, from)));
     return out;
 }
 
@@ -154,7 +159,9 @@ bool LeapingDescent::gather(std::int64_t last, Starts& starts, Attempt* beside) 
         compare_with(starts.early[at].k, starts.early[at].u);
         ++at;
     }
-    if (beside != nullptr && motion_.memory > 1.0 && beside->report.ended.empty()) return true;
+    const bool beyond = static_cast<double>(last + 2) > options_.exact_limit;
+    const bool succeeds = beside != nullptr && beside->report.ended.empty();
+    if (motion_.memory > 1.0 && way_.stage == Stage::beside && (succeeds || beyond)) return true;
     at = 0;
     for (std::int64_t k = first; at < static_cast<std::size_t>(kStarts);
          k += spacing(last, period), ++at) {

@@ -55,6 +55,8 @@ public:
     Descent& descent() const { return descent_; }
     // The step at which the first leap takes over at the earliest, after as many exact ones.
     static double first_leap(const SlowMotion& motion);
+    // And where one that is tried from there does.
+    static double takes_over(const SlowMotion& motion, double from);
     double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step() - descent_.cycles().skipped(); }
     Spent spent() const;
