@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "engines/curvature.hpp"
+#include "engines/support.hpp"
 #include "problem.hpp"
 
 namespace fastgrok {
@@ -118,6 +119,21 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
     return largest_curvature(passes, u, kind, 1e-9, 500, direction);
 }
 
+// A guess of the rows on the margin and their coefficients, or None: see engines/support.hpp.
+py::object support(const BoundProblem& self, int exponent, double feature, double tol,
+                   const std::optional<std::pair<Array<double>, double>>& start, int threads) {
+    const Vector first = start ? self.parameters(start->first, start->second) : Vector();
+    Support found;
+    {
+        py::gil_scoped_release release;
+        found = find_support(self.problem, {exponent, feature, tol}, first, threads, signal_raised);
+    }
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (!found.found) return py::none();
+    return py::make_tuple(to_array(std::vector<std::int64_t>(found.rows.begin(), found.rows.end())),
+                          to_array(found.alpha));
+}
+
 }  // namespace
 
 BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align, std::size_t kept)
@@ -158,6 +174,8 @@ void register_problem(py::module_& m) {
              py::arg("threads"))
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),
              py::arg("b"), py::arg("threads"))
+        .def("support", &support, py::arg("exponent"), py::arg("feature"), py::arg("tol"),
+             py::arg("start"), py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
