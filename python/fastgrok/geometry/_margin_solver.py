@@ -32,6 +32,8 @@ _SLIGHT = 1e-3
 """Weights that add less than this share of the bias to any logit are lost in its rounding."""
 _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
+_FREE = 2.0**12
+"""Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
 _MOST_POWER = 250
 """A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
 size: it might as well be free or dear without end, and squares stay in range."""
@@ -68,10 +70,13 @@ class Solver:
         """Solve it on a working set that grows until no other row is inside the margin."""
         if self._one_class and self.exponent < _SMALL:
             return self._of_one_class()
-        chosen = first_rows(self.rows, start)
         guess: F64 | None = None
+        chosen, found = self._quickly(start)
+        if found is None:
+            chosen = first_rows(self.rows, start)
         while True:
-            found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
+            if found is None:
+                found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
             margins = self.rows.margins(self._in_units_of_X(found.theta))
             outside = np.ones(self.rows.count, dtype=bool)
             outside[chosen] = False
@@ -82,7 +87,25 @@ class Solver:
             before, alpha = chosen, np.zeros(self.rows.count)
             alpha[before[found.working]] = found.alpha
             chosen = np.union1d(chosen, worst[: working_size(self.rows.dim)])
-            guess = alpha[chosen]
+            guess, found = alpha[chosen], None
+
+    def _quickly(self, start: F64 | None) -> tuple[Index, HardMargin | None]:
+        """Solve it for a guess of the support; None if that is not its support."""
+        nothing = np.zeros(0, dtype=np.intp)
+        if self._graded:  # products of rows lose columns
+            return nothing, None
+        feature = _FREE if not self.penalty else min(1.0 / np.sqrt(self.penalty), _FREE)
+        support = self.rows.support(self.exponent, feature, self.tol / 8.0, start)
+        if support is None:
+            return nothing, None
+        chosen, alpha = support
+        Z = self.rows.take(chosen, -self.exponent)
+        found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, columns=self._columns)
+        try:
+            found.solve()
+        except (NotSeparatedError, LinAlgError):
+            return nothing, None
+        return chosen, found
 
     def _in_units_of_X(self, theta: F64) -> F64:
         dim = self.rows.X.shape[1]

@@ -50,6 +50,22 @@ class Rows:
         w, b = self._problem.gradient(np.zeros(self.X.shape[1]), 0.0, "exponential", self.threads)
         return np.append(-w, -b) if self.bias else -w
 
+    def support(
+        self, exponent: int, feature: float, tol: float, start: F64 | None
+    ) -> tuple[Index, F64] | None:
+        """
+        Guess the rows on the largest margin, in order, and their dual coefficients.
+
+        Coefficients are those of the rows over 2^exponent, about 1, with `feature` for a bias;
+        rows with small margins at `start` are looked at first. None if nothing was found.
+        """
+        point = None if start is None else self.split(start)
+        found = self._problem.support(exponent, feature, tol, point, self.threads)
+        if found is None:
+            return None
+        order = np.argsort(found[0])
+        return found[0][order], found[1][order]
+
     def largest(self) -> F64:
         """Largest magnitude among the entries of every z_i."""
         return _largest(self.X, self.bias)
