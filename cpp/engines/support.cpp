@@ -56,9 +56,14 @@ public:
     }
 
 private:
+    // The sum of the rows, as theta would be.
     const Vector& mean() {
-        mean_.resize(problem_.layout().length);
-        passes_.first(Vector(mean_.size(), 0.0), Loss::exponential, mean_);
+        const Layout& layout = problem_.layout();
+        mean_.resize(layout.length);
+        passes_.first(Vector(layout.length, 0.0), Loss::exponential, mean_);
+        for (std::size_t j = 0; j < cols_; ++j)
+            mean_[j] = std::ldexp(mean_[j], -2 * units_.exponent);
+        mean_[layout.intercept] *= units_.feature * units_.feature;
         return mean_;
     }
 
@@ -275,7 +280,38 @@ private:
         return true;
     }
 
-    Support result() const { return {true, of_member_, alpha_}; }
+    // The members by their row.
+    Support result() {
+        Support out;
+        out.found = true;
+        out.point.theta = theta_;
+        out.point.alpha = alpha_;
+        out.point.rest.assign(members_.size(), 0.0);
+        Vector rows(members_.size() * dim_);
+        for (std::size_t i = 0; i < members_.size(); ++i)
+            std::copy_n(members_.row(i), dim_, &rows[i * dim_]);
+        if (units_.refine)
+            out.refined =
+                refine(members_, rows, problem_.bias(), units_.feature, units_.tol, out.point);
+        if (!out.refined) out.point = {theta_, alpha_, Vector(members_.size(), 0.0)};
+        const HardMarginPoint found = out.point;
+        std::vector<std::size_t> order(members_.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::sort(order.begin(), order.end(),
+                  [&](std::size_t i, std::size_t j) { return of_member_[i] < of_member_[j]; });
+        out.vectors.resize(rows.size());
+        for (std::size_t k = 0; k < order.size(); ++k) {
+            const std::size_t i = order[k];
+            out.rows.push_back(of_member_[i]);
+            out.point.alpha[k] = found.alpha[i];
+            out.point.rest[k] = found.rest[i];
+            std::copy_n(&rows[i * dim_], dim_, &out.vectors[k * dim_]);
+            if (problem_.bias())
+                out.vectors[k * dim_ + cols_] = std::copysign(1.0, rows[i * dim_ + cols_]);
+        }
+        if (problem_.bias()) out.point.theta[cols_] *= units_.feature;
+        return out;
+    }
 
     const Problem& problem_;
     const MarginUnits units_;

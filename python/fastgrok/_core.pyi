@@ -48,9 +48,10 @@ class Problem:
         exponent: int,
         feature: float,
         tol: float,
+        refine: bool,
         start: tuple[_F64, float] | None,
         threads: int,
-    ) -> tuple[NDArray[np.int64], _F64] | None: ...
+    ) -> tuple[NDArray[np.int64], _F64, _F64, _F64, _F64, float | None] | None: ...
     def evaluate(
         self, w: _F64, b: float, loss: str, tie_negative: bool, threads: int
     ) -> tuple[float, int]: ...

@@ -37,6 +37,7 @@ from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._fixed_support import FixedSupport
 from fastgrok.geometry._graded_rows import GradedRows
 from fastgrok.geometry._polish import polish
+from fastgrok.geometry._rows import Support
 
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-9
@@ -118,6 +119,16 @@ class HardMargin:
             if len(self.working) == len(rows) and self._polish() and not self._below().size:
                 return
         self._find_support()
+
+    def accept(self, found: Support) -> bool:
+        """Take a solution for all rows, if it is known to its digits."""
+        if found.off is None:
+            return False
+        self.theta, self.alpha, self.rest, self._off = found.theta, found.alpha, found.rest, found.off
+        self._bound = dual_bound(self.Z, self._sizes, self.alpha, self.penalty, self.rest)
+        if self.bias and self.rest.any():
+            self._centre()
+        return self.gap(1.0) <= 8.0 * self.tol
 
     def _find_support(self) -> None:
         """Change the working set until no margin is below 1."""
@@ -223,12 +234,13 @@ class HardMargin:
         self._bound = None
         if self.bias:
             self._off = abs(float(found.last[-1])) / max(abs(float(self.theta[-1])), 1.0)
-            if self._rounding(self._sizes.max()) > self.tol:
-                self._centre()
+            self._centre()
         return True
 
     def _centre(self) -> None:
         """Move b to the middle of the classes, if rounding of w has moved all margins together."""
+        if self._rounding(self._sizes.max()) <= self.tol:
+            return
         margins, positive = accurate_product(self.Z, self.theta), self.Z[:, -1] > 0.0
         if np.all(positive) or not np.any(positive):
             return

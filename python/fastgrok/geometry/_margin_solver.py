@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ _SLIGHT = 1e-3
 """Weights that add less than this share of the bias to any logit are lost in its rounding."""
 _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
-_FREE = 2.0**12
+_CHEAP = 2.0**12
 """Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
 _MOST_POWER = 250
 """A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
@@ -90,22 +91,25 @@ class Solver:
             guess, found = alpha[chosen], None
 
     def _quickly(self, start: F64 | None) -> tuple[Index, HardMargin | None]:
-        """Solve it for a guess of the support; None if that is not its support."""
+        """Solve it for a guess of the support; None if that leads nowhere."""
         nothing = np.zeros(0, dtype=np.intp)
         if self._graded:  # products of rows lose columns
             return nothing, None
-        feature = _FREE if not self.penalty else min(1.0 / np.sqrt(self.penalty), _FREE)
-        support = self.rows.support(self.exponent, feature, self.tol / 8.0, start)
+        root = sqrt(self.penalty or 0.0)
+        exact = self.penalty is None or root * _CHEAP >= 1.0
+        feature = 1.0 / root if root * _CHEAP >= 1.0 else _CHEAP
+        support = self.rows.support(self.exponent, feature, self.tol / 8.0, exact, start)
         if support is None:
             return nothing, None
-        chosen, alpha = support
-        Z = self.rows.take(chosen, -self.exponent)
-        found = HardMargin(Z, self.penalty, alpha, self.tol / 8.0, columns=self._columns)
+        found = HardMargin(
+            support.vectors, self.penalty, support.alpha, self.tol / 8.0, columns=self._columns
+        )
         try:
-            found.solve()
+            if not found.accept(support):
+                found.solve()
         except (NotSeparatedError, LinAlgError):
             return nothing, None
-        return chosen, found
+        return support.rows, found
 
     def _in_units_of_X(self, theta: F64) -> F64:
         dim = self.rows.X.shape[1]

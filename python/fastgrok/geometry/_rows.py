@@ -1,7 +1,7 @@
 """The vectors that a problem without bias is made of: y_i x_i, or y_i (x_i, 1) with bias."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,30 @@ from fastgrok._core import Problem
 
 Index = NDArray[np.intp]
 _ENTRIES = 256
+
+
+class Support(NamedTuple):
+    """
+    Rows that may be those on the largest margin, found in plain floating point.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        In order.
+    vectors : ndarray of shape (len(rows), D)
+        Theirs, scaled.
+    theta, alpha, rest : ndarray
+        What the hard margin on them is, and what float64 leaves of alpha.
+    off : float or None
+        Error of a bias, over 1 or itself; None if the digits of all this have not been refined.
+    """
+
+    rows: Index
+    vectors: F64
+    theta: F64
+    alpha: F64
+    rest: F64
+    off: float | None
 
 
 class Rows:
@@ -51,20 +75,17 @@ class Rows:
         return np.append(-w, -b) if self.bias else -w
 
     def support(
-        self, exponent: int, feature: float, tol: float, start: F64 | None
-    ) -> tuple[Index, F64] | None:
+        self, exponent: int, feature: float, tol: float, refine: bool, start: F64 | None
+    ) -> Support | None:
         """
-        Guess the rows on the largest margin, in order, and their dual coefficients.
+        Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
 
-        Coefficients are those of the rows over 2^exponent, about 1, with `feature` for a bias;
-        rows with small margins at `start` are looked at first. None if nothing was found.
+        `feature` is that of a bias, to whose error `tol` belongs as to those of margins; rows with
+        small margins at `start` are looked at first. None if nothing was found.
         """
         point = None if start is None else self.split(start)
-        found = self._problem.support(exponent, feature, tol, point, self.threads)
-        if found is None:
-            return None
-        order = np.argsort(found[0])
-        return found[0][order], found[1][order]
+        found = self._problem.support(exponent, feature, tol, refine, point, self.threads)
+        return None if found is None else Support(*found)
 
     def largest(self) -> F64:
         """Largest magnitude among the entries of every z_i."""

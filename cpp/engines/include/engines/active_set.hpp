@@ -11,14 +11,15 @@
 namespace fastgrok {
 
 // Every row has a slot, where it and its products with the others lie as long as it is a member;
-// members have an order, that of the factor. What follows the first change of the order is made anew:
-// so the last members are the cheapest to lose.
+// members have an order, that of the factor. What follows the first change of the order is made
+// anew: so the last members are the cheapest to lose.
 class ActiveSet {
 public:
     ActiveSet(std::size_t cols, std::size_t most);
 
     std::size_t size() const { return slots_.size(); }
     std::size_t room() const { return most_ - size(); }
+    const double* row(std::size_t member) const { return &rows_[slots_[member] * cols_]; }
 
     // Appends `count` rows, at most room(), which lie one after the other. Those that depend on
     // members, or on earlier ones of them, are left out; says which are in.

@@ -18,19 +18,23 @@
 #include <vector>
 
 #include "core/problem.hpp"
+#include "engines/refined_margin.hpp"
 
 namespace fastgrok {
 
 struct Support {
-    bool found = false;  // else nothing is known
+    bool found = false;    // else nothing is known
+    bool refined = false;  // see refine()
     std::vector<std::uint32_t> rows;
-    Vector alpha;
+    Vector vectors;  // theirs, the feature as 1 times the label
+    HardMarginPoint point;
 };
 
 struct MarginUnits {
     int exponent = 0;      // of the power of two that makes the longest row about 1
-    double feature = 1.0;  // of the bias, if the problem has one
+    double feature = 1.0;  // of the bias, if the problem has one: a power of two
     double tol = 1e-11;    // of margins
+    bool refine = true;
 };
 
 // `first` is a vector of parameters: rows with small margins there are looked at first; empty for
