@@ -136,8 +136,9 @@ py::object support(const BoundProblem& self, int exponent, double feature, doubl
     const auto count = static_cast<py::ssize_t>(found.rows.size());
     const auto dim = static_cast<py::ssize_t>(found.point.theta.size());
     return py::make_tuple(to_array(std::vector<std::int64_t>(found.rows.begin(), found.rows.end())),
-                          to_array(found.vectors, {count, dim}), to_array(found.point.theta),
-                          to_array(found.point.alpha), to_array(found.point.rest),
+                          into_array(std::move(found.vectors), {count, dim}),
+                          to_array(found.point.theta), to_array(found.point.alpha),
+                          to_array(found.point.rest),
                           found.refined ? py::cast(found.point.off) : py::none());
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "kernels/kernels.hpp"
 
@@ -33,13 +34,14 @@ std::size_t ActiveSet::take_slot() {
     return slot;
 }
 
-std::vector<bool> ActiveSet::append(const double* rows, std::size_t count) {
-    const std::size_t before = size();
-    for (std::size_t i = 0; i < count; ++i) {
-        slots_.push_back(take_slot());
-        std::copy_n(rows + i * cols_, cols_, &rows_[slots_.back() * cols_]);
-    }
-    find_products(rows, before);
+double* ActiveSet::add_row() {
+    slots_.push_back(take_slot());
+    return row_of(size() - 1);
+}
+
+std::vector<bool> ActiveSet::append(std::size_t before) {
+    const std::size_t count = size() - before;
+    find_products(before);
     std::vector<bool> in(count, true);
     if (extend(before, 0)) return in;
     const std::vector<std::size_t> wanted(slots_.begin() + static_cast<std::ptrdiff_t>(before),
@@ -55,27 +57,41 @@ std::vector<bool> ActiveSet::append(const double* rows, std::size_t count) {
     return in;
 }
 
-// Of the members from `first` on, whose rows are these, with all slots.
-void ActiveSet::find_products(const double* rows, std::size_t first) {
-    const std::size_t count = size() - first;
-    Vector found(count * used_, 0.0);
-    const auto length = static_cast<std::ptrdiff_t>(cols_);
-    const MatrixView all{rows_.data(), used_, cols_, length, 1};
+// Of the members from `first` on with all slots.
+void ActiveSet::find_products(std::size_t first) {
+    const std::size_t count = size() - first, slot = slots_[first];
+    const auto view = [](double* at, std::size_t rows, std::size_t cols, std::size_t stride) {
+        return MatrixView{at, rows, cols, static_cast<std::ptrdiff_t>(stride), 1};
+    };
+    const MatrixView all = view(rows_.data(), used_, cols_, cols_);
+    if (slot + count == used_ && slots_.back() + 1 == used_) {  // the last slots, in order
+        const MatrixView own = all.part(slot, 0, count, cols_);
+        const auto to = [&](std::size_t from, std::size_t cols) {
+            return view(&products_[slot * most_ + from], count, cols, most_);
+        };
+        for (std::size_t i = slot; i < used_; ++i) std::fill_n(&products_[i * most_], used_, 0.0);
+        add_product(1.0, own, all.part(0, 0, slot, cols_).transposed(), to(0, slot));
+        add_product(1.0, own, own.transposed(), to(slot, count), Part::lower);
+        for (std::size_t i = slot; i < used_; ++i)
+            for (std::size_t j = 0; j < i; ++j) products_[j * most_ + i] = products_[i * most_ + j];
+        return;
+    }
+    along_.assign(count * used_, 0.0);
     if (count < kFewRows) {
         for (std::size_t i = 0; i < count; ++i)
-            add_product(all, rows + i * cols_, &found[i * used_]);
+            add_product(all, row_of(first + i), &along_[i * used_]);
     } else {
-        const MatrixView own{const_cast<double*>(rows), count, cols_, length, 1};
-        add_product(1.0, own, all.transposed(),
-                    {found.data(), count, used_, static_cast<std::ptrdiff_t>(used_), 1});
+        Vector rows(count * cols_);
+        for (std::size_t i = 0; i < count; ++i)
+            std::copy_n(row_of(first + i), cols_, &rows[i * cols_]);
+        add_product(1.0, view(rows.data(), count, cols_, cols_), all.transposed(),
+                    view(along_.data(), count, used_, used_));
     }
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t slot = slots_[first + i];
+    for (std::size_t i = 0; i < count; ++i)
         for (std::size_t j = 0; j < used_; ++j) {
-            products_[slot * most_ + j] = found[i * used_ + j];
-            products_[j * most_ + slot] = found[i * used_ + j];
+            products_[slots_[first + i] * most_ + j] = along_[i * used_ + j];
+            products_[j * most_ + slots_[first + i]] = along_[i * used_ + j];
         }
-    }
 }
 
 // The factor's rows from `first` on, of which the first `known` columns are right.
@@ -165,6 +181,15 @@ double ActiveSet::square(const Vector& x) {
     return kernels().dot(along_.data(), along_.data(), size());
 }
 
+double ActiveSet::least_pivot() const {
+    double least = 1.0;
+    for (std::size_t i = 0; i < size(); ++i) {
+        const double pivot = factor_[i * most_ + i];
+        least = std::min(least, pivot * pivot / product(i, i));
+    }
+    return least;
+}
+
 void ActiveSet::products(const double* vector, Vector& out) {
     std::fill_n(by_slot_.begin(), used_, 0.0);
     add_product({rows_.data(), used_, cols_, static_cast<std::ptrdiff_t>(cols_), 1}, vector,
@@ -177,6 +202,22 @@ void ActiveSet::add_sum(const Vector& coefficients, double* out) {
     std::fill_n(by_slot_.begin(), used_, 0.0);
     for (std::size_t i = 0; i < size(); ++i) by_slot_[slots_[i]] = coefficients[i];
     kernels().dense.add_rows(rows_.data(), used_, cols_, cols_, by_slot_.data(), out);
+}
+
+Table<double> ActiveSet::take_rows(const std::vector<std::size_t>& order) {
+    // Every row goes to its place, and what is there to where it came from.
+    std::vector<std::size_t> where(used_), what(used_);
+    for (std::size_t i = 0; i < used_; ++i) where[i] = what[i] = i;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+        const std::size_t from = where[slots_[order[k]]];
+        if (from == k) continue;
+        std::swap_ranges(&rows_[k * cols_], &rows_[k * cols_] + cols_, &rows_[from * cols_]);
+        std::swap(what[k], what[from]);
+        where[what[k]] = k;
+        where[what[from]] = from;
+    }
+    rows_.resize(order.size() * cols_);
+    return std::move(rows_);
 }
 
 }  // namespace fastgrok

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/pages.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -11,22 +12,24 @@ namespace {
 
 constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr int kRounds = 3, kRoundsOfPairs = 12;
-// The square of a relative correction after which nothing is left to correct, and the largest that
-// the last one may be for the others to have been of any use.
-constexpr double kEnough = 1e-24, kLeast = 1e-6;
+// Relative corrections: one after which nothing is left to correct, and the largest that the last
+// one may be for the others to have been of any use.
+constexpr double kEnough = 1e-18, kLeast = 1e-6;
+// So many times as large as what the weights add to margins, a bias hides them.
+constexpr double kMuch = 4.0;
 
 double norm(const double* a, std::size_t n) {
     return std::sqrt(kernels().dot(a, a, n));
 }
 
 // out_i = row_i . u, with twice the digits.
-void accurate_products(const Vector& rows, std::size_t count, const Vector& u, Vector& out) {
+void accurate_products(const double* rows, std::size_t count, const Vector& u, Vector& out) {
     const std::size_t cols = u.size();
     Vector padded(plain_layout(cols).length, 0.0);
     std::copy(u.begin(), u.end(), padded.begin());
     const Vector ones(count, 1.0);
     out.resize(count);
-    kernels().plain64.accurate({rows.data(), ones.data(), count, cols}, padded.data(), out.data());
+    kernels().plain64.accurate({rows, ones.data(), count, cols}, padded.data(), out.data());
 }
 
 double largest(const Vector& values) {
@@ -45,23 +48,24 @@ void add(double& head, double& rest, double change) {
 
 class Pairs {
 public:
-    Pairs(ActiveSet& members, const Vector& rows, std::size_t dim, HardMarginPoint& point)
-        : members_(members),
-          count_(members.size()),
-          dim_(dim),
+    Pairs(const double* rows, const std::function<void(Vector&)>& solve, HardMarginPoint& point)
+        : solve_(solve),
+          count_(point.alpha.size()),
+          dim_(point.theta.size()),
           point_(point),
-          by_rows_(count_ * (2 * dim + 1)),
-          by_columns_(rows),
+          by_rows_(count_ * (2 * dim_ + 1)),
+          by_columns_((2 * count_ + 1) * dim_),
           coefficients_(2 * count_ + 1, 1.0),
-          theta_rest_(dim, 0.0) {
+          theta_rest_(dim_, 0.0) {
+        const std::size_t dim = dim_;
         for (std::size_t i = 0; i < count_; ++i) {
             double* to = &by_rows_[i * (2 * dim + 1)];
-            std::copy_n(&rows[i * dim], dim, to);
-            std::copy_n(&rows[i * dim], dim, to + dim);
+            std::copy_n(rows + i * dim, dim, to);
+            std::copy_n(rows + i * dim, dim, to + dim);
             to[2 * dim] = -1.0;
         }
-        by_columns_.insert(by_columns_.end(), rows.begin(), rows.end());
-        by_columns_.resize(by_columns_.size() + dim);
+        std::copy_n(rows, count_ * dim, by_columns_.data());
+        std::copy_n(rows, count_ * dim, &by_columns_[count_ * dim]);
     }
 
     // Whether corrections became small; `last` is that of theta's last entry.
@@ -74,18 +78,17 @@ public:
             std::copy(point_.theta.begin(), point_.theta.end(), u.begin());
             std::copy(theta_rest_.begin(), theta_rest_.end(),
                       u.begin() + static_cast<std::ptrdiff_t>(dim_));
-            accurate_products(by_rows_, count_, u, missing);
-            members_.solve(missing);
+            accurate_products(by_rows_.data(), count_, u, missing);
+            solve_(missing);
             const double size = largest(missing) / largest(point_.alpha);
             if (!(size < 0.5 * before)) break;
-            const bool small = size * size < kEnough * std::min(before, 1.0);
             for (std::size_t i = 0; i < count_; ++i)
                 add(point_.alpha[i], point_.rest[i], -missing[i]);
             const double head = point_.theta[dim_ - 1], rest = theta_rest_[dim_ - 1];
             sum();
             last = (point_.theta[dim_ - 1] - head) + (theta_rest_[dim_ - 1] - rest);
             before = size;
-            if (small) break;
+            if (size < kEnough) break;
         }
         return before < kLeast;
     }
@@ -106,18 +109,19 @@ private:
         sums(2 * count_ + 1, theta_rest_);
     }
 
-    ActiveSet& members_;
+    const std::function<void(Vector&)>& solve_;
     std::size_t count_, dim_;
     HardMarginPoint& point_;
     // (z, z, -1), to be multiplied by (theta, its rest, 1); and the rows twice, then -theta.
-    Vector by_rows_, by_columns_, coefficients_, theta_rest_;
+    Table<double> by_rows_, by_columns_;
+    Vector coefficients_, theta_rest_;
 };
 
 }  // namespace
 
-bool refine(ActiveSet& members, const Vector& rows, bool bias, double feature, double tol,
-            HardMarginPoint& point) {
-    const std::size_t count = members.size(), dim = point.theta.size();
+bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool bias,
+            double feature, double tol, bool near, HardMarginPoint& point) {
+    const std::size_t count = point.alpha.size(), dim = point.theta.size();
     const double size = norm(point.theta.data(), dim);
     Vector missing;
     for (int k = 0;; ++k) {
@@ -125,27 +129,38 @@ bool refine(ActiveSet& members, const Vector& rows, bool bias, double feature, d
         bool good = true;
         for (std::size_t i = 0; i < count; ++i) {
             missing[i] = 1.0 - missing[i];
-            const double rounding = 4.0 * kEps * size * norm(&rows[i * dim], dim);
+            const double rounding = 4.0 * kEps * size * norm(rows + i * dim, dim);
             good = good && std::fabs(missing[i]) <= rounding;
         }
         if (good) break;
         if (k == kRounds) return false;
-        members.solve(missing);
+        solve(missing);
         for (std::size_t i = 0; i < count; ++i) point.alpha[i] += missing[i];
-        members.add_sum(missing, point.theta.data());
+        kernels().dense.add_rows(rows, count, dim, dim, missing.data(), point.theta.data());
     }
+    bool more = near;
     if (bias) {
         double longest = 0.0;
         for (std::size_t i = 0; i < count; ++i)
-            longest = std::max(longest, norm(&rows[i * dim], dim - 1));
-        const double b = std::max(std::fabs(point.theta[dim - 1] * feature), 1.0);
+            longest = std::max(longest, norm(rows + i * dim, dim - 1));
+        const double own = std::fabs(point.theta[dim - 1] * feature), b = std::max(own, 1.0);
         const double reach = norm(point.theta.data(), dim - 1) * longest;
         point.off = kEps * reach * reach / b;
         if (!(point.off < tol)) {
-            double last = 0.0;
-            if (!Pairs(members, rows, dim, point).converge(last)) return false;
-            point.off = std::fabs(last * feature) / b;
+            // By what w misses of being the sum of its rows.
+            Vector left(dim);
+            kernels().accurate_sums(rows, count, dim, point.alpha.data(), left.data());
+            for (std::size_t j = 0; j < dim; ++j) left[j] -= point.theta[j];
+            point.off = norm(left.data(), dim - 1) * longest / b;
         }
+        // Margins say little of weights that hardly matter to them.
+        more = more || !(point.off < tol) || own > kMuch * reach;
+    }
+    if (more) {
+        double last = 0.0;
+        if (!Pairs(rows, solve, point).converge(last)) return false;
+        const double b = std::max(std::fabs(point.theta[dim - 1] * feature), 1.0);
+        if (bias) point.off = std::fabs(last * feature) / b;
     }
     return *std::min_element(point.alpha.begin(), point.alpha.end()) > 0.0;
 }

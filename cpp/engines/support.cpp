@@ -19,6 +19,8 @@ constexpr double kNear = 1.5;
 // Solutions whose rows are so short beside them that products do not show the margin.
 constexpr double kLongest = 1e12;
 constexpr int kRefinements = 3;
+// Of a member's square, the share outside the span of others, for which digits of theta are lost.
+constexpr double kNearSpan = 1e-6;
 
 class Search {
 public:
@@ -34,7 +36,8 @@ public:
         const std::size_t n = problem.rows();
         const std::size_t fewest = std::max<std::size_t>(64, 4 * dim_);
         pooled_ = std::clamp(n / 16, fewest, std::max<std::size_t>(256, 16 * dim_));
-        if (2 * n <= 3 * pooled_) pooled_ = n;
+        everything_ = 2 * n <= 3 * pooled_;
+        if (everything_) pooled_ = n;
         steps_left_ = 300 + 40 * dim_;
     }
 
@@ -86,6 +89,7 @@ private:
             pool_.resize(pooled_);
         }
         std::sort(pool_.begin(), pool_.end(), less);
+        if (everything_) return true;
         rows_.resize(pool_.size() * dim_);
         for (std::size_t i = 0; i < pool_.size(); ++i) copy_row(pool_[i], &rows_[i * dim_]);
         return true;
@@ -99,12 +103,17 @@ private:
         if (problem_.bias()) out[cols_] = y * units_.feature;
     }
 
+    // A row of the pool, by its place in it.
+    void copy_place(std::size_t place, double* out) const {
+        if (everything_) return copy_row(pool_[place], out);
+        std::copy_n(&rows_[place * dim_], dim_, out);
+    }
+
     // Takes in rows of the pool, by their places in it.
     bool enter(const std::vector<std::size_t>& places) {
-        block_.resize(places.size() * dim_);
-        for (std::size_t k = 0; k < places.size(); ++k)
-            std::copy_n(&rows_[places[k] * dim_], dim_, &block_[k * dim_]);
-        const std::vector<bool> in = members_.append(block_.data(), places.size());
+        const std::size_t before = members_.size();
+        for (const std::size_t place : places) copy_place(place, members_.add_row());
+        const std::vector<bool> in = members_.append(before);
         for (std::size_t k = 0; k < places.size(); ++k) {
             if (!in[k]) continue;
             of_member_.push_back(pool_[places[k]]);
@@ -208,11 +217,28 @@ private:
         return true;
     }
 
-    // Rows of the pool inside the margin enter.
-    bool enter_from_pool() {
+    void find_margins_in_pool() {
         margins_.assign(pool_.size(), 0.0);
+        if (everything_) {
+            const Vector& all = margins();
+            for (std::size_t i = 0; i < pool_.size(); ++i) margins_[i] = all[pool_[i]];
+            return;
+        }
         add_product({rows_.data(), pool_.size(), dim_, static_cast<std::ptrdiff_t>(dim_), 1},
                     theta_.data(), margins_.data());
+    }
+
+    // Of all rows at theta.
+    const Vector& margins() {
+        Vector w(cols_);
+        for (std::size_t j = 0; j < cols_; ++j) w[j] = std::ldexp(theta_[j], -units_.exponent);
+        const double b = problem_.bias() ? theta_[cols_] * units_.feature : 0.0;
+        return passes_.margins(problem_.pack_parameters(w.data(), b));
+    }
+
+    // Rows of the pool inside the margin enter.
+    bool enter_from_pool() {
+        find_margins_in_pool();
         double least = 1.0 - slack_;
         std::size_t worst = pool_.size();
         for (std::size_t i = 0; i < pool_.size(); ++i)
@@ -239,8 +265,9 @@ private:
 
     // A row that depends on the members takes the place of one of them; false if none can leave.
     bool exchange(std::size_t place) {
-        Vector share;
-        members_.products(&rows_[place * dim_], share);
+        Vector share, row(dim_);
+        copy_place(place, row.data());
+        members_.products(row.data(), share);
         members_.solve(share);
         double length = std::numeric_limits<double>::infinity();
         std::size_t out = share.size();
@@ -264,14 +291,11 @@ private:
     // A pass over all rows; false if margins are not finite. No row is in the pool then if none is
     // inside the margin.
     bool look_at_all() {
-        if (pooled_ == problem_.rows()) {
+        if (everything_) {
             pool_.clear();
             return true;
         }
-        Vector w(cols_);
-        for (std::size_t j = 0; j < cols_; ++j) w[j] = std::ldexp(theta_[j], -units_.exponent);
-        const double b = problem_.bias() ? theta_[cols_] * units_.feature : 0.0;
-        const Vector& margins = passes_.margins(problem_.pack_parameters(w.data(), b));
+        const Vector& margins = this->margins();
         bool inside = false;
         for (std::size_t i = 0; i < problem_.rows(); ++i)
             inside = inside || (margins[i] < 1.0 - slack_ && !is_member_[i]);
@@ -282,34 +306,35 @@ private:
 
     // The members by their row.
     Support result() {
-        Support out;
-        out.found = true;
-        out.point.theta = theta_;
-        out.point.alpha = alpha_;
-        out.point.rest.assign(members_.size(), 0.0);
-        Vector rows(members_.size() * dim_);
-        for (std::size_t i = 0; i < members_.size(); ++i)
-            std::copy_n(members_.row(i), dim_, &rows[i * dim_]);
-        if (units_.refine)
-            out.refined =
-                refine(members_, rows, problem_.bias(), units_.feature, units_.tol, out.point);
-        if (!out.refined) out.point = {theta_, alpha_, Vector(members_.size(), 0.0)};
-        const HardMarginPoint found = out.point;
-        std::vector<std::size_t> order(members_.size());
-        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        const std::size_t n = members_.size();
+        std::vector<std::size_t> order(n);
+        for (std::size_t i = 0; i < n; ++i) order[i] = i;
         std::sort(order.begin(), order.end(),
                   [&](std::size_t i, std::size_t j) { return of_member_[i] < of_member_[j]; });
-        out.vectors.resize(rows.size());
-        for (std::size_t k = 0; k < order.size(); ++k) {
-            const std::size_t i = order[k];
-            out.rows.push_back(of_member_[i]);
-            out.point.alpha[k] = found.alpha[i];
-            out.point.rest[k] = found.rest[i];
-            std::copy_n(&rows[i * dim_], dim_, &out.vectors[k * dim_]);
-            if (problem_.bias())
-                out.vectors[k * dim_ + cols_] = std::copysign(1.0, rows[i * dim_ + cols_]);
+        Support out;
+        out.found = true;
+        HardMarginPoint found{theta_, Vector(n), Vector(n, 0.0)};
+        for (std::size_t k = 0; k < n; ++k) {
+            out.rows.push_back(of_member_[order[k]]);
+            found.alpha[k] = alpha_[order[k]];
         }
-        if (problem_.bias()) out.point.theta[cols_] *= units_.feature;
+        out.vectors = members_.take_rows(order);
+        out.point = found;
+        const auto solve = [&](Vector& x) {
+            Vector by_member(n);
+            for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
+            members_.solve(by_member);
+            for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
+        };
+        if (units_.refine)
+            out.refined = refine(out.vectors.data(), solve, problem_.bias(), units_.feature,
+                                 units_.tol, members_.least_pivot() < kNearSpan, out.point);
+        if (!out.refined) out.point = found;
+        if (problem_.bias()) {
+            out.point.theta[cols_] *= units_.feature;
+            for (std::size_t k = 0; k < n; ++k)
+                out.vectors[k * dim_ + cols_] = problem_.labels()[out.rows[k]];
+        }
         return out;
     }
 
@@ -321,9 +346,9 @@ private:
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_, pool_;
     std::size_t pooled_ = 0, steps_left_ = 0;
-    bool failed_ = false;
+    bool everything_ = false, failed_ = false;
     Vector theta_, alpha_, mean_, margins_;
-    Vector rows_, block_;  // of the pool, and those that enter
+    Table<double> rows_;  // of the pool, unless that is everything
     double size_ = 0.0, slack_ = 0.0;
 };
 

@@ -42,6 +42,8 @@ from fastgrok.geometry._rows import Support
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-9
 """Coefficients above minus this share of the largest may be zero."""
+_NEAR_SPAN = 1e-6
+"""Of a row's square, the share outside the span of others, for which digits of theta are lost."""
 _ROUNDS = 3
 """A solution and two corrections, after which little more than its own rounding is left of it."""
 
@@ -107,12 +109,13 @@ class HardMargin:
         self.alpha = guess[self.working]
         self.rest = np.zeros(len(self.working))
         self._off = 0.0  # of b, over 1 or itself
+        self._near = False
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError or LinAlgError."""
         if not self._graded and self._solved_at_once():
             self._off = self._rounding_of_bias()
-            if self._off <= self.tol:
+            if self._off <= self.tol and not self._near:
                 return
             rows = self.working
             self.factorise(rows)
@@ -151,7 +154,7 @@ class HardMargin:
             below = self._below(self._find_point())
             if careful or not below.size:
                 self.rest, self._off = np.zeros(len(self.working)), self._rounding_of_bias()
-                if (self._graded or self._off > self.tol) and self._polish():
+                if (self._graded or self._near or self._off > self.tol) and self._polish():
                     below, careful = self._below(), True
             if not below.size:
                 return
@@ -172,7 +175,9 @@ class HardMargin:
         try:
             support = FixedSupport(self.Z, rows, self.penalty, self._products)
         except LinAlgError:
+            self._near = len(rows) <= self.Z.shape[1]
             return False
+        self._near = support.least_share < _NEAR_SPAN
         self.theta = np.zeros(self.Z.shape[1])
         alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
         for k in range(_ROUNDS):

@@ -1,7 +1,9 @@
 // A hard margin on given rows, from a solution in plain floating point to all of its digits.
 #pragma once
 
-#include "engines/active_set.hpp"
+#include <functional>
+
+#include "core/problem.hpp"
 
 namespace fastgrok {
 
@@ -12,11 +14,13 @@ struct HardMarginPoint {
     double off = 0.0;  // of a bias, over 1 or itself: the last correction, or what rounding may be
 };
 
-// Corrects theta and alpha by products of twice the digits, and finds `rest` if else the bias, the
-// last entry of theta over `feature`, might be off by more than `tol`. False if corrections do not
+// Corrects theta and alpha by products of twice the digits, and finds `rest` if members are said to
+// be `near` each other's span, or if else the bias, the last entry of theta times `feature`, might
+// be off by more than `tol`. False if corrections do not
 // become small, as where the members nearly depend on each other, or alpha is not positive.
-// `rows` are the members', one after the other. `bias` is whether theta ends with one.
-bool refine(ActiveSet& members, const Vector& rows, bool bias, double feature, double tol,
-            HardMarginPoint& point);
+// `rows` are the members', in an order that alpha has as well; `solve` multiplies by the inverse of
+// their products. `bias` is whether theta ends with one.
+bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool bias,
+            double feature, double tol, bool near, HardMarginPoint& point);
 
 }  // namespace fastgrok

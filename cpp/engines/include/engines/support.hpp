@@ -17,6 +17,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/pages.hpp"
 #include "core/problem.hpp"
 #include "engines/refined_margin.hpp"
 
@@ -26,7 +27,7 @@ struct Support {
     bool found = false;    // else nothing is known
     bool refined = false;  // see refine()
     std::vector<std::uint32_t> rows;
-    Vector vectors;  // theirs, the feature as 1 times the label
+    Table<double> vectors;  // theirs, the feature as 1 times the label
     HardMarginPoint point;
 };
 
