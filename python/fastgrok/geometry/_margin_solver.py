@@ -93,8 +93,6 @@ class Solver:
     def _quickly(self, start: F64 | None) -> tuple[Index, HardMargin | None]:
         """Solve it for a guess of the support; None if that leads nowhere."""
         nothing = np.zeros(0, dtype=np.intp)
-        if self._graded:  # products of rows lose columns
-            return nothing, None
         root = sqrt(self.penalty or 0.0)
         exact = self.penalty is None or root * _CHEAP >= 1.0
         feature = 1.0 / root if root * _CHEAP >= 1.0 else _CHEAP
@@ -102,11 +100,15 @@ class Solver:
         if support is None:
             return nothing, None
         found = HardMargin(
-            support.vectors, self.penalty, support.alpha, self.tol / 8.0, columns=self._columns
-        )
+            support.vectors, self.penalty, support.alpha, self.tol / 8.0, columns=self._columns,
+            graded=self._graded, sizes=self.sizes[support.rows],
+        )  # fmt: skip
+        if found.accept(support):
+            return support.rows, found
+        if self._graded:  # products of rows lose columns
+            return nothing, None
         try:
-            if not found.accept(support):
-                found.solve()
+            found.solve()
         except (NotSeparatedError, LinAlgError):
             return nothing, None
         return support.rows, found
