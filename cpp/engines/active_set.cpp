@@ -11,7 +11,7 @@ namespace {
 
 // The share of a row's square outside the span of others below which it depends on them: products
 // do not show less.
-constexpr double kDependent = 1e-13;
+constexpr double kDependent = 1e-12;
 // Fewer rows are multiplied one by one.
 constexpr std::size_t kFewRows = 4;
 // Rows of a triangle whose sums are made together.
@@ -64,7 +64,9 @@ void ActiveSet::find_products(std::size_t first) {
         return MatrixView{at, rows, cols, static_cast<std::ptrdiff_t>(stride), 1};
     };
     const MatrixView all = view(rows_.data(), used_, cols_, cols_);
-    if (slot + count == used_ && slots_.back() + 1 == used_) {  // the last slots, in order
+    bool last = slot + count == used_;
+    for (std::size_t i = 1; i < count; ++i) last = last && slots_[first + i] == slot + i;
+    if (last) {
         const MatrixView own = all.part(slot, 0, count, cols_);
         const auto to = [&](std::size_t from, std::size_t cols) {
             return view(&products_[slot * most_ + from], count, cols, most_);

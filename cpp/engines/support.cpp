@@ -171,7 +171,8 @@ private:
         const std::size_t n = target.size();
         double safe = std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < n; ++i)
-            if (target[i] <= 0.0) safe = std::min(safe, alpha_[i] / (alpha_[i] - target[i]));
+            if (target[i] <= 0.0)
+                safe = alpha_[i] > 0.0 ? std::min(safe, alpha_[i] / (alpha_[i] - target[i])) : 0.0;
         // What is left of the dual is half the square of the distance from the target.
         Vector next(n), left(n);
         for (std::size_t i = 0; i < n; ++i) left[i] = target[i] - alpha_[i];
@@ -208,7 +209,7 @@ private:
                 m = 1.0 - m;
                 off = std::max(off, std::fabs(m));
             }
-            if (!(off < 1e-3)) return false;
+            if (!(off < 0.5)) return false;
             if (off <= 0.25 * slack_) break;
             members_.solve(margins_);
             for (std::size_t i = 0; i < alpha_.size(); ++i) alpha_[i] += margins_[i];

@@ -28,8 +28,9 @@ struct InLargePages {
     T* allocate(std::size_t n) {
         const std::size_t bytes = n * sizeof(T);
         if (bytes < size / 4) return static_cast<T*>(::operator new(bytes));
-        void* at = ::operator new(bytes, std::align_val_t{size});
-        want_large_pages(at, bytes);
+        const std::size_t whole = (bytes + size - 1) / size * size;
+        void* at = ::operator new(whole, std::align_val_t{size});
+        want_large_pages(at, whole);
         return static_cast<T*>(at);
     }
     void deallocate(T* p, std::size_t n) {
