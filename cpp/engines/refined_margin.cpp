@@ -124,6 +124,7 @@ bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool 
     const std::size_t count = point.alpha.size(), dim = point.theta.size();
     const double size = norm(point.theta.data(), dim);
     Vector missing;
+    bool more = near;
     for (int k = 0;; ++k) {
         accurate_products(rows, count, point.theta, missing);
         bool good = true;
@@ -131,6 +132,7 @@ bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool 
             missing[i] = 1.0 - missing[i];
             const double rounding = 4.0 * kEps * size * norm(rows + i * dim, dim);
             good = good && std::fabs(missing[i]) <= rounding;
+            more = more || rounding > tol;
         }
         if (good) break;
         if (k == kRounds) return false;
@@ -138,7 +140,6 @@ bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool 
         for (std::size_t i = 0; i < count; ++i) point.alpha[i] += missing[i];
         kernels().dense.add_rows(rows, count, dim, dim, missing.data(), point.theta.data());
     }
-    bool more = near;
     if (bias) {
         double longest = 0.0;
         for (std::size_t i = 0; i < count; ++i)

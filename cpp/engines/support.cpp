@@ -18,6 +18,10 @@ constexpr double kShare = 0.3;
 constexpr double kNear = 1.5;
 // Solutions whose rows are so short beside them that products do not show the margin.
 constexpr double kLongest = 1e12;
+// What rounding may well take from margins, over the product of the norms, and changes of the
+// members in a row that do not show in the dual.
+constexpr double kRounding = kEps / 16.0;
+constexpr int kMostStalls = 8;
 constexpr int kRefinements = 3;
 // Of a member's square, the share outside the span of others, for which digits of theta are lost.
 constexpr double kNearSpan = 1e-6;
@@ -38,7 +42,7 @@ public:
         pooled_ = std::clamp(n / 16, fewest, std::max<std::size_t>(256, 16 * dim_));
         everything_ = 2 * n <= 3 * pooled_;
         if (everything_) pooled_ = n;
-        steps_left_ = 300 + 40 * dim_;
+        steps_left_ = 200 + 8 * dim_;
     }
 
     Support find(const Vector& first, const std::function<bool()>& stop) {
@@ -48,8 +52,13 @@ public:
         std::vector<std::size_t> wanted(std::min(count, pool_.size()));
         for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = i;
         bool any = enter(wanted);
+        int stalls = 0;
         while (any) {
+            const double before = size_;
             if (!settle() || stop()) return {};
+            // What is left is rounding where the dual does not rise, or too slowly to tell.
+            stalls = size_ > before ? 0 : stalls + 1;
+            if (stalls > kMostStalls) return result();
             if (enter_from_pool()) continue;
             if (failed_ || !look_at_all()) return {};
             if (pool_.empty()) return result();
@@ -201,7 +210,7 @@ private:
         std::fill(theta_.begin(), theta_.end(), 0.0);
         members_.add_sum(alpha_, theta_.data());
         size_ = std::sqrt(kernels().dot(theta_.data(), theta_.data(), dim_));
-        slack_ = units_.tol + 4.0 * kEps * size_;
+        slack_ = units_.tol + kRounding * size_;
         for (int k = 0; k < kRefinements; ++k) {
             members_.products(theta_.data(), margins_);
             double off = 0.0;
@@ -237,21 +246,33 @@ private:
         return passes_.margins(problem_.pack_parameters(w.data(), b));
     }
 
+    // Whether a row that is no member is inside the margin, beyond rounding.
+    bool is_inside(std::size_t row, double margin) const {
+        if (!(margin < 1.0 - units_.tol) || is_member_[row]) return false;
+        if (margin < 1.0 - slack_) return true;
+        Vector z(dim_);
+        copy_row(row, z.data());
+        const double size = std::sqrt(kernels().dot(z.data(), z.data(), dim_));
+        return margin < 1.0 - units_.tol - kRounding * size_ * size;
+    }
+
     // Rows of the pool inside the margin enter.
     bool enter_from_pool() {
         find_margins_in_pool();
-        double least = 1.0 - slack_;
+        double least = 1.0;
         std::size_t worst = pool_.size();
-        for (std::size_t i = 0; i < pool_.size(); ++i)
-            if (margins_[i] < least && !is_member_[pool_[i]]) {
+        std::vector<std::size_t> wanted;
+        for (std::size_t i = 0; i < pool_.size(); ++i) {
+            if (!is_inside(pool_[i], margins_[i])) continue;
+            wanted.push_back(i);
+            if (margins_[i] < least) {
                 least = margins_[i];
                 worst = i;
             }
-        if (worst == pool_.size()) return false;
-        std::vector<std::size_t> wanted;
-        const double below = std::min(1.0 - kShare * (1.0 - least), 1.0 - slack_);
-        for (std::size_t i = 0; i < pool_.size(); ++i)
-            if (margins_[i] <= below && !is_member_[pool_[i]]) wanted.push_back(i);
+        }
+        if (wanted.empty()) return false;
+        const double below = 1.0 - kShare * (1.0 - least);
+        std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
         const std::size_t count =
             std::min({wanted.size(), members_.room(), std::max<std::size_t>(members_.size(), 1)});
         const auto end = wanted.begin() + static_cast<std::ptrdiff_t>(count);
@@ -299,7 +320,7 @@ private:
         const Vector& margins = this->margins();
         bool inside = false;
         for (std::size_t i = 0; i < problem_.rows(); ++i)
-            inside = inside || (margins[i] < 1.0 - slack_ && !is_member_[i]);
+            inside = inside || is_inside(i, margins[i]);
         if (!choose_pool(margins, kNear)) return false;
         if (!inside) pool_.clear();
         return true;

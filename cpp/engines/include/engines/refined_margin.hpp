@@ -14,12 +14,12 @@ struct HardMarginPoint {
     double off = 0.0;  // of a bias, over 1 or itself: the last correction, or what rounding may be
 };
 
-// Corrects theta and alpha by products of twice the digits, and finds `rest` if members are said to
-// be `near` each other's span, or if else the bias, the last entry of theta times `feature`, might
-// be off by more than `tol`. False if corrections do not
-// become small, as where the members nearly depend on each other, or alpha is not positive.
-// `rows` are the members', in an order that alpha has as well; `solve` multiplies by the inverse of
-// their products. `bias` is whether theta ends with one.
+// Corrects theta and alpha by products of twice the digits. `rest` is found, and theta to its last
+// digit, if members are said to be `near` each other's span, or if else margins, or the bias (the
+// last entry of theta times `feature`, if there is one), might be off by more than `tol`. False if
+// corrections do not become small, as where the members nearly depend on each other, or if alpha is
+// not positive. `rows` are the members', in an order that alpha has as well; `solve` multiplies by
+// the inverse of their products.
 bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool bias,
             double feature, double tol, bool near, HardMarginPoint& point);
 
