@@ -55,9 +55,9 @@ def max_margin(
     among the sources), and margins are computed as if with twice the digits. Where its plain
     products do not show the margin, a Newton method for soft margins guesses the support, and a
     dual active-set method with a QR factorisation makes it right, for a few thousand rows at a time
-    until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose vertex is
-    solved for again with residuals of twice the digits. The gap is proved from the solution and its
-    coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
+    until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose
+    vertex is solved for again with residuals of twice the digits. The gap is proved from the
+    solution and its coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
     returned, not always that which a run tends to: see `MaxMargin.unique`.
 
     Parameters
