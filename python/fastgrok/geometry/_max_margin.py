@@ -57,8 +57,8 @@ def max_margin(
     dual active-set method with a QR factorisation makes it right, for a few thousand rows at a time
     until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose
     vertex is solved for again with residuals of twice the digits. The gap is proved from the
-    solution and its coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
-    returned, not always that which a run tends to: see `MaxMargin.unique`.
+    solution and its coefficients alone, whatever found them. Solutions may then fill a face of
+    which one vertex is returned, not always that which a run tends to: see `MaxMargin.unique`.
 
     Parameters
     ----------
