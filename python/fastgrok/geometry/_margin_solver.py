@@ -79,11 +79,12 @@ class Solver:
             if found is None:
                 found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
             margins = self.rows.margins(self._in_units_of_X(found.theta))
-            outside = np.ones(self.rows.count, dtype=bool)
-            outside[chosen] = False
-            below = np.flatnonzero(outside & (margins < 1.0 - found.slack(self.sizes)))
+            slack = found.slack(self.sizes)
+            below = np.flatnonzero(margins < 1.0 - slack)
+            if below.size:
+                below = below[~np.isin(below, chosen)]
             if not below.size:
-                return self._result(chosen[found.working], found, margins)
+                return self._result(chosen[found.working], found, margins, slack)
             worst = below[np.argsort(margins[below], kind="stable")]
             before, alpha = chosen, np.zeros(self.rows.count)
             alpha[before[found.working]] = found.alpha
@@ -196,7 +197,7 @@ class Solver:
             price *= 1000.0 if steps == 1 else 10.0
         return best
 
-    def _result(self, working: Index, found: HardMargin, margins: F64) -> MaxMargin:
+    def _result(self, working: Index, found: HardMargin, margins: F64, slack: F64) -> MaxMargin:
         theta = self._in_units_of_X(found.theta)
         w, b = (theta[:-1], float(theta[-1])) if self._appended else self.rows.split(theta)
         if self._one_class and np.abs(w).sum() * self.rows.largest().max() < _SLIGHT * abs(b):
@@ -222,7 +223,7 @@ class Solver:
             margin=margin,
             dual=dual,
             dual_rest=rest,
-            support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack(self.sizes)),
+            support=np.flatnonzero(margins <= 1.0 + 8.0 * slack),
             gap=found.gap(least),
             bias=self.kind,
         )

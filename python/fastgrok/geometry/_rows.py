@@ -10,7 +10,7 @@ from fastgrok._checks import F64
 from fastgrok._core import Problem
 
 Index = NDArray[np.intp]
-_ENTRIES = 256
+_ENTRIES, _FEW = 256, 4
 
 
 class Support(NamedTuple):
@@ -132,7 +132,7 @@ class Rows:
 def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
     """Norms of the rows (x_i, bias) over a power of two above them all, and its exponent."""
     shift = 0
-    squares = np.einsum("ij,ij->i", X, X, dtype=np.float64) + float(bias)
+    squares = _squares(X) + float(bias)
     if not 1e-200 < squares.max() < np.inf:
         shift = int(np.frexp(_largest(X, bias).max())[1])
         scaled = np.ldexp(X.astype(np.float64), -shift)
@@ -140,6 +140,17 @@ def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
     norms = np.sqrt(squares)
     exponent = int(np.frexp(norms.max())[1])
     return np.ldexp(norms, -exponent), exponent + shift
+
+
+def _squares(X: NDArray[Any]) -> F64:
+    """Squares of the rows' norms; of few columns one after the other, for rows are short then."""
+    if X.shape[1] > _FEW:
+        out: F64 = np.einsum("ij,ij->i", X, X, dtype=np.float64)
+        return out
+    out = np.square(X[:, 0], dtype=np.float64)
+    for column in X.T[1:]:
+        out += np.square(column, dtype=np.float64)
+    return out
 
 
 def column_sizes(X: NDArray[Any]) -> F64:
