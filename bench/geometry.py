@@ -1,15 +1,18 @@
-"""Time of max_margin beside scikit-learn's SVC and a QP solver, and how right the geometry is.
+"""Time of max_margin beside QP solvers and scikit-learn's SVC, and how right the geometry is.
 
 The solvers take turns, each turn in a process of its own, which solves again and again until half
 a second has passed, at least once; what is printed are the medians of the turns' medians, of the
 time and of the time of all processors. Importing, and a first small solve that loads what is loaded
-late, are not counted. A solver whose turn takes longer than --limit seconds, or whose hyperplane
-has a margin that is more than 1e-3 short of the best, has not converged. SVC (libsvm,
-kernel="linear", C=1e10) solves the problem with a free bias only; Clarabel is given the primal
-problem, sparse as it wants it.
+late, are not counted, what a solver wants to be given (products of the rows, their signs) is. A
+solver whose turn takes longer than --limit seconds, or whose hyperplane has a margin that is more
+than 1e-3 short of the best, has not converged. The problem is the one with penalised bias, or with
+--bias free that of SVC (libsvm, kernel="linear", C=1e10), which solves no other. PIQP, ProxQP and
+Clarabel are given the primal problem, or the dual where there are fewer rows than columns; DAQP
+both, for which is quicker depends on more. With one thread each:
 
-    pip install scikit-learn clarabel
-    python bench/geometry.py [--turns 3] [--limit 120] [--sizes NAME ...]
+    pip install '.[bench]'
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/geometry.py [--turns 3] [--limit 120]
+        [--sizes NAME ...] [--bias penalized] [--solvers NAME ...]
     python bench/geometry.py --check [NAME ...]
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
@@ -27,12 +30,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 import fastgrok as fg
 from _geometry_checks import CHECKS
-
-Solver = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]]
+from _margin_peers import PEERS, Solver
 
 
 def cube(n: int, dim: int, support: tuple[int, int] = (0, 0)) -> tuple[np.ndarray, np.ndarray]:
@@ -46,78 +47,80 @@ def gauss(n: int, dim: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(n, dim)), np.where(rng.random(n) < 0.5, 1.0, -1.0)
 
 
+def many(n: int, dim: int, units: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian points with a gap around a hyperplane; columns in units of 10^-units to 10^units."""
+    rng = np.random.default_rng(0)
+    X, w = rng.normal(size=(n, dim)), rng.normal(size=dim) / np.sqrt(dim)
+    y = np.where(X @ w > 0, 1.0, -1.0)
+    return (X + 0.05 * y[:, None] * w) * 10.0 ** np.linspace(-units, units, dim), y
+
+
 SIZES: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
     "cube 2000 x 2": lambda: cube(2000, 2),
     "cube 2000 x 2, 350 + 35 planted": lambda: cube(2000, 2, (350, 35)),
-    "cube 2000 x 32": lambda: cube(2000, 32),
+    "cube 20000 x 2": lambda: cube(20_000, 2),
     "cube 100000 x 2": lambda: cube(100_000, 2),
+    "cube 2000 x 32": lambda: cube(2000, 32),
+    "many 10000 x 2": lambda: many(10_000, 2),
+    "many 10000 x 8": lambda: many(10_000, 8),
+    "many 10000 x 64": lambda: many(10_000, 64),
+    "many 100000 x 2": lambda: many(100_000, 2),
+    "many 100000 x 8": lambda: many(100_000, 8),
+    "many 100000 x 64": lambda: many(100_000, 64),
+    "units 2000 x 8, 1e-3 to 1e3": lambda: many(2000, 8, 3),
+    "units 10000 x 8, 1e-1 to 1e1": lambda: many(10_000, 8, 1),
     "gauss 100 x 500": lambda: gauss(100, 500, 0),
     "gauss 200 x 110": lambda: gauss(200, 110, 2),
+    "gauss 600 x 320": lambda: gauss(600, 320, 0),
     "gauss 1000 x 520": lambda: gauss(1000, 520, 0),
     "gauss 4000 x 2000": lambda: gauss(4000, 2000, 1),
 }
 
 
-def fastgrok(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    found = fg.max_margin(X, y, bias="free")
+def fastgrok(X: np.ndarray, y: np.ndarray, bias: str) -> tuple[np.ndarray, float]:
+    found = fg.max_margin(X, y, bias=bias)
     return found.w, found.b
 
 
-def svc(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    from sklearn.svm import SVC  # noqa: PLC0415
-
-    model = SVC(kernel="linear", C=1e10, cache_size=1000).fit(X, y)
-    return model.coef_[0], float(model.intercept_[0])
+SOLVERS: dict[str, Solver] = {"fastgrok": fastgrok} | PEERS
 
 
-def clarabel(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    from clarabel import DefaultSettings, DefaultSolver, NonnegativeConeT  # noqa: PLC0415
-
-    n, dim = X.shape
-    P = sparse.diags(np.append(np.ones(dim), 0.0), format="csc")
-    A = sparse.csc_matrix(-y[:, None] * np.column_stack([X, np.ones(n)]))
-    settings = DefaultSettings()
-    settings.verbose = False
-    cones = [NonnegativeConeT(n)]
-    solved = DefaultSolver(P, np.zeros(dim + 1), A, -np.ones(n), cones, settings).solve()
-    theta = np.array(solved.x)
-    return theta[:-1], float(theta[-1])
-
-
-SOLVERS: dict[str, Solver] = {"fastgrok": fastgrok, "SVC": svc, "Clarabel": clarabel}
-
-
-def take_turn(solver: str, size: str) -> None:
+def take_turn(solver: str, size: str, bias: str) -> None:
     """What a child does: solves, their seconds and the margin."""
     X, y = SIZES[size]()
-    SOLVERS[solver](*gauss(20, 20, 0))
+    SOLVERS[solver](*gauss(20, 20, 0), bias)
     walls: list[float] = []
     processors: list[float] = []
     while sum(walls) < 0.5:
         wall, processor = time.perf_counter(), time.process_time()
-        w, b = SOLVERS[solver](X, y)
+        w, b = SOLVERS[solver](X, y, bias)
         walls.append(time.perf_counter() - wall)
         processors.append(time.process_time() - processor)
-    margin = float(np.min(y * (X @ w + b)) / np.linalg.norm(w))
+    size_of_w = np.linalg.norm(np.append(w, b) if bias == "penalized" else w)
+    with np.errstate(invalid="ignore"):
+        margin = float(np.min(y * (X @ w + b)) / size_of_w)
+    margin = margin if np.isfinite(margin) else -np.inf
     seconds = {"seconds": statistics.median(walls), "processor": statistics.median(processors)}
     print(json.dumps(seconds | {"margin": margin}))
 
 
-def child(solver: str, size: str, limit: float) -> dict[str, Any] | None:
-    command = [sys.executable, __file__, "--turn", solver, size]
+def child(solver: str, size: str, bias: str, limit: float) -> dict[str, Any] | None:
+    command = [sys.executable, __file__, "--turn", solver, size, bias]
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit, check=True)
     except subprocess.TimeoutExpired:
         return None
+    except subprocess.CalledProcessError:  # it raised, or was killed for its memory
+        return {"seconds": np.inf, "processor": np.inf, "margin": -np.inf}
     return dict(json.loads(done.stdout))
 
 
-def race(size: str, turns: int, limit: float) -> dict[str, Any]:
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name in SOLVERS}
+def race(size: str, bias: str, turns: int, limit: float, solvers: Sequence[str]) -> dict[str, Any]:
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in solvers}
     late: set[str] = set()
     for _ in range(turns):
-        for name in SOLVERS:
-            found = None if name in late else child(name, size, limit)
+        for name in solvers:
+            found = None if name in late else child(name, size, bias, limit)
             if found is None:
                 late.add(name)
             else:
@@ -136,6 +139,13 @@ def race(size: str, turns: int, limit: float) -> dict[str, Any]:
     return row
 
 
+def takes(solver: str, bias: str, rows: int) -> bool:
+    """Whether it is a problem for this solver."""
+    if bias == "penalized":
+        return solver != "SVC" and (solver != "DAQP dual" or rows <= 1000)
+    return solver != "DAQP dual"
+
+
 def check(names: Sequence[str]) -> None:
     """Print what was measured beside what is asked for."""
     for name in names:
@@ -148,9 +158,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for a turn")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--bias", choices=("penalized", "free"), default="penalized")
+    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
     parser.add_argument("--check", nargs="*", choices=CHECKS, help="check, instead")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--turn", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--turn", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.turn:
         take_turn(*args.turn)
@@ -158,16 +170,17 @@ def main() -> None:
         check(args.check or list(CHECKS))
     else:
         for size in args.sizes:
-            row = race(size, args.turns, args.limit)
+            solvers = [n for n in args.solvers if takes(n, args.bias, len(SIZES[size]()[0]))]
+            row = race(size, args.bias, args.turns, args.limit, solvers)
             if args.json:
                 print(json.dumps(row), flush=True)
                 continue
             parts = [
-                f"{name} {row[name]:.4f} s (processor {row[name + ' processor']:.4f} s, "
+                f"{name} {1e3 * row[name]:.3g} ms (processor {1e3 * row[name + ' processor']:.3g}, "
                 f"margin short by {row[name + ' error']:.0e})"
                 if isinstance(row[name], float)
                 else f"{name} {row[name]}"
-                for name in SOLVERS
+                for name in solvers
             ]
             print(f"{size}: " + ", ".join(parts), flush=True)
 

@@ -7,6 +7,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/types.hpp"
@@ -24,6 +25,14 @@ template <class T>
 py::array_t<T> to_array(const std::vector<T>& values, std::vector<py::ssize_t> shape = {}) {
     if (shape.empty()) shape.push_back(static_cast<py::ssize_t>(values.size()));
     return py::array_t<T>(shape, values.data());
+}
+
+// An array that has the vector's memory.
+template <class Values>
+Array<double> into_array(Values values, std::vector<py::ssize_t> shape) {
+    auto* owned = new Values(std::move(values));
+    const py::capsule owner(owned, [](void* p) { delete static_cast<Values*>(p); });
+    return Array<double>(std::move(shape), owned->data(), owner);
 }
 
 inline void require(bool condition, const std::string& message) {

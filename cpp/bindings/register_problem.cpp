@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "engines/curvature.hpp"
+#include "engines/support.hpp"
 #include "problem.hpp"
 
 namespace fastgrok {
@@ -120,6 +121,29 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
     return largest_curvature(passes, u, kind, search, directions, spent);
 }
 
+// The rows on the largest margin, or None: see engines/support.hpp. A tuple of their indices, their
+// vectors, theta, alpha, what float64 leaves of alpha, and the error of the bias; the last is None
+// if digits have not been refined.
+py::object support(const BoundProblem& self, int exponent, double feature, double tol, bool refine,
+                   const std::optional<std::pair<Array<double>, double>>& start, int threads) {
+    const Vector first = start ? self.parameters(start->first, start->second) : Vector();
+    Support found;
+    {
+        py::gil_scoped_release release;
+        found = find_support(self.problem, {exponent, feature, tol, refine}, first, threads,
+                             signal_raised);
+    }
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (!found.found) return py::none();
+    const auto count = static_cast<py::ssize_t>(found.rows.size());
+    const auto dim = static_cast<py::ssize_t>(found.point.theta.size());
+    return py::make_tuple(to_array(std::vector<std::int64_t>(found.rows.begin(), found.rows.end())),
+                          into_array(std::move(found.vectors), {count, dim}),
+                          to_array(found.point.theta), to_array(found.point.alpha),
+                          to_array(found.point.rest),
+                          found.refined ? py::cast(found.point.off) : py::none());
+}
+
 }  // namespace
 
 BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align, std::size_t kept)
@@ -160,6 +184,8 @@ void register_problem(py::module_& m) {
              py::arg("threads"))
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),
              py::arg("b"), py::arg("threads"))
+        .def("support", &support, py::arg("exponent"), py::arg("feature"), py::arg("tol"),
+             py::arg("refine"), py::arg("start"), py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

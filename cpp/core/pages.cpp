@@ -15,4 +15,12 @@ void leave_pages(const void* begin, const void* end) {
     if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
+void want_large_pages(void* begin, std::size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    madvise(begin, bytes, MADV_HUGEPAGE);
+#else
+    (void)begin, (void)bytes;
+#endif
+}
+
 }  // namespace fastgrok

@@ -57,19 +57,20 @@ def dual_bound(
     missed = (count * _EPS) ** 2 * size
     total = accurate_product(Z.T, alpha)
     if penalty is None:
-        bound = (_size(total, norm) + missed) / fsum(alpha)
+        bound = (_size(total, norm) + missed) / fsum(alpha.tolist())
         return bound * (1.0 + 8.0 * _EPS)
     y, total = Z[:, -1], total[:-1]
+    balance = fsum((alpha * y).tolist())
     bounds = []
     if penalty:
         size_of_w = _size(total, norm) + missed
-        bounds.append(hypot(size_of_w, fsum(alpha * y) / sqrt(penalty)) / fsum(alpha))
+        bounds.append(hypot(size_of_w, balance / sqrt(penalty)) / fsum(alpha.tolist()))
     other = np.where(y < 0.0, alpha, 0.0)
-    sums = fsum(alpha - other), fsum(other)
+    sums = fsum((alpha - other).tolist()), fsum(other.tolist())
     if min(sums) > 0.0:
         # Weights of equal sums: those of class -1 are scaled by 1 + excess. Where rounding alone
         # makes the sums differ, so little is added that its own rounding is nothing.
-        excess = fsum(alpha * y) / sums[1]
+        excess = balance / sums[1]
         total = total + excess * times(Z.T, other)[:-1]
         size_of_w = _size(total, norm) + missed
         size_of_w += 2.0 * (count + 4.0) * _EPS * abs(excess) * size

@@ -29,6 +29,11 @@ class FixedSupport:
         Of the squared bias, None without one.
     products : ndarray of shape (n, n), optional
         What `gram` returns for all rows of Z without the bias, if it is known.
+
+    Attributes
+    ----------
+    least_share : float
+        The least share of a row's square that is outside the span of those before.
     """
 
     def __init__(self, Z: F64, rows: Index, penalty: float | None, products: F64 | None) -> None:
@@ -43,7 +48,9 @@ class FixedSupport:
             self.y = Z[rows, -1]
             added = 1.0 / max(penalty, 1.0)
             matrix += np.multiply.outer(added * self.y, self.y)
+        squares = matrix.diagonal().copy()
         self.factor = cholesky(matrix)
+        self.least_share = float((self.factor.diagonal() ** 2 / squares).min(initial=1.0))
         if penalty is not None:
             self.pull = (1.0 - added * penalty) * solve_cholesky(self.factor, self.y)
 

@@ -32,15 +32,17 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
-from fastgrok.geometry._active_rows import IndependentRows
 from fastgrok.geometry._dual_bound import dual_bound
 from fastgrok.geometry._fixed_support import FixedSupport
-from fastgrok.geometry._graded_rows import GradedRows
 from fastgrok.geometry._polish import polish
+from fastgrok.geometry._rows import Support
+from fastgrok.geometry._working_set import WorkingSet
 
 _EPS = float(np.finfo(np.float64).eps)
 _NO_SHARE = 1e-9
 """Coefficients above minus this share of the largest may be zero."""
+_NEAR_SPAN = 1e-6
+"""Of a row's square, the share outside the span of others, for which digits of theta are lost."""
 _ROUNDS = 3
 """A solution and two corrections, after which little more than its own rounding is left of it."""
 
@@ -49,7 +51,7 @@ class NotSeparatedError(Exception):
     """The rows are not separable, as far as rounding lets one see."""
 
 
-class HardMargin:
+class HardMargin(WorkingSet):
     """
     The state of the method on the rows of Z.
 
@@ -71,6 +73,8 @@ class HardMargin:
     columns, graded : ndarray of shape (d,), optional, and bool
         Largest magnitudes of the columns without a bias, of all rows that there are, and whether
         they differ so much that orthogonal rows are of no use; see `GradedRows`.
+    sizes : ndarray of shape (n,), optional
+        Norms of the rows without a bias, if they are known.
 
     Attributes
     ----------
@@ -92,32 +96,45 @@ class HardMargin:
         products: F64 | None = None,
         columns: F64 | None = None,
         graded: bool = False,
+        sizes: F64 | None = None,
     ) -> None:
-        self._columns, self._graded = columns, graded
-        self.Z, self.penalty, self.tol, self._products = Z, penalty, tol, products
-        self.bias = penalty is not None
-        self._dependent = 8.0 * _EPS * Z.shape[1] if dependent is None else dependent
+        super().__init__(Z, penalty, dependent, columns, graded)
+        self.tol, self._products = tol, products
         self.theta = np.zeros(Z.shape[1])
-        vectors = Z[:, :-1] if self.bias else Z
-        self._sizes = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        if sizes is None:
+            vectors = Z[:, :-1] if self.bias else Z
+            sizes = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        self._sizes = sizes
         self._guess = guess
         self._bound: float | None = None
         self.working = np.flatnonzero(guess).tolist()
         self.alpha = guess[self.working]
         self.rest = np.zeros(len(self.working))
         self._off = 0.0  # of b, over 1 or itself
+        self._near = False
 
     def solve(self) -> None:
         """Find the solution; raises NotSeparatedError or LinAlgError."""
         if not self._graded and self._solved_at_once():
             self._off = self._rounding_of_bias()
-            if self._off <= self.tol:
+            if self._off <= self.tol and not self._near:
                 return
             rows = self.working
             self.factorise(rows)
             if len(self.working) == len(rows) and self._polish() and not self._below().size:
                 return
         self._find_support()
+
+    def accept(self, found: Support) -> bool:
+        """Take a solution for all rows, if it is known to its digits."""
+        if found.off is None:
+            return False
+        self.theta, self.alpha = found.theta, found.alpha
+        self.rest, self._off = found.rest, found.off
+        self._bound = dual_bound(self.Z, self._sizes, self.alpha, self.penalty, self.rest)
+        if self.bias and self.rest.any():
+            self._centre()
+        return self.gap(1.0) <= 8.0 * self.tol
 
     def _find_support(self) -> None:
         """Change the working set until no margin is below 1."""
@@ -140,7 +157,7 @@ class HardMargin:
             below = self._below(self._find_point())
             if careful or not below.size:
                 self.rest, self._off = np.zeros(len(self.working)), self._rounding_of_bias()
-                if (self._graded or self._off > self.tol) and self._polish():
+                if (self._graded or self._near or self._off > self.tol) and self._polish():
                     below, careful = self._below(), True
             if not below.size:
                 return
@@ -161,7 +178,9 @@ class HardMargin:
         try:
             support = FixedSupport(self.Z, rows, self.penalty, self._products)
         except LinAlgError:
+            self._near = len(rows) <= self.Z.shape[1]
             return False
+        self._near = support.least_share < _NEAR_SPAN
         self.theta = np.zeros(self.Z.shape[1])
         alpha, margins = np.zeros(len(self.Z)), np.zeros(len(self.Z))
         for k in range(_ROUNDS):
@@ -223,12 +242,13 @@ class HardMargin:
         self._bound = None
         if self.bias:
             self._off = abs(float(found.last[-1])) / max(abs(float(self.theta[-1])), 1.0)
-            if self._rounding(self._sizes.max()) > self.tol:
-                self._centre()
+            self._centre()
         return True
 
     def _centre(self) -> None:
         """Move b to the middle of the classes, if rounding of w has moved all margins together."""
+        if self._rounding(self._sizes.max()) <= self.tol:
+            return
         margins, positive = accurate_product(self.Z, self.theta), self.Z[:, -1] > 0.0
         if np.all(positive) or not np.any(positive):
             return
@@ -240,23 +260,6 @@ class HardMargin:
         if not self.gap(float(margins.min())) < before:
             self.theta, self._off = theta, off
 
-    def _correction(self, p: F64, q: F64) -> tuple[F64, F64]:
-        """(v, a) on the working set with z_i . v = p_i and P v - sum_i a_i z_i = q."""
-        if not self.bias:
-            v = self.factor.solve(p) + self.factor.outside(q)
-            return v, self.factor.coefficients(v - q)
-        y, reference = self.Z[self.working[0], -1], self._reference()
-        v = self.factor.solve(p[1:] - self._signs(self.working[1:]) * p[0])
-        v += self.factor.outside(q[:-1])
-        outside = self.factor.outside(reference)
-        penalty, squared = self.penalty or 0.0, float(outside @ outside)
-        left = float(p[0] - reference @ v) + squared * y * q[-1]
-        left /= 1.0 + penalty * squared
-        pull = float(penalty * left - y * q[-1])
-        v = v + pull * outside
-        alpha = self.factor.coefficients(v - q[:-1] - pull * reference)
-        return np.append(v, y * left), self._expand(alpha, pull)
-
     def slack(self, sizes: F64) -> F64:
         """Return what margins may miss of 1, for these ||x_i||: the tolerance, and rounding."""
         return np.asarray(np.minimum(self.tol + self._rounding(sizes), 0.1), dtype=np.float64)
@@ -267,69 +270,6 @@ class HardMargin:
         if self._columns is not None:
             reach = np.minimum(reach, float(np.abs(w) @ self._columns))
         return np.asarray(4.0 * _EPS * (reach + abs(b)))
-
-    def factorise(self, rows: list[int]) -> None:
-        """Make those of these rows the working set that don't depend on earlier ones."""
-        self.working = rows[:1] if self.bias else []
-        rest = rows[len(self.working) :]
-        self.factor = self._factor_of(self._local(rest))
-        self.working += [i for i, kept in zip(rest, self.factor.kept, strict=True) if kept]
-
-    def _factor_of(self, rows: F64) -> IndependentRows | GradedRows:
-        if not self._graded:
-            return IndependentRows(rows, self._dependent)
-        rounding = np.zeros(rows.shape[1])
-        if self.bias and self._columns is not None:
-            rounding = _EPS * self._columns
-        return GradedRows(rows, self._dependent, rounding)
-
-    def _signs(self, rows: list[int]) -> F64:
-        """y_i y_r."""
-        signs: F64 = self.Z[rows, -1] * self.Z[self.working[0], -1]
-        return signs
-
-    def _local(self, rows: list[int]) -> F64:
-        """Return what is factorised for these rows: A_i."""
-        if not self.bias:
-            return self.Z[rows]
-        out = np.multiply.outer(self._signs(rows), self._reference())
-        np.subtract(self.Z[rows, :-1], out, out=out)
-        return out
-
-    def _reference(self) -> F64:
-        """y_r x_r."""
-        out: F64 = self.Z[self.working[0], :-1]
-        return out
-
-    def _expand(self, alpha: F64, total: float = 0.0) -> F64:
-        """Put the reference's coefficient first, with which y_r sum_i y_i alpha_i is `total`."""
-        if not self.bias:
-            return alpha
-        return np.append(total - self._signs(self.working[1:]) @ alpha, alpha)
-
-    def _target(self) -> F64:
-        """Solve the dual for the working set alone."""
-        point, pull = self.shortest(np.ones(len(self.working)))
-        if not self.bias:
-            return self.factor.coefficients(point)
-        alpha = self.factor.coefficients(point[:-1])
-        if pull:
-            alpha = alpha - pull * self.factor.coefficients(self._reference())
-        return self._expand(alpha, pull)
-
-    def shortest(self, margins: F64) -> tuple[F64, float]:
-        """Least (w, b) with these margins on the working set, and its y_r s."""
-        if not self.bias:
-            return self.factor.solve(margins), 0.0
-        y, reference = self.Z[self.working[0], -1], self._reference()
-        w = self.factor.solve(margins[1:] - self._signs(self.working[1:]) * margins[0])
-        left = float(margins[0] - reference @ w)
-        if not self.penalty:
-            return np.append(w, y * left), 0.0
-        outside = self.factor.outside(reference)
-        left /= 1.0 + self.penalty * float(outside @ outside)
-        pull = self.penalty * left
-        return np.append(w + pull * outside, y * left), pull
 
     def _settle(self) -> None:
         """Move alpha to the working set's own solution; rows whose alpha vanishes leave."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ _SLIGHT = 1e-3
 """Weights that add less than this share of the bias to any logit are lost in its rounding."""
 _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
+_CHEAP = 2.0**12
+"""Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
 _MOST_POWER = 250
 """A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
 size: it might as well be free or dear without end, and squares stay in range."""
@@ -68,21 +71,48 @@ class Solver:
         """Solve it on a working set that grows until no other row is inside the margin."""
         if self._one_class and self.exponent < _SMALL:
             return self._of_one_class()
-        chosen = first_rows(self.rows, start)
         guess: F64 | None = None
+        chosen, found = self._quickly(start)
+        if found is None:
+            chosen = first_rows(self.rows, start)
         while True:
-            found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
+            if found is None:
+                found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
             margins = self.rows.margins(self._in_units_of_X(found.theta))
-            outside = np.ones(self.rows.count, dtype=bool)
-            outside[chosen] = False
-            below = np.flatnonzero(outside & (margins < 1.0 - found.slack(self.sizes)))
+            slack = found.slack(self.sizes)
+            below = np.flatnonzero(margins < 1.0 - slack)
+            if below.size:
+                below = below[~np.isin(below, chosen)]
             if not below.size:
-                return self._result(chosen[found.working], found, margins)
+                return self._result(chosen[found.working], found, margins, slack)
             worst = below[np.argsort(margins[below], kind="stable")]
             before, alpha = chosen, np.zeros(self.rows.count)
             alpha[before[found.working]] = found.alpha
             chosen = np.union1d(chosen, worst[: working_size(self.rows.dim)])
-            guess = alpha[chosen]
+            guess, found = alpha[chosen], None
+
+    def _quickly(self, start: F64 | None) -> tuple[Index, HardMargin | None]:
+        """Solve it for a guess of the support; None if that leads nowhere."""
+        nothing = np.zeros(0, dtype=np.intp)
+        root = sqrt(self.penalty or 0.0)
+        exact = self.penalty is None or root * _CHEAP >= 1.0
+        feature = 1.0 / root if root * _CHEAP >= 1.0 else _CHEAP
+        support = self.rows.support(self.exponent, feature, self.tol / 8.0, exact, start)
+        if support is None:
+            return nothing, None
+        found = HardMargin(
+            support.vectors, self.penalty, support.alpha, self.tol / 8.0, columns=self._columns,
+            graded=self._graded, sizes=self.sizes[support.rows],
+        )  # fmt: skip
+        if found.accept(support):
+            return support.rows, found
+        if self._graded:  # products of rows lose columns
+            return nothing, None
+        try:
+            found.solve()
+        except (NotSeparatedError, LinAlgError):
+            return nothing, None
+        return support.rows, found
 
     def _in_units_of_X(self, theta: F64) -> F64:
         dim = self.rows.X.shape[1]
@@ -167,7 +197,7 @@ class Solver:
             price *= 1000.0 if steps == 1 else 10.0
         return best
 
-    def _result(self, working: Index, found: HardMargin, margins: F64) -> MaxMargin:
+    def _result(self, working: Index, found: HardMargin, margins: F64, slack: F64) -> MaxMargin:
         theta = self._in_units_of_X(found.theta)
         w, b = (theta[:-1], float(theta[-1])) if self._appended else self.rows.split(theta)
         if self._one_class and np.abs(w).sum() * self.rows.largest().max() < _SLIGHT * abs(b):
@@ -193,7 +223,7 @@ class Solver:
             margin=margin,
             dual=dual,
             dual_rest=rest,
-            support=np.flatnonzero(margins <= 1.0 + 8.0 * found.slack(self.sizes)),
+            support=np.flatnonzero(margins <= 1.0 + 8.0 * slack),
             gap=found.gap(least),
             bias=self.kind,
         )

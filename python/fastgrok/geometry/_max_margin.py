@@ -51,13 +51,14 @@ def max_margin(
     long as its eps does not matter (Zhang et al. 2024); "l1" is where coordinate descent ends. A
     bias that such steps move like a weight is penalized.
 
-    A Newton method for soft margins guesses the support (see `fastgrok.geometry._soft_margin`), a
-    dual active-set method with a QR factorisation of the support makes it right, and margins are
-    computed as if with twice the digits. Many rows are worked on a few thousand at a time, until no
-    other row is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose vertex is
-    solved for again with residuals of twice the digits. The gap is proved from the solution and its
-    coefficients alone, whatever found them. Solutions may then fill a face of which one vertex is
-    returned, not always that which a run tends to: see `MaxMargin.unique`.
+    An active-set method on the dual finds the support and solves for it (see engines/support.hpp
+    among the sources), and margins are computed as if with twice the digits. Where its plain
+    products do not show the margin, a Newton method for soft margins guesses the support, and a
+    dual active-set method with a QR factorisation makes it right, for a few thousand rows at a time
+    until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose
+    vertex is solved for again with residuals of twice the digits. The gap is proved from the
+    solution and its coefficients alone, whatever found them. Solutions may then fill a face of
+    which one vertex is returned, not always that which a run tends to: see `MaxMargin.unique`.
 
     Parameters
     ----------

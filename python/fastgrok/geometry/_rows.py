@@ -1,7 +1,7 @@
 """The vectors that a problem without bias is made of: y_i x_i, or y_i (x_i, 1) with bias."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,31 @@ from fastgrok._checks import F64
 from fastgrok._core import Problem
 
 Index = NDArray[np.intp]
-_ENTRIES = 256
+_ENTRIES, _FEW = 256, 4
+
+
+class Support(NamedTuple):
+    """
+    Rows that may be those on the largest margin, found in plain floating point.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        In order.
+    vectors : ndarray of shape (len(rows), D)
+        Theirs, scaled.
+    theta, alpha, rest : ndarray
+        What the hard margin on them is, and what float64 leaves of alpha.
+    off : float or None
+        Error of a bias, over 1 or itself; None if the digits of all this have not been refined.
+    """
+
+    rows: Index
+    vectors: F64
+    theta: F64
+    alpha: F64
+    rest: F64
+    off: float | None
 
 
 class Rows:
@@ -49,6 +73,19 @@ class Rows:
         """Return a positive multiple of the sum of all z_i."""
         w, b = self._problem.gradient(np.zeros(self.X.shape[1]), 0.0, "exponential", self.threads)
         return np.append(-w, -b) if self.bias else -w
+
+    def support(
+        self, exponent: int, feature: float, tol: float, refine: bool, start: F64 | None
+    ) -> Support | None:
+        """
+        Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
+
+        `feature` is that of a bias, to whose error `tol` belongs as to those of margins; rows with
+        small margins at `start` are looked at first. None if nothing was found.
+        """
+        point = None if start is None else self.split(start)
+        found = self._problem.support(exponent, feature, tol, refine, point, self.threads)
+        return None if found is None else Support(*found)
 
     def largest(self) -> F64:
         """Largest magnitude among the entries of every z_i."""
@@ -95,7 +132,7 @@ class Rows:
 def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
     """Norms of the rows (x_i, bias) over a power of two above them all, and its exponent."""
     shift = 0
-    squares = np.einsum("ij,ij->i", X, X, dtype=np.float64) + float(bias)
+    squares = _squares(X) + float(bias)
     if not 1e-200 < squares.max() < np.inf:
         shift = int(np.frexp(_largest(X, bias).max())[1])
         scaled = np.ldexp(X.astype(np.float64), -shift)
@@ -103,6 +140,17 @@ def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
     norms = np.sqrt(squares)
     exponent = int(np.frexp(norms.max())[1])
     return np.ldexp(norms, -exponent), exponent + shift
+
+
+def _squares(X: NDArray[Any]) -> F64:
+    """Squares of the rows' norms; of few columns one after the other, for rows are short then."""
+    if X.shape[1] > _FEW:
+        out: F64 = np.einsum("ij,ij->i", X, X, dtype=np.float64)
+        return out
+    out = np.square(X[:, 0], dtype=np.float64)
+    for column in X.T[1:]:
+        out += np.square(column, dtype=np.float64)
+    return out
 
 
 def column_sizes(X: NDArray[Any]) -> F64:
