@@ -154,11 +154,11 @@ def train(
         "auto" leaps likewise but takes exact steps to the end, if `exact_limit` allows them, where
         leaps fail or cost more than they save; ``Trajectory.engine.reason`` then says why. It does
         not try where fewer than 2256 steps are left out by the records, and with what "leap"
-        refuses: the hinge and its square, other optimizers than "gd", "momentum" and "nesterov",
-        functions as schedules, and any schedule beside anything but "gd". A leap begins at four
-        times the length of a warm-up or a cosine, so that one over the whole run is never leaped;
-        and with momentum later than without, where the motion is slow beside the memory of
-        1 / (1 - momentum) steps. "auto" takes every step of runs that end before.
+        refuses: the hinge and its square, "sign", "adam" and "adamw", functions as schedules, and
+        any schedule beside "momentum" or "nesterov". A leap begins at four times the length of a
+        warm-up or a cosine, so that one over the whole run is never leaped; and with momentum later
+        than without, where the motion is slow beside the memory of 1 / (1 - momentum) steps. "auto"
+        takes every step of runs that end before.
     record : int or array_like of int, optional
         Step numbers at which to record, step 0 being the start: every `record` steps from 0, or
         an increasing array. The last step is always recorded, whether named or not. Default:
