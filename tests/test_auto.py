@@ -312,6 +312,17 @@ def test_a_leap_that_begins_beyond_the_limit_of_exact_steps(how, first, engine):
     assert_same_bits(train_quietly(X, y, **short, exact_limit=first - 2), every)
 
 
+def test_momentum_leaps_as_soon_as_that_pays():
+    """Or the reason is told."""
+    X, y = drawn(40, 5)
+    how = {"lr": 0.05, "optimizer": "momentum", "optimizer_options": {"momentum": 0.99}}
+    long = fg.train(X, y, **how, steps=6268 + 1998, engine="leap")
+    assert long.engine.leaps[0].overlap_until == 6268
+    short = fg.train(X, y, **how, steps=6268 + 1997)
+    assert not short.engine.leaps
+    assert "a leap begins at step 6,268 at the earliest" in short.engine.reason
+
+
 def test_many_steps_of_much_momentum_are_all_taken():
     X, y = drawn(30, 2)
     how = {"optimizer": "momentum", "optimizer_options": {"momentum": 0.9999}, "steps": 20_000}

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import reference
-from runs import assert_same_bits, polling_always
 
 import fastgrok as fg
+import reference
+from runs import assert_same_bits, polling_always
 
 N, DIM = 3000, 400
 STEPS = 20_000

@@ -132,7 +132,7 @@ bool LeapingDescent::may_leap_from(std::int64_t from) const {
 }
 
 bool LeapingDescent::worth_leaping(std::int64_t from) const {
-    return horizon_ - 2.0 * static_cast<double>(from) >= kFewestLeaped;
+    return horizon_ - (takes_over(motion_, static_cast<double>(from)) - 2.0) >= kFewestLeaped;
 }
 
 // Every later iterate is known, beyond the steps that are counted as well.

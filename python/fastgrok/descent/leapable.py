@@ -9,6 +9,8 @@ from fastgrok.records.printing import whole_number
 
 FEWEST_STEPS = 2256
 """More than between two records must be left out, or a leap does not pay."""
+FEWEST_LEAPED = 1998
+"""So many must be left where the first leap takes over (258 of plain descent), likewise."""
 
 
 def may_leap(engine: str, never: str | None) -> bool:
@@ -21,7 +23,7 @@ def why_never(loss: str, optimizer: Optimizer, steps: int) -> str | None:
     if missing := table.lack("leap", {"loss": loss, **optimizer.parts}):
         return table.unable(missing)
     begins = first_leap(optimizer.for_core())
-    if begins < steps or steps < FEWEST_STEPS:
+    if begins + FEWEST_LEAPED <= steps or steps < FEWEST_STEPS:
         return None
     return (
         f"a leap begins at step {whole_number(begins)} at the earliest with {_late(optimizer)}, "
