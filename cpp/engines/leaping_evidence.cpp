@@ -187,7 +187,9 @@ bool LeapingDescent::stays(Attempt& attempt) {
 // has become unstable shows.
 bool LeapingDescent::spot_check(Attempt& attempt) {
     const Leap& leap = *attempt.fine;
-    const bool some = !attempt.report.pairs && leap.now() < kMuchMoves;
+    // As many as forget most of what went before, where steps remember it.
+    const bool some = !attempt.report.pairs && leap.now() < kMuchMoves &&
+                      3.0 * motion_.memory <= static_cast<double>(kSomeSteps);
     const std::int64_t cheap = some ? kSomeSteps : kManySteps;
     const std::int64_t steps = descent_.problem().packed() ? cheap : kFewSteps;
     const double to = std::floor(leap.now());
