@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import reference
-from runs import assert_same_bits, polling_always
 
 import fastgrok as fg
+import reference
+from runs import assert_same_bits, polling_always
 
 N, DIM = 3000, 400
 STEPS = 20_000
@@ -47,7 +47,7 @@ def test_records_do_not_depend_on_which_are_made_together(engine, tmp_path):
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_where_nothing_bends_it_is_zero(loss):
     """The hinge nowhere, its square nowhere once all rows are beyond margin 1."""
-    X, y = data()
+    X, _ = data()
     w0 = 0.0 if loss == "hinge" else 1e3
     run = fg.train(np.abs(X), np.ones(N), steps=1000, lr=1e-3, loss=loss, record=2,
                    w0=np.full(DIM, w0), engine="exact")  # fmt: skip
