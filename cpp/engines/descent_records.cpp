@@ -13,7 +13,7 @@ namespace {
 // Records that are made together: a pass costs little more for so many. Fewer where they would
 // hold many parameters, or visit many entries with nobody asked whether to go on.
 constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
-constexpr double kMostVisits = 0x1p32;
+constexpr double kMostVisits = 0x1p30;
 
 }  // namespace
 
@@ -48,8 +48,9 @@ bool Descent::enough_wait() const {
     std::size_t rows = problem_->rows();
     for (const auto& eval : evals_) rows += eval->rows();
     const std::size_t length = problem_->layout().length, one_more = waiting_.size() + 1;
-    return one_more * length > kMostParameters ||
-           static_cast<double>(one_more * length) * static_cast<double>(rows) > kMostVisits;
+    if (one_more * length > kMostParameters) return true;
+    const double passes = static_cast<double>(one_more) + sharpness_.most_passes(waiting_.back());
+    return passes * static_cast<double>(length) * static_cast<double>(rows) > kMostVisits;
 }
 
 void Descent::forget_waiting() {

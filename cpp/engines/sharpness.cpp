@@ -37,6 +37,15 @@ bool Sharpness::is_due(const SharpnessState& state, const Found& found, double s
            step >= kServes * found.step + 1.0;
 }
 
+bool Sharpness::searches(const SharpnessState& state, const Point& point) const {
+    return watched_ && (is_due(state, state.at, point.step) ||
+                        (!point.middle.empty() && is_due(state, state.mean, point.step)));
+}
+
+double Sharpness::most_passes(const Point& point) const {
+    return searches(state_, point) ? kMostProducts : 0.0;
+}
+
 double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
                          std::int64_t& spent, const std::function<void()>& between_passes) {
     CurvatureSearch search;
@@ -79,11 +88,6 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
     SharpnessState state = state_;  // which is as it was if a pass throws
     std::size_t end = 0;
     for (std::size_t first = 0; first < points.size(); first = end) {
-        // All points from one search to the next.
-        const auto searches = [&](const Point& point) {
-            return watched_ && (is_due(state, state.at, point.step) ||
-                                (!point.middle.empty() && is_due(state, state.mean, point.step)));
-        };
         std::optional<double> at, mean;
         const Point& leading = *points[first];
         const auto renew = [&](Found& found, const Vector& u, std::optional<double>& curvature) {
@@ -96,8 +100,8 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
             renew(state.mean, leading.middle, mean);
         if (!watched_) at = kUnknown;
         if (!watched_ || leading.middle.empty()) mean = kUnknown;
-        end = first + 1;
-        while (end < points.size() && !searches(*points[end])) ++end;
+        end = first + 1;  // all points to the next search
+        while (end < points.size() && !searches(state, *points[end])) ++end;
 
         std::vector<Vector> us;
         std::vector<std::size_t> middles;  // by place
