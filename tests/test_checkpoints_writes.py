@@ -254,3 +254,40 @@ def test_a_temporary_file_that_somebody_removed(tmp_path):
         pytest.raises(fg.CheckpointError, match="cannot be written: somebody removed the temp"),
     ):
         fg.train(X, y, steps=500, lr=0.1, checkpoint=tmp_path / "run")
+
+
+# --- no memory -----------------------------------------------------------------------------
+
+NO_MEMORY = """
+import resource
+import sys
+import numpy as np
+import fastgrok as fg
+from runs import assert_same_bits, polling_always
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(100_000, 20))
+options = {"steps": 100, "lr": 0.1, "record": 1, "threads": 1}
+expected = fg.train(X, np.sign(X[:, 0]), **options)
+
+def limit(step):
+    if step == 3:
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 500_000, -1))
+
+options["checkpoint"] = sys.argv[1]
+try:
+    with polling_always():
+        fg.train(X, np.sign(X[:, 0]), **options, progress=limit)
+except MemoryError as error:
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+    print("no memory", error.trajectory.steps.size)
+assert_same_bits(fg.train(X, np.sign(X[:, 0]), **options), expected)
+"""
+
+
+def test_records_without_memory_leave_a_file_to_go_on_from(tmp_path):
+    done = python(NO_MEMORY, str(tmp_path / "run"))
+    assert done.stdout.startswith("no memory"), done.stderr
+    assert done.returncode == 0, done.stderr

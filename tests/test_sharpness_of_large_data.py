@@ -42,3 +42,20 @@ def test_records_do_not_depend_on_which_are_made_together(engine, tmp_path):
     steps = together.steps
     some = fg.train(X, y, **options, record=steps[: steps.size // 2])  # and the last
     np.testing.assert_array_equal(some.sharpness[:-1], together.sharpness[: some.steps.size - 1])
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_where_nothing_bends_it_is_zero(loss):
+    """The hinge nowhere, its square nowhere once all rows are beyond margin 1."""
+    X, _ = data()
+    w0 = 0.0 if loss == "hinge" else 1e3
+    run = fg.train(np.abs(X), np.ones(N), steps=1000, lr=1e-3, loss=loss, record=2,
+                   w0=np.full(DIM, w0), engine="exact")  # fmt: skip
+    np.testing.assert_array_equal(run.sharpness, np.zeros(501))
+
+
+def test_curvatures_beyond_float64_are_nan():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 20)) * 1e160
+    run = fg.train(X, np.where(X[:, 0] > 0.0, 1, -1), steps=10, lr=1e-320, record=1)
+    assert np.isnan(run.sharpness).all()

@@ -189,8 +189,12 @@ void make_records(Descent& self) {
     self.make_records([] {});
 }
 
+// Those that there is memory to make; the others go on to wait.
 py::dict recorded(Descent& self, std::size_t first) {
-    make_records(self);
+    try {
+        make_records(self);
+    } catch (const std::bad_alloc&) {
+    }
     py::dict out = records_of(self, first);
     out["w_last"] = weights_of(self, self.records().last_parameters);
     return out;

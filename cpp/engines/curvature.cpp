@@ -98,13 +98,13 @@ public:
         const auto end = weights_.begin() + static_cast<std::ptrdiff_t>(n);
         const double least = kNothing * *std::max_element(weights_.begin(), end);
         const auto seen =
-            std::count_if(weights_.begin(), end, [&](double q) { return q >= least; });
+            std::count_if(weights_.begin(), end, [&](double q) { return !(q < least); });
         if (!(static_cast<double>(seen) < kMostListed * static_cast<double>(n))) return;
         begin_.push_back(0);
         for (std::size_t c = 0; c < passes.chunks(); ++c) {
             for (std::size_t i = problem.first_row(c); i < std::min(problem.first_row(c + 1), n);
                  ++i) {
-                if (!(weights_[i] >= least)) continue;
+                if (weights_[i] < least) continue;  // NaN stays
                 weights_[rows_.size()] = weights_[i];
                 rows_.push_back(static_cast<std::uint32_t>(i));
             }

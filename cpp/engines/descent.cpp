@@ -61,7 +61,6 @@ Descent::Status Descent::run(const Poll& poll, double poll_seconds) {
     if (!alone.run([&] { return poll(step_); }, poll_seconds)) return Status::paused;
     const Lockstep::Ending& ending = alone.ending(0);
     if (ending.failure) std::rethrow_exception(ending.failure);
-    if (stop_ < 0) make_records([&] { poll(step_); });
     return ending.status == Lockstep::Status::diverged ? Status::diverged : Status::done;
 }
 

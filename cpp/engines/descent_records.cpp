@@ -4,15 +4,16 @@
 #include <utility>
 
 #include "engines/descent.hpp"
-#include "engines/interrupt.hpp"
 #include "engines/spent.hpp"
 #include "norms.hpp"
 
 namespace fastgrok {
 namespace {
 
-// Records that are made together: a pass costs little more for so many.
-constexpr std::size_t kMostWaiting = 32;
+// Records that are made together: a pass costs little more for so many. Fewer where they would
+// hold many parameters, or visit many entries with nobody asked whether to go on.
+constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
+constexpr double kMostVisits = 0x1p32;
 
 }  // namespace
 
@@ -34,12 +35,22 @@ void Descent::note(double step, Vector u, Vector middle, Regime regime,
                    const std::function<void()>& between_passes) {
     waiting_.push_back({{step, std::move(u), std::move(middle), step_}, regime});
     ++next_record_;
-    if (!gathers_records() || waiting_.size() == kMostWaiting) make_records(between_passes);
+    if (enough_wait()) make_records(between_passes);
 }
 
 bool Descent::gathers_records() const {
     return !problem_->packed() && std::all_of(evals_.begin(), evals_.end(),
                                               [](const auto& eval) { return eval->gathers(); });
+}
+
+bool Descent::enough_wait() const {
+    if (!gathers_records() || waiting_.size() == kMostWaiting) return true;
+    std::size_t rows = problem_->rows();
+    for (const auto& eval : evals_) rows += eval->rows();
+    const std::size_t length = problem_->layout().length, one_more = waiting_.size() + 1;
+    if (one_more * length > kMostParameters) return true;
+    const double passes = static_cast<double>(one_more) + sharpness_.most_passes(waiting_.back());
+    return passes * static_cast<double>(length) * static_cast<double>(rows) > kMostVisits;
 }
 
 void Descent::forget_waiting() {
@@ -52,43 +63,33 @@ bool Descent::can_be_kept() const {
            (waiting_.size() == 1 && waiting_[0].step == static_cast<double>(step_));
 }
 
-// A record is complete or not there, whatever ends this.
+// A record is complete or not there, whatever ends this, and made later where it is not.
 void Descent::make_records(const std::function<void()>& between_passes) {
     if (waiting_.empty() || making_records_) return;  // a poll asks for what is made
     const Lap lap(seconds_recording_);
     making_records_ = true;
-    bool polling = false;
-    const auto poll = [&] {
-        polling = true;
-        between_passes();
-        polling = false;
-    };
     const auto drop_made = [&] {
         const double last = records_.steps.empty() ? -1.0 : records_.steps.back();
         std::erase_if(waiting_, [&](const Iterate& one) { return one.step <= last; });
     };
-    // What stops the run lets it go on later: such records are not lost, if they take not long.
-    const auto end = [&](bool stopped) {
-        making_records_ = false;
-        drop_made();
-        if (!stopped || !gathers_records()) forget_waiting();
-    };
+    struct End {
+        Descent& run;
+        ~End() { run.making_records_ = false; }
+    } const end{*this};
     try {
         try {
-            record_all(waiting_, poll);
+            record_all(waiting_, between_passes);
         } catch (const std::bad_alloc&) {  // one alone takes less
-            drop_made();
-            const std::vector<Iterate> left = waiting_;
-            for (const Iterate& one : left) record_all({one}, poll);
+            while (!waiting_.empty()) {
+                record_all({waiting_.front()}, between_passes);
+                drop_made();
+            }
         }
-    } catch (const Interrupted&) {
-        end(true);
-        throw;
     } catch (...) {
-        end(polling);
+        drop_made();
+        if (!gathers_records()) forget_waiting();  // which take long
         throw;
     }
-    making_records_ = false;
     waiting_.clear();
 }
 
@@ -106,11 +107,20 @@ void Descent::record_all(const std::vector<Iterate>& iterates,
         by_set.push_back(eval->evaluate_all(us, options_.loss, options_.tie));
         between_passes();
     }
+    SharpnessState before = sharpness_.state();
+    const std::size_t made = records_.steps.size();
     const auto told = sharpness_.look(points, options_.tie, between_passes);
-    for (std::size_t k = 0; k < iterates.size(); ++k) {
-        std::vector<Evaluation> evaluations{told[k].evaluation};
-        for (const auto& all : by_set) evaluations.push_back(all[k]);
-        record_one(iterates[k], told[k], evaluations);
+    try {
+        for (std::size_t k = 0; k < iterates.size(); ++k) {
+            std::vector<Evaluation> evaluations{told[k].evaluation};
+            for (const auto& all : by_set) evaluations.push_back(all[k]);
+            record_one(iterates[k], told[k], evaluations);
+        }
+        records_.last_parameters = iterates.back().u;
+    } catch (...) {  // out of memory: the records so far stay whole
+        records_.truncate(made, sets(), problem_->layout().cols + 1);
+        sharpness_.restore(std::move(before));
+        throw;
     }
 }
 
@@ -118,23 +128,17 @@ void Descent::record_one(const Iterate& iterate, const Sharpness::Told& told,
                          const std::vector<Evaluation>& evaluations) {
     const Vector& u = iterate.u;
     const double rate = rate_ * options_.stepper.schedule.at(iterate.step);
-    try {
-        for (const Evaluation& e : evaluations) {
-            records_.loss_sum.push_back(e.loss_sum);
-            records_.correct.push_back(e.correct);
-        }
-        records_.sharpness.push_back(rate * told.at);
-        records_.sharpness_mean.push_back(rate * told.mean);
-        records_.regime.push_back(static_cast<std::int8_t>(iterate.regime));
-        records_.b.push_back(u[problem_->layout().intercept]);
-        records_.norm_w.push_back(norm(u.data(), problem_->layout().cols));
-        if (options_.keep_weights) append_weights(u);
-        records_.steps.push_back(iterate.step);
-    } catch (...) {  // out of memory: the records so far stay whole
-        records_.truncate(records_.steps.size(), sets(), problem_->layout().cols + 1);
-        throw;
+    for (const Evaluation& e : evaluations) {
+        records_.loss_sum.push_back(e.loss_sum);
+        records_.correct.push_back(e.correct);
     }
-    records_.last_parameters = u;
+    records_.sharpness.push_back(rate * told.at);
+    records_.sharpness_mean.push_back(rate * told.mean);
+    records_.regime.push_back(static_cast<std::int8_t>(iterate.regime));
+    records_.b.push_back(u[problem_->layout().intercept]);
+    records_.norm_w.push_back(norm(u.data(), problem_->layout().cols));
+    if (options_.keep_weights) append_weights(u);
+    records_.steps.push_back(iterate.step);
 }
 
 void Descent::append_weights(const Vector& u) {
@@ -147,7 +151,7 @@ void Descent::append_weights(const Vector& u) {
 void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
     loss_sum.resize(count * sets);
     correct.resize(count * sets);
-    for (std::vector<double>* column : {&b, &norm_w, &sharpness, &sharpness_mean})
+    for (std::vector<double>* column : {&steps, &b, &norm_w, &sharpness, &sharpness_mean})
         column->resize(count);
     regime.resize(count);
     if (weights.size() > count * parameters) weights.resize(count * parameters);

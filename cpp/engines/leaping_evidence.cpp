@@ -190,7 +190,9 @@ bool LeapingDescent::stays(Attempt& attempt) {
 // has become unstable shows.
 bool LeapingDescent::spot_check(Attempt& attempt) {
     const Leap& leap = *attempt.fine;
-    const bool some = attempt.report.period == 1 && leap.now() < kMuchMoves;
+    // As many as forget most of what went before, where steps remember (memory + 1) / 2 others.
+    const bool some = attempt.report.period == 1 && leap.now() < kMuchMoves &&
+                      1.5 * (motion_.memory + 1.0) <= static_cast<double>(kSomeSteps);
     const std::int64_t cheap = some ? kSomeSteps : kManySteps;
     const std::int64_t steps =
         whole_rounds(attempt, descent_.problem().packed() ? cheap : kFewSteps);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace fastgrok {
 namespace {
@@ -54,6 +55,25 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
     const auto end = [&](Run& run, Status status) {
         run.ending = {status, seconds_since(began), run.failure};
     };
+    // False, and the run at its end, if that fails.
+    const auto recorded = [&](Run& run, const auto& record) {
+        try {
+            record();
+        } catch (const Interrupted&) {
+            throw;
+        } catch (...) {
+            if (polling) throw;
+            run.failure = std::current_exception();
+            end(run, Status::failed);
+            return false;
+        }
+        poll_if_due();
+        return true;
+    };
+    // Records that wait for others, which do not come any more.
+    const auto made = [&](Run& run) {
+        return recorded(run, [&] { run.descent->make_records(poll_if_due); });
+    };
 
     going_.clear();
     for (Run& run : runs_)
@@ -63,21 +83,12 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
         for (Run* run : going_) {
             Descent& descent = *run->descent;
             descent.skip_rounds();
-            if (descent.record_is_due()) {
-                try {
-                    descent.record(poll_if_due);
-                } catch (const Interrupted&) {
-                    throw;
-                } catch (...) {
-                    if (polling) throw;
-                    run->failure = std::current_exception();
-                    end(*run, Status::failed);
-                    continue;
-                }
-                poll_if_due();
-                if (pause) return false;
-            }
-            if (descent.at_end()) end(*run, Status::done);
+            if (descent.record_is_due() && !recorded(*run, [&] { descent.record(poll_if_due); }))
+                continue;
+            if (pause) return false;
+            if (descent.at_end() && (std::isfinite(descent.next_record()) || made(*run)))
+                end(*run, Status::done);
+            if (pause) return false;
         }
         drop_ended();
         if (going_.empty()) return true;
@@ -92,7 +103,7 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
                     run->failure = nullptr;
                 else
                     end(*run, Status::failed);
-            } else if (run->descent->diverged_) {
+            } else if (run->descent->diverged_ && made(*run)) {
                 end(*run, Status::diverged);
             }
         }

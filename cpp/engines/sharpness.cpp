@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "engines/curvature.hpp"
 #include "engines/small_matrix.hpp"
@@ -36,6 +37,15 @@ bool Sharpness::is_due(const SharpnessState& state, const Found& found, double s
            step >= kServes * found.step + 1.0;
 }
 
+bool Sharpness::searches(const SharpnessState& state, const Point& point) const {
+    return watched_ && (is_due(state, state.at, point.step) ||
+                        (!point.middle.empty() && is_due(state, state.mean, point.step)));
+}
+
+double Sharpness::most_passes(const Point& point) const {
+    return searches(state_, point) ? kMostProducts : 0.0;
+}
+
 double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
                          std::int64_t& spent, const std::function<void()>& between_passes) {
     CurvatureSearch search;
@@ -56,16 +66,17 @@ double Sharpness::curvature(const double* projected, std::size_t apart, const Fo
                             const Vector& u, std::int64_t counted, std::int64_t& spent,
                             const std::function<void()>& between_passes) {
     const std::size_t n = found.directions.size();
-    const double along = projected[0];
-    double across = 0.0;
+    double across = 0.0, largest = 0.0;
     for (std::size_t k = 1; k < n; ++k) across += projected[k] * projected[k];
-    if (std::sqrt(across) <= kTurned * along && std::isfinite(along)) {
+    for (std::size_t k = 0; k < n; ++k) largest = std::max(largest, projected[k * (apart + 1)]);
+    if (projected[0] == 0.0 && largest == 0.0 && across == 0.0) return 0.0;  // nothing bends
+    if (std::sqrt(across) <= kTurned * projected[0] && std::isfinite(largest)) {
         Matrix span(n), vectors(n);
         for (std::size_t i = 0; i < n; ++i)
-            for (std::size_t j = 0; j < n; ++j) span(i, j) = projected[i * apart + j] / along;
+            for (std::size_t j = 0; j < n; ++j) span(i, j) = projected[i * apart + j] / largest;
         Vector values;
         diagonalize(std::move(span), values, vectors);
-        return along * values[0];
+        return largest * values[0];
     }
     std::vector<Vector> directions = found.directions;
     return search(u, counted, directions, spent, between_passes);
@@ -77,28 +88,27 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
     SharpnessState state = state_;  // which is as it was if a pass throws
     std::size_t end = 0;
     for (std::size_t first = 0; first < points.size(); first = end) {
-        // All points from one search to the next.
-        const auto searches = [&](const Point& point) {
-            return watched_ && (is_due(state, state.at, point.step) ||
-                                (!point.middle.empty() && is_due(state, state.mean, point.step)));
-        };
-        double at = kUnknown, mean = kUnknown;
+        std::optional<double> at, mean;
         const Point& leading = *points[first];
-        const auto renew = [&](Found& found, const Vector& u, double& curvature) {
+        const auto renew = [&](Found& found, const Vector& u, std::optional<double>& curvature) {
             curvature = search(u, leading.counted, found.directions, state.passes, between_passes);
-            found.step = leading.step;
+            // Where it overflows there are no directions to go on with.
+            if (!std::isnan(*curvature)) found.step = leading.step;
         };
         if (watched_ && is_due(state, state.at, leading.step)) renew(state.at, leading.u, at);
         if (watched_ && !leading.middle.empty() && is_due(state, state.mean, leading.step))
             renew(state.mean, leading.middle, mean);
-        end = first + 1;
-        while (end < points.size() && !searches(*points[end])) ++end;
+        if (!watched_) at = kUnknown;
+        if (!watched_ || leading.middle.empty()) mean = kUnknown;
+        end = first + 1;  // all points to the next search
+        while (end < points.size() && !searches(state, *points[end])) ++end;
 
         std::vector<Vector> us;
         std::vector<std::size_t> middles;  // by place
         for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);
         Passes::Projection projection;
-        const bool projects = watched_ && !few();
+        // Without what a search has told already.
+        const bool projects = watched_ && !few() && (end - first > 1 || !at || !mean);
         if (projects) {
             projection.on = state.at.directions;
             for (std::size_t k = first; k < end; ++k)
@@ -118,8 +128,8 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         for (std::size_t k = first; k < end; ++k) {
             const Point& point = *points[k];
             const auto told = [&](const Found& found, const Vector& u, std::size_t number,
-                                  std::size_t from, double leads) {
-                if (!projects || (k == first && !std::isnan(leads))) return leads;
+                                  std::size_t from, const std::optional<double>& leads) {
+                if (leads && (k == first || !projects)) return *leads;
                 return curvature(&projection.hessians[number][from * (apart + 1)], apart, found, u,
                                  point.counted, state.passes, between_passes);
             };

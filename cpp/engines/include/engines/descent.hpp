@@ -170,6 +170,7 @@ private:
     void recall_rows();
     void record(const std::function<void()>& between_passes);
     bool gathers_records() const;
+    bool enough_wait() const;
     void record_all(const std::vector<Iterate>& iterates,
                     const std::function<void()>& between_passes);
     void record_one(const Iterate& iterate, const Sharpness::Told& told,

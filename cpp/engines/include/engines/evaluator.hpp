@@ -12,6 +12,7 @@ namespace fastgrok {
 class Evaluator {
 public:
     virtual ~Evaluator() = default;
+    virtual std::size_t rows() const = 0;
     virtual Evaluation evaluate(const Vector& u, Loss loss, Tie tie) = 0;
     // Whether many evaluations cost less together than one by one, and so these.
     virtual bool gathers() const { return false; }
@@ -25,6 +26,7 @@ class PlainSet : public Evaluator {
 public:
     PlainSet(std::shared_ptr<const Problem> problem, int threads)
         : problem_(std::move(problem)), passes_(*problem_, threads) {}
+    std::size_t rows() const override { return problem_->rows(); }
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
     bool gathers() const override { return true; }
     std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss,
@@ -43,6 +45,7 @@ public:
         : problem_(std::move(problem)),
           settings_(std::move(settings)),
           attack_(*problem_, settings_, threads) {}
+    std::size_t rows() const override { return problem_->rows(); }
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
     void interrupt_by(const Ask& ask) override { attack_.interrupt_by(ask); }
 

@@ -44,6 +44,9 @@ public:
     std::vector<Told> look(const std::vector<const Point*>& points, Tie tie,
                            const std::function<void()>& between_passes);
 
+    // Of the search that is due at a point behind those that were looked at; 0 if none is.
+    double most_passes(const Point& point) const;
+
     const SharpnessState& state() const { return state_; }
     void restore(SharpnessState state) { state_ = std::move(state); }
 
@@ -53,6 +56,7 @@ private:
     bool few() const { return passes_.problem().layout().cols <= kMostPackedCols; }
     double free_passes() const;
     bool is_due(const SharpnessState& state, const Found& found, double step) const;
+    bool searches(const SharpnessState& state, const Point& point) const;
     double search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
                   std::int64_t& spent, const std::function<void()>& between_passes);
     double curvature(const double* projected, std::size_t apart, const Found& found,
