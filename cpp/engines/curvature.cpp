@@ -85,7 +85,7 @@ struct Tridiagonal {
     }
 };
 
-constexpr double kGenericShare = 0.003;
+constexpr double kGenericShare = 0.03;
 
 // A Hessian by its rows' curvatures, without those that add less to it than rounding does.
 class Hessian {
