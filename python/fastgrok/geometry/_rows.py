@@ -147,9 +147,10 @@ def _squares(X: NDArray[Any]) -> F64:
     if X.shape[1] > _FEW:
         out: F64 = np.einsum("ij,ij->i", X, X, dtype=np.float64)
         return out
-    out = np.square(X[:, 0], dtype=np.float64)
-    for column in X.T[1:]:
-        out += np.square(column, dtype=np.float64)
+    with np.errstate(over="ignore"):  # the caller looks for that
+        out = np.square(X[:, 0], dtype=np.float64)
+        for column in X.T[1:]:
+            out += np.square(column, dtype=np.float64)
     return out
 
 
