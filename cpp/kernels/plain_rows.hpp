@@ -120,7 +120,7 @@ struct Strip {
         for (std::size_t r = 0; r < K; ++r) {
             const std::size_t k = r < n ? i + r : rows.count - 1;
             const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
-            x[r] = rows.x + row * rows.cols;
+            x[r] = rows.x + row * rows.stride;
             y[r] = r < n ? rows.y[row] : 0.0;
             c[r] = 0.0;
         }
@@ -169,7 +169,10 @@ FASTGROK_STRIP void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const d
 // values of t = x . w + b into c.
 template <std::size_t K, Beside kBeside, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
+    const std::size_t intercept = plain_layout(rows.cols).intercept;
+    // Zeros between the rows spare the incomplete register.
+    const std::size_t whole = (rows.cols + kRowLanes - 1) / kRowLanes * kRowLanes;
+    const std::size_t cols = rows.stride >= whole ? whole : rows.cols;
     if (rows.count == 0) return;
     const double b = u[intercept];
     double sum_c = out[intercept];
