@@ -16,7 +16,7 @@ namespace {
 // first-level cache; of wider rows fewer have room there. What comes from beyond the caches is
 // asked for in advance, and so much more of it is under way if the strips are large. Of rows in the
 // caches that costs more than it gains.
-constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160;
+constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160, kWideRow = 512;
 static_assert(kLongStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
@@ -220,6 +220,12 @@ template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     // The processor is busy enough with the widening of single precision.
     constexpr Beside kBeside = sizeof(Real) < sizeof(double) ? Beside::nothing : Beside::add;
+    // Registers as long as a cache line read wide rows so fast that the processor's own fetching of
+    // 8 rows, with no others in between, does better.
+    constexpr bool kTurns = sizeof(Real) * kWidth == kCacheLine;
+    if constexpr (kTurns)
+        if (rows.far && rows.cols >= kWideRow)
+            return accumulate_strips<kLongStrip, Beside::nothing>(rows, u, weigh, out);
     if (rows.far) return accumulate_strips<kLongStrip, Beside::add_and_fetch>(rows, u, weigh, out);
     if (rows.cols <= kNarrowRow) return accumulate_strips<kLongStrip, kBeside>(rows, u, weigh, out);
     return accumulate_strips<kShortStrip, Beside::add>(rows, u, weigh, out);
