@@ -131,9 +131,9 @@ def test_functions_convert_nothing_silently(wrong):
 # --- passes over the data ---------------------------------------------------------------------
 
 
-def check_passes(X, y, w, b, *, bias=True, tolerance=64 * EPS):
+def check_passes(X, y, w, b, *, bias=True, align=True, tolerance=64 * EPS):
     """Margins, losses, counts, gradient and curvature of one problem against NumPy."""
-    core = _core.Problem(X, y, bias)
+    core = _core.Problem(X, y, bias, align)
     assert (core.rows, core.cols, core.bias) == (*X.shape, bias)
     X64 = X.astype(np.float64)
     size = np.abs(X64) @ np.abs(w) + abs(b)
@@ -192,13 +192,50 @@ def test_pass_over_few_long_rows():
     seed=st.integers(0, 2**32),
     spread=st.sampled_from([1e-300, 1e-3, 1.0, 30.0]),
     bias=st.booleans(),
+    align=st.booleans(),
 )
-def test_passes_on_any_problem(n, d, seed, spread, bias):
+def test_passes_on_any_problem(n, d, seed, spread, bias, align):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d))
     y = rng.choice([-1.0, 1.0], size=n)
     w = rng.normal(size=d) * spread / np.sqrt(d)
-    check_passes(X, y, w, float(rng.normal()) * spread, bias=bias)
+    check_passes(X, y, w, float(rng.normal()) * spread, bias=bias, align=align)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [17, 24, 31, 32, 33, 100, 128, 161, 500, 512, 515])
+def test_rows_copied_to_begin_at_cache_lines_give_the_same_bits(d, dtype):
+    X, y = problem(150, d)
+    X = X.astype(dtype)
+    w, b = point(d)
+    copied, given = (_core.Problem(X, y, True, align) for align in (True, False))
+    np.testing.assert_array_equal(copied.margins(w, b, 1), given.margins(w, b, 1))
+    for loss in reference.LOSSES:
+        for one, other in zip(
+            copied.gradient(w, b, loss, 1), given.gradient(w, b, loss, 1), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert copied.curvature(w, b, loss, 1) == given.curvature(w, b, loss, 1)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "dtype"),
+    [(2_100, 1_003, np.float64), (41_000, 52, np.float64), (4_203, 1_001, np.float32)],
+)
+def test_passes_over_more_rows_than_caches_hold(n, d, dtype):
+    X, y = problem(n, d)
+    X = X.astype(dtype)
+    w, b = point(d)
+    core = _core.Problem(X, y, True)
+    np.testing.assert_allclose(
+        core.margins(w, b, 1), reference.margins(X, y, w, b), rtol=0, atol=1e-12
+    )
+    for loss in reference.LOSSES:
+        g, g_b = core.gradient(w, b, loss, 1)
+        expected, expected_b = reference.gradient(X, y, w, b, loss)
+        allowed = 1e-12 * reference.gradient_scale(X, y, w, b, loss)
+        assert np.abs(g - expected).max() <= allowed
+        assert abs(g_b - expected_b) <= allowed
 
 
 def rows_with_margins(m):

@@ -155,7 +155,7 @@ def test_memory_of_no_file_is_let_alone():
     assert X.tobytes() == kept.tobytes()
 
 
-def test_rows_that_were_copied_to_be_aligned_are_let_alone(tmp_path):
+def test_rows_whose_pages_are_left_are_not_copied_to_be_aligned(tmp_path):
     X, y = problem(500, 65)
     there = mapped(tmp_path / "rows", X, offset=8)
     core = _core.Problem(there, y, True, align=True, kept=0)

@@ -9,7 +9,17 @@
 namespace fastgrok {
 namespace {
 
-constexpr std::size_t kCached = std::size_t{1} << 22;
+constexpr std::size_t kCached = std::size_t{1} << 22;  // copied to be aligned
+constexpr std::size_t kFar = std::size_t{1} << 24;     // beyond the caches
+
+// From row to row of a copy: whole cache lines, but not a multiple of 1 kB, because rows that are
+// taken together would contend for the same places of a cache.
+template <class Real>
+std::size_t stride_of_copy(std::size_t cols) {
+    constexpr std::size_t kLine = kCacheLine / sizeof(Real), kContending = 16;
+    const std::size_t lines = (cols + kLine - 1) / kLine;
+    return (lines % kContending == 0 ? lines + 1 : lines) * kLine;
+}
 
 // What is left at a time, if so much is kept: far more than a call to the system costs.
 constexpr std::size_t kWindow = std::size_t{1} << 24;
@@ -58,25 +68,30 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       rows_(rows),
       bias_(bias),
       layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
+      stride_(cols),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
     const std::size_t row = cols * visit_row(0, [](auto* first) { return sizeof(*first); });
+    far_ = kFar / row < rows;
     if (kept / row < rows) {
         window_ = whole_lanes(std::min(kept, kWindow) / row + 1);
         few_ = kept / partition_.count() / (row + kAround);
     }
     pack();
-    if (align && !packed()) std::visit([this](auto* given) { this->align(given); }, x_);
+    if (align && window_ == 0 && !packed())
+        std::visit([this](auto* given) { this->align(given); }, x_);
 }
 
 template <class Real>
 void Problem::align(const Real* x) {
-    const std::size_t size = rows_ * layout_.cols;
-    if (size * sizeof(Real) > kCached || reinterpret_cast<std::uintptr_t>(x) % kCacheLine == 0)
-        return;
-    const auto copy = std::make_shared<const Blocks<Real>>(x, x + size);
-    x_ = copy->data();
+    const std::size_t cols = layout_.cols, stride = stride_of_copy<Real>(cols);
+    const bool aligned = reinterpret_cast<std::uintptr_t>(x) % kCacheLine == 0;
+    if (rows_ * cols * sizeof(Real) > kCached || (aligned && stride == cols)) return;
+    const auto copy = std::make_shared<Blocks<Real>>(rows_ * stride);
+    for (std::size_t i = 0; i < rows_; ++i)
+        std::copy(x + i * cols, x + (i + 1) * cols, copy->data() + i * stride);
+    x_ = static_cast<const Real*>(copy->data());
+    stride_ = stride;
     aligned_ = copy;
-    window_ = 0;  // what is no file's would be lost
 }
 
 Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {

@@ -49,7 +49,7 @@ void plain_accurate(PlainRows<Real> rows, const double* u, double* out) {
     const double b = u[plain_layout(cols).intercept];
     for (std::size_t i = 0; i < rows.count; ++i) {
         const std::size_t at = rows.index != nullptr ? rows.index[i] : i;
-        const Real* x = rows.x + at * cols;
+        const Real* x = rows.x + at * rows.stride;
         Compensated lanes[kRowGroups];
         for (Compensated& lane : lanes) lane = {set1(0.0), set1(0.0)};
         std::size_t j = 0;

@@ -40,7 +40,7 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
     const std::size_t cols = rows.cols;
     const double* magnitude = retreat.magnitude;
     for (std::size_t i = 0; i < rows.count; ++i) {
-        const Real* x = rows.x + i * cols;
+        const Real* x = rows.x + i * rows.stride;
         const double* side = rows.y[i] > 0.0 ? retreat.positive : retreat.negative;
         for (std::size_t e = 0; e < count; ++e) {
             const Vec reach = set1(radius[e * stride + i]);
@@ -68,13 +68,13 @@ void plain_drop(PlainRows<Real> rows, const Retreat& retreat, const double* radi
 // max(lower - x, x - upper, beyond) over a strip of G registers of columns. The extremes over all
 // rows come first, so that the sides are read once. NaNs are passed over.
 template <int G, class Real, class Load>
-inline Vec look_beyond(const Real* x, std::size_t rows, std::size_t cols, const double* lower,
+inline Vec look_beyond(const Real* x, std::size_t rows, std::size_t stride, const double* lower,
                        const double* upper, Load load_some, Vec beyond) {
     Vec least[G], most[G];
     for (int g = 0; g < G; ++g) least[g] = most[g] = load_some(x + g * kWidth);
     for (std::size_t i = 1; i < rows; ++i)
         for (int g = 0; g < G; ++g) {
-            const Vec value = load_some(x + i * cols + g * kWidth);
+            const Vec value = load_some(x + i * stride + g * kWidth);
             least[g] = min_keep_nan(value, least[g]);
             most[g] = max_keep_nan(value, most[g]);
         }
@@ -90,8 +90,8 @@ bool plain_inside(PlainRows<Real> rows, const double* lower, const double* upper
     const std::size_t cols = rows.cols;
     Vec beyond = set1(0.0);
     const auto look = [&]<int G>(std::size_t j, auto load_some) {
-        beyond =
-            look_beyond<G>(rows.x + j, rows.count, cols, lower + j, upper + j, load_some, beyond);
+        beyond = look_beyond<G>(rows.x + j, rows.count, rows.stride, lower + j, upper + j,
+                                load_some, beyond);
     };
     const auto whole = [](const auto* p) { return load(p); };
     std::size_t j = 0;

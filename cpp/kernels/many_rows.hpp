@@ -55,11 +55,11 @@ inline void margins_of_block(PlainRows<Real> rows, const double* u, std::size_t 
     std::size_t i = begin;
     for (; i + kManyRows <= end; i += kManyRows) {
         const Real* x[kManyRows];
-        for (std::size_t r = 0; r < kManyRows; ++r) x[r] = rows.x + (i + r) * rows.cols;
+        for (std::size_t r = 0; r < kManyRows; ++r) x[r] = rows.x + (i + r) * rows.stride;
         margins_tile<kManyRows, K>(x, rows.y + i, rows.cols, u, length, out + i, apart);
     }
     for (; i < end; ++i) {
-        const Real* const x = rows.x + i * rows.cols;
+        const Real* const x = rows.x + i * rows.stride;
         margins_tile<1, K>(&x, rows.y + i, rows.cols, u, length, out + i, apart);
     }
 }
@@ -68,7 +68,7 @@ template <class Real>
 void plain_many_margins(PlainRows<Real> rows, const double* u, std::size_t count, double* out,
                         std::size_t apart) {
     const std::size_t length = plain_layout(rows.cols).length;
-    const std::size_t fit = kManyBytes / (sizeof(Real) * rows.cols) / kManyRows * kManyRows;
+    const std::size_t fit = kManyBytes / (sizeof(Real) * rows.stride) / kManyRows * kManyRows;
     const std::size_t at_once = fit > kManyRows ? fit : kManyRows;
     for (std::size_t i = 0; i < rows.count; i += at_once) {
         const std::size_t end = i + at_once < rows.count ? i + at_once : rows.count;

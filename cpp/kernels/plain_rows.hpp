@@ -13,11 +13,11 @@ namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
 // Of narrow rows two strips of 8, which is as many coefficients as any register holds, lie in the
-// first-level cache; products of one and sums over the other take turns. Of wider rows fewer have
-// room there, and the memory is kept busy with the next strip while one is added. Of very wide rows
-// the next strip is asked for in advance.
-constexpr std::size_t kNarrowStrip = 8, kWideStrip = 4, kNarrowRow = 160, kFetchedRow = 512;
-static_assert(kNarrowStrip % kRowsAtOnce == 0);
+// first-level cache; of wider rows fewer have room there. What comes from beyond the caches is
+// asked for in advance, and so much more of it is under way if the strips are large. Of rows in the
+// caches that costs more than it gains.
+constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160, kWideRow = 512;
+static_assert(kLongStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
 // All of the next strip's rows is asked for, because the processor's own fetching starts anew on
@@ -35,10 +35,10 @@ inline Vec load_some(const Real* p, int n) {
 // What dot_rows does on the way besides its products.
 enum class Beside { nothing, add, add_and_fetch };
 
-// t[r] = x_r . w for R rows. w is padded with zeros to whole 16s. Beside that, out += sum over R
-// earlier rows of c[r] * last_r, as add_rows does it: the memory goes on delivering x while the
-// rows before it, which lie in a cache, are added. And the R rows of `next` are asked for in
-// advance.
+// t[r] = x_r . w for R rows; of more than one, t has room for whole registers. w is padded with
+// zeros to whole 16s. Beside that, out += sum over R earlier rows of c[r] * last_r, as add_rows
+// does it: the memory goes on delivering x while the rows before it, which lie in a cache, are
+// added. And the R rows of `next` are asked for in advance.
 template <std::size_t R, Beside kBeside, class Real>
 [[gnu::always_inline]] inline void dot_rows(const Real* const* x, std::size_t cols, const double* w,
                                             double* t, const Real* const* last = nullptr,
@@ -84,7 +84,16 @@ template <std::size_t R, Beside kBeside, class Real>
     }
     // Where every product underflows the lanes hold -0, but those that a register fills up hold +0,
     // and how many these are depends on its width. 0.0 + makes +0 of both.
-    for (std::size_t r = 0; r < R; ++r) t[r] = 0.0 + add_lanes(sum[r]);
+    if constexpr (R == 1) {
+        t[0] = 0.0 + add_lanes(sum[0]);
+    } else {
+        for (std::size_t r = 0; r < R; r += kWidth) {
+            Vec lanes[kWidth];
+            for (std::size_t k = 0; k < kWidth; ++k)
+                lanes[k] = r + k < R ? add_groups(sum[r + k]) : set1(0.0);
+            store(t + r, set1(0.0) + sums_across(lanes));
+        }
+    }
 }
 
 // out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
@@ -120,7 +129,7 @@ struct Strip {
         for (std::size_t r = 0; r < K; ++r) {
             const std::size_t k = r < n ? i + r : rows.count - 1;
             const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
-            x[r] = rows.x + row * rows.cols;
+            x[r] = rows.x + row * rows.stride;
             y[r] = r < n ? rows.y[row] : 0.0;
             c[r] = 0.0;
         }
@@ -169,7 +178,10 @@ FASTGROK_STRIP void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const d
 // values of t = x . w + b into c.
 template <std::size_t K, Beside kBeside, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
+    const std::size_t intercept = plain_layout(rows.cols).intercept;
+    // Zeros between the rows spare the incomplete register.
+    const std::size_t whole = (rows.cols + kRowLanes - 1) / kRowLanes * kRowLanes;
+    const std::size_t cols = rows.stride >= whole ? whole : rows.cols;
     if (rows.count == 0) return;
     const double b = u[intercept];
     double sum_c = out[intercept];
@@ -206,19 +218,25 @@ inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh
 
 template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    if (rows.cols <= kNarrowRow)
-        return accumulate_strips<kNarrowStrip, Beside::nothing>(rows, u, weigh, out);
-    if (rows.cols < kFetchedRow)
-        return accumulate_strips<kWideStrip, Beside::add>(rows, u, weigh, out);
-    return accumulate_strips<kWideStrip, Beside::add_and_fetch>(rows, u, weigh, out);
+    // The processor is busy enough with the widening of single precision.
+    constexpr Beside kBeside = sizeof(Real) < sizeof(double) ? Beside::nothing : Beside::add;
+    // Registers as long as a cache line read wide rows so fast that the processor's own fetching of
+    // 8 rows, with no others in between, does better.
+    constexpr bool kTurns = sizeof(Real) * kWidth == kCacheLine;
+    if constexpr (kTurns)
+        if (rows.far && rows.cols >= kWideRow)
+            return accumulate_strips<kLongStrip, Beside::nothing>(rows, u, weigh, out);
+    if (rows.far) return accumulate_strips<kLongStrip, Beside::add_and_fetch>(rows, u, weigh, out);
+    if (rows.cols <= kNarrowRow) return accumulate_strips<kLongStrip, kBeside>(rows, u, weigh, out);
+    return accumulate_strips<kShortStrip, Beside::add>(rows, u, weigh, out);
 }
 
 template <class Real>
 void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     const std::size_t cols = rows.cols;
     const double b = u[plain_layout(cols).intercept];
-    for (std::size_t i = 0; i < rows.count; i += kNarrowStrip) {
-        Strip<kNarrowStrip, Real> strip;
+    for (std::size_t i = 0; i < rows.count; i += kLongStrip) {
+        Strip<kLongStrip, Real> strip;
         strip.find(rows, i);
         strip.dot(cols, u, b, out + i);
         for (std::size_t r = 0; r < strip.n; ++r) out[i + r] *= strip.y[r];

@@ -13,6 +13,7 @@
 //   select_negative(m, a, b)        a where the sign bit of m is set, else b
 //   select_greater(x, y, a, b)      a where x > y, else b (also for NaN)
 //   add_across(a)                   the sum of a register, lane i to lane i + 4, then i + 2 and i + 1
+//   sums_across(a)                  the sums of kWidth registers, each added as add_across does it
 //   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then infinity
 //   split_power(t, s, r)            t = 1.5 * 2^52 + 2046 + k: s * r = 2^k with both factors normal
 // clang-format on
@@ -46,14 +47,19 @@ inline Vec like(Vec, double x) {
     return set1(x);
 }
 
-// Adds lanes in one fixed order, of 16 lane i to lane i + 8, then i + 4, i + 2 and i + 1.
+// Adds lanes in one fixed order, of 16 lane i to lane i + 8, then i + 4, i + 2 and i + 1. First
+// those of several registers.
 template <int G>
-inline double add_lanes(const Vec (&lanes)[G]) {
+inline Vec add_groups(const Vec (&lanes)[G]) {
     Vec sum[G];
     for (int g = 0; g < G; ++g) sum[g] = lanes[g];
     for (int half = G / 2; half > 0; half /= 2)
         for (int g = 0; g < half; ++g) sum[g] = sum[g] + sum[g + half];
-    return add_across(sum[0]);
+    return sum[0];
+}
+template <int G>
+inline double add_lanes(const Vec (&lanes)[G]) {
+    return add_across(add_groups(lanes));
 }
 inline double add_lanes(const double* lanes) {
     Vec groups[kGroups];

@@ -81,6 +81,15 @@ inline double add_across(Vec a) {
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+inline Vec add_halves(Vec a, Vec b) {  // of each, lane i + lane i + 2
+    return {_mm256_add_pd(_mm256_permute2f128_pd(a.r, b.r, 0x20),
+                          _mm256_permute2f128_pd(a.r, b.r, 0x31))};
+}
+inline Vec sums_across(const Vec (&a)[kWidth]) {
+    const Vec even = add_halves(a[0], a[2]), odd = add_halves(a[1], a[3]);
+    return {_mm256_add_pd(_mm256_unpacklo_pd(even.r, odd.r), _mm256_unpackhi_pd(even.r, odd.r))};
+}
+
 inline Vec power(Vec t) {
     return {_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(t.r), 52))};
 }

@@ -81,6 +81,20 @@ inline double add_across(Vec a) {
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+inline Vec add_halves(Vec a, Vec b) {  // of each, lane i + lane i + 4
+    return {
+        _mm512_add_pd(_mm512_shuffle_f64x2(a.r, b.r, 0x44), _mm512_shuffle_f64x2(a.r, b.r, 0xee))};
+}
+inline Vec add_quarters(Vec a, Vec b) {  // of each half, lane i + lane i + 2
+    return {
+        _mm512_add_pd(_mm512_shuffle_f64x2(a.r, b.r, 0x88), _mm512_shuffle_f64x2(a.r, b.r, 0xdd))};
+}
+inline Vec sums_across(const Vec (&a)[kWidth]) {
+    const Vec even = add_quarters(add_halves(a[0], a[2]), add_halves(a[4], a[6]));
+    const Vec odd = add_quarters(add_halves(a[1], a[3]), add_halves(a[5], a[7]));
+    return {_mm512_add_pd(_mm512_unpacklo_pd(even.r, odd.r), _mm512_unpackhi_pd(even.r, odd.r))};
+}
+
 inline Vec power(Vec t) {
     return {_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(t.r), 52))};
 }

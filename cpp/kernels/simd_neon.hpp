@@ -74,6 +74,10 @@ inline double add_across(Vec a) {
     return vgetq_lane_f64(a.r, 0) + vgetq_lane_f64(a.r, 1);
 }
 
+inline Vec sums_across(const Vec (&a)[kWidth]) {
+    return {vpaddq_f64(a[0].r, a[1].r)};
+}
+
 inline Vec power(Vec t) {
     return {vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(t.r), 52))};
 }

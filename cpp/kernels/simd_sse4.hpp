@@ -78,6 +78,10 @@ inline double add_across(Vec a) {
     return _mm_cvtsd_f64(_mm_add_sd(a.r, _mm_unpackhi_pd(a.r, a.r)));
 }
 
+inline Vec sums_across(const Vec (&a)[kWidth]) {
+    return {_mm_add_pd(_mm_unpacklo_pd(a[0].r, a[1].r), _mm_unpackhi_pd(a[0].r, a[1].r))};
+}
+
 inline Vec power(Vec t) {
     return {_mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(t.r), 52))};
 }

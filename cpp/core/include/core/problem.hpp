@@ -38,11 +38,12 @@ public:
 
     // Row-major x (float64 or float32) and labels of -1 and +1, checked by the caller, which also
     // keeps them alive. Data of at most 16 columns are copied into packed blocks, wider data only
-    // where caches may hold them, their start is not aligned, and `align` says that there will be
-    // passes enough to repay it.
+    // where caches may hold them, not every row begins at a cache line, and `align` says that there
+    // will be passes enough to repay it.
     //
     // Anything but kKeepAll says that x is mapped read-only from a file: where it has more than
-    // `kept` bytes, pages are left behind whoever has visited their rows. That changes no bit.
+    // `kept` bytes, pages are left behind whoever has visited their rows, and nothing is copied.
+    // That changes no bit.
     Problem(std::variant<const double*, const float*> x, const double* y, std::size_t rows,
             std::size_t cols, bool bias, bool align = true, std::size_t kept = kKeepAll);
 
@@ -79,14 +80,12 @@ public:
     template <class Use>
     void look_at_chunk(std::size_t chunk, Use use) const {
         const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
-        const std::size_t cols = layout_.cols;
         if (packed()) {
-            use(PackedRows{block(begin), end - begin, cols});
+            use(PackedRows{block(begin), end - begin, layout_.cols});
         } else if (const auto* x64 = std::get_if<const double*>(&x_)) {
-            use(PlainRows<double>{*x64 + begin * cols, y_ + begin, end - begin, cols});
+            use(plain_rows(*x64, begin, end - begin));
         } else {
-            const float* x32 = std::get<const float*>(x_);
-            use(PlainRows<float>{x32 + begin * cols, y_ + begin, end - begin, cols});
+            use(plain_rows(std::get<const float*>(x_), begin, end - begin));
         }
     }
 
@@ -99,7 +98,7 @@ public:
     void visit_index(const std::uint32_t* rows, std::size_t count, Use use) const {
         const auto visit = [&](auto* x) {
             using Real = std::remove_cvref_t<decltype(*x)>;
-            use(PlainRows<Real>{x, y_, count, layout_.cols, rows});
+            use(PlainRows<Real>{x, y_, count, layout_.cols, stride_, far_, rows});
         };
         std::visit(visit, x_);
         if (window_ != 0 && count > few_) leave(rows[0], rows[count - 1] + 1);
@@ -114,18 +113,14 @@ public:
     template <class Use>
     auto visit_row(std::size_t row, Use use) const {
         leave_before(row, 1);
-        return std::visit([&](auto* x) { return use(x + row * layout_.cols); }, x_);
+        return std::visit([&](auto* x) { return use(x + row * stride_); }, x_);
     }
 
     // Neighbouring rows as the caller gave them, to a function object that takes PlainRows.
     template <class Use>
     void visit_rows(std::size_t first, std::size_t count, Use use) const {
         leave_before(first, count);
-        std::visit(
-            [&](auto* x) {
-                use(PlainRows{x + first * layout_.cols, y_ + first, count, layout_.cols});
-            },
-            x_);
+        std::visit([&](auto* x) { use(plain_rows(x, first, count)); }, x_);
     }
 
     // One row, copied, in the precision asked for.
@@ -154,6 +149,11 @@ private:
     void align(const Real* x);
     RowNorms find_norms(int threads) const;
 
+    template <class Real>
+    PlainRows<Real> plain_rows(const Real* x, std::size_t first, std::size_t count) const {
+        return {x + first * stride_, y_ + first, count, layout_.cols, stride_, far_};
+    }
+
     // Who visits rows one by one, or few by few, leaves a window when he enters the next.
     void leave_before(std::size_t first, std::size_t count) const {
         if (window_ == 0) return;
@@ -161,8 +161,7 @@ private:
         if (begin >= first && begin > 0) leave(begin - window_, begin);
     }
     void leave(std::size_t first, std::size_t end) const {
-        std::visit([&](auto* x) { leave_pages(x + first * layout_.cols, x + end * layout_.cols); },
-                   x_);
+        std::visit([&](auto* x) { leave_pages(x + first * stride_, x + end * stride_); }, x_);
     }
 
     std::variant<const double*, const float*> x_;
@@ -170,6 +169,8 @@ private:
     std::size_t rows_;
     bool bias_;
     Layout layout_;
+    std::size_t stride_;  // from row to row of x
+    bool far_ = false;    // whether no cache holds x
     Partition partition_;
     std::size_t window_ = 0;  // rows, whole groups of lanes; 0: no page is ever left
     std::size_t few_ = 0;     // listed rows of a chunk whose pages may stay

@@ -13,13 +13,16 @@ struct PackedRows {
     std::size_t cols = 0;
 };
 
-// Rows as the caller gave them, float64 or float32: all of them in order, or those of an index.
+// Rows as the caller gave them, float64 or float32: all of them in order, or those of an index. In
+// a copy they may lie further apart than they are long, with zeros in between.
 template <class Real>
 struct PlainRows {
-    const Real* x = nullptr;  // row-major, `cols` apart
+    const Real* x = nullptr;  // row-major, `stride` apart
     const double* y = nullptr;
     std::size_t count = 0;  // rows
     std::size_t cols = 0;
+    std::size_t stride = 0;                // numbers
+    bool far = false;                      // one of so many that no cache holds them
     const std::uint32_t* index = nullptr;  // increasing
 };
 

@@ -21,7 +21,7 @@ inline PackedRows slice(PackedRows rows, std::size_t first, std::size_t count) {
 }
 template <class Real>
 PlainRows<Real> slice(PlainRows<Real> rows, std::size_t first, std::size_t count) {
-    return {rows.x + first * rows.cols, rows.y + first, count, rows.cols};
+    return {rows.x + first * rows.stride, rows.y + first, count, rows.cols, rows.stride, rows.far};
 }
 
 }  // namespace fastgrok
