@@ -21,7 +21,7 @@ struct PlainRows {
     const double* y = nullptr;
     std::size_t count = 0;  // rows
     std::size_t cols = 0;
-    std::size_t stride = 0;                // numbers
+    std::size_t stride = cols;             // numbers
     bool far = false;                      // one of so many that no cache holds them
     const std::uint32_t* index = nullptr;  // increasing
 };
