@@ -4,6 +4,17 @@ from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
+from hypothesis import strategies as st
+
+
+@st.composite
+def small_sets(draw, most, divisors=(1,)):
+    """Up to `most` rows of small integers over one of the divisors, which repeat and depend."""
+    n, dim = draw(st.integers(1, most)), draw(st.integers(1, 3))
+    entries = st.integers(-6, 6)
+    X = [[draw(entries) for _ in range(dim)] for _ in range(n)]
+    y = [draw(st.sampled_from([-1.0, 1.0])) for _ in range(n)]
+    return np.array(X, dtype=float) / draw(st.sampled_from(divisors)), np.array(y)
 
 
 def extended(X, y, bias):

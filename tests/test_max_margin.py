@@ -15,7 +15,7 @@ from scipy.optimize import LinearConstraint, minimize
 import fastgrok as fg
 from cases import layouts
 from fastgrok.geometry._dual_bound import dual_bound
-from geometry_cases import assert_certificate, hard_margin
+from geometry_cases import assert_certificate, hard_margin, small_sets
 
 BIASES = ("none", "penalized", "free")
 WHERE = {"interior": "in the interior", "boundary": "on the boundary"}
@@ -48,17 +48,8 @@ def assert_optimal(X, y, bias, found, tol=1e-10):
         assert found.b == 0.0
 
 
-@st.composite
-def small_sets(draw):
-    n, d = draw(st.integers(1, 7)), draw(st.integers(1, 3))
-    entries = st.integers(-6, 6)
-    X = [[draw(entries) for _ in range(d)] for _ in range(n)]
-    y = [draw(st.sampled_from([-1, 1])) for _ in range(n)]
-    return np.array(X, dtype=float) / draw(st.sampled_from([1, 3, 7])), np.array(y, dtype=float)
-
-
 @pytest.mark.parametrize("bias", BIASES)
-@given(data=small_sets())
+@given(data=small_sets(7, (1, 3, 7)))
 def test_small_sets_against_exact_kkt_solutions(bias, data):
     X, y = data
     if bias == "free":

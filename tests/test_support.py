@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 import fastgrok as fg
 from fastgrok._core import Problem
-from geometry_cases import dot, extended, hard_margin, squared_bounds
+from geometry_cases import dot, extended, hard_margin, small_sets, squared_bounds
 
 
 def separable(n, dim, seed, gap=0.05, offset=0.2):
@@ -26,16 +26,7 @@ def support(X, y, *, exponent=3, feature=0.125, bias=True, refine=True, start=No
     return problem.support(exponent, feature, 1e-11, refine, start, threads)
 
 
-@st.composite
-def small_sets(draw):
-    n, dim = draw(st.integers(1, 8)), draw(st.integers(1, 3))
-    entries = st.integers(-6, 6)
-    X = [[draw(entries) for _ in range(dim)] for _ in range(n)]
-    y = [draw(st.sampled_from([-1.0, 1.0])) for _ in range(n)]
-    return np.array(X, dtype=float), np.array(y)
-
-
-@given(data=small_sets(), power=st.integers(-300, 300))
+@given(data=small_sets(8), power=st.integers(-300, 300))
 def test_small_sets_against_every_support(data, power):
     """Rows repeat, depend on each other, and are zero; a feature of 1 scales with them."""
     X, y = data
