@@ -20,18 +20,13 @@ bool normalize(Vector& v) {
     return true;
 }
 
-// A direction with a share in every eigenvector, the same in every run: a low-discrepancy sequence.
+// A direction with a share in every eigenvector, the same in every run.
 Vector generic_direction(const Problem& problem) {
     const Layout& layout = problem.layout();
     Vector v(layout.length, 0.0);
-    double x = 0.0;
-    const auto next = [&x] {
-        x += 0.6180339887498949;
-        x -= std::floor(x);
-        return x - 0.5;
-    };
-    for (std::size_t j = 0; j < layout.cols; ++j) v[j] = next();
-    if (problem.bias()) v[layout.intercept] = next();
+    Spread spread;
+    for (std::size_t j = 0; j < layout.cols; ++j) v[j] = spread.next() - 0.5;
+    if (problem.bias()) v[layout.intercept] = spread.next() - 0.5;
     return v;
 }
 

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "vectors.hpp"
+
 namespace fastgrok {
 namespace {
 
@@ -37,14 +39,10 @@ Cycles::Cycles(std::size_t parameters, std::size_t moments, bool autonomous)
       ring_(2 * kHistory) {
     // Multiples of irrational numbers, without their whole parts: no combination of few columns is
     // orthogonal to both.
-    double one = 0.0, other = 0.0;
+    Spread one{Spread::kGolden}, other{Spread::kSilver};
     for (std::size_t j = 0; j < parameters; ++j) {
-        one += 0.6180339887498949;
-        other += 0.41421356237309515;
-        one -= std::floor(one);
-        other -= std::floor(other);
-        first_[j] = one - 0.5;
-        second_[j] = other - 0.5;
+        first_[j] = one.next() - 0.5;
+        second_[j] = other.next() - 0.5;
     }
 }
 

@@ -70,13 +70,12 @@ public:
         for (std::size_t j = 0; j < u.size(); ++j) size[j] += kOfSums * decay(j) * std::fabs(u[j]);
         const double most = scale.norm(size);
         if (most <= enough) return most;
-        double largest = 0.0, turn = 0.0;
-        for (const double step : {0.6180339887498949, 0.41421356237309515}) {
-            for (std::size_t j = 0; j < size.size(); ++j) {
-                turn += step;
-                turn -= std::floor(turn);
-                error[j] = turn < 0.5 ? -size[j] : size[j];
-            }
+        double largest = 0.0;
+        Spread spread;
+        for (const double step : {Spread::kGolden, Spread::kSilver}) {
+            spread.step = step;
+            for (std::size_t j = 0; j < size.size(); ++j)
+                error[j] = spread.next() < 0.5 ? -size[j] : size[j];
             if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
             largest = std::max(largest, scale.norm(effect));
         }

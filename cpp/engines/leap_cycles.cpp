@@ -73,19 +73,16 @@ public:
         const double most = scale.norm(all);
         if (most <= enough) return most;
         double largest = 0.0;
-        for (const double turn : {0.6180339887498949, 0.41421356237309515}) {
+        for (const double step : {Spread::kGolden, Spread::kSilver}) {
             error.assign(u.size(), 0.0);
             for (std::size_t i = 0; i < sizes.size(); ++i) {
                 if (i > 0) {
                     product(weights_[i], error, turned_);
                     add_multiple(error, -1.0, turned_);
                 }
-                double angle = 0.0;
-                for (std::size_t j = 0; j < error.size(); ++j) {
-                    angle += turn;
-                    angle -= std::floor(angle);
-                    error[j] += angle < 0.5 ? -sizes[i][j] : sizes[i][j];
-                }
+                Spread spread{step};
+                for (std::size_t j = 0; j < error.size(); ++j)
+                    error[j] += spread.next() < 0.5 ? -sizes[i][j] : sizes[i][j];
             }
             if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
             largest = std::max(largest, scale.norm(effect));
@@ -102,12 +99,8 @@ public:
         looked_at_ = k;
         Vector start = update_;
         const double size = norm(start.data(), start.size());
-        double turn = 0.0;
-        for (std::size_t j = 0; j < start.size(); ++j) {
-            turn += 0.6180339887498949;
-            turn -= std::floor(turn);
-            start[j] = (size > 0.0 ? start[j] / size : 0.0) + 0.1 * (turn - 0.5);
-        }
+        Spread spread;
+        for (double& x : start) x = (size > 0.0 ? x / size : 0.0) + 0.1 * (spread.next() - 0.5);
         if (!bias()) start[layout().intercept] = 0.0;
         const std::size_t most = std::min(kVectors, layout().cols + 1);
         std::vector<Vector> basis{start};

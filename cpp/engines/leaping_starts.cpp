@@ -35,10 +35,6 @@ double first_try_of(const SlowMotion& motion) {
     return kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts(motion)) : start;
 }
 
-double later_of(const SlowMotion& motion) {
-    return motion.memory > 1.0 ? kLaterOfMemory : kLater;
-}
-
 }  // namespace
 
 double LeapingDescent::takes_over(const SlowMotion& motion, double from) {
@@ -57,7 +53,8 @@ std::int64_t LeapingDescent::first_try() const {
 
 // Up to here exact steps are taken beside a leap, or where steps remember others if it fails.
 std::int64_t LeapingDescent::next_try(std::int64_t from) const {
-    return even(later_of(motion_) * static_cast<double>(from));
+    const double later = motion_.memory > 1.0 ? kLaterOfMemory : kLater;
+    return even(later * static_cast<double>(from));
 }
 
 std::int64_t LeapingDescent::spacing(std::int64_t last, std::int64_t period) const {

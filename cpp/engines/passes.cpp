@@ -128,11 +128,10 @@ Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss,
 }
 
 // Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
-// margins.
+// margins. There is `room` for twice as many.
 void Passes::project_chunk(const double* m, std::size_t n, Loss loss, const double* along,
                            std::size_t apart, std::size_t vectors, Vector& room,
                            double* out) const {
-    room.resize(2 * apart);
     double* const q = room.data();
     double* const weighted = q + apart;
     kernels().curvature(m, q, n, loss);

@@ -104,7 +104,6 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         while (end < points.size() && !searches(state, *points[end])) ++end;
 
         std::vector<Vector> us;
-        std::vector<std::size_t> middles;  // by place
         for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);
         Passes::Projection projection;
         // Without what a search has told already.
@@ -112,11 +111,8 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         if (projects) {
             projection.on = state.at.directions;
             for (std::size_t k = first; k < end; ++k)
-                if (!points[k]->middle.empty()) {
-                    us.push_back(points[k]->middle);
-                    middles.push_back(k);
-                }
-            if (!middles.empty())
+                if (!points[k]->middle.empty()) us.push_back(points[k]->middle);
+            if (us.size() > end - first)
                 projection.on.insert(projection.on.end(), state.mean.directions.begin(),
                                      state.mean.directions.end());
         }

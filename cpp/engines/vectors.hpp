@@ -1,6 +1,7 @@
 // Sums and products of vectors of parameters.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 #include "core/problem.hpp"
@@ -16,5 +17,18 @@ inline double dot(const Vector& a, const Vector& b) {
 inline void add_multiple(Vector& a, double factor, const Vector& b) {
     for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
 }
+
+// Steps of an irrational length that are spread evenly over [0, 1), the same in every run.
+struct Spread {
+    static constexpr double kGolden = 0.6180339887498949, kSilver = 0.41421356237309515;
+
+    double step = kGolden, at = 0.0;
+
+    double next() {
+        at += step;
+        at -= std::floor(at);
+        return at;
+    }
+};
 
 }  // namespace fastgrok

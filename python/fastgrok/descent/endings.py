@@ -34,13 +34,13 @@ def divergence_of(trajectory: Record) -> str:
 def lost_for(trajectory: Record) -> str:
     """Say why a run was given up where it could not leap, and what to do."""
     reason = trajectory.engine.reason
+    if "beyond exact_limit" in reason:
+        return f"{reason}; give exact_limit more than that step, or engine='exact' to take all"
     # Exact steps that a later try is compared with may have come to rest by rounding: what an
     # earlier one ended by tells more.
     why = " ".join([reason, *(leap.ended for leap in trajectory.engine.leaps)])
     inexact = "the error at step" in why or "rounding errors" in why
     keep = "a larger rtol may allow the leap, and " if inexact else ""
-    if "beyond exact_limit" in reason:
-        return f"{reason}; give exact_limit more than that step, or engine='exact' to take all"
     return (
         f"{reason}; {keep}with engine='auto' as many exact steps are taken as "
         f"exact_limit says, engine='exact' takes all, up to {MAX_EXACT_STEPS:.0e}"
