@@ -9,6 +9,7 @@
 #include "leap_fields.hpp"
 #include "leap_rows.hpp"
 #include "norms.hpp"
+#include "recycled_directions.hpp"
 #include "sampled_hessian.hpp"
 #include "vectors.hpp"
 
@@ -25,6 +26,7 @@ public:
           rows_(given_, loss),
           squares_(rows_.squares()),
           sampled_(problem, given_.threads()),
+          recycled_(layout()),
           of_w_(layout().length),
           into_(layout().length),
           product_(layout().length) {}
@@ -154,9 +156,14 @@ private:
         const bool sampled =
             tail && !across &&
             sampled_.begin({rows_, weights_, squares_, factor, plain.of_w, plain.of_bias});
+        // A sample does better where there can be one.
+        const bool recycled = tail && !across && !sampled_.is_possible();
+        if (recycled) recycled_.begin({factor, plain.of_w, plain.of_bias, trace()});
         const auto precondition = [&](const Vector& from, Vector& to) {
             if (sampled)
                 sampled_(from, to);
+            else if (recycled)
+                recycled_(from, to, plain);
             else
                 plain(from, to);
             if (across) project(to);
@@ -181,6 +188,7 @@ private:
             }
             ++costs_.products;
             after_pass();
+            if (recycled) recycled_.keep(p_, product_);
             for (std::size_t j = 0; j < r.size(); ++j)
                 product_[j] = (1.0 + c * decay(j)) * p_[j] + factor * product_[j];
             if (across) project(product_);
@@ -262,6 +270,7 @@ private:
     LeapRows rows_;
     Vector squares_;  // ||x_i||^2
     SampledHessian sampled_;
+    RecycledDirections recycled_;
     Vector weights_;  // l''(m_i), shifted, of the rows that matter
     Vector of_w_;     // w / ||w||
     Vector into_;     // the derivative of F's direction along itself

@@ -14,9 +14,9 @@ constexpr double kFewestLeaped = 2000.0;
 // of steps last or more is counted as error, in motions that are linear or not of plain descent,
 // and where rounds of a cycle are integrated; the errors of all steps add up to some times that.
 // The steps of the coarse integration may do kRatio times as much. With looser tolerances the
-// formulas are of low order, and the difference would tell less.
+// formulas are of low order, and the difference would tell less; where a pass is dear, less so.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
-constexpr double kRatio = 100.0, kLoosest = 1e-7;
+constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 5e-7;
 // The highest order of the formulas; of steps that remember others, whose gradients swing on at
 // first in directions that are steep, the sixth would make what is left of that larger.
 constexpr int kOrder = 6, kOrderOfMemory = 5;
@@ -131,6 +131,11 @@ bool LeapingDescent::may_leap_from(std::int64_t from) const {
            until < descent_.last_record();
 }
 
+bool LeapingDescent::is_smooth_and_dear() const {
+    return motion_.is_plain() && !descent_.problem().packed() &&
+           traits_of(descent_.options().loss).exponential_tail();
+}
+
 bool LeapingDescent::worth_leaping(std::int64_t from) const {
     return horizon_ - (takes_over(motion_, static_cast<double>(from)) - 2.0) >= kFewestLeaped;
 }
@@ -210,11 +215,11 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       " steps shortly before step " + std::to_string(starts.last);
         return false;
     }
-    const bool tail = traits_of(descent_.options().loss).exponential_tail();
-    const double wide = motion_.is_plain() && tail ? kFineWide : kFineOther;
-    const double share = period > 1 ? kFineCycle : descent_.problem().packed() ? kFine : wide;
-    set_out(starts, period, std::min(way_.planned, share * std::min(options_.rtol, kLoosest)),
-            attempt);
+    const bool dear = is_smooth_and_dear();
+    const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
+    const double loosest = period == 1 && dear ? kLoosestWide : kLoosest;
+    const double tolerance = (period > 1 ? kFineCycle : other) * std::min(options_.rtol, loosest);
+    set_out(starts, period, std::min(way_.planned, tolerance), attempt);
     return true;
 }
 

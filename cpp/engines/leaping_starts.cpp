@@ -9,10 +9,11 @@
 namespace fastgrok {
 namespace {
 
-// Leaps are tried from this step on, and from so many times as far again where that was too early.
+// Leaps are tried from this step on, and from so many times as far again where that was too early;
+// sooner where exact steps are dear and the first leap seldom has to be closer than this rtol.
 // Where steps remember others what is left of the first ones falls exponentially, by a factor e in
 // the number that they remember: tries begin at so many times that number, and are closer.
-constexpr double kFirstTry = 128.0, kLater = 2.0;
+constexpr double kFirstTry = 128.0, kFirstTryWide = 64.0, kLoose = 1e-7, kLater = 2.0;
 constexpr double kFirstTryOfMemory = 28.0, kLaterOfMemory = 1.5;
 // There exact steps, of which there are many by then, go on beside a leap for this share of those
 // before it, and are compared with it in so many places.
@@ -29,8 +30,8 @@ double spacing_of_starts(const SlowMotion& motion) {
 }
 
 // With all iterates to start from behind the last kink of the schedule.
-double first_try_of(const SlowMotion& motion) {
-    const double start = std::max(kFirstTry, kFirstTryOfMemory * motion.memory);
+double first_try_of(const SlowMotion& motion, double of_plain) {
+    const double start = std::max(of_plain, kFirstTryOfMemory * motion.memory);
     const double kink = motion.schedule.last_kink();
     return kink > 0.0 ? std::max(start, 2.0 * kink + kStarts * spacing_of_starts(motion)) : start;
 }
@@ -43,12 +44,13 @@ double LeapingDescent::takes_over(const SlowMotion& motion, double from) {
 }
 
 double LeapingDescent::first_leap(const SlowMotion& motion) {
-    return takes_over(motion, 2.0 * std::floor(first_try_of(motion) / 2.0));
+    return takes_over(motion, 2.0 * std::floor(first_try_of(motion, kFirstTry) / 2.0));
 }
 
 std::int64_t LeapingDescent::first_try() const {
     constexpr double kFarthest = 2e15;
-    return even(std::min(first_try_of(motion_), kFarthest));
+    const bool early = is_smooth_and_dear() && options_.rtol >= kLoose;
+    return even(std::min(first_try_of(motion_, early ? kFirstTryWide : kFirstTry), kFarthest));
 }
 
 // Up to here exact steps are taken beside a leap, or where steps remember others if it fails.

@@ -25,6 +25,7 @@ public:
         const Vector& squares;  // ||x_i||^2 of all rows
         double factor, of_w, of_bias;
     };
+    bool is_possible() const { return !given_up_; }
     bool begin(const Of& of);
     void end(const LeapRows& rows, std::size_t products);
 

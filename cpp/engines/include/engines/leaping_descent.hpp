@@ -86,6 +86,8 @@ private:
 
     static std::int64_t even(double x) { return static_cast<std::int64_t>(x / 2.0) * 2; }
     std::int64_t first_try() const;
+    // Passes over rows are dear, and the motion is not linear.
+    bool is_smooth_and_dear() const;
     std::int64_t next_try(std::int64_t from) const;
     // Of the iterates to start a leap from, of rounds of a cycle.
     std::int64_t spacing(std::int64_t last, std::int64_t period = 2) const;
