@@ -91,10 +91,11 @@ def accuracy_curves(
         raise ValueError(
             f"evals says of which sets to draw the limit, and needs limit, got {list(evals)}"
         )
-    if isinstance(limit, str) and limit == "auto":
+    own = isinstance(limit, str) and limit == "auto"
+    if own:
         limit = limits.find(run)
     if limit is not None:
-        ends = limits.accuracies(limit, run, evals)
+        ends = limits.accuracies(limit, run, evals, own=own)
     ax = _step_axes(run, ax)
     for name, accuracy in run.accuracy.items():
         color = _curve(ax, run, accuracy, name)
