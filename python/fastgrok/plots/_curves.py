@@ -91,11 +91,10 @@ def accuracy_curves(
         raise ValueError(
             f"evals says of which sets to draw the limit, and needs limit, got {list(evals)}"
         )
-    own = isinstance(limit, str) and limit == "auto"
-    if own:
-        limit = limits.find(run)
-    if limit is not None:
-        ends = limits.accuracies(limit, run, evals, own=own)
+    if isinstance(limit, str) and limit == "auto":
+        ends = limits.accuracies(limits.find(run), run, evals, own=True)
+    elif limit is not None:
+        ends = limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)
     for name, accuracy in run.accuracy.items():
         color = _curve(ax, run, accuracy, name)

@@ -65,7 +65,8 @@ class Record:
                 f"feature_names has {plural(len(self.feature_names), 'name')} "
                 f"for {plural(self.w.size, 'weight')}"
             )
-        fitting = {**dict.fromkeys(_COLUMNS, records), "w": (self.w.size,)}
+        fitting: dict[str, tuple[int, ...]] = dict.fromkeys(_COLUMNS, records)
+        fitting["w"] = (self.w.size,)
         if self.start is not None:
             fitting["start"] = (self.w.size + 1,)
         if self.weights is not None:
