@@ -114,16 +114,17 @@ def test_files(data: _theory_runs.Theory, tmp_path: Path) -> None:
     assert all(verdict.claim in text for verdict in output.verdicts)
 
 
+@pytest.mark.filterwarnings("ignore:the hulls of 3 . 2 independent:UserWarning")
 def test_all_draws_have_the_model_of_their_setting() -> None:
     found = das2026.theory_runs(
-        supports=((20, 20), (20, 5)), gammas=(1e-2,), alphas=(10.0,), epsilons=(0.0,), seeds=[3, 5],
+        supports=((20, 20), (20, 5)), gammas=(1e-2,), alphas=(10.0,), epsilons=(0.0,), seeds=[0, 1],
         classes=(40, 40), steps=1e6, threads=2,
     )  # fmt: skip
-    planted = [((20, 20), 3), ((20, 20), 5), ((20, 5), 3), ((20, 5), 5)]
+    planted = [((20, 20), 0), ((20, 20), 1), ((20, 5), 0), ((20, 5), 1)]
     assert [(r.setup.support, r.setup.seed) for r in found.runs] == [
         *planted,
-        ((3, 2), 3),
-        ((3, 2), 5),
+        ((3, 2), 0),
+        ((3, 2), 1),
     ]
     for run in found.runs[:4]:
         alone = bias.reduced_model(

@@ -169,5 +169,6 @@ def test_sharpness_at_every_scale_and_where_eigenvalues_meet(columns, exponent):
     lengths = 2.0 ** (exponent - np.arange(columns))
     for sizes in (lengths, np.full(columns, lengths[0]), np.append(lengths[1:], 1e9 * lengths[0])):
         rows = np.diag(sizes)
-        run = fg.train(rows, np.ones(columns), steps=1, lr=0.5, bias=False, reduction="sum")
-        assert run.sharpness[0] == pytest.approx(0.5 * sizes.max() ** 2 / 4.0, rel=4e-15)
+        lr = float(sizes.max()) ** -2.0
+        run = fg.train(rows, np.ones(columns), steps=1, lr=lr, bias=False, reduction="sum")
+        assert run.sharpness[0] == pytest.approx(0.25, rel=4e-15)
