@@ -218,3 +218,21 @@ def test_the_readme_has_its_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "\npip install '.[plot]' && fastgrok reproduce das2026 --quick\n" in text
     assert "\npip install '.[test]' && pytest\n" in text
+
+
+COMMAND = """
+import os, sys
+from fastgrok.__main__ import main
+
+assert "numpy" not in sys.modules  # whose BLAS reads the variables when it is loaded
+status = main()
+print(status, os.environ.get("OPENBLAS_NUM_THREADS"), "numpy" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("own", ["", "3"])
+def test_the_command_has_a_blas_of_one_thread_unless_told_otherwise(own):
+    environment = {"OPENBLAS_NUM_THREADS": own} if own else {}
+    child = python(COMMAND, "info", **environment)
+    expected = own or os.environ.get("OPENBLAS_NUM_THREADS", "1")
+    assert child.stdout.splitlines()[-1] == f"0 {expected} True", child.stderr

@@ -112,3 +112,28 @@ def test_files(data: _theory_runs.Theory, tmp_path: Path) -> None:
     }
     text = (tmp_path / "theory.md").read_text(encoding="utf-8")
     assert all(verdict.claim in text for verdict in output.verdicts)
+
+
+@pytest.mark.filterwarnings("ignore:the hulls of 3 . 2 independent:UserWarning")
+def test_all_draws_have_the_model_of_their_setting() -> None:
+    found = das2026.theory_runs(
+        supports=((20, 20), (20, 5)), gammas=(1e-2,), alphas=(10.0,), epsilons=(0.0,), seeds=[0, 1],
+        classes=(40, 40), steps=1e6, threads=2,
+    )  # fmt: skip
+    planted = [((20, 20), 0), ((20, 20), 1), ((20, 5), 0), ((20, 5), 1)]
+    assert [(r.setup.support, r.setup.seed) for r in found.runs] == [
+        *planted,
+        ((3, 2), 0),
+        ((3, 2), 1),
+    ]
+    for run in found.runs[:4]:
+        alone = bias.reduced_model(
+            run.steps, (40, 40), 1e-2, support=run.setup.support, lr=0.01, half_width=5.0
+        )
+        np.testing.assert_array_equal(run.reduced, alone)
+        points = fg.datasets.margin_cube(
+            (40, 40), gamma=1e-2, support=run.setup.support, seed=run.setup.seed
+        )
+        exact = fg.train(points.X, points.y, steps=1000, lr=0.01)
+        at = np.searchsorted(run.steps, 1000)
+        assert run.norm_w[at] == pytest.approx(exact.norm_w[-1], rel=1e-6)

@@ -69,3 +69,7 @@ def test_bad_arguments():
         item.separable_fraction(draws=0)
     with pytest.raises(ValueError, match=r"dims\[1\] must be at least 1, got 0"):
         item.separable_fraction(dims=(1, 0))
+
+
+def test_counts_are_those_of_any_number_of_processes(data):
+    assert item.separable_fraction(n=12, dims=(4, 6, 8), draws=60, processes=2) == data

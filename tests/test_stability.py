@@ -160,3 +160,15 @@ def test_regime_does_not_depend_on_units(scale: float) -> None:
         record=[0, 100, 400], watch_sharpness=False,
     )  # fmt: skip
     assert run.regime.tolist() == ["smooth", "period-2", "period-2"]
+
+
+@pytest.mark.parametrize("exponent", [-140, -8, 0, 8, 70])
+@pytest.mark.parametrize("columns", [1, 2, 3, 16])
+def test_sharpness_at_every_scale_and_where_eigenvalues_meet(columns, exponent):
+    """Curvatures of zero weights are 1/4: lambda_max follows from the rows' lengths."""
+    lengths = 2.0 ** (exponent - np.arange(columns))
+    for sizes in (lengths, np.full(columns, lengths[0]), np.append(lengths[1:], 1e9 * lengths[0])):
+        rows = np.diag(sizes)
+        lr = float(sizes.max()) ** -2.0
+        run = fg.train(rows, np.ones(columns), steps=1, lr=lr, bias=False, reduction="sum")
+        assert run.sharpness[0] == pytest.approx(0.25, rel=4e-15)

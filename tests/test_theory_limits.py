@@ -311,3 +311,21 @@ def test_stationary_points_at_every_scale(exponent):
     plain, found = stationary_point(X), stationary_point(np.ldexp(X, exponent))
     np.testing.assert_allclose(np.ldexp(found.S, exponent), plain.S, rtol=1e-12)
     assert found.level == pytest.approx(plain.level, rel=1e-12)
+
+
+def test_a_stationary_point_of_points_whose_separability_is_known(monkeypatch):
+    X = np.random.default_rng(3).normal(size=(30, 4))
+    known, expected = fg.separability(X), stationary_point(X)
+    outside = fg.separability(X[:3])
+    with pytest.raises(ValueError, match="that of the 30 points of X from the origin"):
+        stationary_point(X, separability=fg.separability(X[:29]))
+    with pytest.raises(ValueError, match="without labels"):
+        stationary_point(X, separability=fg.separability(X, np.sign(X[:, 0])))
+    with pytest.raises(TypeError, match=r"what fastgrok\.separability returned, got True"):
+        stationary_point(X, separability=True)
+    monkeypatch.setattr("fastgrok.theory._stationary.decide", None)  # not asked again
+    found = stationary_point(X, separability=known)
+    np.testing.assert_array_equal(found.S, expected.S)
+    assert found[1:] == expected[1:]
+    with pytest.raises(ValueError, match="the origin is outside"):
+        stationary_point(X[:3], separability=outside)

@@ -107,3 +107,26 @@ def test_ctrl_c_when_all_runs_have_ended(monkeypatch):
     for run in stop.value.trajectories:
         assert_same_bits(run, fg.train(**ONE))
     assert np.isfinite(stop.value.trajectory.b).all()
+
+
+def test_a_run_that_has_recorded_nothing_can_be_shown_and_kept(tmp_path):
+    def stop(steps):
+        raise KeyboardInterrupt
+
+    long = {"X": X, "y": Y, "steps": 10**9, "lr": 0.1, "engine": "exact", "keep_weights": True}
+    with pytest.raises(fg.Interrupted) as stopped:
+        fg.train_many([long] * 3, threads=1, progress=stop)
+    run = stopped.value.trajectories[-1]
+    assert run.steps.size == 0
+    assert "0 of 1,000,000,000 steps (interrupted), 0 records" in repr(run)
+    assert run.first_hit("train", 1.0) is None
+    times = run.grokking("train")
+    assert (times.train, times.horizon) == (None, None)
+    assert str(times) == "no records, and so no times"
+    with pytest.raises(ValueError, match="this run has no records"):
+        run.at(0)
+    run.save(tmp_path / "run.npz")
+    assert_same_bits(fg.Trajectory.load(tmp_path / "run.npz"), run)
+    assert run.to_pandas().empty
+    assert run.to_xarray().sizes["step"] == 0
+    assert run.plot().get_lines()[0].get_xdata().size == 0

@@ -52,7 +52,10 @@ void Meeting::wait_for_end(std::uint32_t round) {
 }
 
 Shares::Shares(std::size_t pieces, int members)
-    : members_(members), shares_(std::make_unique<Share[]>(static_cast<std::size_t>(members))) {
+    : members_(members),
+      several_(members > 1 ? std::make_unique<Share[]>(static_cast<std::size_t>(members))
+                           : nullptr),
+      shares_(members > 1 ? several_.get() : &only_) {
     const auto count = static_cast<std::size_t>(members);
     for (std::size_t i = 0; i < count; ++i) {
         shares_[i].begin = pieces * i / count;

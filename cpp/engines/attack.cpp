@@ -163,9 +163,12 @@ void Attack::moved_margins(const Target& target, const Block& block, std::size_t
     const std::size_t cols = problem_.layout().cols, count = block.count;
     const double* y = problem_.labels() + block.first;
     const std::int64_t restarts = settings_.random_start ? settings_.restarts : 1;
+    // To ask the clock takes about as long as a step of few columns.
+    const bool wide = cols > kMostPackedCols;
     for (std::int64_t r = 0; r < restarts; ++r) {
+        if (interrupt.due()) return;
         for (std::size_t i = 0; i < count; ++i) {
-            if (interrupt.due()) return;
+            if (wide && interrupt.due()) return;
             const std::size_t row = block.first + i;
             target.rows.move(row, settings_.radius(row, k), r, interrupt, s.row,
                              s.points.data() + i * cols);

@@ -14,7 +14,9 @@ Real lane_sum(std::size_t n, Term term) {
     for (; j + kLanes <= n; j += kLanes)
         for (std::size_t l = 0; l < kLanes; ++l) lane[l] += term(j + l);
     for (std::size_t l = 0; j < n; ++j, ++l) lane[l] += term(j);
-    for (std::size_t width = kLanes / 2; width > 0; width /= 2)
+    std::size_t width = kLanes / 2;
+    while (width >= n) width /= 2;  // the lanes from n on hold zeros
+    for (; width > 0; width /= 2)
         for (std::size_t l = 0; l < width; ++l) lane[l] += lane[l + width];
     return lane[0];
 }
@@ -46,9 +48,13 @@ std::vector<Real> rounded(const double* from, std::size_t n) {
 
 template <class Real>
 Real logit_gradient(Real z, bool positive) {
-    const Real top = std::max(z, Real(0));
-    const Real total = std::exp(Real(0) - top) + std::exp(z - top);
-    const Real probability = std::exp((z - top) - std::log(total));
+    // exp(0 - top) + exp(z - top), of which one is 1; most rows are so far away that the other is
+    // lost beside it, and no more is to be computed of them.
+    const Real top = std::max(z, Real(0)), less = std::exp(-std::fabs(z));
+    const Real total = Real(1) + less;
+    const Real probability = total > Real(1)      ? std::exp((z - top) - std::log(total))
+                             : z > Real(0)        ? Real(1) + (z - top)
+                                                  : less;
     return positive ? probability - Real(1) : probability;
 }
 
@@ -97,7 +103,6 @@ bool AutodiffAttack<Real>::step(double y, Real radius, Scratch& s) const {
     const Real z = lane_sum<Real>(cols_, [&](std::size_t j) { return x[j] * w_[j]; }) + b_;
     const Real slope = logit_gradient(z, y > 0.0);
     if (std::isnan(slope)) return false;  // z overflowed
-    for (std::size_t j = 0; j < cols_; ++j) g[j] = slope * w_[j];
     bool changed = false;
     const auto put = [&](std::size_t j, Real value) {
         if (settings_.has_box()) value = clip(value, lower_[j], upper_[j]);
@@ -106,13 +111,15 @@ bool AutodiffAttack<Real>::step(double y, Real radius, Scratch& s) const {
     };
     if (settings_.ball == Ball::l_inf) {
         for (std::size_t j = 0; j < cols_; ++j) {
-            const Real sign = static_cast<Real>((g[j] > Real(0)) - (g[j] < Real(0)));
+            const Real gradient = slope * w_[j];
+            const Real sign = static_cast<Real>((gradient > Real(0)) - (gradient < Real(0)));
             const Real moved = x[j] + step_size_ * sign;
             const Real most = static_cast<Real>(settings_.in_column(radius, j));
             put(j, origin[j] + clip(moved - origin[j], -most, most));
         }
         return changed;
     }
+    for (std::size_t j = 0; j < cols_; ++j) g[j] = slope * w_[j];
     const Real factor = Real(1) / std::max(norm(g, settings_.ball), kLeastNorm<Real>);
     for (std::size_t j = 0; j < cols_; ++j)
         g[j] = (x[j] + step_size_ * (g[j] * factor)) - origin[j];

@@ -44,9 +44,37 @@ struct Tridiagonal {
         return pivot > 0.0;
     }
 
+    // Newton's step from x towards the largest eigenvalue, which it does not pass if x lies above;
+    // NaN or infinite if x does not, or if a number on the way is beyond float64.
+    double newton_step(double x) const {
+        double pivot = x - a[0], slope = 1.0, sum = 1.0 / pivot;
+        for (std::size_t i = 1; i < a.size(); ++i) {
+            if (!(pivot > 0.0)) return std::numeric_limits<double>::quiet_NaN();
+            const double ratio = b[i - 1] / pivot;
+            slope = 1.0 + ratio * ratio * slope;
+            pivot = x - a[i] - b[i - 1] * ratio;
+            sum += slope / pivot;
+        }
+        return pivot > 0.0 ? 1.0 / sum : std::numeric_limits<double>::quiet_NaN();
+    }
+
+    // The least float64 above every eigenvalue.
     double largest_eigenvalue() const {
         double low = *std::max_element(a.begin(), a.end()), high = low;
         for (double off : b) high += 2.0 * off;
+        // The bracket is closed by halves at last, but almost all of it goes by Newton's method.
+        constexpr int kMostSteps = 40;
+        constexpr double kNear = 4.0 * std::numeric_limits<double>::epsilon();
+        for (int k = 0; k < kMostSteps; ++k) {
+            const double next = high - newton_step(high);
+            if (!(next > low && next < high)) break;
+            if (!is_above(next)) {
+                low = next;
+                break;
+            }
+            high = next;
+        }
+        if (const double below = high - kNear * high; below > low && !is_above(below)) low = below;
         while (true) {
             const double middle = low + 0.5 * (high - low);
             if (middle <= low || middle >= high) return high;

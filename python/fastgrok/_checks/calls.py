@@ -62,7 +62,7 @@ def helpful(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
-            if name not in names:
+            if name not in parameters:
                 known = ", ".join(one for one in names if one != "self")
                 hint = suggestion(name, names) or f"; it has {known}"
                 raise TypeError(f"{title}() has no argument {name!r}{hint}")

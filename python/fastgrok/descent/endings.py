@@ -49,8 +49,6 @@ def lost_for(trajectory: Record) -> str:
 
 def instability_of(trajectory: Record) -> str | None:
     """Say by how much lr is too large for gradient descent to be stable, if it is."""
-    if table.lack("sharpness_limit", trajectory.params):
-        return None  # 2 is the limit of plain descent
     sharpness = np.fmax(trajectory.sharpness, trajectory.sharpness_mean)  # NaN: not watched
     params = trajectory.params
     lr, decay = params["lr"], params.get("weight_decay", 0.0)
@@ -60,7 +58,8 @@ def instability_of(trajectory: Record) -> str | None:
         alike = params["decay_bias"] or not params["bias"]
         surely = sharpness + more if alike else np.maximum(sharpness, more)
     beyond = np.flatnonzero(surely > 2.0)
-    if not beyond.size:
+    # 2 is the limit of plain descent alone.
+    if not beyond.size or table.lack("sharpness_limit", params):
         return None
     worst = beyond[np.argmax(sharpness[beyond])]
     smooth = 2.0 / (sharpness[worst] / lr + decay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class Settings:
     on_record: OnRecord | None
     feature_names: tuple[str, ...] | None
 
-    @property
+    @cached_property
     def train(self) -> Data:
         """The training set."""
         return points(self.data)["train"]
@@ -126,7 +127,7 @@ class Settings:
         pays = self.engine == "leap" or self.steps - self.record.size >= FEWEST_STEPS
         return pays and may_leap(self.engine, self.never_leaps)
 
-    @property
+    @cached_property
     def never_leaps(self) -> str | None:
         """Why "auto" need not try to leap, whatever it costs; None if it may."""
         return why_never(self.loss, self.optimizer, self.steps)

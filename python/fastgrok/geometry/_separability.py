@@ -261,14 +261,15 @@ def _distinct_columns(X: NDArray[Any], bias: bool) -> NDArray[np.bool_]:
     The others change nothing about the verdict, and with them the rows would be dependent.
     """
     keep = np.ones(X.shape[1], dtype=bool)
-    head = X[:64] + X.dtype.type(0)  # no negative zeros
+    first = X[0] if bias else np.zeros(X.shape[1], X.dtype)
+    head = np.ascontiguousarray(X[:64].T) + X.dtype.type(0)  # no negative zeros
+    alike = np.all(head == first[:, None], axis=1)
     seen: dict[bytes, int] = {}
     for j in range(X.shape[1]):
-        first = X[0, j] if bias else X.dtype.type(0)
-        if np.all(head[:, j] == first) and np.all(X[:, j] == first):
+        if alike[j] and np.all(X[:, j] == first[j]):
             keep[j] = False
             continue
-        twin = seen.setdefault(head[:, j].tobytes(), j)
+        twin = seen.setdefault(head[j].tobytes(), j)
         if twin != j and np.array_equal(X[:, j], X[:, twin]):
             keep[j] = False
     if not keep.any():

@@ -62,6 +62,8 @@ def all_positive(
         certain = values > bound
         if np.any(values < -bound):
             return False
+    if certain.all():
+        return True
     exact = [Fraction(value) for value in theta.tolist()]
     for column, value in shift.items():
         exact[column] += value

@@ -110,12 +110,14 @@ def reduce_weights(Z: F64, weights: F64) -> tuple[Index, int] | None:
         return None
     L, Q = orthonormal_rows(Z[basis])
     table = solve_triangular(L, product(Q, Z[rest].T), transposed=True)
+    table = np.ascontiguousarray(table.T)  # a row for each of the rest
+    products = np.empty_like(table)  # memory of that size anew each time would cost most
     basis, p, q = basis.copy(), weights[basis], weights[rest]
     # Along this line the sum of weight times row stays zero: one weight of the rest falls, those
     # of the basis change by its column; whatever vanishes first goes.
     for last in range(len(rest) - 1, 0, -1):
-        column = table[:, last]
-        falling = np.flatnonzero(column < -_ZERO * np.abs(column).max())
+        column = table[last]
+        falling = (column < -_ZERO * np.abs(column).max()).nonzero()[0]
         steps = p[falling] / -column[falling]
         k = int(np.argmin(steps)) if falling.size else -1
         if k < 0 or steps[k] >= q[last]:
@@ -125,7 +127,7 @@ def reduce_weights(Z: F64, weights: F64) -> tuple[Index, int] | None:
         p = np.maximum(p + steps[k] * column, 0.0)
         p[out] = q[last] - steps[k]
         basis[out] = rest[last]
-        pivot = table[out, :last] / column[out]
-        table[:, :last] -= np.multiply.outer(column, pivot)
-        table[out, :last] = pivot
+        pivot = table[:last, out] / column[out]
+        table[:last] -= np.multiply.outer(pivot, column, out=products[:last])
+        table[:last, out] = pivot
     return basis, int(rest[0])

@@ -5,9 +5,12 @@ Beck et al. (2025), arXiv 2410.04489, section 4, argue by Wendel's theorem that 
 is the edge of separability. Here points are drawn and every draw is decided with proof.
 """
 
+import multiprocessing
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +83,7 @@ def separable_fraction(
     draws: int = 2000,
     seed: int = 0,
     progress: bool = False,
+    processes: int = 1,
 ) -> tuple[Share, ...]:
     """
     Draw Gaussian points again and again, and decide each time whether a half-space holds them all.
@@ -96,6 +100,9 @@ def separable_fraction(
         A dimension's draws depend on (seed, n, dim) alone.
     progress : bool, default False
         Show a progress bar on standard error.
+    processes : int, default 1
+        Dimensions under way at the same time. What a verdict on so few points takes is spent in
+        Python, of which threads have one at a time.
 
     Returns
     -------
@@ -113,12 +120,9 @@ def separable_fraction(
     sizes = [_checks.whole(f"dims[{i}]", dim) for i, dim in enumerate(dims)]
     out = []
     with tqdm(total=len(sizes) * total, disable=not progress, unit=" draws") as bar:
-        for dim in sizes:
-            rng = np.random.default_rng([start, points, dim])
-            verdicts: Counter[str] = Counter()
-            for _ in range(total):
-                verdicts[separability(rng.normal(size=(points, dim)), threads=1).verdict] += 1
-                bar.update()
+        decide = partial(_verdicts, points, total, start)
+        for dim, verdicts in zip(sizes, _all(decide, sizes, processes), strict=True):
+            bar.update(total)
             out.append(
                 Share(
                     points,
@@ -131,6 +135,27 @@ def separable_fraction(
                 )
             )
     return tuple(out)
+
+
+def _all(
+    decide: Callable[[int], Counter[str]], dims: Sequence[int], processes: int
+) -> Iterator[Counter[str]]:
+    workers = min(processes, len(dims))
+    if workers <= 1:
+        yield from map(decide, dims)
+        return
+    # Ctrl-C is for this process alone, which then ends the others. They are begun anew: a child of
+    # fork would have the locks of threads that it lacks.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
+        yield from pool.imap(decide, dims)
+
+
+def _verdicts(points: int, draws: int, seed: int, dim: int) -> Counter[str]:
+    rng = np.random.default_rng([seed, points, dim])
+    return Counter(
+        separability(rng.normal(size=(points, dim)), threads=1).verdict for _ in range(draws)
+    )
 
 
 def draw_separable_fraction(data: Sequence[Share]) -> "Figure":
@@ -219,7 +244,9 @@ def make_separable_fraction(settings: Settings, folder: Path) -> Output:
     """Draw, decide and judge at the scale asked for, and write everything into `folder`."""
 
     def train(settings: Settings) -> tuple[Share, ...]:
-        return separable_fraction(draws=_DRAWS[settings.scale], progress=settings.progress)
+        return separable_fraction(
+            draws=_DRAWS[settings.scale], progress=settings.progress, processes=settings.threads
+        )
 
     return make("separable", settings, folder, train, write_separable_fraction)
 

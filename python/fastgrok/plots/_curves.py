@@ -92,8 +92,8 @@ def accuracy_curves(
             f"evals says of which sets to draw the limit, and needs limit, got {list(evals)}"
         )
     if isinstance(limit, str) and limit == "auto":
-        limit = limits.find(run)
-    if limit is not None:
+        ends = limits.accuracies(limits.find(run), run, evals, own=True)
+    elif limit is not None:
         ends = limits.accuracies(limit, run, evals)
     ax = _step_axes(run, ax)
     for name, accuracy in run.accuracy.items():

@@ -79,6 +79,8 @@ class GrokkingTimes:
 
     def __str__(self) -> str:
         """Say it in a line."""
+        if self.horizon is None:
+            return "no records, and so no times"
         train = f"training set: {_when(self.train, self.sustained_train)}"
         if not self.generalizes:
             return (

@@ -48,13 +48,17 @@ def find(run: Record) -> MaxMargin | RegularizedLimit:
     return _optimum(run) if decays else max_margin(*run.data, bias=bias_of(run))
 
 
-def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
-    """(w, b) of the hyperplane that a run tends to, up to a positive factor."""
+def hyperplane(limit: Limit, run: Record, *, own: bool = False) -> tuple[F64, float]:
+    """(w, b) of the hyperplane that a run tends to, up to a positive factor.
+
+    That the limit is the run's is checked, unless it is its `own`, which `find` has found.
+    """
     from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
     if isinstance(limit, RegularizedLimit):
-        _check_optimum(limit, run)
+        if not own:
+            _check_optimum(limit, run)
         return limit.w, limit.b
     if isinstance(limit, MaxMargin):
         if limit.norm != "l2":
@@ -79,8 +83,9 @@ def hyperplane(limit: Limit, run: Record) -> tuple[F64, float]:
             f"limit must be that of a run with {trained}, max_margin's bias={bias_of(run)!r}, "
             f"got one for bias={kind!r}"
         )
-    _check_size(w, run)
-    _check_run(limit, run)
+    if not own:
+        _check_size(w, run)
+        _check_run(limit, run)
     norm = float(np.linalg.norm(w))
     least = _ZERO * np.hypot(norm, b)
     return w if norm > least else np.zeros_like(w), b if abs(b) > least else 0.0
@@ -212,14 +217,14 @@ def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
 
 
 def accuracies(
-    limit: Limit, run: Record, evals: Mapping[str, EvaluationSet] | None
+    limit: Limit, run: Record, evals: Mapping[str, EvaluationSet] | None, *, own: bool = False
 ) -> dict[str, float]:
     """Accuracy of the limit on the training set, which a margin separates, and on those of `evals`.
 
     Default: the run's own, but for those that have no limit. Of an optimum with decay that on the
-    training set is known only as long as the set is.
+    training set is known only as long as the set is. `own` is that of `hyperplane`.
     """
-    w, b = hyperplane(limit, run)
+    w, b = hyperplane(limit, run, own=own)
     out = {"train": 1.0}
     if isinstance(limit, RegularizedLimit):
         out = {}

@@ -15,12 +15,13 @@ class ByName(dict[str, Any]):
 
 def frozen(value: Any) -> Any:
     """Give arrays (also inside a dict) as views that cannot be written to."""
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.setflags(write=False)
+        return value
     if isinstance(value, dict):
         held = (dict, np.ndarray)
         return ByName(
             {key: frozen(item) if isinstance(item, held) else item for key, item in value.items()}
         )
-    if isinstance(value, np.ndarray):
-        value = value.view()
-        value.flags.writeable = False
     return value

@@ -12,6 +12,12 @@ from fastgrok._checks import EvaluationSet, plural
 from fastgrok.records.frozen import ByName, frozen
 from fastgrok.records.reports import EngineReport
 
+_COLUMNS = (
+    "steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime",
+    "losses", "counts", "probabilities", "values",
+)  # fmt: skip
+"""Fields that have a value for every record, or of each set."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Record:
@@ -54,34 +60,25 @@ class Record:
                 f"'train' first; got {list(self.losses)}, {list(self.probabilities)}, "
                 f"{list(self.counts)}, {list(self.sizes)}"
             )
-        shapes: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
-            "steps": (self.steps, records),
-            "b": (self.b, records),
-            "norm_w": (self.norm_w, records),
-            "sharpness": (self.sharpness, records),
-            "sharpness_mean": (self.sharpness_mean, records),
-            "regime": (self.regime, records),
-            "w": (self.w, (self.w.size,)),
-            **{f"losses[{name!r}]": (a, records) for name, a in self.losses.items()},
-            **{f"counts[{name!r}]": (a, records) for name, a in self.counts.items()},
-            **{f"probabilities[{name!r}]": (a, records) for name, a in self.probabilities.items()},
-        }
-        shapes |= {f"values[{name!r}]": (a, records) for name, a in self.values.items()}
-        if self.start is not None:
-            shapes["start"] = (self.start, (self.w.size + 1,))
-        if self.weights is not None:
-            shapes["weights"] = (self.weights, (*records, self.w.size + 1))
         if self.feature_names is not None and len(self.feature_names) != self.w.size:
             raise ValueError(
                 f"feature_names has {plural(len(self.feature_names), 'name')} "
                 f"for {plural(self.w.size, 'weight')}"
             )
-        for name, (array, shape) in shapes.items():
-            if array.shape != shape:
-                raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-        for name in self.__dataclass_fields__:
-            if name not in ("data", "evals"):
-                object.__setattr__(self, name, frozen(getattr(self, name)))
+        fitting: dict[str, tuple[int, ...]] = dict.fromkeys(_COLUMNS, records)
+        fitting["w"] = (self.w.size,)
+        if self.start is not None:
+            fitting["start"] = (self.w.size + 1,)
+        if self.weights is not None:
+            fitting["weights"] = (*records, self.w.size + 1)
+        own = self.__dict__
+        for name, shape in fitting.items():
+            held = own[name]
+            for key, array in held.items() if isinstance(held, dict) else (("", held),):
+                if array.shape != shape:
+                    which = f"{name}[{key!r}]" if isinstance(held, dict) else name
+                    raise ValueError(f"{which} has shape {array.shape}, expected {shape}")
+        own.update({name: frozen(own[name]) for name in own if name not in ("data", "evals")})
 
     @property
     def loss(self) -> NDArray[np.float64]:

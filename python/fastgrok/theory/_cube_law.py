@@ -5,7 +5,9 @@ pieces are many and its tails too small to matter, as the Fourier series of the 
 with a period that holds 12 standard deviations on either side.
 """
 
+import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -70,13 +72,19 @@ def density(u: F64, d: int) -> F64:
     if d == 1:
         return np.where(np.abs(u) <= 1.0, 0.5, 0.0)
     if d <= _MOST_PIECES:
-        from scipy.interpolate import BSpline  # noqa: PLC0415 (slow to import)
-
-        spline = BSpline.basis_element(np.arange(d + 1) - 0.5 * d, extrapolate=False)
-        return 0.5 * math.sqrt(d) * np.nan_to_num(spline(0.5 * math.sqrt(d) * u))
+        values: F64 = np.nan_to_num(_spline(d)(0.5 * math.sqrt(d) * u))
+        return 0.5 * math.sqrt(d) * values
     period, frequencies, factors = _series(d)
     out: F64 = (0.5 + np.cos(np.multiply.outer(u, frequencies)) @ factors) / period
     return out
+
+
+@functools.cache
+def _spline(d: int) -> Any:
+    """Return the cardinal B-spline of d pieces, NaN outside: making it takes longer than asking."""
+    from scipy.interpolate import BSpline  # noqa: PLC0415 (slow to import)
+
+    return BSpline.basis_element(np.arange(d + 1) - 0.5 * d, extrapolate=False)
 
 
 def _series(d: int) -> tuple[float, F64, F64]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry import decide, exact_rank
+from fastgrok.geometry import Separability, decide, exact_rank
 from fastgrok.theory._exponential_mean import least_exponential_mean
 
 
@@ -35,7 +35,9 @@ class StationaryPoint(NamedTuple):
     exponent: float
 
 
-def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryPoint:
+def stationary_point(
+    X: ArrayLike, *, separability: Separability | None = None, threads: int | None = None
+) -> StationaryPoint:
     r"""
     Limit of the weights on points of label -1 that surround the origin.
 
@@ -57,6 +59,8 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     ----------
     X : array_like of shape (n, d)
         Points.
+    separability : Separability, optional
+        What `fastgrok.separability` says of these points, where it has been asked already.
     threads : int, optional
         For the test of separability. Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -73,7 +77,7 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     FastgrokError
         If that could not be decided, or the point not be found to about six digits.
     TypeError
-        For values that are not real numbers.
+        For values that are not real numbers, or if `separability` is something else.
 
     Notes
     -----
@@ -82,7 +86,12 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
     two points, 1/(1+c) log(1/c), lacks a factor of 1/sigma.
     """
     rows = _checks.matrix("X", X)
-    found = decide(rows, np.ones(len(rows)), False, _checks.threads(threads))
+    count = _checks.threads(threads)
+    found = separability
+    if found is None:
+        found = decide(rows, np.ones(len(rows)), False, count)
+    else:
+        _check_known(found, len(rows))
     if found.verdict in ("separable", "boundary"):
         where = {"separable": "outside", "boundary": "on the boundary of"}[found.verdict]
         raise ValueError(
@@ -108,3 +117,16 @@ def stationary_point(X: ArrayLike, *, threads: int | None = None) -> StationaryP
         )
     # The eigenvalue is that of the mean over the level, which is what the weights are.
     return StationaryPoint(least.point, float(np.exp(least.log_mean)), least.curvature)
+
+
+def _check_known(found: Separability, points: int) -> None:
+    """Refuse what is not the separability of so many points from the origin."""
+    if not isinstance(found, Separability):
+        raise TypeError(
+            f"separability must be what fastgrok.separability returned, got {_checks.show(found)}"
+        )
+    if found.bias or (found.weights is not None and found.weights.size != points):
+        raise ValueError(
+            f"separability must be that of the {_checks.plural(points, 'point')} of X from the "
+            f"origin, without labels, got {found}"
+        )

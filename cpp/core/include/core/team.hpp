@@ -43,6 +43,8 @@ private:
 class Shares {
 public:
     Shares(std::size_t pieces, int members);
+    Shares(const Shares&) = delete;
+    Shares& operator=(const Shares&) = delete;
 
     // Gives `member` a piece that nobody has taken; false if there is none left.
     bool take(int member, std::size_t& piece);
@@ -56,7 +58,9 @@ private:
         std::size_t begin, end;
     };
     int members_;
-    std::unique_ptr<Share[]> shares_;
+    Share only_;  // of a team of one, which takes no memory: there is a deal for every pass
+    std::unique_ptr<Share[]> several_;
+    Share* shares_;
 };
 
 // One thread of a team.

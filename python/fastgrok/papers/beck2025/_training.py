@@ -252,7 +252,7 @@ def _with_geometry(run: Run, X: Any) -> Run:
     if found.separable:
         margin = float(max_margin(X, np.full(len(X), -1.0), bias="none", threads=1).margin)
     if found.verdict == "interior":
-        rest = float(np.linalg.norm(stationary_point(X, threads=1).S))
+        rest = float(np.linalg.norm(stationary_point(X, separability=found, threads=1).S))
     return replace(run, verdict=found.verdict, margin=margin, rest=rest)
 
 

@@ -1,8 +1,9 @@
 """The runs over which Theorems 4.5 and 4.6 of Das et al. (2026) are followed, and predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -179,13 +180,20 @@ def theory_runs(
     if not setups:
         raise ValueError("there must be at least one draw of the data")
     training = {"steps": steps, "lr": lr, "engine": engine}
-    jobs: list[Job[TheoryRun]] = [
-        partial(_run_once, setup, classes, tuple(alphas), training) for setup in setups
+    # The model of two variables is that of all draws.
+    jobs: list[Job[list[TheoryRun]]] = [
+        partial(_run_draws, list(draws), classes, tuple(alphas), training)
+        for _, draws in groupby(setups, lambda s: (s.support, s.gamma, s.planting))
     ]
     with judged():
-        runs = run_jobs(
-            jobs, steps=1, workers=_checks.threads(threads), progress=progress, measure="run"
+        done = run_jobs(
+            jobs,
+            steps=len(seeds),
+            workers=_checks.threads(threads),
+            progress=progress,
+            measure="run",
         )
+    runs = [run for draws in done for run in draws]
     times = [
         _time(run, alpha, eps, lr / sum(classes))
         for run in runs
@@ -196,12 +204,33 @@ def theory_runs(
     return Theory(tuple(runs), tuple(times), {**training, "classes": classes})
 
 
+def _run_draws(
+    setups: Sequence[Setup],
+    classes: tuple[int, int],
+    alphas: tuple[float, ...],
+    training: dict[str, Any],
+    report: Report,
+) -> list[TheoryRun]:
+    models: dict[bytes, tuple[F64, F64]] = {}  # by the steps
+    runs: list[TheoryRun] = []
+    for setup in setups:
+        progress = partial(_tell, report, len(runs))
+        runs.append(_run_once(setup, classes, alphas, training, models, progress))
+    return runs
+
+
+def _tell(report: Report, done: int, _: int) -> None:
+    """Say how many runs are done: steps up to 1e13 are no measure of what is left to do."""
+    report(done)
+
+
 def _run_once(
     setup: Setup,
     classes: tuple[int, int],
     alphas: tuple[float, ...],
     training: dict[str, Any],
-    report: Report,
+    models: dict[bytes, tuple[F64, F64]],
+    progress: Callable[[int], None],
 ) -> TheoryRun:
     data = datasets.margin_cube(
         classes, setting.DIM, gamma=setup.gamma, support=setup.support, planting=setup.planting,
@@ -212,7 +241,7 @@ def _run_once(
     ended = ""
     options: dict[str, Any] = {
         "lr": training["lr"], "evals": tests, "keep_weights": True, "threads": 1,
-        "progress": lambda _: report(0), "watch_sharpness": False,
+        "progress": progress, "watch_sharpness": False,
         "rtol": _RTOL,
     }  # fmt: skip
     try:
@@ -234,10 +263,13 @@ def _run_once(
             )
     reduced = None
     if setup.planting == "antipodal":
-        reduced = theory.reduced_model(
-            steps, classes, setup.gamma, support=setup.support, lr=training["lr"],
-            half_width=setting.HALF_WIDTH,
-        )  # fmt: skip
+        reduced = models.get(steps.tobytes())
+        if reduced is None:
+            reduced = theory.reduced_model(
+                steps, classes, setup.gamma, support=setup.support, lr=training["lr"],
+                half_width=setting.HALF_WIDTH,
+            )  # fmt: skip
+            models[steps.tobytes()] = reduced
     return TheoryRun(
         setup, steps, run.norm_w, run.b, {a: run.accuracy[str(a)] for a in alphas}, since, late,
         stated, restored, reduced, ended,

@@ -149,7 +149,7 @@ def draw_momentum(grid: Grid) -> "Figure":
                 if np.isfinite(run.time(LEVEL)):
                     ax.plot(x, run.time(LEVEL) / x, "--", color="0.6", lw=0.7,
                             label=r"$(1-\beta)$ times that of plain descent")  # fmt: skip
-            name = setting.rsplit(", ", 1)[0].replace(", lr", "\nlr")
+            name = setting.rsplit(", ", 1)[0].replace(", lr ", "\n$\\eta$ = ")
             ax.set(xscale="log", yscale="log", title="" if number % 2 else titled(name))
         for ax, word in zip(axes[:, 0], OPTIMIZERS, strict=True):
             ax.set(ylabel=f"steps, {word}")
