@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _core
+from fastgrok._core import keep_between, keep_beyond, turn_signs
 
 _CHUNK_ELEMENTS = 1 << 17  # proposals at a time
 _CACHED_ELEMENTS = 1 << 14  # several passes over as many stay in the processor's nearer caches
@@ -144,7 +144,7 @@ def fill_side(
         x = buffer[: _proposals(rows, done, tries)]
         _draw_uniform(rng, x, lattice.reach)
         tries += len(x)
-        done += _core.keep_beyond(x, low, side, lattice.step, out[done:])
+        done += keep_beyond(x, low, side, lattice.step, out[done:])
 
 
 def _sign_law(n: int) -> tuple[_F64, _F64]:
@@ -197,7 +197,7 @@ def fill_slab(
         offsets = rng.integers(low, high, size=len(x), endpoint=True)
         chances = rng.random(len(x))
         tries += len(x)
-        done += _core.keep_between(
+        done += keep_between(
             x, (offsets, chances), law, half, lattice.step, out[done:], excess[done:]
         )
     _turn_signs(rng, out, excess, lattice.reach * lattice.step)
@@ -218,6 +218,6 @@ def _turn_signs(
         # Picks in turn, for all rows together: a pick counts if it has the sign in excess, does
         # not repeat another, and comes before the row has as many as it needs.
         drawn = rng.random((rows.size, 2 * int(np.abs(left).mean()) + 1))
-        _core.turn_signs(out, width, rows, left, drawn)
+        turn_signs(out, width, rows, left, drawn)
         more = left != 0
         rows, left = rows[more], left[more]
