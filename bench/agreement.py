@@ -103,10 +103,12 @@ def problems() -> dict[str, Problem]:
         found[f"random labels {rows} x {columns}"] = Problem(labels, gentle(labels), (1e6,))
     found["two points"] = Problem(two_points, gentle(two_points), (1e6,))
     found["cube 10000 x 64"] = Problem(lambda: wide_cube(10_000, 64, np.float64), mean, (1e5,), 1e5)
-    found["cube 10000 x 1024 float32"] = Problem(
-        lambda: wide_cube(10_000, 1024, np.float32), mean, (1e4, 1e7), 1e4,
-        options={"watch_sharpness": False},
-    )  # fmt: skip
+    for rows, columns in ((10_000, 1024), (100_000, 128)):
+        for settings in (paper, mean):
+            found[f"cube {rows} x {columns} float32, {settings['reduction']}"] = Problem(
+                lambda rows=rows, columns=columns: wide_cube(rows, columns, np.float32),
+                settings, (1e4, 1e5, 1e7), 1e5, options={"watch_sharpness": False},
+            )  # fmt: skip
     return found
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _F64 = NDArray[np.float64]
+_I64 = NDArray[np.int64]
 
 def build_info() -> dict[str, str]: ...
 def simd() -> str: ...
@@ -21,6 +22,23 @@ def softplus(x: _F64) -> _F64: ...
 def sigmoid(x: _F64) -> _F64: ...
 def accurate_product(matrix: _F64, vector: _F64) -> _F64: ...
 def autodiff_gradient(z: float, positive: bool, single: bool) -> float: ...
+def keep_beyond(x: _F64, low: float, side: float, step: float, out: NDArray[Any]) -> int:
+    """Put points beyond a hyperplane into out; return their number."""
+
+def keep_between(
+    x: _F64,
+    choices: tuple[_I64, _F64],
+    law: tuple[_F64, _F64],
+    half: int,
+    step: float,
+    out: NDArray[Any],
+    excess: _I64,
+) -> int:
+    """Put points between two hyperplanes into out, with too many signs; return their number."""
+
+def turn_signs(x: NDArray[Any], width: float, rows: _I64, excess: _I64, drawn: _F64) -> None:
+    """Turn signs of x in place, row by row; excess becomes what is left."""
+
 def leave(array: NDArray[Any]) -> None:
     """Give back the memory of an array that lies in a read-only map of a file."""
 

@@ -16,7 +16,6 @@ uniformly among those in excess, are turned over. About 0.87 of the rows are acc
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,13 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok._core import keep_between, keep_beyond, turn_signs
+
 _CHUNK_ELEMENTS = 1 << 17  # proposals at a time
-# Several passes over as many stay in the processor's nearer caches; temporaries of a piece are not
-# handed back to the system every time, and its rows are enough to repay the calls.
-_CACHED_ELEMENTS = 1 << 14
-_PIECE_ELEMENTS = 1 << 15
-_FEWEST_ROWS = 512
-_FEW_COLUMNS = 8
+_CACHED_ELEMENTS = 1 << 14  # several passes over as many stay in the processor's nearer caches
 _MAX_TRIES = 20_000  # proposals for each row wanted
 _F64 = NDArray[np.float64]
 
@@ -96,22 +92,6 @@ def _chunk_rows(columns: int) -> int:
     return max(1, _CHUNK_ELEMENTS // max(columns, 1))
 
 
-def _pieces(rows: int, columns: int) -> Iterator[slice]:
-    """Rows that are looked at together."""
-    size = max(_FEWEST_ROWS, _PIECE_ELEMENTS // columns)
-    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
-
-
-def _row_sums(x: NDArray[Any]) -> NDArray[Any]:
-    """Sum rows whose sums have no rounding errors; few columns are added as a whole."""
-    if not 0 < x.shape[1] <= _FEW_COLUMNS:
-        return np.asarray(x.sum(axis=1))
-    total: NDArray[Any] = x[:, 0] + 0  # a copy, and of bools their number
-    for j in range(1, x.shape[1]):
-        total += x[:, j]
-    return total
-
-
 def _draw_uniform(rng: np.random.Generator, out: _F64, reach: int) -> None:
     """Uniform numbers on [-reach, reach], rounded to integers."""
     flat = out.reshape(-1)
@@ -164,15 +144,7 @@ def fill_side(
         x = buffer[: _proposals(rows, done, tries)]
         _draw_uniform(rng, x, lattice.reach)
         tries += len(x)
-        for part in _pieces(len(x), lattice.dim):
-            piece = x[part]
-            total = _row_sums(piece)
-            keep = np.flatnonzero(np.abs(total) >= low)[: rows - done]
-            kept = piece[keep]
-            # A point on the other side is reflected, which keeps the law and halves the work.
-            kept *= (side * np.copysign(lattice.step, total[keep]))[:, None]
-            out[done : done + keep.size] = kept
-            done += keep.size
+        done += keep_beyond(x, low, side, lattice.step, out[done:])
 
 
 def _sign_law(n: int) -> tuple[_F64, _F64]:
@@ -215,7 +187,7 @@ def fill_slab(
     rows = out.shape[0]
     n = lattice.dim - 1
     half = lattice.reach // 2
-    first, pair = _sign_law(n)
+    law = _sign_law(n)
     excess = np.empty(rows, dtype=np.int64)  # positive signs that are too many
     buffer = np.empty((_chunk_rows(n), n))
     done = tries = 0
@@ -225,19 +197,9 @@ def fill_slab(
         offsets = rng.integers(low, high, size=len(x), endpoint=True)
         chances = rng.random(len(x))
         tries += len(x)
-        for part in _pieces(len(x), max(n, 1)):
-            piece, rest, u = x[part], offsets[part], chances[part]
-            positive = n - _row_sums(np.signbit(piece))
-            rest -= _row_sums(piece).astype(np.int64) - half * (2 * positive - n)
-            k = -((half * (2 - n) - rest) // (2 * half))  # ceil(rest / (2 half) + n/2 - 1)
-            entry = np.clip(k, -2, n + 1) + 2
-            keep = np.flatnonzero(u < pair[entry])[: rows - done]
-            wanted = (k + (u >= first[entry]))[keep]
-            block = slice(done, done + keep.size)
-            np.multiply(piece[keep], lattice.step, out=out[block, :n], casting="same_kind")
-            out[block, n] = (rest[keep] - half * (2 * wanted - n)) * lattice.step
-            excess[block] = positive[keep] - wanted
-            done += keep.size
+        done += keep_between(
+            x, (offsets, chances), law, half, lattice.step, out[done:], excess[done:]
+        )
     _turn_signs(rng, out, excess, lattice.reach * lattice.step)
 
 
@@ -250,27 +212,12 @@ def _turn_signs(
     The last column takes no part. Turning a positive sign moves the coordinate by -width. Where
     `excess` is negative, that many negative signs are turned.
     """
-    dim = out.shape[1]
-    flat = out.reshape(-1)
     rows = np.flatnonzero(excess)
-    left = np.abs(excess[rows])
-    negative = excess[rows] < 0
-    move = np.where(negative, width, -width).astype(out.dtype)
-    places = np.empty(min(flat.size, max(_FEWEST_ROWS * dim, _PIECE_ELEMENTS)), np.int32)
+    left = excess[rows]
     while rows.size:
         # Picks in turn, for all rows together: a pick counts if it has the sign in excess, does
         # not repeat another, and comes before the row has as many as it needs.
-        drawn = rng.random((rows.size, 2 * int(left.mean()) + 1))
-        for part in _pieces(rows.size, dim):
-            picks = np.multiply(drawn[part].T, dim - 1, order="C").astype(np.int64)
-            own = picks + np.arange(0, picks.shape[1] * dim, dim)
-            number = np.arange(picks.size, dtype=np.int32).reshape(picks.shape)
-            places[own] = number  # of equal picks the last stands there
-            hit = places.take(own) == number
-            picks += rows[part] * dim
-            hit &= np.signbit(flat.take(picks)) == negative[part]
-            hit &= np.cumsum(hit, axis=0) <= left[part]
-            flat[picks[hit]] += np.broadcast_to(move[part], hit.shape)[hit]
-            left[part] -= hit.sum(axis=0)
-        more = left > 0
-        rows, left, negative, move = rows[more], left[more], negative[more], move[more]
+        drawn = rng.random((rows.size, 2 * int(np.abs(left).mean()) + 1))
+        turn_signs(out, width, rows, left, drawn)
+        more = left != 0
+        rows, left = rows[more], left[more]
