@@ -52,9 +52,9 @@ Real logit_gradient(Real z, bool positive) {
     // lost beside it, and no more is to be computed of them.
     const Real top = std::max(z, Real(0)), less = std::exp(-std::fabs(z));
     const Real total = Real(1) + less;
-    const Real probability = total > Real(1)      ? std::exp((z - top) - std::log(total))
-                             : z > Real(0)        ? Real(1) + (z - top)
-                                                  : less;
+    const Real probability = total > Real(1) ? std::exp((z - top) - std::log(total))
+                             : z > Real(0)   ? Real(1) + (z - top)
+                                             : less;
     return positive ? probability - Real(1) : probability;
 }
 
