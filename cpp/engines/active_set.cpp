@@ -206,6 +206,17 @@ void ActiveSet::add_sum(const Vector& coefficients, double* out) {
     kernels().dense.add_rows(rows_.data(), used_, cols_, cols_, by_slot_.data(), out);
 }
 
+void ActiveSet::start(const Vector& alpha, double* theta) {
+    std::fill_n(theta, cols_, 0.0);
+    add_sum(alpha, theta);
+}
+
+void ActiveSet::correct(Vector& missing, Vector& alpha, double* theta) {
+    solve(missing);
+    for (std::size_t i = 0; i < alpha.size(); ++i) alpha[i] += missing[i];
+    add_sum(missing, theta);
+}
+
 Table<double> ActiveSet::take_rows(const std::vector<std::size_t>& order) {
     // Every row goes to its place, and what is there to where it came from.
     std::vector<std::size_t> where(used_), what(used_);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engines/active_set.hpp"
+#include "engines/graded_set.hpp"
 #include "engines/passes.hpp"
 #include "kernels/kernels.hpp"
 
@@ -16,8 +17,6 @@ constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr double kShare = 0.3;
 // Rows whose margins are beyond this are not looked at more closely.
 constexpr double kNear = 1.5;
-// Solutions whose rows are so short beside them that products do not show the margin.
-constexpr double kLongest = 1e12;
 // What rounding may well take from margins, over the product of the norms, and changes of the
 // members in a row that do not show in the dual.
 constexpr double kRounding = kEps / 16.0;
@@ -26,6 +25,7 @@ constexpr int kRefinements = 3;
 // Of a member's square, the share outside the span of others, for which digits of theta are lost.
 constexpr double kNearSpan = 1e-6;
 
+template <class Set>
 class Search {
 public:
     Search(const Problem& problem, const MarginUnits& units, int threads)
@@ -73,6 +73,11 @@ private:
         const Layout& layout = problem_.layout();
         mean_.resize(layout.length);
         passes_.first(Vector(layout.length, 0.0), Loss::exponential, mean_);
+        if (!units_.columns.empty()) {  // in units in which all columns are about 1
+            for (std::size_t j = 0; j < cols_; ++j)
+                mean_[j] = std::ldexp(mean_[j], -2 * (units_.columns[j] + units_.exponent));
+            return mean_;
+        }
         for (std::size_t j = 0; j < cols_; ++j)
             mean_[j] = std::ldexp(mean_[j], -2 * units_.exponent);
         mean_[layout.intercept] *= units_.feature * units_.feature;
@@ -166,7 +171,7 @@ private:
             const Vector& target = members_.ones();
             double total = 0.0;
             for (const double a : target) total += std::fabs(a);
-            if (!(total < kLongest * kLongest)) return false;
+            if (!(total < Set::kMostAlpha)) return false;
             if (*std::min_element(target.begin(), target.end()) > 0.0) {
                 alpha_ = target;
                 return find_point();
@@ -207,8 +212,7 @@ private:
 
     // theta with margins of 1 on the members.
     bool find_point() {
-        std::fill(theta_.begin(), theta_.end(), 0.0);
-        members_.add_sum(alpha_, theta_.data());
+        members_.start(alpha_, theta_.data());
         size_ = std::sqrt(kernels().dot(theta_.data(), theta_.data(), dim_));
         slack_ = units_.tol + kRounding * size_;
         for (int k = 0; k < kRefinements; ++k) {
@@ -220,9 +224,7 @@ private:
             }
             if (!(off < 0.5)) return false;
             if (off <= 0.25 * slack_) break;
-            members_.solve(margins_);
-            for (std::size_t i = 0; i < alpha_.size(); ++i) alpha_[i] += margins_[i];
-            members_.add_sum(margins_, theta_.data());
+            members_.correct(margins_, alpha_, theta_.data());
         }
         return true;
     }
@@ -252,8 +254,12 @@ private:
         if (margin < 1.0 - slack_) return true;
         Vector z(dim_);
         copy_row(row, z.data());
-        const double size = std::sqrt(kernels().dot(z.data(), z.data(), dim_));
-        return margin < 1.0 - units_.tol - kRounding * size_ * size;
+        double reach = size_ * std::sqrt(kernels().dot(z.data(), z.data(), dim_));
+        if (!units_.columns.empty()) {
+            reach = 0.0;
+            for (std::size_t j = 0; j < dim_; ++j) reach += std::fabs(z[j] * theta_[j]);
+        }
+        return margin < 1.0 - units_.tol - kRounding * reach;
     }
 
     // Rows of the pool inside the margin enter.
@@ -289,8 +295,7 @@ private:
     bool exchange(std::size_t place) {
         Vector share, row(dim_);
         copy_place(place, row.data());
-        members_.products(row.data(), share);
-        members_.solve(share);
+        members_.shares(row.data(), share);
         double length = std::numeric_limits<double>::infinity();
         std::size_t out = share.size();
         for (std::size_t i = 0; i < share.size(); ++i)
@@ -364,7 +369,7 @@ private:
     const MarginUnits units_;
     const std::size_t cols_, dim_;
     Passes passes_;
-    ActiveSet members_;
+    Set members_;
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_, pool_;
     std::size_t pooled_ = 0, steps_left_ = 0;
@@ -378,7 +383,8 @@ private:
 
 Support find_support(const Problem& problem, const MarginUnits& units, const Vector& first,
                      int threads, const std::function<bool()>& stop) {
-    return Search(problem, units, threads).find(first, stop);
+    if (units.columns.empty()) return Search<ActiveSet>(problem, units, threads).find(first, stop);
+    return Search<GradedSet>(problem, units, threads).find(first, stop);
 }
 
 }  // namespace fastgrok

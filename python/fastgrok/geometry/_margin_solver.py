@@ -35,6 +35,10 @@ _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
 _CHEAP = 2.0**12
 """Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
+_FREE = 2.0**100
+"""The same where columns may have any units."""
+_FEW, _MOST_COLUMNS = 16, 128
+"""Columns up to which a free bias is looked for in that way, and the most for which it is quick."""
 _MOST_POWER = 250
 """A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
 size: it might as well be free or dear without end, and squares stay in range."""
@@ -95,9 +99,16 @@ class Solver:
         """Solve it for a guess of the support; None if that leads nowhere."""
         nothing = np.zeros(0, dtype=np.intp)
         root = sqrt(self.penalty or 0.0)
-        exact = self.penalty is None or root * _CHEAP >= 1.0
-        feature = 1.0 / root if root * _CHEAP >= 1.0 else _CHEAP
-        support = self.rows.support(self.exponent, feature, self.tol / 8.0, exact, start)
+        graded = self._graded or (self.kind == "free" and self.rows.dim <= _FEW)
+        if graded and self.rows.dim > _MOST_COLUMNS:
+            return nothing, None
+        cheap = _FREE if graded else _CHEAP
+        exact = self.penalty is None or root * cheap >= 1.0
+        feature = 1.0 / root if root * cheap >= 1.0 else cheap
+        columns = np.frexp(self._columns)[1].tolist() if graded else None
+        support = self.rows.support(
+            self.exponent, feature, self.tol / 8.0, exact and not graded, start, columns
+        )
         if support is None:
             return nothing, None
         found = HardMargin(
@@ -106,8 +117,6 @@ class Solver:
         )  # fmt: skip
         if found.accept(support):
             return support.rows, found
-        if self._graded:  # products of rows lose columns
-            return nothing, None
         try:
             found.solve()
         except (NotSeparatedError, LinAlgError):

@@ -75,16 +75,25 @@ class Rows:
         return np.append(-w, -b) if self.bias else -w
 
     def support(
-        self, exponent: int, feature: float, tol: float, refine: bool, start: F64 | None
+        self,
+        exponent: int,
+        feature: float,
+        tol: float,
+        refine: bool,
+        start: F64 | None,
+        columns: list[int] | None = None,
     ) -> Support | None:
         """
         Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
 
         `feature` is that of a bias, to whose error `tol` belongs as to those of margins; rows with
-        small margins at `start` are looked at first. None if nothing was found.
+        small margins at `start` are looked at first. `columns` are the exponents of columns of very
+        different units. None if nothing was found.
         """
         point = None if start is None else self.split(start)
-        found = self._problem.support(exponent, feature, tol, refine, point, self.threads)
+        found = self._problem.support(
+            exponent, feature, tol, refine, columns or [], point, self.threads
+        )
         return None if found is None else Support(*found)
 
     def largest(self) -> F64:
