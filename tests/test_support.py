@@ -23,7 +23,7 @@ def separable(n, dim, seed, gap=0.05, offset=0.2):
 
 def support(X, y, *, exponent=3, feature=0.125, bias=True, refine=True, start=None, threads=1):
     problem = Problem(np.ascontiguousarray(X), y, bias)
-    return problem.support(exponent, feature, 1e-11, refine, [], start, threads)
+    return problem.support(exponent, feature, 1e-11, refine, False, [], start, threads)
 
 
 @given(data=small_sets(8), power=st.integers(-300, 300))

@@ -125,7 +125,7 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
 // vectors, theta, alpha, what float64 leaves of alpha, and the error of the bias; the last is None
 // if digits have not been refined.
 py::object support(const BoundProblem& self, int exponent, double feature, double tol, bool refine,
-                   const std::vector<int>& columns,
+                   bool free, const std::vector<int>& columns,
                    const std::optional<std::pair<Array<double>, double>>& start, int threads) {
     require(columns.empty() || columns.size() == self.problem.layout().cols,
             "columns must have one entry a column of X");
@@ -133,8 +133,8 @@ py::object support(const BoundProblem& self, int exponent, double feature, doubl
     Support found;
     {
         py::gil_scoped_release release;
-        found = find_support(self.problem, {exponent, feature, tol, refine, columns}, first, threads,
-                             signal_raised);
+        found = find_support(self.problem, {exponent, feature, tol, refine, free, columns}, first,
+                             threads, signal_raised);
     }
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
     if (!found.found) return py::none();
@@ -188,7 +188,8 @@ void register_problem(py::module_& m) {
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),
              py::arg("b"), py::arg("threads"))
         .def("support", &support, py::arg("exponent"), py::arg("feature"), py::arg("tol"),
-             py::arg("refine"), py::arg("columns"), py::arg("start"), py::arg("threads"))
+             py::arg("refine"), py::arg("free"), py::arg("columns"), py::arg("start"),
+             py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

@@ -117,8 +117,7 @@ bool GradedSet::choose_columns(std::size_t count) {
         double* v = &reflections_[i * count];
         for (std::size_t r = i; r < count; ++r) v[r] = table_[r * dim + i];
         v[i] += std::copysign(std::sqrt(lengths_[best]), v[i]);
-        const double scale =
-            std::sqrt(2.0 / kernels().dot(v + i, v + i, count - i));
+        const double scale = std::sqrt(2.0 / kernels().dot(v + i, v + i, count - i));
         for (std::size_t r = i; r < count; ++r) v[r] *= scale;
         lengths_.assign(dim, 0.0);
         for (std::size_t r = i; r < count; ++r)
@@ -203,7 +202,8 @@ void GradedSet::coefficients(const double* vector, Vector& out) {
     out.resize(n);
     for (std::size_t i = 0; i < n; ++i) {
         out[i] = vector[order_[i]];
-        for (std::size_t j = 0; j < rest; ++j) out[i] += rest_[i * rest + j] * vector[order_[n + j]];
+        for (std::size_t j = 0; j < rest; ++j)
+            out[i] += rest_[i * rest + j] * vector[order_[n + j]];
     }
     solve_inner(out.data());
     for (std::size_t i = 0; i < n; ++i) out[i] *= units_[order_[i]];

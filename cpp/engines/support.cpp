@@ -22,8 +22,6 @@ constexpr double kNear = 1.5;
 constexpr double kRounding = kEps / 16.0;
 constexpr int kMostStalls = 8;
 constexpr int kRefinements = 3;
-// Of a member's square, the share outside the span of others, for which digits of theta are lost.
-constexpr double kNearSpan = 1e-6;
 
 template <class Set>
 class Search {
@@ -347,21 +345,28 @@ private:
         }
         out.vectors = members_.take_rows(order);
         out.point = found;
-        const auto solve = [&](Vector& x) {
-            Vector by_member(n);
-            for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
-            members_.solve(by_member);
-            for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
-        };
-        if (units_.refine)
-            out.refined = refine(out.vectors.data(), solve, problem_.bias(), units_.feature,
-                                 units_.tol, members_.least_pivot() < kNearSpan, out.point);
-        if (!out.refined) out.point = found;
+        if (units_.refine && !units_.free) {
+            const auto solve = [&](Vector& x) {
+                Vector by_member(n);
+                for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
+                members_.solve(by_member);
+                for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
+                return 0.0;
+            };
+            const bool near = members_.least_pivot() < kNearSpan;
+            out.refined =
+                refine({out.vectors.data(), solve, problem_.bias(), false, near, units_.feature},
+                       units_.tol, out.point);
+        }
         if (problem_.bias()) {
+            found.theta[cols_] *= units_.feature;
             out.point.theta[cols_] *= units_.feature;
             for (std::size_t k = 0; k < n; ++k)
                 out.vectors[k * dim_ + cols_] = problem_.labels()[out.rows[k]];
+            if (units_.refine && units_.free)
+                out.refined = solve_free(out.vectors.data(), n, dim_, units_.tol, out.point);
         }
+        if (!out.refined) out.point = std::move(found);
         return out;
     }
 

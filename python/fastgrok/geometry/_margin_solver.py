@@ -99,16 +99,17 @@ class Solver:
         """Solve it for a guess of the support; None if that leads nowhere."""
         nothing = np.zeros(0, dtype=np.intp)
         root = sqrt(self.penalty or 0.0)
-        graded = self._graded or (self.kind == "free" and self.rows.dim <= _FEW)
+        free = self.penalty == 0.0
+        graded = self._graded or (free and self.rows.dim <= _FEW)
         if graded and self.rows.dim > _MOST_COLUMNS:
             return nothing, None
         cheap = _FREE if graded else _CHEAP
-        exact = self.penalty is None or root * cheap >= 1.0
-        feature = 1.0 / root if root * cheap >= 1.0 else cheap
-        columns = np.frexp(self._columns)[1].tolist() if graded else None
+        exact = self.penalty is None or free or root * cheap >= 1.0
         support = self.rows.support(
-            self.exponent, feature, self.tol / 8.0, exact and not graded, start, columns
-        )
+            self.exponent, 1.0 / root if root * cheap >= 1.0 else cheap, self.tol / 8.0, start,
+            refine=exact and not self._graded, free=free,
+            columns=np.frexp(self._columns)[1].tolist() if graded else None,
+        )  # fmt: skip
         if support is None:
             return nothing, None
         found = HardMargin(

@@ -79,20 +79,22 @@ class Rows:
         exponent: int,
         feature: float,
         tol: float,
-        refine: bool,
-        start: F64 | None,
+        start: F64 | None = None,
+        *,
+        refine: bool = True,
+        free: bool = False,
         columns: list[int] | None = None,
     ) -> Support | None:
         """
         Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
 
-        `feature` is that of a bias, to whose error `tol` belongs as to those of margins; rows with
-        small margins at `start` are looked at first. `columns` are the exponents of columns of very
-        different units. None if nothing was found.
+        `feature` is that of a bias, to whose error `tol` belongs as to those of margins, or only of
+        a guess if it is free; rows with small margins at `start` are looked at first. `columns` are
+        the exponents of columns of very different units. None if nothing was found.
         """
         point = None if start is None else self.split(start)
         found = self._problem.support(
-            exponent, feature, tol, refine, columns or [], point, self.threads
+            exponent, feature, tol, refine, free, columns or [], point, self.threads
         )
         return None if found is None else Support(*found)
 

@@ -11,6 +11,9 @@
 
 namespace fastgrok {
 
+// Of a member's square, the share outside the span of others, for which digits of theta are lost.
+inline constexpr double kNearSpan = 1e-6;
+
 // Every row has a slot, where it and its products with the others lie as long as it is a member;
 // members have an order, that of the factor. What follows the first change of the order is made
 // anew: so the last members are the cheapest to lose.

@@ -11,10 +11,11 @@
 namespace fastgrok {
 
 // What ActiveSet does, for few columns: products of rows would lose the small ones, so nothing is
-// made of products. Columns B are chosen that determine the others: the rows are A = Q R (I, C), the
-// first part standing for B, and Householder's reflections are exact column by column, whatever the
-// units. B are the longest in the units given, so that C has entries of about 1 at most (Bjoerck
-// 1996, "Numerical methods for least squares problems", 2.5). All is made anew at every change.
+// made of products. Columns B are chosen that determine the others: the rows are A = Q R (I, C),
+// the first part standing for B, and Householder's reflections are exact column by column, whatever
+// the units. B are the longest in the units given, so that C has entries of about 1 at most
+// (Bjoerck 1996, "Numerical methods for least squares problems", 2.5). All is made anew at every
+// change.
 class GradedSet {
 public:
     static constexpr double kMostAlpha = 1e250;
@@ -60,7 +61,8 @@ private:
     bool few_ = false;                   // members, beside the columns that are not in B
     Vector rows_;
     std::vector<std::size_t> order_;  // of the columns: B first
-    // R^T; the reflections; C; the Cholesky factor of I + C C^T, or of I + C^T C if that is smaller.
+    // R^T; the reflections; C; the Cholesky factor of I + C C^T, or of I + C^T C if that is
+    // smaller.
     Vector lower_, reflections_, rest_, inner_;
     Vector units_, row_units_;  // powers of two that make columns, then rows, about 1
     Vector table_, nothing_, lengths_, u_, ones_, point_;
