@@ -255,11 +255,10 @@ void GradedSet::correct(Vector& missing, Vector& alpha, double* theta) {
     for (std::size_t i = 0; i < count_; ++i) alpha[i] += missing[i];
 }
 
-Table<double> GradedSet::take_rows(const std::vector<std::size_t>& order) {
-    Table<double> out(order.size() * cols_);
-    for (std::size_t i = 0; i < order.size(); ++i)
-        std::copy_n(&rows_[order[i] * cols_], cols_, &out[i * cols_]);
-    return out;
+Table<double> GradedSet::take_rows(std::vector<std::size_t>& order) {
+    order.resize(count_);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return Table<double>(rows_.begin(), rows_.end());
 }
 
 }  // namespace fastgrok

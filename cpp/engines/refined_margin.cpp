@@ -125,14 +125,15 @@ bool refine(const MarginMembers& members, double tol, HardMarginPoint& point) {
     const double *const rows = members.rows, feature = members.feature;
     const std::size_t count = point.alpha.size(), dim = point.theta.size();
     const double size = norm(point.theta.data(), dim);
-    Vector missing;
+    Vector missing, norms(count);
+    for (std::size_t i = 0; i < count; ++i) norms[i] = norm(rows + i * dim, dim);
     bool more = members.near;
     for (int k = 0;; ++k) {
         accurate_products(rows, count, point.theta, missing);
         bool good = true;
         for (std::size_t i = 0; i < count; ++i) {
             missing[i] = 1.0 - missing[i];
-            const double rounding = 4.0 * kEps * size * norm(rows + i * dim, dim);
+            const double rounding = 4.0 * kEps * size * norms[i];
             good = good && std::fabs(missing[i]) <= rounding;
             more = more || rounding > tol;
         }

@@ -109,9 +109,10 @@ private:
 
     void copy_row(std::size_t row, double* out) const {
         const double y = problem_.labels()[row];
-        problem_.copy_row(row, out);
         const double unit = std::ldexp(y, -units_.exponent);
-        for (std::size_t j = 0; j < cols_; ++j) out[j] *= unit;
+        problem_.visit_row(row, [&](auto* x) {
+            for (std::size_t j = 0; j < cols_; ++j) out[j] = unit * static_cast<double>(x[j]);
+        });
         if (problem_.bias()) out[cols_] = y * units_.feature;
     }
 
@@ -329,21 +330,18 @@ private:
         return true;
     }
 
-    // The members by their row.
+    // The members, as their rows lie.
     Support result() {
         const std::size_t n = members_.size();
-        std::vector<std::size_t> order(n);
-        for (std::size_t i = 0; i < n; ++i) order[i] = i;
-        std::sort(order.begin(), order.end(),
-                  [&](std::size_t i, std::size_t j) { return of_member_[i] < of_member_[j]; });
+        std::vector<std::size_t> order;
         Support out;
         out.found = true;
+        out.vectors = members_.take_rows(order);
         HardMarginPoint found{theta_, Vector(n), Vector(n, 0.0)};
         for (std::size_t k = 0; k < n; ++k) {
             out.rows.push_back(of_member_[order[k]]);
             found.alpha[k] = alpha_[order[k]];
         }
-        out.vectors = members_.take_rows(order);
         out.point = found;
         if (units_.refine && !units_.free) {
             const auto solve = [&](Vector& x) {

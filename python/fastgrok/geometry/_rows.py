@@ -20,7 +20,7 @@ class Support(NamedTuple):
     Attributes
     ----------
     rows : ndarray of int
-        In order.
+        In any order.
     vectors : ndarray of shape (len(rows), D)
         Theirs, scaled.
     theta, alpha, rest : ndarray
@@ -68,6 +68,11 @@ class Rows:
     def margins(self, theta: F64) -> F64:
         """z_i . theta as if computed with twice the digits: see `Passes::accurate_margins`."""
         return self._problem.accurate_margins(*self.split(theta), self.threads)
+
+    def sizes(self) -> tuple[F64, int, F64]:
+        """Norms and exponent as `scaled_norms` gives them, without bias; `column_sizes`."""
+        squares, columns = self._problem.sizes(self.threads)
+        return *scaled_norms(self.X, squares=squares), columns
 
     def mean(self) -> F64:
         """Return a positive multiple of the sum of all z_i."""
@@ -140,10 +145,17 @@ class Rows:
         return np.ldexp(vectors, -second[:, None]), first + second
 
 
-def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
-    """Norms of the rows (x_i, bias) over a power of two above them all, and its exponent."""
+def scaled_norms(
+    X: NDArray[Any], bias: bool = False, squares: F64 | None = None
+) -> tuple[F64, int]:
+    """
+    Norms of the rows (x_i, bias) over a power of two above them all, and its exponent.
+
+    `squares` are those of the norms, if they are known.
+    """
     shift = 0
-    squares = _squares(X) + float(bias)
+    if squares is None:
+        squares = _squares(X) + float(bias)
     if not 1e-200 < squares.max() < np.inf:
         shift = int(np.frexp(_largest(X, bias).max())[1])
         scaled = np.ldexp(X.astype(np.float64), -shift)

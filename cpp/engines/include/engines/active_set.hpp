@@ -60,8 +60,8 @@ public:
     void start(const Vector& alpha, double* theta);
     void correct(Vector& missing, Vector& alpha, double* theta);
 
-    // The members' rows in an order of members. Nothing but solve() may be called after that.
-    Table<double> take_rows(const std::vector<std::size_t>& order);
+    // The members' rows, and in which order of members. Nothing but solve() may be called after that.
+    Table<double> take_rows(std::vector<std::size_t>& order);
 
 private:
     MatrixView factor(std::size_t i, std::size_t j, std::size_t rows, std::size_t cols) {

@@ -37,7 +37,7 @@ public:
     void shares(const double* row, Vector& out) { coefficients(row, out); }
     void start(const Vector& alpha, double* theta);
     void correct(Vector& missing, Vector& alpha, double* theta);
-    Table<double> take_rows(const std::vector<std::size_t>& order);
+    Table<double> take_rows(std::vector<std::size_t>& order);
 
 private:
     MatrixView inner_factor() {
