@@ -12,11 +12,12 @@ both, for which is quicker depends on more. With one thread each:
 
     pip install '.[bench]'
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/geometry.py [--turns 3] [--limit 120]
-        [--sizes NAME ...] [--bias penalized] [--solvers NAME ...] [--json] [--read FILE ...] [--write]
+        [--sizes NAME ...] [--bias penalized] [--solvers NAME ...] [--json] [--read FILE ...]
+        [--write]
     python bench/geometry.py --check [NAME ...]
 
---json prints one JSON object a size; --read takes such lines instead of running anything, and --write
-puts the table of fastgrok and the best peer into docs/guarantees.md.
+--json prints one JSON object a size; --read takes such lines instead of running anything, and
+--write puts the table of fastgrok and the best peer into docs/guarantees.md.
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
 that rest on them against long runs: each figure with the one asked for. NAME is one of small,
@@ -38,7 +39,6 @@ import numpy as np
 import fastgrok as fg
 from _geometry_checks import CHECKS
 from _margin_peers import PEERS, Solver
-
 
 PAGE = Path(__file__).parents[1] / "docs" / "guarantees.md"
 MARKS = ("<!-- margins: begin -->", "<!-- margins: end -->")

@@ -95,7 +95,7 @@ def test_the_dual_is_that_of_least_squares(n, dim):
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6 * expected.max())
 
 
-@pytest.mark.parametrize("offset", [0.2, 5.0])
+@pytest.mark.parametrize("offset", [0.2, 1.0])
 @pytest.mark.parametrize(("n", "dim"), [(40, 120), (150, 80), (900, 5), (1500, 40)])
 def test_a_bias_that_costs_nothing(n, dim, offset):
     """Weak duality proves it: the coefficients balance, and give weights of margin 1."""
