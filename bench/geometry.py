@@ -164,6 +164,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     ]
     for row in rows:
         own = row["fastgrok"]
+        if not isinstance(own, float):
+            raise ValueError(f"fastgrok has no time at {row['size']}: {own}")
         right = [n for n in PEERS if isinstance(row.get(n), float) and row[f"{n} error"] < RIGHT]
         name = min(right, key=lambda n: row[n], default="none")
         best, ratio = (f"{1e3 * row[name]:.3g}", f"{row[name] / own:.2g}") if right else ("", "")
