@@ -12,8 +12,12 @@ both, for which is quicker depends on more. With one thread each:
 
     pip install '.[bench]'
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/geometry.py [--turns 3] [--limit 120]
-        [--sizes NAME ...] [--bias penalized] [--solvers NAME ...]
+        [--sizes NAME ...] [--bias penalized] [--solvers NAME ...] [--json] [--read FILE ...]
+        [--write]
     python bench/geometry.py --check [NAME ...]
+
+--json prints one JSON object a size; --read takes such lines instead of running anything, and
+--write puts the table of fastgrok and the best peer into docs/guarantees.md.
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
 that rest on them against long runs: each figure with the one asked for. NAME is one of small,
@@ -27,6 +31,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +39,11 @@ import numpy as np
 import fastgrok as fg
 from _geometry_checks import CHECKS
 from _margin_peers import PEERS, Solver
+
+PAGE = Path(__file__).parents[1] / "docs" / "guarantees.md"
+MARKS = ("<!-- margins: begin -->", "<!-- margins: end -->")
+RIGHT = 1e-9
+"""Relative error of the margin with which a solver counts in the table."""
 
 
 def cube(n: int, dim: int, support: tuple[int, int] = (0, 0)) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +136,7 @@ def race(size: str, bias: str, turns: int, limit: float, solvers: Sequence[str])
             else:
                 results[name].append(found)
     best = max(run["margin"] for runs in results.values() for run in runs)
-    row: dict[str, Any] = {"size": size}
+    row: dict[str, Any] = {"size": size, "bias": bias}
     for name, runs in results.items():
         if name in late:
             row[name] = f"more than {limit:g} s"
@@ -146,6 +156,43 @@ def takes(solver: str, bias: str, rows: int) -> bool:
     return solver != "DAQP dual"
 
 
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Milliseconds of fastgrok and of the best peer that is right, by size and bias."""
+    lines = [
+        "| rows | bias | fastgrok, ms | best peer, ms | which | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        own = row["fastgrok"]
+        if not isinstance(own, float):
+            raise ValueError(f"fastgrok has no time at {row['size']}: {own}")
+        right = [n for n in PEERS if isinstance(row.get(n), float) and row[f"{n} error"] < RIGHT]
+        name = min(right, key=lambda n: row[n], default="none")
+        best, ratio = (f"{1e3 * row[name]:.3g}", f"{row[name] / own:.2g}") if right else ("", "")
+        lines.append(
+            f"| {row['size']} | {row['bias']} | {1e3 * own:.3g} | {best} | {name} | {ratio} |"
+        )
+    return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    """Put it between the page's marks."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+
+
+def shown(row: dict[str, Any], solvers: Sequence[str]) -> str:
+    parts = [
+        f"{name} {1e3 * row[name]:.3g} ms (processor {1e3 * row[name + ' processor']:.3g}, "
+        f"margin short by {row[name + ' error']:.0e})"
+        if isinstance(row[name], float)
+        else f"{name} {row[name]}"
+        for name in solvers
+    ]
+    return f"{row['size']}: " + ", ".join(parts)
+
+
 def check(names: Sequence[str]) -> None:
     """Print what was measured beside what is asked for."""
     for name in names:
@@ -162,27 +209,25 @@ def main() -> None:
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=list(SOLVERS))
     parser.add_argument("--check", nargs="*", choices=CHECKS, help="check, instead")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--read", nargs="+", type=Path, help="rows that --json printed, instead")
+    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
     parser.add_argument("--turn", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.turn:
-        take_turn(*args.turn)
-    elif args.check is not None:
-        check(args.check or list(CHECKS))
-    else:
-        for size in args.sizes:
-            solvers = [n for n in args.solvers if takes(n, args.bias, len(SIZES[size]()[0]))]
-            row = race(size, args.bias, args.turns, args.limit, solvers)
-            if args.json:
-                print(json.dumps(row), flush=True)
-                continue
-            parts = [
-                f"{name} {1e3 * row[name]:.3g} ms (processor {1e3 * row[name + ' processor']:.3g}, "
-                f"margin short by {row[name + ' error']:.0e})"
-                if isinstance(row[name], float)
-                else f"{name} {row[name]}"
-                for name in solvers
-            ]
-            print(f"{size}: " + ", ".join(parts), flush=True)
+        return take_turn(*args.turn)
+    if args.check is not None:
+        return check(args.check or list(CHECKS))
+    rows = []
+    if args.read:
+        rows = [json.loads(line) for path in args.read for line in path.open(encoding="utf-8")]
+        print(table(rows))
+    for size in () if args.read else args.sizes:
+        solvers = [n for n in args.solvers if takes(n, args.bias, len(SIZES[size]()[0]))]
+        rows.append(race(size, args.bias, args.turns, args.limit, solvers))
+        print(json.dumps(rows[-1]) if args.json else shown(rows[-1], solvers), flush=True)
+    if args.write:
+        write(table(rows))
+    return None
 
 
 if __name__ == "__main__":

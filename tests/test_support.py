@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 import fastgrok as fg
 from fastgrok._core import Problem
-from geometry_cases import dot, extended, hard_margin, small_sets, squared_bounds
+from geometry_cases import dot, extended, hard_margin, margin_on, small_sets, squared_bounds
 
 
 def separable(n, dim, seed, gap=0.05, offset=0.2):
@@ -21,9 +21,18 @@ def separable(n, dim, seed, gap=0.05, offset=0.2):
     return X + gap * y[:, None] * w, y
 
 
-def support(X, y, *, exponent=3, feature=0.125, bias=True, refine=True, start=None, threads=1):
+def support(
+    X, y, *, exponent=3, feature=0.125, bias=True, free=False, columns=(), start=None, threads=1
+):
     problem = Problem(np.ascontiguousarray(X), y, bias)
-    return problem.support(exponent, feature, 1e-11, refine, start, threads)
+    found = problem.support(
+        exponent, feature, 1e-11, not columns or free, free, list(columns), start, threads
+    )
+    if found is None:
+        return None
+    rows, vectors, theta, alpha, rest, off = found
+    order = np.argsort(rows)
+    return rows[order], vectors[order], theta, alpha[order], rest[order], off
 
 
 @given(data=small_sets(8), power=st.integers(-300, 300))
@@ -84,6 +93,65 @@ def test_the_dual_is_that_of_least_squares(n, dim):
         got = np.zeros(n)
         got[rows] = alpha
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize("offset", [0.2, 1.0])
+@pytest.mark.parametrize(("n", "dim"), [(40, 120), (150, 80), (900, 5), (1500, 40)])
+def test_a_bias_that_costs_nothing(n, dim, offset):
+    """Weak duality proves it: the coefficients balance, and give weights of margin 1."""
+    X, y = separable(n, dim, seed=n, offset=offset)
+    assert abs(y.sum()) < n
+    rows, _, theta, alpha, rest, off = support(X, y, exponent=0, feature=2.0**12, free=True)
+    assert off is not None
+    assert not rest.any()
+    w, b = theta[:-1], theta[-1]
+    assert np.all(alpha > 0.0)
+    assert abs(alpha @ y[rows]) < 1e-10 * alpha.sum()
+    np.testing.assert_allclose((alpha * y[rows]) @ X[rows], w, atol=1e-10 * np.linalg.norm(w))
+    assert np.min(y * (X @ w + b)) > 1.0 - 1e-9
+    assert alpha.sum() == pytest.approx(w @ w, rel=1e-9)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    units=st.lists(st.integers(-30, 30), min_size=1, max_size=9),
+    n=st.integers(2, 200),
+    free=st.booleans(),
+)
+def test_columns_in_units_of_their_own(seed, units, n, free):
+    """The rows found are the support, proved in fractions."""
+    X, y = separable(n, len(units), seed, gap=0.3)
+    assume(abs(y.sum()) < n)
+    X, top = np.ldexp(X, units), max(units) + 6
+    kind, feature = ("free", 2.0**100) if free else ("penalized", 2.0**-top)
+    powers = [int(k) for k in np.frexp(np.abs(X).max(axis=0))[1] - top]
+    found = support(X, y, exponent=top, feature=feature, columns=powers)
+    assume(found is not None)
+    assert margin_on(X, y, kind, found[0]) is not None
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_mixed_units_are_not_left_to_others(free):
+    """So that the test above says much."""
+    for seed in range(100):
+        X, y = separable(300, 8, seed)
+        powers = np.arange(-24, 0, 3)
+        found = support(
+            np.ldexp(X, powers), y, exponent=0, feature=2.0**100 if free else 1.0,
+            columns=powers.tolist(),
+        )  # fmt: skip
+        assert found is not None
+
+
+@pytest.mark.parametrize(("n", "dim"), [(1, 1), (3, 2), (50, 17), (1000, 9), (301, 64)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sizes_of_rows_and_columns(n, dim, dtype):
+    X = np.random.default_rng(n).normal(size=(n, dim)).astype(dtype)
+    X[-1] *= 7.0
+    for threads in (1, 2):
+        squares, columns = Problem(X, np.ones(n), True).sizes(threads)
+        np.testing.assert_allclose(squares, (X.astype(np.float64) ** 2).sum(axis=1), rtol=1e-14)
+        np.testing.assert_array_equal(columns, np.abs(X).max(axis=0))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "engines/curvature.hpp"
+#include "engines/row_sizes.hpp"
 #include "engines/support.hpp"
 #include "problem.hpp"
 
@@ -121,17 +122,30 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
     return largest_curvature(passes, u, kind, search, directions, spent);
 }
 
+// Squares of the rows' norms, and the largest magnitude in every column.
+py::tuple sizes(const BoundProblem& self, int threads) {
+    RowSizes found;
+    {
+        py::gil_scoped_release release;
+        found = row_sizes(self.problem, threads);
+    }
+    return py::make_tuple(to_array(found.squares), to_array(found.columns));
+}
+
 // The rows on the largest margin, or None: see engines/support.hpp. A tuple of their indices, their
 // vectors, theta, alpha, what float64 leaves of alpha, and the error of the bias; the last is None
 // if digits have not been refined.
 py::object support(const BoundProblem& self, int exponent, double feature, double tol, bool refine,
+                   bool free, const std::vector<int>& columns,
                    const std::optional<std::pair<Array<double>, double>>& start, int threads) {
+    require(columns.empty() || columns.size() == self.problem.layout().cols,
+            "columns must have one entry a column of X");
     const Vector first = start ? self.parameters(start->first, start->second) : Vector();
     Support found;
     {
         py::gil_scoped_release release;
-        found = find_support(self.problem, {exponent, feature, tol, refine}, first, threads,
-                             signal_raised);
+        found = find_support(self.problem, {exponent, feature, tol, refine, free, columns}, first,
+                             threads, signal_raised);
     }
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
     if (!found.found) return py::none();
@@ -184,8 +198,10 @@ void register_problem(py::module_& m) {
              py::arg("threads"))
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),
              py::arg("b"), py::arg("threads"))
+        .def("sizes", &sizes, py::arg("threads"))
         .def("support", &support, py::arg("exponent"), py::arg("feature"), py::arg("tol"),
-             py::arg("refine"), py::arg("start"), py::arg("threads"))
+             py::arg("refine"), py::arg("free"), py::arg("columns"), py::arg("start"),
+             py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

@@ -206,19 +206,31 @@ void ActiveSet::add_sum(const Vector& coefficients, double* out) {
     kernels().dense.add_rows(rows_.data(), used_, cols_, cols_, by_slot_.data(), out);
 }
 
-Table<double> ActiveSet::take_rows(const std::vector<std::size_t>& order) {
-    // Every row goes to its place, and what is there to where it came from.
-    std::vector<std::size_t> where(used_), what(used_);
-    for (std::size_t i = 0; i < used_; ++i) where[i] = what[i] = i;
-    for (std::size_t k = 0; k < order.size(); ++k) {
-        const std::size_t from = where[slots_[order[k]]];
-        if (from == k) continue;
-        std::swap_ranges(&rows_[k * cols_], &rows_[k * cols_] + cols_, &rows_[from * cols_]);
-        std::swap(what[k], what[from]);
-        where[what[k]] = k;
-        where[what[from]] = from;
+void ActiveSet::start(const Vector& alpha, double* theta) {
+    std::fill_n(theta, cols_, 0.0);
+    add_sum(alpha, theta);
+}
+
+void ActiveSet::correct(Vector& missing, Vector& alpha, double* theta) {
+    solve(missing);
+    for (std::size_t i = 0; i < alpha.size(); ++i) alpha[i] += missing[i];
+    add_sum(missing, theta);
+}
+
+Table<double> ActiveSet::take_rows(std::vector<std::size_t>& order) {
+    // The last of them fill the gaps.
+    const std::size_t n = size();
+    std::vector<std::size_t> member(used_, n);
+    for (std::size_t i = 0; i < n; ++i) member[slots_[i]] = i;
+    for (std::size_t k = 0, last = used_; k < n; ++k) {
+        if (member[k] < n) continue;
+        do --last;
+        while (member[last] == n);
+        std::copy_n(&rows_[last * cols_], cols_, &rows_[k * cols_]);
+        std::swap(member[k], member[last]);
     }
-    rows_.resize(order.size() * cols_);
+    order.assign(member.begin(), member.begin() + static_cast<std::ptrdiff_t>(n));
+    rows_.resize(n * cols_);
     return std::move(rows_);
 }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kTermsAtOnce = 256, kColsAtOnce = 480;
 // Triangles of this size are solved entry by entry; larger ones are halved.
 constexpr std::size_t kSmallTriangle = 16;
+constexpr std::size_t kPackedRows = 2;
 
 std::size_t whole(std::size_t n, std::size_t size) {
     return (n + size - 1) / size * size;
@@ -28,12 +29,22 @@ void pack(const MatrixView& a, std::size_t first, std::size_t room, double sign,
         }
         return;
     }
-    std::fill_n(out, a.cols * room, 0.0);
-    for (std::size_t i = 0; i < n; ++i) {
+    if (n < room) std::fill_n(out, a.cols * room, 0.0);
+    // A few rows at once, whose entries for a term are stored together.
+    std::size_t i = 0;
+    for (; i + kPackedRows <= n; i += kPackedRows)
+        for (std::size_t k = 0; k < a.cols; ++k)
+            for (std::size_t r = 0; r < kPackedRows; ++r)
+                out[k * room + i + r] = sign * a(first + i + r, k);
+    for (; i < n; ++i) {
         const double* from = &a(first + i, 0);
         for (std::size_t k = 0; k < a.cols; ++k)
             out[k * room + i] = sign * from[static_cast<std::ptrdiff_t>(k) * a.col];
     }
+}
+
+void at_least(Vector& room, std::size_t size) {
+    if (room.size() < size) room.resize(size);
 }
 
 // One tile of c; one that juts out is computed beside it.
@@ -53,10 +64,10 @@ void add_block(double sign, const MatrixView& a, const MatrixView& b, const Matr
     const auto& dense = kernels().dense;
     const MatrixView columns = b.transposed();
     const std::size_t terms = a.cols;
-    packed_b.resize(whole(c.cols, dense.cols) * terms);
+    at_least(packed_b, whole(c.cols, dense.cols) * terms);
     for (std::size_t j = 0; j < c.cols; j += dense.cols)
         pack(columns, j, dense.cols, 1.0, packed_b.data() + j * terms);
-    packed_a.resize(dense.rows * terms);
+    at_least(packed_a, dense.rows * terms);
     for (std::size_t i = 0; i < c.rows; i += dense.rows) {
         const std::size_t n = std::min(dense.rows, c.rows - i);
         if (part == Part::lower && i + n <= offset) continue;
@@ -117,7 +128,8 @@ void add_product(double sign, const MatrixView& a, const MatrixView& b, const Ma
                  Part part) {
     if (c.rows == 0 || c.cols == 0 || a.cols == 0) return;
     if (c.col != 1) return add_product(sign, b.transposed(), a.transposed(), c.transposed(), part);
-    Vector packed_a, packed_b;
+    // Kept by the thread, a megabyte at most: the first touch of new pages costs more than packing.
+    thread_local Vector packed_a, packed_b;
     for (std::size_t k = 0; k < a.cols; k += kTermsAtOnce) {
         const std::size_t terms = std::min(kTermsAtOnce, a.cols - k);
         for (std::size_t j = 0; j < c.cols; j += kColsAtOnce) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/pages.hpp"
+#include "engines/active_set.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -48,8 +49,8 @@ void add(double& head, double& rest, double change) {
 
 class Pairs {
 public:
-    Pairs(const double* rows, const std::function<void(Vector&)>& solve, HardMarginPoint& point)
-        : solve_(solve),
+    Pairs(const MarginMembers& members, HardMarginPoint& point)
+        : solve_(members.solve),
           count_(point.alpha.size()),
           dim_(point.theta.size()),
           point_(point),
@@ -58,6 +59,7 @@ public:
           coefficients_(2 * count_ + 1, 1.0),
           theta_rest_(dim_, 0.0) {
         const std::size_t dim = dim_;
+        const double* rows = members.rows;
         for (std::size_t i = 0; i < count_; ++i) {
             double* to = &by_rows_[i * (2 * dim + 1)];
             std::copy_n(rows + i * dim, dim, to);
@@ -109,7 +111,7 @@ private:
         sums(2 * count_ + 1, theta_rest_);
     }
 
-    const std::function<void(Vector&)>& solve_;
+    const std::function<double(Vector&)>& solve_;
     std::size_t count_, dim_;
     HardMarginPoint& point_;
     // (z, z, -1), to be multiplied by (theta, its rest, 1); and the rows twice, then -theta.
@@ -119,28 +121,30 @@ private:
 
 }  // namespace
 
-bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool bias,
-            double feature, double tol, bool near, HardMarginPoint& point) {
+bool refine(const MarginMembers& members, double tol, HardMarginPoint& point) {
+    const double *const rows = members.rows, feature = members.feature;
     const std::size_t count = point.alpha.size(), dim = point.theta.size();
     const double size = norm(point.theta.data(), dim);
-    Vector missing;
-    bool more = near;
+    Vector missing, norms(count);
+    for (std::size_t i = 0; i < count; ++i) norms[i] = norm(rows + i * dim, dim);
+    bool more = members.near;
     for (int k = 0;; ++k) {
         accurate_products(rows, count, point.theta, missing);
         bool good = true;
         for (std::size_t i = 0; i < count; ++i) {
             missing[i] = 1.0 - missing[i];
-            const double rounding = 4.0 * kEps * size * norm(rows + i * dim, dim);
+            const double rounding = 4.0 * kEps * size * norms[i];
             good = good && std::fabs(missing[i]) <= rounding;
             more = more || rounding > tol;
         }
         if (good) break;
         if (k == kRounds) return false;
-        solve(missing);
+        const double of_bias = members.solve(missing);
         for (std::size_t i = 0; i < count; ++i) point.alpha[i] += missing[i];
         kernels().dense.add_rows(rows, count, dim, dim, missing.data(), point.theta.data());
+        if (members.free) point.theta[dim - 1] += of_bias;
     }
-    if (bias) {
+    if (members.bias) {
         double longest = 0.0;
         for (std::size_t i = 0; i < count; ++i)
             longest = std::max(longest, norm(rows + i * dim, dim - 1));
@@ -159,11 +163,41 @@ bool refine(const double* rows, const std::function<void(Vector&)>& solve, bool 
     }
     if (more) {
         double last = 0.0;
-        if (!Pairs(rows, solve, point).converge(last)) return false;
+        if (members.free || !Pairs(members, point).converge(last)) return false;
         const double b = std::max(std::fabs(point.theta[dim - 1] * feature), 1.0);
-        if (bias) point.off = std::fabs(last * feature) / b;
+        if (members.bias) point.off = std::fabs(last * feature) / b;
     }
     return *std::min_element(point.alpha.begin(), point.alpha.end()) > 0.0;
+}
+
+bool solve_free(const double* rows, std::size_t count, std::size_t dim, double tol,
+                HardMarginPoint& point) {
+    // With y the labels and A the rows, A A^T alpha + b y = 1 and y . alpha = 0; so y y^T may be
+    // added to the products, and are those of the rows with their labels.
+    ActiveSet members(dim, count);
+    Vector y(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::copy_n(rows + i * dim, dim, members.add_row());
+        y[i] = rows[i * dim + dim - 1];
+    }
+    const std::vector<bool> in = members.append(0);
+    if (std::find(in.begin(), in.end(), false) != in.end()) return false;
+    Vector pull = y;
+    members.solve(pull);
+    const double along = kernels().dot(y.data(), pull.data(), count);
+    const auto solve = [&](Vector& x) {
+        members.solve(x);
+        const double b = kernels().dot(y.data(), x.data(), count) / along;
+        for (std::size_t i = 0; i < count; ++i) x[i] -= b * pull[i];
+        return b;
+    };
+    point.alpha.assign(count, 1.0);
+    const double b = solve(point.alpha);
+    point.rest.assign(count, 0.0);
+    point.theta.assign(dim, 0.0);
+    kernels().dense.add_rows(rows, count, dim, dim, point.alpha.data(), point.theta.data());
+    point.theta[dim - 1] = b;
+    return refine({rows, solve, true, true, members.least_pivot() < kNearSpan}, tol, point);
 }
 
 }  // namespace fastgrok

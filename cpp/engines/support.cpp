@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engines/active_set.hpp"
+#include "engines/graded_set.hpp"
 #include "engines/passes.hpp"
 #include "kernels/kernels.hpp"
 
@@ -16,16 +17,13 @@ constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr double kShare = 0.3;
 // Rows whose margins are beyond this are not looked at more closely.
 constexpr double kNear = 1.5;
-// Solutions whose rows are so short beside them that products do not show the margin.
-constexpr double kLongest = 1e12;
 // What rounding may well take from margins, over the product of the norms, and changes of the
 // members in a row that do not show in the dual.
 constexpr double kRounding = kEps / 16.0;
 constexpr int kMostStalls = 8;
 constexpr int kRefinements = 3;
-// Of a member's square, the share outside the span of others, for which digits of theta are lost.
-constexpr double kNearSpan = 1e-6;
 
+template <class Set>
 class Search {
 public:
     Search(const Problem& problem, const MarginUnits& units, int threads)
@@ -73,6 +71,11 @@ private:
         const Layout& layout = problem_.layout();
         mean_.resize(layout.length);
         passes_.first(Vector(layout.length, 0.0), Loss::exponential, mean_);
+        if (!units_.columns.empty()) {  // in units in which all columns are about 1
+            for (std::size_t j = 0; j < cols_; ++j)
+                mean_[j] = std::ldexp(mean_[j], -2 * (units_.columns[j] + units_.exponent));
+            return mean_;
+        }
         for (std::size_t j = 0; j < cols_; ++j)
             mean_[j] = std::ldexp(mean_[j], -2 * units_.exponent);
         mean_[layout.intercept] *= units_.feature * units_.feature;
@@ -106,9 +109,10 @@ private:
 
     void copy_row(std::size_t row, double* out) const {
         const double y = problem_.labels()[row];
-        problem_.copy_row(row, out);
         const double unit = std::ldexp(y, -units_.exponent);
-        for (std::size_t j = 0; j < cols_; ++j) out[j] *= unit;
+        problem_.visit_row(row, [&](auto* x) {
+            for (std::size_t j = 0; j < cols_; ++j) out[j] = unit * static_cast<double>(x[j]);
+        });
         if (problem_.bias()) out[cols_] = y * units_.feature;
     }
 
@@ -166,7 +170,7 @@ private:
             const Vector& target = members_.ones();
             double total = 0.0;
             for (const double a : target) total += std::fabs(a);
-            if (!(total < kLongest * kLongest)) return false;
+            if (!(total < Set::kMostAlpha)) return false;
             if (*std::min_element(target.begin(), target.end()) > 0.0) {
                 alpha_ = target;
                 return find_point();
@@ -207,8 +211,7 @@ private:
 
     // theta with margins of 1 on the members.
     bool find_point() {
-        std::fill(theta_.begin(), theta_.end(), 0.0);
-        members_.add_sum(alpha_, theta_.data());
+        members_.start(alpha_, theta_.data());
         size_ = std::sqrt(kernels().dot(theta_.data(), theta_.data(), dim_));
         slack_ = units_.tol + kRounding * size_;
         for (int k = 0; k < kRefinements; ++k) {
@@ -220,9 +223,7 @@ private:
             }
             if (!(off < 0.5)) return false;
             if (off <= 0.25 * slack_) break;
-            members_.solve(margins_);
-            for (std::size_t i = 0; i < alpha_.size(); ++i) alpha_[i] += margins_[i];
-            members_.add_sum(margins_, theta_.data());
+            members_.correct(margins_, alpha_, theta_.data());
         }
         return true;
     }
@@ -252,8 +253,12 @@ private:
         if (margin < 1.0 - slack_) return true;
         Vector z(dim_);
         copy_row(row, z.data());
-        const double size = std::sqrt(kernels().dot(z.data(), z.data(), dim_));
-        return margin < 1.0 - units_.tol - kRounding * size_ * size;
+        double reach = size_ * std::sqrt(kernels().dot(z.data(), z.data(), dim_));
+        if (!units_.columns.empty()) {
+            reach = 0.0;
+            for (std::size_t j = 0; j < dim_; ++j) reach += std::fabs(z[j] * theta_[j]);
+        }
+        return margin < 1.0 - units_.tol - kRounding * reach;
     }
 
     // Rows of the pool inside the margin enter.
@@ -289,8 +294,7 @@ private:
     bool exchange(std::size_t place) {
         Vector share, row(dim_);
         copy_place(place, row.data());
-        members_.products(row.data(), share);
-        members_.solve(share);
+        members_.shares(row.data(), share);
         double length = std::numeric_limits<double>::infinity();
         std::size_t out = share.size();
         for (std::size_t i = 0; i < share.size(); ++i)
@@ -326,37 +330,41 @@ private:
         return true;
     }
 
-    // The members by their row.
+    // The members, as their rows lie.
     Support result() {
         const std::size_t n = members_.size();
-        std::vector<std::size_t> order(n);
-        for (std::size_t i = 0; i < n; ++i) order[i] = i;
-        std::sort(order.begin(), order.end(),
-                  [&](std::size_t i, std::size_t j) { return of_member_[i] < of_member_[j]; });
+        std::vector<std::size_t> order;
         Support out;
         out.found = true;
+        out.vectors = members_.take_rows(order);
         HardMarginPoint found{theta_, Vector(n), Vector(n, 0.0)};
         for (std::size_t k = 0; k < n; ++k) {
             out.rows.push_back(of_member_[order[k]]);
             found.alpha[k] = alpha_[order[k]];
         }
-        out.vectors = members_.take_rows(order);
         out.point = found;
-        const auto solve = [&](Vector& x) {
-            Vector by_member(n);
-            for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
-            members_.solve(by_member);
-            for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
-        };
-        if (units_.refine)
-            out.refined = refine(out.vectors.data(), solve, problem_.bias(), units_.feature,
-                                 units_.tol, members_.least_pivot() < kNearSpan, out.point);
-        if (!out.refined) out.point = found;
+        if (units_.refine && !units_.free) {
+            const auto solve = [&](Vector& x) {
+                Vector by_member(n);
+                for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
+                members_.solve(by_member);
+                for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
+                return 0.0;
+            };
+            const bool near = members_.least_pivot() < kNearSpan;
+            out.refined =
+                refine({out.vectors.data(), solve, problem_.bias(), false, near, units_.feature},
+                       units_.tol, out.point);
+        }
         if (problem_.bias()) {
+            found.theta[cols_] *= units_.feature;
             out.point.theta[cols_] *= units_.feature;
             for (std::size_t k = 0; k < n; ++k)
                 out.vectors[k * dim_ + cols_] = problem_.labels()[out.rows[k]];
+            if (units_.refine && units_.free)
+                out.refined = solve_free(out.vectors.data(), n, dim_, units_.tol, out.point);
         }
+        if (!out.refined) out.point = std::move(found);
         return out;
     }
 
@@ -364,7 +372,7 @@ private:
     const MarginUnits units_;
     const std::size_t cols_, dim_;
     Passes passes_;
-    ActiveSet members_;
+    Set members_;
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_, pool_;
     std::size_t pooled_ = 0, steps_left_ = 0;
@@ -378,7 +386,8 @@ private:
 
 Support find_support(const Problem& problem, const MarginUnits& units, const Vector& first,
                      int threads, const std::function<bool()>& stop) {
-    return Search(problem, units, threads).find(first, stop);
+    if (units.columns.empty()) return Search<ActiveSet>(problem, units, threads).find(first, stop);
+    return Search<GradedSet>(problem, units, threads).find(first, stop);
 }
 
 }  // namespace fastgrok

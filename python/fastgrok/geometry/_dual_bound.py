@@ -65,8 +65,9 @@ def dual_bound(
     if penalty:
         size_of_w = _size(total, norm) + missed
         bounds.append(hypot(size_of_w, balance / sqrt(penalty)) / fsum(alpha.tolist()))
-    other = np.where(y < 0.0, alpha, 0.0)
-    sums = fsum((alpha - other).tolist()), fsum(other.tolist())
+    negative = y < 0.0
+    other = np.where(negative, alpha, 0.0)
+    sums = fsum(alpha[~negative].tolist()), fsum(alpha[negative].tolist())
     if min(sums) > 0.0:
         # Weights of equal sums: those of class -1 are scaled by 1 + excess. Where rounding alone
         # makes the sums differ, so little is added that its own rounding is nothing.
@@ -78,9 +79,15 @@ def dual_bound(
     return min(bounds) * (1.0 + 8.0 * _EPS)
 
 
+def length(values: F64) -> float:
+    """l_2 norm as if rounded twice: not a sum of squares, whose rounding adds up."""
+    square = float(accurate_product(values[None, :], values)[0])
+    return sqrt(square) if 1e-200 < square < 1e200 else hypot(*values.tolist())
+
+
 def _size(total: F64, norm: str) -> float:
-    """Dual norm of a vector, rounded once: not a sum of squares, whose rounding adds up."""
-    values = np.abs(total).tolist()
+    """Dual norm of a vector, rounded once or twice."""
     if norm == "l2":
-        return hypot(*values)
+        return length(total)
+    values = np.abs(total).tolist()
     return fsum(values) if norm == "linf" else max(values)

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
-from fastgrok.geometry._dual_bound import dual_bound
+from fastgrok.geometry._dual_bound import dual_bound, length
 from fastgrok.geometry._fixed_support import FixedSupport
 from fastgrok.geometry._polish import polish
 from fastgrok.geometry._rows import Support
@@ -201,7 +201,7 @@ class HardMargin(WorkingSet):
     def gap(self, least: float) -> float:
         """Bound the relative duality gap, and the error of b, where `least` is the least margin."""
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        norm = hypot(*w.tolist(), sqrt(self.penalty or 0.0) * b)
+        norm = hypot(length(w), sqrt(self.penalty or 0.0) * b)
         if self._bound is None:
             self._bound = dual_bound(
                 self.Z[self.working], self._sizes[self.working], self.alpha, self.penalty, self.rest

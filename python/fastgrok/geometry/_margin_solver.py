@@ -16,7 +16,7 @@ from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_n
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import first_rows, working_size
 from fastgrok.geometry._products import cholesky, gram
-from fastgrok.geometry._rows import Index, Rows, column_sizes, scaled_norms
+from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._soft_margin import SoftMargin
 from fastgrok.geometry._solution import MaxMargin
 
@@ -35,6 +35,10 @@ _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
 _CHEAP = 2.0**12
 """Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
+_FREE = 2.0**100
+"""The same where columns may have any units."""
+_FEW, _MOST_COLUMNS = 16, 128
+"""Columns up to which a free bias is looked for in that way, and the most for which it is quick."""
 _MOST_POWER = 250
 """A bias whose feature is 2^250 times as large as the rows, or as small, is taken for one of that
 size: it might as well be free or dear without end, and squares stay in range."""
@@ -47,13 +51,12 @@ class Solver:
         self.X, self.y, self.kind, self.tol, self.threads = X, y, kind, tol, threads
         self.rows = Rows(X, y, kind != "none", threads)
         # A bias is left out of the units: its feature stays 1, and its square counts as `penalty`.
-        self.sizes, self.exponent = scaled_norms(X)
+        self.sizes, self.exponent, largest = self.rows.sizes()
         self._power = min(max(self.exponent, -_MOST_POWER), _MOST_POWER)
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
         self._separable: bool | None = None  # not asked yet
         self._one_class = kind == "penalized" and bool(np.all(y == y[0]))
-        largest = column_sizes(X)
         few = self.rows.dim <= _MOST_GRADED
         # Beside columns so large a penalized bias is one in very small units.
         self._appended = kind == "penalized" and not self._one_class and few
@@ -61,8 +64,7 @@ class Solver:
         if self._appended:
             together = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
             self.rows, self.penalty = Rows(together, y, False, threads), None
-            self.sizes, self.exponent = scaled_norms(together)
-            largest = np.append(largest, 1.0)
+            self.sizes, self.exponent, largest = self.rows.sizes()
         self._columns = np.ldexp(largest, -self.exponent)
         units = np.frexp(self._columns[self._columns > 0.0])[1]
         self._graded = few and bool(units.size and np.ptp(units) > _UNITS)
@@ -78,13 +80,14 @@ class Solver:
         while True:
             if found is None:
                 found = self._solve_for(self.rows.take(chosen, -self.exponent), guess)
-            margins = self.rows.margins(self._in_units_of_X(found.theta))
+            theta = self._in_units_of_X(found.theta)
+            margins = self.rows.margins(theta)
             slack = found.slack(self.sizes)
             below = np.flatnonzero(margins < 1.0 - slack)
             if below.size:
                 below = below[~np.isin(below, chosen)]
             if not below.size:
-                return self._result(chosen[found.working], found, margins, slack)
+                return self._result(chosen[found.working], found, theta, margins, slack)
             worst = below[np.argsort(margins[below], kind="stable")]
             before, alpha = chosen, np.zeros(self.rows.count)
             alpha[before[found.working]] = found.alpha
@@ -95,9 +98,17 @@ class Solver:
         """Solve it for a guess of the support; None if that leads nowhere."""
         nothing = np.zeros(0, dtype=np.intp)
         root = sqrt(self.penalty or 0.0)
-        exact = self.penalty is None or root * _CHEAP >= 1.0
-        feature = 1.0 / root if root * _CHEAP >= 1.0 else _CHEAP
-        support = self.rows.support(self.exponent, feature, self.tol / 8.0, exact, start)
+        free = self.penalty == 0.0
+        graded = self._graded or (free and self.rows.dim <= _FEW)
+        if graded and self.rows.dim > _MOST_COLUMNS:
+            return nothing, None
+        cheap = _FREE if graded else _CHEAP
+        exact = self.penalty is None or free or root * cheap >= 1.0
+        support = self.rows.support(
+            self.exponent, 1.0 / root if root * cheap >= 1.0 else cheap, self.tol / 8.0, start,
+            refine=exact and not self._graded, free=free,
+            columns=np.frexp(self._columns)[1].tolist() if graded else None,
+        )  # fmt: skip
         if support is None:
             return nothing, None
         found = HardMargin(
@@ -106,8 +117,6 @@ class Solver:
         )  # fmt: skip
         if found.accept(support):
             return support.rows, found
-        if self._graded:  # products of rows lose columns
-            return nothing, None
         try:
             found.solve()
         except (NotSeparatedError, LinAlgError):
@@ -197,8 +206,9 @@ class Solver:
             price *= 1000.0 if steps == 1 else 10.0
         return best
 
-    def _result(self, working: Index, found: HardMargin, margins: F64, slack: F64) -> MaxMargin:
-        theta = self._in_units_of_X(found.theta)
+    def _result(
+        self, working: Index, found: HardMargin, theta: F64, margins: F64, slack: F64
+    ) -> MaxMargin:
         w, b = (theta[:-1], float(theta[-1])) if self._appended else self.rows.split(theta)
         if self._one_class and np.abs(w).sum() * self.rows.largest().max() < _SLIGHT * abs(b):
             with contextlib.suppress(FastgrokError):

@@ -20,7 +20,7 @@ class Support(NamedTuple):
     Attributes
     ----------
     rows : ndarray of int
-        In order.
+        In any order.
     vectors : ndarray of shape (len(rows), D)
         Theirs, scaled.
     theta, alpha, rest : ndarray
@@ -69,22 +69,38 @@ class Rows:
         """z_i . theta as if computed with twice the digits: see `Passes::accurate_margins`."""
         return self._problem.accurate_margins(*self.split(theta), self.threads)
 
+    def sizes(self) -> tuple[F64, int, F64]:
+        """Norms and exponent as `scaled_norms` gives them, without bias; `column_sizes`."""
+        squares, columns = self._problem.sizes(self.threads)
+        return *scaled_norms(self.X, squares=squares), columns
+
     def mean(self) -> F64:
         """Return a positive multiple of the sum of all z_i."""
         w, b = self._problem.gradient(np.zeros(self.X.shape[1]), 0.0, "exponential", self.threads)
         return np.append(-w, -b) if self.bias else -w
 
     def support(
-        self, exponent: int, feature: float, tol: float, refine: bool, start: F64 | None
+        self,
+        exponent: int,
+        feature: float,
+        tol: float,
+        start: F64 | None = None,
+        *,
+        refine: bool = True,
+        free: bool = False,
+        columns: list[int] | None = None,
     ) -> Support | None:
         """
         Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
 
-        `feature` is that of a bias, to whose error `tol` belongs as to those of margins; rows with
-        small margins at `start` are looked at first. None if nothing was found.
+        `feature` is that of a bias, to whose error `tol` belongs as to those of margins, or only of
+        a guess if it is free; rows with small margins at `start` are looked at first. `columns` are
+        the exponents of columns of very different units. None if nothing was found.
         """
         point = None if start is None else self.split(start)
-        found = self._problem.support(exponent, feature, tol, refine, point, self.threads)
+        found = self._problem.support(
+            exponent, feature, tol, refine, free, columns or [], point, self.threads
+        )
         return None if found is None else Support(*found)
 
     def largest(self) -> F64:
@@ -129,10 +145,17 @@ class Rows:
         return np.ldexp(vectors, -second[:, None]), first + second
 
 
-def scaled_norms(X: NDArray[Any], bias: bool = False) -> tuple[F64, int]:
-    """Norms of the rows (x_i, bias) over a power of two above them all, and its exponent."""
+def scaled_norms(
+    X: NDArray[Any], bias: bool = False, squares: F64 | None = None
+) -> tuple[F64, int]:
+    """
+    Norms of the rows (x_i, bias) over a power of two above them all, and its exponent.
+
+    `squares` are those of the norms, if they are known.
+    """
     shift = 0
-    squares = _squares(X) + float(bias)
+    if squares is None:
+        squares = _squares(X) + float(bias)
     if not 1e-200 < squares.max() < np.inf:
         shift = int(np.frexp(_largest(X, bias).max())[1])
         scaled = np.ldexp(X.astype(np.float64), -shift)

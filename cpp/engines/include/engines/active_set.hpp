@@ -11,11 +11,17 @@
 
 namespace fastgrok {
 
+// Of a member's square, the share outside the span of others, for which digits of theta are lost.
+inline constexpr double kNearSpan = 1e-6;
+
 // Every row has a slot, where it and its products with the others lie as long as it is a member;
 // members have an order, that of the factor. What follows the first change of the order is made
 // anew: so the last members are the cheapest to lose.
 class ActiveSet {
 public:
+    // Of the coefficients' sum: rows are so short beside it that products do not show the margin.
+    static constexpr double kMostAlpha = 1e24;
+
     ActiveSet(std::size_t cols, std::size_t most);
 
     std::size_t size() const { return slots_.size(); }
@@ -42,12 +48,21 @@ public:
     // The least share of a member's square outside the span of those before.
     double least_pivot() const;
 
-    // Products of the members with a vector, and their sum with coefficients, added to `out`.
+    // Products of the members with a vector, and the coefficients of a sum of them.
     void products(const double* vector, Vector& out);
-    void add_sum(const Vector& coefficients, double* out);
+    void shares(const double* sum, Vector& out) {
+        products(sum, out);
+        solve(out);
+    }
 
-    // The members' rows in an order of members. Nothing but solve() may be called after that.
-    Table<double> take_rows(const std::vector<std::size_t>& order);
+    // theta = sum of alpha_i z_i with margins of 1; and the correction of both by what is missing
+    // of the margins, which is overwritten.
+    void start(const Vector& alpha, double* theta);
+    void correct(Vector& missing, Vector& alpha, double* theta);
+
+    // The members' rows, and in which order of members. Nothing but solve() may be called after
+    // that.
+    Table<double> take_rows(std::vector<std::size_t>& order);
 
 private:
     MatrixView factor(std::size_t i, std::size_t j, std::size_t rows, std::size_t cols) {
@@ -57,6 +72,7 @@ private:
         return products_[slots_[i] * most_ + slots_[j]];
     }
     double* row_of(std::size_t member) { return &rows_[slots_[member] * cols_]; }
+    void add_sum(const Vector& coefficients, double* out);
     std::size_t take_slot();
     void find_products(std::size_t first);
     bool extend(std::size_t first, std::size_t known);

@@ -36,6 +36,10 @@ struct MarginUnits {
     double feature = 1.0;  // of the bias, if the problem has one: a power of two
     double tol = 1e-11;    // of margins
     bool refine = true;
+    bool free = false;  // the bias costs nothing: `feature` is that of a guess
+    // Powers of two of the columns, without the bias, as they are then; empty if these do not
+    // differ much.
+    std::vector<int> columns;
 };
 
 // `first` is a vector of parameters: rows with small margins there are looked at first; empty for
