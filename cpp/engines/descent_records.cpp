@@ -13,7 +13,7 @@ namespace {
 // Records that are made together: a pass costs little more for so many. Fewer where they would
 // hold many parameters, or visit many entries with nobody asked whether to go on.
 constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
-constexpr double kMostVisits = 0x1p32;
+constexpr double kMostVisits = 0x1p35;
 
 }  // namespace
 

@@ -161,6 +161,7 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
     const auto threads = static_cast<std::size_t>(threads_);
     std::vector<Vector> margins(threads, Vector(most * rows));
     std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
+    Blocks<double> work(threads * kManyRoom);
     Vector together(most * length), projected(at_once * chunks() * pairs);
     std::vector<Evaluation> of(at_once * chunks());
     for (std::size_t first = 0; first < us.size(); first += at_once) {
@@ -177,7 +178,7 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
             problem_.visit_chunk(c, [&](auto of_chunk) {
                 if constexpr (!std::is_same_v<decltype(of_chunk), PackedRows>)
                     kernels_for(of_chunk).many_margins(of_chunk, together.data(), count + vectors,
-                                                       m, rows);
+                                                       m, rows, work.data() + t * kManyRoom);
             });
             const std::size_t n =
                 std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);

@@ -19,6 +19,7 @@
 #include "engines/passes.hpp"
 #include "engines/storage.hpp"
 #include "kernels/kernels.hpp"
+#include "many.hpp"
 
 namespace {
 
@@ -315,6 +316,12 @@ bool print_all() {
     for (std::size_t n : {1, 7, 17, 33, 70}) print_dense(n, 3 * n / 2);
 
     bool same = true;
+    for (bool single : {false, true}) {
+        for (std::size_t count : {1, 2, 3, 4, 5, 6, 7, 11, 13, 50})
+            same &= print_many(39, 21, single, count, Kind::wild);
+        same &= print_many(150, 1100, single, 50, Kind::even);  // several panels
+        same &= print_many(8700, 520, single, 7, Kind::even);   // several blocks of rows
+    }
     for (std::size_t d : {2, 16, 17, 100})
         for (bool single : {false, true})
             for (Loss loss : kLosses)
@@ -370,7 +377,7 @@ bool print_all() {
 int main() {
     try {
         if (print_all()) return 0;
-        std::fputs("digest: the number of threads, or skipping, changes the results\n", stderr);
+        std::fputs("digest: threads, skipping, or what is made together, changes bits\n", stderr);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "digest: %s\n", error.what());
     }

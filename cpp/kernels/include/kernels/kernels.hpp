@@ -10,6 +10,9 @@ namespace fastgrok {
 // Of a tile of a dense product, and of a block of right sides.
 inline constexpr std::size_t kMostTileEntries = 192, kSolvedCols = 32;
 
+// Doubles that many_margins works in.
+inline constexpr std::size_t kManyRoom = 3072 + 49152;
+
 struct Kernels {
     const char* name;
 
@@ -80,12 +83,13 @@ struct Kernels {
 
     // Of plain rows that follow each other, not of an index:
     //   many_margins  the margins of `count` parameter vectors, which lie one after the other, each
-    //                 to the bits of `margins`; those of one begin `apart` behind the last one's
+    //                 to the bits of `margins`; those of one begin `apart` behind the last one's.
+    //                 `room` has kManyRoom doubles, at a cache line
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
         void (*many_margins)(PlainRows<Real> rows, const double* u, std::size_t count, double* out,
-                             std::size_t apart);
+                             std::size_t apart, double* room);
         void (*accurate)(PlainRows<Real> rows, const double* u, double* out);
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
