@@ -16,7 +16,9 @@ def cube(rows, columns, dtype=np.float64, seed=0):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("rows", "columns"), [(43, 17), (130, 31), (61, 600), (1100, 540), (2050, 40)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(43, 17), (130, 31), (61, 600), (1100, 540), (2050, 40)]
+)
 def test_records_made_together_have_the_bits_of_single_ones(rows, columns, dtype):
     """A run of no steps from the recorded weights makes one record, of the same data."""
     data, others = cube(rows, columns, dtype), cube(37, columns, dtype, seed=1)

@@ -34,6 +34,7 @@ inline void pack_weights(const double* u, std::size_t length, Panel of, double* 
                 store(packed + g * kWidth, load(u + k * length + j + g * kWidth));
 }
 
+<<<<<<< HEAD
 // lanes += those of x_r . w_k in the columns of a panel, for R rows and K packed weights: the 8 of
 // a pair, and the rows of one weight, side by side. The first panel finds zeros.
 template <std::size_t R, std::size_t K, class Real>
@@ -86,12 +87,94 @@ inline void add_lanes_of(const double* lanes, std::size_t n, double* sums) {
 }
 
 // What is asked for in advance: so many cache lines of each row, from a column on.
+=======
+// The loops over the pairs of a tile are unrolled before their sums are given registers.
+#define FASTGROK_UNROLL _Pragma("GCC unroll 32")
+
+// lanes += those of x_r . w_k in the columns of a panel, for R rows and K packed weights: the 8 of
+// a pair, and the rows of one weight, side by side. The first panel finds zeros; the last one
+// leaves the sums of the lanes in t.
+template <std::size_t R, std::size_t K, class Real>
+[[gnu::noinline]] inline void add_products(const Real* const* x, Panel of, const double* packed,
+                                           double* lanes, double* t) {
+    constexpr std::size_t kPairs = R * K;
+    const Real* row[R];
+    FASTGROK_UNROLL
+    for (std::size_t r = 0; r < R; ++r) row[r] = x[r];
+    Vec sum[kPairs * kRowGroups];
+    if (of.first) {
+        FASTGROK_UNROLL
+        for (std::size_t i = 0; i < kPairs * kRowGroups; ++i) sum[i] = set1(0.0);
+    } else {
+        FASTGROK_UNROLL
+        for (std::size_t i = 0; i < kPairs * kRowGroups; ++i) sum[i] = load(lanes + i * kWidth);
+    }
+    std::size_t j = of.begin;
+    for (; j + kRowLanes <= of.end; j += kRowLanes, packed += K * kRowLanes) {
+        FASTGROK_UNROLL
+        for (int g = 0; g < kRowGroups; ++g) {
+            Vec a[R];
+            FASTGROK_UNROLL
+            for (std::size_t r = 0; r < R; ++r) a[r] = load(row[r] + j + g * kWidth);
+            FASTGROK_UNROLL
+            for (std::size_t k = 0; k < K; ++k) {
+                const Vec w = load(packed + k * kRowLanes + g * kWidth);
+                FASTGROK_UNROLL
+                for (std::size_t r = 0; r < R; ++r) {
+                    Vec& s = sum[(k * R + r) * kRowGroups + g];
+                    s = fma(a[r], w, s);
+                }
+            }
+        }
+    }
+    FASTGROK_UNROLL
+    for (int g = 0; g < kRowGroups; ++g) {
+        const std::size_t at = j + g * kWidth;
+        if (at >= of.end) break;
+        const int left = of.end - at < kWidth ? static_cast<int>(of.end - at) : kWidth;
+        FASTGROK_UNROLL
+        for (std::size_t k = 0; k < K; ++k) {
+            const Vec w = load(packed + k * kRowLanes + g * kWidth);
+            FASTGROK_UNROLL
+            for (std::size_t r = 0; r < R; ++r) {
+                Vec& s = sum[(k * R + r) * kRowGroups + g];
+                s = fma(load_some(row[r] + at, left), w, s);
+            }
+        }
+    }
+    if (!of.last) {
+        FASTGROK_UNROLL
+        for (std::size_t i = 0; i < kPairs * kRowGroups; ++i) store(lanes + i * kWidth, sum[i]);
+        return;
+    }
+    FASTGROK_UNROLL
+    for (std::size_t i = 0; i < kPairs; i += kWidth) {
+        Vec pairs[kWidth];
+        FASTGROK_UNROLL
+        for (std::size_t p = 0; p < kWidth; ++p) {
+            Vec groups[kRowGroups];
+            FASTGROK_UNROLL
+            for (int g = 0; g < kRowGroups; ++g)
+                groups[g] = i + p < kPairs ? sum[(i + p) * kRowGroups + g] : set1(0.0);
+            pairs[p] = add_groups(groups);
+        }
+        store(t + i, set1(0.0) + sums_across(pairs));
+    }
+}
+
+// What is asked for in advance: so many cache lines of each row, from a column on. GCC takes calls
+// that do nothing else for calls that do nothing, and leaves them out unless they are inlined.
+>>>>>>> s6-k2
 template <class Real>
 struct Fetch {
     PlainRows<Real> rows;
     std::size_t from, lines;
 
+<<<<<<< HEAD
     void row(std::size_t i) const {
+=======
+    [[gnu::always_inline]] void row(std::size_t i) const {
+>>>>>>> s6-k2
         if (i >= rows.count) return;
         const Real* const x = rows.x + i * rows.stride + from;
         for (std::size_t k = 0; k < lines; ++k)
@@ -106,10 +189,16 @@ inline void meet(PlainRows<Real> rows, std::size_t i, Panel of, const double* u,
     const Layout layout = plain_layout(rows.cols);
     const Real* x[R];
     for (std::size_t r = 0; r < R; ++r) x[r] = rows.x + (i + r) * rows.stride;
+<<<<<<< HEAD
     add_products<R, K>(x, of, packed, lanes);
     if (!of.last) return;
     double t[(R * K + kWidth - 1) / kWidth * kWidth];
     add_lanes_of(lanes, R * K, t);
+=======
+    double t[(R * K + kWidth - 1) / kWidth * kWidth];
+    add_products<R, K>(x, of, packed, lanes, t);
+    if (!of.last) return;
+>>>>>>> s6-k2
     for (std::size_t k = 0; k < K; ++k)
         for (std::size_t r = 0; r < R; ++r)
             out[k * apart + i + r] =
