@@ -34,60 +34,6 @@ inline void pack_weights(const double* u, std::size_t length, Panel of, double* 
                 store(packed + g * kWidth, load(u + k * length + j + g * kWidth));
 }
 
-<<<<<<< HEAD
-// lanes += those of x_r . w_k in the columns of a panel, for R rows and K packed weights: the 8 of
-// a pair, and the rows of one weight, side by side. The first panel finds zeros.
-template <std::size_t R, std::size_t K, class Real>
-[[gnu::noinline]] inline void add_products(const Real* const* x, Panel of, const double* packed,
-                                           double* lanes) {
-    const Real* row[R];
-    for (std::size_t r = 0; r < R; ++r) row[r] = x[r];
-    Vec sum[K][R][kRowGroups];
-    for (std::size_t k = 0; k < K; ++k)
-        for (std::size_t r = 0; r < R; ++r)
-            for (int g = 0; g < kRowGroups; ++g)
-                sum[k][r][g] =
-                    of.first ? set1(0.0) : load(lanes + (k * R + r) * kRowLanes + g * kWidth);
-    std::size_t j = of.begin;
-    for (; j + kRowLanes <= of.end; j += kRowLanes, packed += K * kRowLanes)
-        for (int g = 0; g < kRowGroups; ++g) {
-            Vec a[R];
-            for (std::size_t r = 0; r < R; ++r) a[r] = load(row[r] + j + g * kWidth);
-            for (std::size_t k = 0; k < K; ++k) {
-                const Vec w = load(packed + k * kRowLanes + g * kWidth);
-                for (std::size_t r = 0; r < R; ++r) sum[k][r][g] = fma(a[r], w, sum[k][r][g]);
-            }
-        }
-    for (int g = 0; g < kRowGroups && j < of.end; ++g, j += kWidth) {
-        const int left = of.end - j < kWidth ? static_cast<int>(of.end - j) : kWidth;
-        for (std::size_t k = 0; k < K; ++k) {
-            const Vec w = load(packed + k * kRowLanes + g * kWidth);
-            for (std::size_t r = 0; r < R; ++r)
-                sum[k][r][g] = fma(load_some(row[r] + j, left), w, sum[k][r][g]);
-        }
-    }
-    for (std::size_t k = 0; k < K; ++k)
-        for (std::size_t r = 0; r < R; ++r)
-            for (int g = 0; g < kRowGroups; ++g)
-                store(lanes + (k * R + r) * kRowLanes + g * kWidth, sum[k][r][g]);
-}
-
-// The sum of the 8 lanes of each of n pairs; there is room for whole registers.
-inline void add_lanes_of(const double* lanes, std::size_t n, double* sums) {
-    for (std::size_t i = 0; i < n; i += kWidth) {
-        Vec pairs[kWidth];
-        for (std::size_t p = 0; p < kWidth; ++p) {
-            Vec of[kRowGroups];
-            for (int g = 0; g < kRowGroups; ++g)
-                of[g] = i + p < n ? load(lanes + (i + p) * kRowLanes + g * kWidth) : set1(0.0);
-            pairs[p] = add_groups(of);
-        }
-        store(sums + i, set1(0.0) + sums_across(pairs));
-    }
-}
-
-// What is asked for in advance: so many cache lines of each row, from a column on.
-=======
 // The loops over the pairs of a tile are unrolled before their sums are given registers.
 #define FASTGROK_UNROLL _Pragma("GCC unroll 32")
 
@@ -164,17 +110,12 @@ template <std::size_t R, std::size_t K, class Real>
 
 // What is asked for in advance: so many cache lines of each row, from a column on. GCC takes calls
 // that do nothing else for calls that do nothing, and leaves them out unless they are inlined.
->>>>>>> s6-k2
 template <class Real>
 struct Fetch {
     PlainRows<Real> rows;
     std::size_t from, lines;
 
-<<<<<<< HEAD
-    void row(std::size_t i) const {
-=======
     [[gnu::always_inline]] void row(std::size_t i) const {
->>>>>>> s6-k2
         if (i >= rows.count) return;
         const Real* const x = rows.x + i * rows.stride + from;
         for (std::size_t k = 0; k < lines; ++k)
@@ -189,16 +130,9 @@ inline void meet(PlainRows<Real> rows, std::size_t i, Panel of, const double* u,
     const Layout layout = plain_layout(rows.cols);
     const Real* x[R];
     for (std::size_t r = 0; r < R; ++r) x[r] = rows.x + (i + r) * rows.stride;
-<<<<<<< HEAD
-    add_products<R, K>(x, of, packed, lanes);
-    if (!of.last) return;
-    double t[(R * K + kWidth - 1) / kWidth * kWidth];
-    add_lanes_of(lanes, R * K, t);
-=======
     double t[(R * K + kWidth - 1) / kWidth * kWidth];
     add_products<R, K>(x, of, packed, lanes, t);
     if (!of.last) return;
->>>>>>> s6-k2
     for (std::size_t k = 0; k < K; ++k)
         for (std::size_t r = 0; r < R; ++r)
             out[k * apart + i + r] =
