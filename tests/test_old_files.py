@@ -190,7 +190,7 @@ def test_the_same_data_set_gives_the_same_bytes(tmp_path):
 def test_a_checkpoint_of_other_bits_is_refused(tmp_path, name):
     copy = tmp_path / "copy"
     shutil.copy(make.HERE / f"{name}.checkpoint", copy)
-    with pytest.raises(fg.CheckpointError, match="version '5'.*version '6'"):
+    with pytest.raises(fg.CheckpointError, match=r"version '5'.*version '6'"):
         getattr(make, name)(checkpoint=copy)
     assert copy.read_bytes() == (make.HERE / f"{name}.checkpoint").read_bytes()
 
