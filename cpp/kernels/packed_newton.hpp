@@ -17,13 +17,14 @@ inline void newton_packed(PackedRows rows, const double* v, double shift, double
     double lanes[(kMost + kMost * (kMost + 1) / 2) * kLanes];
     double p[kBlocksAtOnce * kLanes], q[kBlocksAtOnce * kLanes], qz[kBlocksAtOnce * kLanes];
     for (std::size_t i = 0; i < sums * kLanes; ++i) lanes[i] = 0.0;
-    Slopes<L> slopes(L::traits.zero_above, shift, bits);
+    double kept[kBlocksAtOnce * kLanes];
+    const Slopes<L> slopes{L::traits.zero_above, shift, bits};
     for (std::size_t k = 0; k < rows.count; k += kBlocksAtOnce) {
         const std::size_t count = rows.count - k < kBlocksAtOnce ? rows.count - k : kBlocksAtOnce;
         const std::size_t n = count * kLanes;
         const double* blocks = rows.blocks + k * stride;
-        begin_batch<D>(blocks, count, cols, v, k * kLanes, p, slopes);
-        end_batch(count, k * kLanes, p, slopes);
+        begin_batch<D>(blocks, count, cols, v, k * kLanes, p, kept, slopes);
+        end_batch(count, k * kLanes, p, kept, slopes);
         for (std::size_t i = 0; i < n; i += kWidth)
             store(q + i, L::curvature_of_slope(load(p + i)));
         add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
