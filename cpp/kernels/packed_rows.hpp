@@ -74,11 +74,14 @@ template <int D, class Weigh>
 inline void begin_batch(const double* blocks, std::size_t count, std::size_t cols, const double* u,
                         std::size_t row, double* c, double* kept, Weigh weigh) {
     if constexpr (D > 0 || kJoinLoops) {
+        // A copy stays in registers, because nothing that is stored might be taken for it.
+        double few[D + 1];
+        for (int j = 0; j <= D; ++j) few[j] = u[j];
         if (D > 0) cols = D;
         for (std::size_t k = 0; k < count; ++k, blocks += kLanes * (cols + 1))
             for (int g = 0; g < kGroups; ++g) {
                 const std::size_t at = k * kLanes + g * kWidth;
-                const Vec t = dot_packed<D>(blocks + g * kWidth, cols, u);
+                const Vec t = dot_packed<D>(blocks + g * kWidth, cols, D > 0 ? few : u);
                 store(c + at, weigh.begin(row + at, t, kept + at));
             }
     } else {
