@@ -91,3 +91,35 @@ def test_a_leap_over_wide_rows_that_is_stopped_keeps_its_records():
     assert kept.steps[-1] > 1e4
     np.testing.assert_array_equal(kept.steps, full.steps[: kept.steps.size])
     np.testing.assert_array_equal(kept.loss, full.loss[: kept.steps.size])
+
+
+@pytest.mark.parametrize("kind", ["cube", "noise"])
+def test_leaps_of_thousands_of_columns_are_right(kind):
+    """No sample preconditions there, but what the last solves have seen of the Hessian."""
+    columns = 3000
+    if kind == "cube":
+        data = cube(60, columns, np.float32)
+    else:
+        data = fg.datasets.gaussian_noise(90, columns, sigma=0.3, seed=2, dtype=np.float32)
+    common = {"lr": 1e-3, "keep_weights": True, "watch_sharpness": False}
+    exact = train_quietly(data.X, data.y, steps=5_000, engine="exact", threads=1, **common)
+    for rtol in (1e-8, 1e-6):
+        run = fg.train(
+            data.X, data.y, steps=5_000, engine="leap", rtol=rtol, record=exact.steps, **common
+        )
+        assert run.engine.leaps[-1].products > 0
+        for step, got, expected in zip(run.steps, run.weights, exact.weights, strict=True):
+            leap = run.engine.leap_at(step)
+            error = difference(got, expected) if step > 0 else 0.0
+            assert error <= (0.0 if leap is None else min(leap.error, rtol))
+
+
+@pytest.mark.parametrize("columns", [10, 40])
+def test_the_first_leap_is_tried_earlier_where_passes_are_dear(columns):
+    data = cube(1000, columns)
+    first = {
+        rtol: fg.train(data.X, data.y, steps=1e6, lr=1e-2, rtol=rtol).engine.leaps[0].first
+        for rtol in (1e-8, 1e-6)
+    }
+    assert first[1e-8] == 128
+    assert first[1e-6] == (64 if columns > 16 else 128)
