@@ -91,6 +91,13 @@ class Lifting:
         largest = int(np.abs(matrix).max(initial=0))
         self._short = len(matrix) * largest < 2 ** (62 - _BITS)
 
+    def transposed(self) -> "Lifting":
+        """Solve with the transpose of M, whose inverse is known."""
+        out: Lifting = object.__new__(Lifting)
+        out.matrix, out._inverse, out._short = self.matrix.T, self._inverse.T, self._short
+        out._digits = [part.T for part in self._digits]
+        return out
+
     def solve(self, right: Integers) -> tuple[Integers, int]:
         """
         Solve for one right side of shape (k,), or for the columns of (k, m).

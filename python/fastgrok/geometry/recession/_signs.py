@@ -1,0 +1,305 @@
+"""
+Which signs each coordinate takes in a cone, with proof.
+
+The cone C of all d with z_i . d = 0 for the rows inside and z_i . d >= 0 for those outside has an
+interior within the space L of the equations: the separating direction. So d_j = 0 in all of C just
+where e_j lies in the span of the rows inside, and d_j >= 0 in all of C just where
+
+    e_j = sum_i c_i z_i    with c_i >= 0 for the rows outside
+
+(Farkas). Candidates come from floating point, in coordinates of L: directions by moving from the
+separating one as far as the rows allow, or by a linear program
+
+    maximise s    subject to    z_i . d >= s,  d_j = -1,  s <= 1
+
+whose multipliers are the c_i where s < 0. Integers prove them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+from fastgrok._checks import F64
+from fastgrok.geometry._exact import separate
+from fastgrok.geometry._faces import least
+from fastgrok.geometry._lifting import Integers, Lifting, independent
+from fastgrok.geometry._products import cholesky, gram, product, solve_cholesky
+from fastgrok.geometry._rows import Index
+from fastgrok.geometry.recession._basis import no_rows
+from fastgrok.geometry.recession._partition import Partition
+from fastgrok.geometry.recession._whole import Whole, primitive, whole_vector
+from fastgrok.geometry.recession._whole import product as whole_product
+
+_DIGITS = (8, 20, 40)
+"""Of a direction: few are enough as a rule, and make a short one."""
+_NOTHING = 1e-13
+"""Share of its terms below which a coordinate is rounding."""
+_NO_WEIGHT = 1e-9
+_ROUNDS = 50
+_AT_ONCE = 1 << 22
+_MOST_EXACT = 2e6
+"""Bound on (m + k) (k + 1)^2 for a program in integers, times the square of their length."""
+
+Balance = dict[int, Fraction]
+
+
+class Signs:
+    """
+    The signs of every coordinate of the cone.
+
+    Attributes
+    ----------
+    verdicts : list of str
+        "finite" (0 in all of C), "+inf" (no negative ones), "-inf", "either" or "undecided", by
+        column.
+    directions : list of ndarray of shape (D,), object
+        In C, integers; the first one has positive products with all rows outside.
+    found : dict of (int, int) to int
+        By column and sign, which of them has a coordinate of that sign.
+    balances : dict of int to dict of int to Fraction
+        By column, of those that are "+inf" or "-inf": c_i >= 0 of rows outside whose sum is e_j, or
+        its negative, modulo the span of the rows inside.
+    """
+
+    def __init__(self, cone: Partition) -> None:
+        count = cone.vectors.shape[1]
+        self.cone = cone
+        self.verdicts = ["finite"] * count
+        self.directions: list[Integers] = []
+        self.found: dict[tuple[int, int], int] = {}
+        self.balances: dict[int, Balance] = {}
+        if cone.direction is None:
+            return
+        self._basis = cone.basis or no_rows(count)
+        self._outside: Whole = cone.whole[cone.outside]
+        self._take(cone.direction)
+        moving = [j for j in range(count) if not self._basis.fixed(j)]
+        self._coordinates(moving)
+        self._wander(moving)
+        for j in moving:
+            self.verdicts[j] = self._decide(j, moving.index(j))
+
+    def _take(self, direction: Integers) -> None:
+        self.directions.append(direction)
+        for j, value in enumerate(direction.tolist()):
+            if value:
+                self.found.setdefault((j, 1 if value > 0 else -1), len(self.directions) - 1)
+
+    def _open(self, j: int) -> int:
+        """Sign that has not been seen of this coordinate; 0 if both have."""
+        return next((sign for sign in (-1, 1) if (j, sign) not in self.found), 0)
+
+    def _coordinates(self, moving: list[int]) -> None:
+        """Rows outside and functionals in coordinates of L, scaled, in floating point."""
+        vectors, basis = self.cone.vectors, self._basis
+        self._columns = np.frexp(np.abs(vectors).max(axis=0))[1]
+        scaled = np.ldexp(vectors[self.cone.outside], -self._columns)
+        pivots, rest = basis.pivots, basis.rest
+        # Column r of the scaled rows is this combination of the pivots'.
+        of_pivots = np.array(
+            [
+                [_quotient(int(value), basis.below, int(self._columns[p] - self._columns[r]))
+                 for value, r in zip(line, rest, strict=True)]
+                for line, p in zip(basis.above, pivots, strict=True)
+            ]
+        ).reshape(len(pivots), len(rest))  # fmt: skip
+        Q = scaled[:, rest]
+        if len(pivots):
+            left = np.ascontiguousarray(scaled[:, pivots])
+            sizes = np.abs(Q) + product(np.abs(left), np.abs(of_pivots))
+            Q = Q - product(left, of_pivots)
+            Q[np.abs(Q) < _NOTHING * sizes] = 0.0
+        places = {int(column): k for k, column in enumerate(rest)}
+        rows = {int(column): k for k, column in enumerate(pivots)}
+        G = np.zeros((len(moving), len(rest)))
+        for k, j in enumerate(moving):
+            if j in places:
+                G[k, places[j]] = 1.0
+            else:
+                G[k] = -of_pivots[rows[j]]
+        self._units = np.frexp(np.abs(Q).max(axis=0, initial=0.0))[1]
+        Q = np.ldexp(Q, -self._units)
+        G = np.ldexp(G, -self._units)
+        lengths = np.linalg.norm(Q, axis=1)
+        self.Q: F64 = np.ascontiguousarray(Q / np.where(lengths > 0.0, lengths, 1.0)[:, None])
+        self.G: F64 = np.ascontiguousarray(G / np.linalg.norm(G, axis=1)[:, None])
+        self._rest_units = self._columns[rest] + self._units
+        first = self.directions[0]
+        largest = max(abs(value) for value in first)
+        point = [
+            _quotient(value, largest, int(unit))
+            for value, unit in zip(first[rest].tolist(), self._rest_units, strict=True)
+        ]
+        self.point: F64 = np.array(point) / max(np.abs(point).max(initial=0.0), 1e-300)
+        self.order: Index = np.argsort(self.Q @ self.point, kind="stable")
+
+    def _wander(self, moving: list[int]) -> None:
+        """Move from the separating direction until a coordinate changes its sign, if it does."""
+        slack = self.Q @ self.point
+        if not slack.size or not slack.min() > 0.0:
+            return
+        Z = self.Q / slack[:, None]
+        try:
+            factor = cholesky(gram(np.ascontiguousarray(Z.T)))
+        except LinAlgError:
+            return
+        block = max(1, _AT_ONCE // len(slack))
+        for start in range(0, len(moving), block):
+            some = [
+                k for k in range(start, min(start + block, len(moving))) if self._open(moving[k])
+            ]
+            if not some:
+                continue
+            steps = solve_cholesky(factor, np.ascontiguousarray(self.G[some].T))
+            rates = product(Z, steps)
+            for at, k in enumerate(some):
+                sign = self._open(moving[k])
+                if not sign:
+                    continue
+                gain = float(self.G[k] @ steps[:, at])
+                fastest = float((-sign * rates[:, at]).max())
+                value = max(-sign * float(self.G[k] @ self.point), 0.0)
+                # From value / gain on the coordinate has the sign, up to 1 / fastest is inside.
+                if gain > 0.0 and value * fastest < 0.9 * gain:
+                    size = (1.0 + value) / gain
+                    if fastest > 0.0:
+                        size = 0.5 * (value / gain + min(size, 1.0 / fastest))
+                    self._prove_direction(moving[k], sign, self.point + sign * size * steps[:, at])
+
+    def _prove_direction(self, j: int, sign: int, point: F64) -> bool:
+        """Take a direction close to this one, in coordinates of L, if coordinate j has the sign."""
+        size = float(np.abs(point).max(initial=0.0))
+        if not 0.0 < size < np.inf:
+            return False
+        for digits in _DIGITS:
+            rounded = np.rint(np.ldexp(point / size, digits)).astype(np.int64)
+            shifts = -self._rest_units - (-self._rest_units).min(initial=0)
+            free = np.array(
+                [int(value) << int(shift) for value, shift in zip(rounded, shifts, strict=True)],
+                dtype=object,
+            )
+            direction = self._basis.orthogonal(free)
+            if sign * direction[j] <= 0:
+                continue
+            if whole_product(self._outside, direction).min() >= 0:
+                self._take(primitive(direction))
+                return True
+        return False
+
+    def _decide(self, j: int, k: int) -> str:
+        """Find the verdict on a coordinate that is not 0 in all of C."""
+        while sign := self._open(j):
+            if not (self._by_program(j, k, sign) or self._in_integers(j, sign)):
+                return "undecided"
+            if j in self.balances:
+                return "+inf" if sign < 0 else "-inf"
+        return "either"
+
+    def _by_program(self, j: int, k: int, sign: int) -> bool:
+        """Find a direction in which coordinate j has this sign, or a proof that there is none."""
+        g = -sign * self.G[k]  # g . v = -1 for what is looked for
+        alone = self._alone(g)
+        if alone is not None and self._prove_balance(j, sign, np.array([alone])):
+            return True
+        n, dim = self.Q.shape
+        size = min(n, 4 * dim + 100)
+        chosen = self.order[:size]
+        for _ in range(_ROUNDS):
+            matrix = np.zeros((dim + 1, len(chosen) + 2))
+            matrix[:dim, : len(chosen)] = self.Q[chosen].T
+            matrix[:dim, -1] = -g
+            matrix[dim, :-1] = 1.0
+            bounds = np.repeat([[0.0, np.inf]], len(chosen) + 2, axis=0)
+            bounds[-1, 0] = -np.inf
+            answer = least(
+                np.append(np.zeros(len(chosen)), [1.0, -1.0]),
+                matrix,
+                np.append(np.zeros(dim), 1.0),
+                bounds,
+            )
+            if answer is None:
+                return False
+            weights, multiplier = answer.x[:-2], float(answer.x[-1])
+            if multiplier > 0.0 and weights.max() > 0.0:
+                order = np.argsort(-weights, kind="stable")
+                kept = chosen[order[: np.count_nonzero(weights > _NO_WEIGHT * weights.max())]]
+                if self._prove_balance(j, sign, kept):
+                    return True
+            v = -answer.eqlin.marginals[:dim]
+            products = self.Q @ v
+            below = np.flatnonzero(products < min(answer.fun, 0.0) - 1e-9)
+            fresh = np.setdiff1d(below, chosen)
+            if not fresh.size:
+                break
+            worst = fresh[np.argsort(products[fresh], kind="stable")[: 2 * dim + 50]]
+            chosen = np.append(chosen, worst)
+        # Inside the cone, for what is at its boundary may be rounded out of it.
+        value = abs(float(g @ self.point))
+        for share in (0.0, 1e-6, 1e-3, 0.5):
+            more = share / value if value > 0.0 else share
+            if self._prove_direction(j, sign, v + more * self.point):
+                return True
+        return False
+
+    def _alone(self, g: F64) -> int | None:
+        """Row outside that is a positive multiple of the functional, if there is one."""
+        near = self.Q @ g / np.linalg.norm(g)
+        best = int(np.argmax(near))
+        return best if near[best] > 1.0 - 1e-9 else None
+
+    def _functional(self, j: int) -> Whole:
+        """Quotient of e_j, in the units of `Basis.quotient`."""
+        unit = np.zeros((1, len(self.verdicts)), dtype=np.int64)
+        unit[0, j] = 1
+        return self._basis.quotient(unit)[0]
+
+    def _prove_balance(self, j: int, sign: int, some: Index) -> bool:
+        """Prove that -sign e_j is a nonnegative combination of these rows, modulo those inside."""
+        right = -sign * self._functional(j)
+        rows = self._basis.quotient(self._outside[some])
+        chosen, columns = independent(rows)
+        if not chosen:
+            return False
+        try:
+            solved, below = Lifting(rows[np.ix_(chosen, columns)].T).solve(right[columns])
+        except ArithmeticError:
+            return False
+        if min(solved) < 0 or np.any(solved @ rows[chosen] != below * right):
+            return False
+        places = self.cone.outside[some[chosen]]
+        self._keep(j, places, [Fraction(int(value), below) for value in solved])
+        return True
+
+    def _keep(self, j: int, places: Index, values: list[Fraction]) -> None:
+        """Keep coefficients of `whole` as those of the vectors."""
+        self.balances[j] = {
+            int(i): value * self.cone.factors[i]
+            for i, value in zip(places, values, strict=True)
+            if value > 0
+        }
+
+    def _in_integers(self, j: int, sign: int) -> bool:
+        """Solve the program for a coordinate in integers, if it is small."""
+        n, dim = self.Q.shape
+        work = (n + dim) * (dim + 1) ** 2
+        if work > _MOST_EXACT:
+            return False
+        rows = self._basis.quotient(self._outside)
+        rows = np.vstack([rows, sign * self._functional(j)])
+        rows = np.array([primitive(row) for row in rows], dtype=object).reshape(n + 1, dim)
+        bits = dim * (int(np.abs(rows).max()) * dim).bit_length()
+        if work * (1.0 + (bits / 256.0) ** 2) > _MOST_EXACT:
+            return False
+        vector, weights = separate(rows, [n, *range(n)])
+        if vector is not None:
+            self._take(primitive(self._basis.orthogonal(np.array(vector, dtype=object))))
+            return True
+        return self._prove_balance(j, sign, np.array(sorted({*weights} - {n}), dtype=np.intp))
+
+
+def _quotient(value: int, below: int, exponent: int) -> float:
+    """Value / below * 2^exponent, rounded once."""
+    return float(Fraction(value, below) * Fraction(2) ** exponent)
