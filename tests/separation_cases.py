@@ -61,9 +61,23 @@ def in_cone(vectors, target):
     return True
 
 
+def first_independent(vectors):
+    """Columns that are not combinations of those before them, the last column being the first."""
+    width, kept = len(vectors[0]), []
+    for j in [width - 1, *range(width - 1)]:
+        if rank([[v[k] for k in [*kept, j]] for v in vectors]) > len(kept):
+            kept.append(j)
+    return sorted(kept)
+
+
 def truth(X, y, bias, model="logistic"):
-    """Kind, rows and coefficients, from the definition by cones alone (Farkas)."""
+    """Kind, rows, coefficients and aliased columns, from the definition by cones alone (Farkas)."""
     rows = integer_vectors(X, y, bias, model)
+    vectors = [v for some in rows for v in some]
+    # Without an intercept a column of zeros stands in for it.
+    kept = first_independent([v if bias else [*v, Fraction(0)] for v in vectors])
+    width = len(vectors[0])
+    rows = [[[v[j] for j in kept] for v in some] for some in rows]
     distinct = [list(v) for v in {tuple(v) for vectors in rows for v in vectors}]
     known = {}
 
@@ -75,15 +89,14 @@ def truth(X, y, bias, model="logistic"):
 
     off = [i for i, vectors in enumerate(rows) if any(map(pushed, vectors))]
     kind = "none" if not off else "complete" if len(off) == len(rows) else "quasi-complete"
-    coefficients = []
-    for j in range(len(distinct[0])):
-        unit = [Fraction(int(k == j)) for k in range(len(distinct[0]))]
+    coefficients = ["finite"] * width
+    for k, j in enumerate(kept):
+        unit = [Fraction(int(i == k)) for i in range(len(kept))]
         up = not in_cone(distinct, [-v for v in unit])
         down = not in_cone(distinct, unit)
-        # Without separation what is left are vectors with product 0 with all rows.
         names = {(True, True): "either", (True, False): "+inf", (False, True): "-inf"}
-        coefficients.append(names.get((up, down), "finite") if off else "finite")
-    return kind, off, coefficients
+        coefficients[j] = names.get((up, down), "finite")
+    return kind, off, coefficients, [j for j in range(width) if j not in kept]
 
 
 def combined(rows, combination, model="logistic"):
@@ -102,7 +115,7 @@ def assert_proved(X, y, bias, found, model="logistic"):
     width = len(rows[0][0])
     np.testing.assert_array_equal(np.union1d(found.rows, found.overlap), np.arange(len(rows)))
     assert len(found.rows) + len(found.overlap) == len(rows)
-    assert len(found.coefficients) == len(found.names) == len(found.reduced) == width
+    assert len(found.coefficients) == len(found.names) == width
     weights = {i: value for i, value in enumerate(found.exact_weights) if value}
     assert not any(combined(rows, weights, model))
     for i in found.overlap:
@@ -119,36 +132,27 @@ def assert_proved(X, y, bias, found, model="logistic"):
             products = [dot(v, found.direction) for v in vectors]
             assert min(products) > 0 if i in off else not any(products)
     vectors = [v for some in rows for v in some]
-    free = rank(vectors)
-    assert width - len(found.aliased) == free
     kept = [j for j in range(width) if j not in found.aliased]
-    assert rank([[v[j] for j in kept] for v in vectors]) == len(kept)
     for j, verdict in enumerate(found.coefficients):
         proof = found.certificate(j)
         unit = [Fraction(int(k == j)) for k in range(width)]
+        assert found.determined[j] == (rank([*vectors, unit]) == rank(vectors))
+        if j in found.aliased:
+            assert (proof.directions, proof.combinations) == ((), ())
+            continue
         signs = []
         for direction in proof.directions:
             assert min(dot(v, direction) for v in vectors) >= 0
             assert any(dot(v, direction) for v in vectors)
+            assert not any(direction[k] for k in found.aliased)
             signs.append((direction[j] > 0) - (direction[j] < 0))
         totals = [combined(rows, c, model) for c in proof.combinations]
-        down = [-v for v in unit]
-        open_ = rank([*vectors, unit]) > free
+        totals = [[total[k] for k in kept] for total in totals]
+        up, down = [unit[k] for k in kept], [-unit[k] for k in kept]
         expected = {
-            "+inf": ([1], [unit]),
+            "+inf": ([1], [up]),
             "-inf": ([-1], [down]),
             "either": ([1, -1], []),
-            "finite": ([], [] if open_ else [unit, down]),
+            "finite": ([], [up, down]),
         }[verdict]
         assert (signs, totals) == expected
-    if found.aliased:
-        reduced = [j for j in kept if j < np.shape(X)[1]]
-        assert [found.reduced[j] for j in found.aliased] == [None] * len(found.aliased)
-        if reduced:
-            from fastgrok import separation  # noqa: PLC0415
-
-            again = separation(np.asarray(X)[:, reduced], y, bias=bias, model=model)
-            assert again.coefficients == [found.reduced[j] for j in kept]
-            assert again.kind == found.kind
-    else:
-        assert found.reduced == found.coefficients

@@ -31,8 +31,8 @@ from fastgrok._checks._words import plural
 
 __all__ = [
     "F64",
-    "Classes",
     "MAX_EXACT_STEPS",
+    "Classes",
     "Data",
     "EvaluationSet",
     "Labelled",

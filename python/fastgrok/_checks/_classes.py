@@ -72,7 +72,8 @@ def _pair(name: str, array: NDArray[Any]) -> Classes | None:
     if other:
         raise ValueError(
             f"{name} must hold the labels of two classes, but its row {other[0]} is "
-            f"{show(array[other[0]])} ({len(other)} of {array.size} are no strings): drop or fill them"
+            f"{show(array[other[0]])} ({len(other)} of {array.size} are no strings): drop or "
+            "fill them"
         )
     found = sorted(set(array.tolist()))
     if len(found) != 2:

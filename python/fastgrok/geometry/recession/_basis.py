@@ -16,6 +16,8 @@ from fastgrok.geometry.recession._whole import Whole, product, whole_vector
 
 _MOST_WORK = 2e10
 """Bound on the nanoseconds, as a rule of thumb, of one exact solution."""
+_INVERSE = 20.0
+"""Times k^3: nanoseconds for the inverse of a block."""
 _FAR_FROM_DOUBTFUL = 1e-10
 
 
@@ -46,27 +48,24 @@ class Basis:
     lifting: Lifting
 
     @classmethod
-    def find(cls, matrix: Whole, some: Index, more: int = 1) -> Basis | None:
-        """
-        Find it among some of the rows, which must span all.
-
-        None if they don't, or where it takes too long, `more` solutions with it included.
-        """
+    def find(cls, matrix: Whole, some: Index) -> Basis | None:
+        """Find it among some of the rows, which must span all; None if it takes too long."""
         chosen, columns = independent(matrix[some])
         pairs = sorted(zip(columns, chosen, strict=True))
         rows = some[[row for _, row in pairs]]
         pivots = np.array([column for column, _ in pairs], dtype=np.intp)
         rest = np.setdiff1d(np.arange(matrix.shape[1]), pivots)
         block = matrix[np.ix_(rows, pivots)].astype(object)
-        if len(rows) > MOST_EQUATIONS or _work(block, len(rest) + more) > _MOST_WORK:
-            return None
-        try:
-            lifting = Lifting(block)
-        except ArithmeticError:
+        if len(rows) > MOST_EQUATIONS or _INVERSE * len(rows) ** 3 > _MOST_WORK:
             return None
         above, below = np.zeros((len(rows), len(rest)), dtype=object), 1
-        if rest.size and rows.size:
-            above, below = lifting.solve(matrix[np.ix_(rows, rest)].astype(object))
+        try:
+            lifting = Lifting(block)
+            if rest.size and rows.size:
+                right = matrix[np.ix_(rows, rest)].astype(object)
+                above, below = lifting.solve(right, _MOST_WORK)
+        except ArithmeticError:
+            return None
         if rest.size:
             left = product(matrix[:, pivots], above)
             if np.any(left != below * matrix[:, rest].astype(object)):
@@ -86,7 +85,8 @@ class Basis:
     def quotient(self, vectors: Whole) -> Integers:
         """Vectors modulo the span of the rows, in the other columns as coordinates, times below."""
         out: Integers = self.below * vectors[:, self.rest].astype(object)
-        return out - product(vectors[:, self.pivots], self.above)
+        out -= product(vectors[:, self.pivots], self.above)
+        return out
 
     def fixed(self, column: int) -> bool:
         """Whether the unit vector of a column lies in the span of the rows."""
@@ -94,11 +94,15 @@ class Basis:
         return bool(at.size) and not np.any(self.above[at[0]])
 
     def combination(self, vector: Sequence[Fraction] | Integers) -> list[Fraction]:
-        """Coefficients of a vector that lies in the span of the rows."""
+        """
+        Coefficients of a vector that lies in the span of the rows.
+
+        Raises ArithmeticError where that takes too long.
+        """
         whole, scale = whole_vector(map(Fraction, vector))
         if not self.rows.size:
             return []
-        found, below = self.lifting.transposed().solve(whole[self.pivots])
+        found, below = self.lifting.transposed().solve(whole[self.pivots], _MOST_WORK)
         return [Fraction(int(value), below * scale) for value in found]
 
 
@@ -134,12 +138,3 @@ def independent_columns(matrix: Whole, vectors: F64) -> tuple[Basis | None, bool
     if found is None and len(first) < len(matrix):
         found = Basis.find(matrix, np.arange(len(matrix)))
     return None if found is None or not found.rest.size else found, found is not None
-
-
-def _work(block: Integers, solutions: int) -> float:
-    """Nanoseconds of exact solutions with a block, about: Hadamard bounds the digits."""
-    k = len(block)
-    largest = [max(map(abs, row)).bit_length() + k.bit_length() / 2 for row in block.tolist()]
-    steps = 2.0 * sum(largest) / 26.0
-    each = 2.0 * k * k * (1.0 + max(largest, default=0.0) / 26.0) + 2000.0 * k
-    return 20.0 * k**3 + steps * each * solutions

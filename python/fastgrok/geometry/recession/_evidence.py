@@ -19,7 +19,9 @@ Vector = tuple[Fraction, ...]
 @dataclass(frozen=True, eq=False)
 class Proof:
     """
-    What proves the verdict on one coefficient, without rounding; c_i belongs to z_i.
+    What proves the verdict on one coefficient, without rounding.
+
+    Aliased columns don't count: d is 0 there, and so are both without any proof for one of them.
 
     Attributes
     ----------
@@ -31,9 +33,8 @@ class Proof:
     combinations : tuple of dict of int to Fraction
         By row, c_i > 0 with sum_i c_i z_i = e_j, which leaves d_j < 0 to no direction, for "+inf";
         with -e_j for "-inf"; and both, in this order, for "finite". In a Poisson model rows with
-        y > 0 have z_i = x_i and c_i of any sign. None for a column that is not determined by the
-        rows, of which only that no row is pushed off is said, and where all rows balance and these
-        take too long.
+        y > 0 have z_i = x_i and c_i of any sign. Left out where all rows balance, which says as
+        much, and these take too long.
     """
 
     verdict: str
@@ -77,25 +78,17 @@ class Evidence:
         return np.unique(self.owner[off[self.inverse]])
 
     def verdicts(self) -> list[str]:
-        """By column of the data."""
-        free = "either" if self.cone.outside.size else "finite"
-        return [
-            free if self._loose(at) else self.signs.verdicts[self._kept(at)] for at in self.order
-        ]
+        """By column of the data; the aliased ones stay at 0."""
+        kept = [self._kept(at) for at in self.order]
+        return ["finite" if k is None else self.signs.verdicts[k] for k in kept]
 
-    def reduced(self) -> list[str | None]:
-        """By column of the data, in the model without those that depend on others before them."""
-        aliased = self.aliased()
-        return [
-            None if j in aliased else self.signs.verdicts[self._kept(at)]
-            for j, at in enumerate(self.order)
-        ]
+    def determined(self) -> list[bool]:
+        """Whether the rows alone determine a coefficient, by column of the data."""
+        return [self.columns is None or self.columns.fixed(at) for at in self.order]
 
     def aliased(self) -> list[int]:
         """Columns of the data that are combinations of those before them, the intercept first."""
-        if self.columns is None:
-            return []
-        return [j for j, at in enumerate(self.order) if at in set(self.columns.rest.tolist())]
+        return [j for j, at in enumerate(self.order) if self._kept(at) is None]
 
     def direction(self) -> Vector | None:
         """Direction that pushes off all rows that can be, by column of the data."""
@@ -125,15 +118,9 @@ class Evidence:
 
     def proof(self, j: int, verdict: str) -> Proof:
         """Prove the verdict on a column of the data."""
-        at = self.order[j]
-        if self._loose(at):
-            if self.cone.direction is None:
-                return Proof(verdict, (), ())
-            along, base = self._lineality(at), self._lifted(self.cone.direction)
-            more = abs(base[at]) + 1
-            step = along * more if along[at] > 0 else -along * more
-            return Proof(verdict, (self._vector(base + step), self._vector(base - step)), ())
-        k = self._kept(at)
+        k = self._kept(self.order[j])
+        if k is None:
+            return Proof(verdict, (), ())
         directions = [
             self._vector(self._lifted(self.signs.directions[self.signs.found[k, sign]]))
             for sign in (1, -1)
@@ -143,27 +130,12 @@ class Evidence:
         combinations = [self._combination(k, sign) for sign in wanted]
         return Proof(verdict, tuple(directions), tuple(c for c in combinations if c is not None))
 
-    def _kept(self, at: int) -> int:
+    def _kept(self, at: int) -> int | None:
+        """Place among the columns that are kept."""
         if self.columns is None:
             return at
-        place = int(np.searchsorted(self.columns.pivots, at))
-        return place if self.columns.pivots[place : place + 1].tolist() == [at] else -1
-
-    def _loose(self, at: int) -> bool:
-        """Whether the rows leave this coefficient open."""
-        return self.columns is not None and not self.columns.fixed(at)
-
-    def _lineality(self, at: int) -> Integers:
-        """Vector with products 0 with all rows that is not 0 here."""
-        assert self.columns is not None
-        rest = self.columns.rest
-        if at in rest:
-            which = int(np.searchsorted(rest, at))
-        else:
-            which = int(np.flatnonzero(self.columns.above[self._kept(at)])[0])
-        unit = np.zeros(len(rest), dtype=object)
-        unit[which] = 1
-        return self.columns.orthogonal(unit)
+        found = np.flatnonzero(self.columns.pivots == at)
+        return int(found[0]) if found.size else None
 
     def _lifted(self, direction: Integers) -> Integers:
         """Zeros in the place of columns that were left out."""
@@ -191,7 +163,10 @@ class Evidence:
             if basis is None or cone.weights is None:
                 return None
             base = cone.inside[basis.rows].tolist()
-            own = dict(zip(base, basis.combination(left), strict=True))
+            try:
+                own = dict(zip(base, basis.combination(left), strict=True))
+            except ArithmeticError:  # too many digits
+                return None
             own = {i: value * cone.factors[i] for i, value in own.items()}
             times = max([Fraction(0), *(-value / cone.weights[i] for i, value in own.items())])
             for i, weight in cone.weights.items():

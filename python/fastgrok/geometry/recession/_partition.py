@@ -3,12 +3,13 @@ Rows that some separating direction pushes off, and positive weights that balanc
 
 The vectors d with z_i . d >= 0 for all i form the recession cone of the logistic loss. One of them
 has a positive product with every row that any of them has one with: the sum of one for each. The
-other rows have weights w_i > 0, all of them, with sum_i w_i z_i = 0, for 0 = sum_i w_i z_i . d leaves
-no product positive. Both together prove each other.
+other rows have weights w_i > 0, all of them, with sum_i w_i z_i = 0: that sum times d leaves no
+product positive. Both together prove each other.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -68,7 +69,9 @@ def split(vectors: F64, whole: Whole, factors: list[Fraction], threads: int) -> 
     """Split vectors of full column rank, none of them zero; None if nothing is proved."""
     if not len(vectors):
         none = np.arange(0)
-        return Partition(vectors, whole, factors, none, none, None, None, {}, {}, "all rows are zero")
+        return Partition(
+            vectors, whole, factors, none, none, None, None, {}, {}, "all rows are zero"
+        )
     search = Search(Rows(vectors, np.ones(len(vectors)), False, threads))
     search.run()
     if search.verdict == "undecided":
@@ -86,12 +89,13 @@ def split(vectors: F64, whole: Whole, factors: list[Fraction], threads: int) -> 
     weights: dict[int, Fraction] | None = None if inside.size else {}
     if inside.size:
         support = np.array(sorted(search.weights), dtype=np.intp)
-        basis = Basis.find(whole[inside], np.searchsorted(inside, support), more=2)
+        basis = Basis.find(whole[inside], np.searchsorted(inside, support))
         if basis is None and search.verdict != "interior":
             return None
     if basis is not None:
         exact = search.exact or {i: Fraction(value) for i, value in search.weights.items()}
-        weights = _balance(whole, factors, inside, basis, exact)
+        with contextlib.suppress(ArithmeticError):  # too many digits
+            weights = _balance(whole, factors, inside, basis, exact)
     near = search.weights
     if weights is not None:
         most = max(weights.values(), default=Fraction(1))

@@ -46,9 +46,8 @@ class Separation:
         direction is enough for all of them: `direction`.
     coefficients : list of str
         By column, the intercept last: "finite" (d_j = 0 for every separating d), "+inf" (d_j > 0
-        for some, < 0 for none), "-inf", "either" (both), or "undecided". A column that the rows
-        do not determine, as one of the `aliased` and what these depend on, is "either" wherever
-        there is separation and "finite" elsewhere; `reduced` says more.
+        for some, < 0 for none), "-inf", "either" (both), or "undecided". All of this is said of
+        the model without the `aliased` columns, whose coefficients stay at 0 and count as finite.
     direction : tuple of Fraction or None
         By column, the intercept last: z_i . direction > 0 for all of `rows` and 0 for all others,
         without rounding. The largest magnitude is 1.
@@ -67,9 +66,11 @@ class Separation:
         Of the columns, the intercept last: "(intercept)".
     aliased : list of int
         Columns that are linear combinations of those before them, the intercept counting as the
-        first: without them the other columns are independent.
-    reduced : list of str or None
-        By column, the verdicts in the model without the aliased columns; None for these.
+        first: without them the other columns are independent. With them the likelihood is constant
+        along as many dimensions.
+    determined : list of bool
+        By column: whether the rows alone determine the coefficient. Those of aliased columns and of
+        what these depend on are relative to which columns are left out.
     classes : tuple or None
         What the labels of the two classes are called, the one with z_i = -(x_i, 1) first.
     model : str
@@ -89,7 +90,7 @@ class Separation:
     overlap: NDArray[np.intp]
     names: list[str]
     aliased: list[int]
-    reduced: list[str | None]
+    determined: list[bool]
     classes: tuple[Any, Any] | None
     model: str
     bias: bool
@@ -137,9 +138,8 @@ class Separation:
         Returns
         -------
         pandas.DataFrame
-            A line for each column, by name, with its verdict (`coefficient`), the verdict without
-            aliased columns (`reduced`), whether it is `aliased`, and its entry of `direction`,
-            rounded.
+            A line for each column, by name, with its verdict (`coefficient`), whether it is
+            `aliased` and `determined`, and its entry of `direction`, rounded.
         """
         from pandas import DataFrame  # noqa: PLC0415
 
@@ -149,8 +149,8 @@ class Separation:
         return DataFrame(
             {
                 "coefficient": self.coefficients,
-                "reduced": self.reduced,
                 "aliased": [j in self.aliased for j in range(len(self.names))],
+                "determined": self.determined,
                 "direction": direction,
             },
             index=self.names,
@@ -212,9 +212,7 @@ class Separation:
         for j in order:
             meaning = _MEANING[self.coefficients[j]]
             if j in self.aliased:
-                meaning = "aliased: it depends on columns before it"
-            elif self.reduced[j] != self.coefficients[j]:
-                meaning = f"open; {self.reduced[j]} without aliased columns"
+                meaning = "aliased: a combination of columns before it, left out"
             lines.append((self.names[j], self.coefficients[j], meaning))
         return lines
 

@@ -78,8 +78,9 @@ def separation(
     for all i, not all 0. All of them together push off a set of rows, for which one of them is
     enough, while the other rows have positive weights that balance. Both are found by Newton's
     method and linear programs (HiGHS) in floating point, and count only when they hold in
-    integers, where nothing is rounded and no tolerance decides. A coefficient is the sign of d_j over
-    all directions; a linear combination of rows that is e_j (Farkas) proves that it has no other.
+    integers, where nothing is rounded and no tolerance decides. A coefficient's verdict is which
+    signs d_j has among all directions; a linear combination of rows that is e_j (Farkas) proves
+    that it has no other.
 
     References
     ----------
@@ -116,8 +117,8 @@ def separation(
     if found is None:
         nothing, open_ = np.arange(0), ["undecided"] * len(names)
         return Separation(
-            "undecided", nothing, open_, None, None, None, live, names, [], list(open_), pair,
-            model, bias, "no proof was found",
+            "undecided", nothing, open_, None, None, None, live, names, [], [], pair, model,
+            bias, "no proof was found",
         )  # fmt: skip
     off = found.outside()
     kind = "none" if not off.size else "complete" if off.size == live.size else "quasi-complete"
@@ -125,7 +126,7 @@ def separation(
     return Separation(
         kind, off, found.verdicts(), found.direction(), np.array(near),
         None if exact is None else tuple(exact), np.setdiff1d(live, off), names, found.aliased(),
-        found.reduced(), pair, model, bias, found.cone.proof, found,
+        found.determined(), pair, model, bias, found.cone.proof, found,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Matrices of integers without rounding: int64 where that holds them, Python's integers elsewhere."""
+"""Matrices of integers without rounding: int64 where that holds them, else Python's integers."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -50,16 +50,19 @@ def primitive(vector: Integers) -> Integers:
 def product(A: Whole, B: Whole) -> Whole:
     """Multiply a matrix by a matrix or a vector."""
     if A.dtype == object:
-        return _object(A) @ _object(B)
+        out: Whole = _object(A) @ _object(B)
+        return out
     B = _short(B)
     size = _largest(A) * max(1, A.shape[1])
     if B.dtype != object and size * _largest(B) < 2**_LONGEST:
-        return A @ B
+        out = A @ B
+        return out
     bits = _LONGEST - size.bit_length()
     if bits < _FEWEST:
-        return _object(A) @ _object(B)
+        out = _object(A) @ _object(B)
+        return out
     rest, signs = np.abs(_object(B)), np.sign(B).astype(np.int64)
-    out: Whole = np.zeros((len(A), *B.shape[1:]), dtype=object)
+    out = np.zeros((len(A), *B.shape[1:]), dtype=object)
     shift = 0
     while np.any(rest):
         digit = (rest & (2**bits - 1)).astype(np.int64) * signs
