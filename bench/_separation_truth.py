@@ -107,47 +107,53 @@ def proved(X: np.ndarray, y: np.ndarray, bias: bool, found: object) -> bool:
 
     All in integers, but that e_j lies in the span of the rows that balance is said modulo a prime.
     """
-    rows = vectors(X, y, bias)
-    Z, k = integers(y[:, None] * (np.column_stack([X, np.ones(len(y))]) if bias else X))
-    if np.any(whole(found.exact_weights) @ Z):  # type: ignore[attr-defined]
-        return False
+    rows, answer = vectors(X, y, bias), vars(found)
     off = np.zeros(len(y), dtype=bool)
-    off[found.rows] = True  # type: ignore[attr-defined]
-    if any((value > 0) == o for value, o in zip(found.exact_weights, off, strict=True)):  # type: ignore[attr-defined]
-        return False
-    if off.any():
-        products = rows @ whole(found.direction)  # type: ignore[attr-defined]
-        if not np.array_equal(products > 0, off) or np.any(products < 0):
-            return False
+    off[answer["rows"]] = True
     kept = first_columns(rows, bias)
-    if found.aliased != [j for j in range(rows.shape[1]) if j not in kept]:  # type: ignore[attr-defined]
+    aliased = [j for j in range(rows.shape[1]) if j not in kept]
+    if answer["aliased"] != aliased or not _split(X, y, bias, rows, off, answer):
         return False
     table, pivots = reduced(rows[np.ix_(~off, kept)])
-    for at, j in enumerate(kept):
-        verdict = found.coefficients[j]  # type: ignore[attr-defined]
-        spanned = at in pivots and np.count_nonzero(table[pivots.index(at)]) == 1
-        if (verdict == "finite") != spanned:
+    spanned = {kept[p] for p, row in zip(pivots, table, strict=True) if np.count_nonzero(row) == 1}
+    for j in kept:
+        verdict = answer["coefficients"][j]
+        if (verdict == "finite") != (j in spanned):
             return False
         if verdict == "finite":
             continue
         proof = found.certificate(j)  # type: ignore[attr-defined]
-        signs = []
-        for direction in proof.directions:
-            d = whole(direction)
-            if min(rows @ d) < 0 or any(d[a] for a in found.aliased):  # type: ignore[attr-defined]
-                return False
-            signs.append(int(np.sign(d[j])))
+        directions = [whole(direction) for direction in proof.directions]
+        signs = [int(np.sign(d[j])) for d in directions]
         if signs != {"+inf": [1], "-inf": [-1], "either": [1, -1]}.get(verdict):
             return False
-        if verdict == "either":
-            continue
-        (combination,) = proof.combinations
-        if min(combination.values()) <= 0:
+        if any(min(rows @ d) < 0 or any(d[aliased]) for d in directions):
             return False
-        below = lcm(*(value.denominator for value in combination.values()))
-        total = sum(int(value * below) * Z[i] for i, value in combination.items())
-        unit = np.zeros(len(kept), dtype=object)
-        unit[at] = signs[0] * below << k
-        if np.any(total[kept] != unit):
+        if verdict != "either" and not _combined(X, y, bias, proof.combinations, j, kept, signs[0]):
             return False
     return True
+
+
+def _split(
+    X: np.ndarray, y: np.ndarray, bias: bool, rows: np.ndarray, off: np.ndarray, answer: dict
+) -> bool:
+    """Whether one direction pushes off these rows, and positive weights balance the others."""
+    Z = integers(y[:, None] * (np.column_stack([X, np.ones(len(y))]) if bias else X))[0]
+    weights = answer["exact_weights"]
+    if np.any(whole(weights) @ Z) or any((w > 0) == o for w, o in zip(weights, off, strict=True)):
+        return False
+    products = rows @ whole(answer["direction"]) if off.any() else np.zeros(len(y), dtype=int)
+    return bool(np.array_equal(products > 0, off) and min(products) >= 0)
+
+
+def _combined(
+    X: np.ndarray, y: np.ndarray, bias: bool, found: tuple, j: int, kept: list[int], sign: int
+) -> bool:
+    """Whether a combination with positive coefficients is e_j or its negative."""
+    (combination,) = found
+    Z, k = integers(y[:, None] * (np.column_stack([X, np.ones(len(y))]) if bias else X))
+    below = lcm(*(value.denominator for value in combination.values()))
+    total = sum(int(value * below) * Z[i] for i, value in combination.items())
+    unit = np.zeros(Z.shape[1], dtype=object)
+    unit[j] = sign * below << k
+    return bool(min(combination.values()) > 0 and np.array_equal(total[kept], unit[kept]))

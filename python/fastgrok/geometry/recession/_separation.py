@@ -32,6 +32,7 @@ def separation(
     weights: ArrayLike | None = None,
     model: str = "logistic",
     classes: Sequence[Any] | None = None,
+    names: Sequence[str] | None = None,
     threads: int | None = None,
 ) -> Separation:
     """
@@ -57,6 +58,8 @@ def separation(
         y > 0 hold every direction and those with y = 0 push to smaller means.
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says.
+    names : sequence of str, optional
+        Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
     threads : int, optional
         For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -111,13 +114,18 @@ def separation(
             first = int(np.argmin(some))
             raise ValueError(f"weights must not be negative, but weights[{first}] = {some[first]}")
         live = np.flatnonzero(some > 0.0)
-    own = frames.features(X) or tuple(f"x{j}" for j in range(rows.shape[1]))
-    names = [*own, *[_INTERCEPT] * bias]
+    own = names or frames.features(X) or [f"x{j}" for j in range(rows.shape[1])]
+    if len(own) != rows.shape[1] or not all(isinstance(name, str) for name in own):
+        raise ValueError(
+            f"names must be {_checks.plural(rows.shape[1], 'string')}, one a column, got "
+            f"{_checks.show(own)}"
+        )
+    named = [*own, *[_INTERCEPT] * bias]
     found = _evidence(rows, signs, live, bias, model, count)
     if found is None:
-        nothing, open_ = np.arange(0), ["undecided"] * len(names)
+        nothing, open_ = np.arange(0), ["undecided"] * len(named)
         return Separation(
-            "undecided", nothing, open_, None, None, None, live, names, [], [], pair, model,
+            "undecided", nothing, open_, None, None, None, live, named, [], [], pair, model,
             bias, "no proof was found",
         )  # fmt: skip
     off = found.outside()
@@ -125,7 +133,7 @@ def separation(
     exact, near = found.weights(len(rows))
     return Separation(
         kind, off, found.verdicts(), found.direction(), np.array(near),
-        None if exact is None else tuple(exact), np.setdiff1d(live, off), names, found.aliased(),
+        None if exact is None else tuple(exact), np.setdiff1d(live, off), named, found.aliased(),
         found.determined(), pair, model, bias, found.cone.proof, found,
     )  # fmt: skip
 
