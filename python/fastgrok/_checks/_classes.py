@@ -52,6 +52,8 @@ def _one_dimension(name: str, value: Any) -> NDArray[Any]:
     """Make an array of labels, a column of which is taken for what it holds."""
     if frames.is_frame(value):
         value = value.to_numpy() if hasattr(value, "to_numpy") else value
+    if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
+        value = np.array(value, dtype=object)  # or NaN would be a name
     array = array_of(name, value)
     if array.dtype.kind == "O" and not any(isinstance(item, str) for item in array.flat):
         array = numbers(name, value)

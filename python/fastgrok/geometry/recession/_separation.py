@@ -20,6 +20,7 @@ from fastgrok.geometry.recession._signs import Signs
 from fastgrok.geometry.recession._whole import whole_rows
 
 _MODELS = ("logistic", "poisson")
+_MOST_ENTRIES = 10**8
 _INTERCEPT = "(intercept)"
 
 
@@ -42,7 +43,8 @@ def separation(
     ----------
     X : array_like of shape (n, d)
         Finite rows, or a data frame, whose columns' names the answer has. float32 is read as it is,
-        all else as float64.
+        all else as float64, and integers that float64 cannot hold are refused. Sparse matrices and
+        arrays of SciPy may have up to 10^8 entries, zeros included.
     y : array_like of shape (n,)
         Labels of two classes: -1 and +1, 0 and 1, False and True, or two strings, of which the
         second in order is the class whose coefficients these are. With ``model="poisson"`` counts,
@@ -96,7 +98,7 @@ def separation(
     bias = _checks.flag("bias", bias)
     model = _checks.choice("model", model, _MODELS)
     count = _checks.threads(threads)
-    rows = _checks.matrix("X", X)
+    rows = _checks.matrix("X", _dense(X))
     frames.require_same_index(("X", "y"), X, y)
     pair: Classes | None = None
     if model == "poisson":
@@ -136,6 +138,19 @@ def separation(
         None if exact is None else tuple(exact), np.setdiff1d(live, off), named, found.aliased(),
         found.determined(), pair, model, bias, found.cone.proof, found,
     )  # fmt: skip
+
+
+def _dense(X: ArrayLike) -> ArrayLike:
+    """Sparse rows as an array, if they are not too many."""
+    if not (hasattr(X, "toarray") and hasattr(X, "shape")):
+        return X
+    if np.prod(X.shape, dtype=np.float64) > _MOST_ENTRIES:
+        raise ValueError(
+            f"X has {X.shape[0]} x {X.shape[1]} entries, more than the {_MOST_ENTRIES} that are "
+            "looked at when sparse: leave out columns or rows"
+        )
+    out: ArrayLike = X.toarray()
+    return out
 
 
 def _evidence(
