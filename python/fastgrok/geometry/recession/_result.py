@@ -79,6 +79,8 @@ class Separation:
         Whether the model has an intercept.
     proof : str
         How the rows were verified, in words.
+    evidence : Evidence or None
+        What :meth:`certificate` answers from; None where nothing is proved.
     """
 
     kind: str
@@ -95,7 +97,7 @@ class Separation:
     model: str
     bias: bool
     proof: str
-    _evidence: Evidence | None = None
+    evidence: Evidence | None = field(repr=False)
 
     @property
     def separated(self) -> bool:
@@ -127,9 +129,9 @@ class Separation:
             place = self.names.index(column)
         else:
             place = _checks.whole("column", column, minimum=0, maximum=len(self.names) - 1)
-        if self._evidence is None:
+        if self.evidence is None:
             raise ValueError("nothing is proved of these rows: the kind is 'undecided'")
-        return self._evidence.proof(place, self.coefficients[place])
+        return self.evidence.proof(place, self.coefficients[place])
 
     def to_pandas(self) -> DataFrame:
         """

@@ -128,7 +128,7 @@ def separation(
         nothing, open_ = np.arange(0), ["undecided"] * len(named)
         return Separation(
             "undecided", nothing, open_, None, None, None, live, named, [], [], pair, model,
-            bias, "no proof was found",
+            bias, "no proof was found", None,
         )  # fmt: skip
     off = found.outside()
     kind = "none" if not off.size else "complete" if off.size == live.size else "quasi-complete"
