@@ -88,3 +88,35 @@ def test_what_cannot_be_separated_at_all_is_still_refused():
         bias.late_time([[0.0], [1.0], [2.0]], [1, -1, 1], 0.1)
     with pytest.raises(ValueError, match="loss must be one of"):
         bias.late_time([[0.0], [1.0]], [1, -1], 0.1, loss="hinge")
+
+
+def test_alignment_and_limits_of_a_run():
+    X, y = TABLE[["NV", "PI", "EH"]], 2 * TABLE["HG"] - 1
+    other = fg.datasets.gaussian_noise(40, 3, seed=1)
+    run = fg.train(
+        X, y, steps=1e20, lr=0.01, record=[1e4, 1e20], keep_weights=True,
+        evals={"other": (other.X, other.y)},
+    )  # fmt: skip
+    late = bias.late_time(X, y, 0.01)
+    found = run.alignment()
+    theta = run.weights
+    np.testing.assert_allclose(
+        found[-2:], theta[-2:, 0] / np.linalg.norm(theta[-2:], axis=1), rtol=1e-12
+    )
+    assert "growing part of late_time: of the rows that can be separated" in repr(found)
+    np.testing.assert_array_equal(np.asarray(run.alignment(late)), np.asarray(found))
+    with pytest.raises(fg.NotSeparableError):
+        run.alignment("linf")
+    with pytest.raises(ValueError, match="solution must have 3 weights, as the run, got 1"):
+        run.alignment(bias.late_time([[0.0], [0.0], [1.0]], [1, -1, 1], 0.1))
+    # On which side rows end: by NV, and where that is 0 by the rest of the model.
+    rest = X.to_numpy() @ late.w_tilde + late.b_tilde
+    side = np.where(X["NV"] > 0, 1.0, np.sign(rest))
+    logits = np.where(other.X[:, 0] != 0.0, other.X[:, 0], other.X @ late.w_tilde + late.b_tilde)
+    for limit in ("auto", late):
+        ax = run.plot(limit=limit)
+        ends = {line.get_label(): line.get_ydata()[0] for line in ax.lines}
+        assert ends["train, limit"] == np.mean(side == y)
+        assert ends["other, limit"] == np.mean(np.sign(logits) == other.y)
+    with pytest.raises(ValueError, match="got one of other data"):
+        run.plot(limit=bias.late_time(X, -y, 0.01))
