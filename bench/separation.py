@@ -1,6 +1,9 @@
 """
 Verdicts on separation against rational arithmetic: python bench/separation.py [--sets 500].
 
+With --peers it asks fastgrok, firthmodels (pip install firthmodels) and statsmodels about ten sets
+and prints the table of docs/separation.md; --write puts it there.
+
 Small designs are held against linear programs in integers, larger ones (up to 250 columns) against
 their own certificates, which are checked in integers by code that shares nothing with the library.
 """
@@ -8,11 +11,14 @@ their own certificates, which are checked in integers by code that shares nothin
 import argparse
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
 import fastgrok as fg
 from _designs import KINDS, Design
+from _separation_peers import PEERS, judged
+from _separation_sets import SETS
 from _separation_truth import proved, truth, vectors
 
 
@@ -31,6 +37,7 @@ def mixed(rng: np.random.Generator) -> Design:
     return X, np.where(side + rng.choice([0.0, 0.3]) * rng.normal(size=n) > 0.2, 1.0, -1.0), True
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "separation.md"
 DRAWS = {**KINDS, "mixed": mixed}
 
 
@@ -73,11 +80,43 @@ def report(name: str, sets: int, few: bool) -> None:
     )
 
 
+def peers() -> str:
+    """Ask everybody about all sets: a table in Markdown."""
+    lines = [
+        "| set | truth | " + " | ".join(PEERS) + " |",
+        "|---|---|" + "---|" * len(PEERS),
+    ]
+    counts = dict.fromkeys(PEERS, 0)
+    for name, draw in SETS.items():
+        X, y = draw()
+        kind, off, coefficients = truth(vectors(X, y, True), True)
+        cells = []
+        for peer, ask in PEERS.items():
+            first, second = judged(ask(X, y), bool(off), coefficients)
+            counts[peer] += first == "right" and second.split()[0] == second.split()[-1]
+            cells.append(first if second == "no answer" else f"{first}; {second}")
+        unbounded = sum(verdict != "finite" for verdict in coefficients)
+        fact = kind if not unbounded else f"{kind}, {unbounded} of {len(coefficients)} unbounded"
+        lines.append(f"| {name} | {fact} | " + " | ".join(cells) + " |")
+    totals = " | ".join(f"{counts[peer]} of {len(SETS)}" for peer in PEERS)
+    return "\n".join([*lines, f"| all right | | {totals} |"])
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=500, help="designs of each size, of all kinds")
+    parser.add_argument("--peers", action="store_true", help="ask others, too")
+    parser.add_argument("--write", action="store_true", help="put the table into the page")
     arguments = parser.parse_args()
+    if arguments.peers:
+        table = peers()
+        print(table)
+        if arguments.write:
+            head, _, tail = PAGE.read_text().partition("<!-- table -->\n")
+            tail = tail.partition("<!-- end -->")[2]
+            PAGE.write_text(f"{head}<!-- table -->\n{table}\n<!-- end -->{tail}")
+        return
     each = -(-arguments.sets // len(DRAWS))
     for few in (True, False):
         for name in DRAWS:
