@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import fastgrok as fg
 from fastgrok.geometry.recession._signs import Signs
 from geometry_cases import small_sets
-from separation_cases import assert_proved, truth
+from separation_cases import assert_proved, combined, integer_vectors, truth
 from test_designs import small_design
 
 
@@ -139,3 +139,17 @@ def test_rows_of_weight_zero_are_absent_and_other_weights_do_not_matter():
     np.testing.assert_array_equal(found.overlap, some[alone.overlap])
     np.testing.assert_array_equal(found.weights[some], alone.weights)
     assert not found.weights[weights == 0.0].any()
+
+
+def test_long_numbers_in_many_columns():
+    """Combinations of as many rows as columns are enclosed, and exact where they are asked for."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 24)), rng.choice([-1.0, 1.0], size=50)
+    found = fg.separation(X, y)
+    assert found.kind == "complete"
+    rows = integer_vectors(X, y, True)
+    for verdict, sign in (("+inf", 1), ("-inf", -1)):
+        j = found.coefficients.index(verdict)
+        (combination,) = found.certificate(j).combinations
+        assert len(combination) == 25
+        assert combined(rows, combination) == [sign * (k == j) for k in range(25)]

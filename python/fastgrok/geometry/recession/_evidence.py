@@ -33,8 +33,8 @@ class Proof:
     combinations : tuple of dict of int to Fraction
         By row, c_i > 0 with sum_i c_i z_i = e_j, which leaves d_j < 0 to no direction, for "+inf";
         with -e_j for "-inf"; and both, in this order, for "finite". In a Poisson model rows with
-        y > 0 have z_i = x_i and c_i of any sign. Left out where all rows balance, which says as
-        much, and these take too long.
+        y > 0 have z_i = x_i and c_i of any sign. Left out where they take too long, as in hundreds
+        of columns of long numbers: then what was proved is that they exist.
     """
 
     verdict: str
@@ -153,7 +153,7 @@ class Evidence:
     def _combination(self, k: int, sign: int) -> Balance | None:
         """Nonnegative coefficients, by row of the data, whose sum is e_k or its negative."""
         cone, basis = self.cone, self.cone.basis
-        outside = self.signs.balances.get(k, {})
+        outside = self.signs.balance(k)
         left = np.zeros(cone.vectors.shape[1], dtype=object)
         left[k] = Fraction(sign)
         for i, value in outside.items():

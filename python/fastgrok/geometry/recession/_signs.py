@@ -29,6 +29,7 @@ from fastgrok.geometry._faces import least
 from fastgrok.geometry._lifting import Integers, Lifting, independent
 from fastgrok.geometry._products import cholesky, gram, product, solve_triangular
 from fastgrok.geometry._rows import Index
+from fastgrok.geometry._verified import positive_solution
 from fastgrok.geometry.recession._basis import no_rows
 from fastgrok.geometry.recession._partition import Partition
 from fastgrok.geometry.recession._whole import Whole, primitive
@@ -40,6 +41,8 @@ _NOTHING = 1e-13
 """Share of its terms below which a coordinate is rounding."""
 _NO_WEIGHT = 1e-9
 _ROUNDS = 50
+_MOST_LIFTING = 5e9
+"""Nanoseconds, as a rule of thumb, of one exact combination."""
 _AT_ONCE = 30
 _NOTHING_LEFT = 1e-9
 _MOST_EXACT = 2e6
@@ -61,9 +64,9 @@ class Signs:
         In C, integers; the first one has positive products with all rows outside.
     found : dict of (int, int) to int
         By column and sign, which of them has a coordinate of that sign.
-    balances : dict of int to dict of int to Fraction
-        By column, of those that are "+inf" or "-inf": c_i >= 0 of rows outside whose sum is e_j, or
-        its negative, modulo the span of the rows inside.
+    supports : dict of int to (int, ndarray of int)
+        By column, of those that are "+inf" or "-inf": the sign that the coordinate never has, and
+        rows outside (by place among these) with the coefficients of `balance`.
     """
 
     def __init__(self, cone: Partition) -> None:
@@ -72,7 +75,8 @@ class Signs:
         self.verdicts = ["finite"] * count
         self.directions: list[Integers] = []
         self.found: dict[tuple[int, int], int] = {}
-        self.balances: dict[int, Balance] = {}
+        self.supports: dict[int, tuple[int, Index]] = {}
+        self._balances: dict[int, Balance] = {}
         if cone.direction is None:
             return
         self._basis = cone.basis or no_rows(count)
@@ -220,7 +224,7 @@ class Signs:
             )
             if not ways:
                 return "undecided"
-            if j in self.balances:
+            if j in self.supports:
                 return "+inf" if sign < 0 else "-inf"
         return "either"
 
@@ -283,15 +287,54 @@ class Signs:
         out: Whole = self._basis.quotient(unit)[0]
         return out
 
+    def balance(self, j: int) -> Balance:
+        """
+        Return c_i > 0 of rows outside for a coordinate of one sign.
+
+        Their sum is e_j, or -e_j, modulo the span of the rows inside. None for any other
+        coordinate, and where they take too long.
+        """
+        if j in self.supports and j not in self._balances:
+            self._solve_balance(j, *self.supports[j])
+        return self._balances.get(j, {})
+
     def _prove_balance(self, j: int, sign: int, some: Index) -> bool:
         """Prove that -sign e_j is a nonnegative combination of these rows, modulo those inside."""
+        if not (self._encloses(j, sign, some) or self._solve_balance(j, sign, some)):
+            return False
+        self.supports[j] = sign, some
+        return True
+
+    def _encloses(self, j: int, sign: int, some: Index) -> bool:
+        """Prove it by bounds on all rounding errors, for a basis of the whole space."""
+        dim = len(self.verdicts)
+        if len(self._basis.rows) or len(some) != dim:
+            return False
+        rows = self.cone.vectors[self.cone.outside[some]]
+        scaled = np.ldexp(rows, -self._columns)
+        lines = np.frexp(np.abs(scaled).max(axis=1))[1]
+        scaled = np.ldexp(scaled, -lines[:, None])
+        back = np.ldexp(np.ldexp(scaled, lines[:, None]), self._columns)
+        if not np.array_equal(back, rows):
+            return False
+        unit = np.zeros((1, dim))
+        unit[0, j] = float(sign)
+        try:
+            guess = np.linalg.solve(scaled.T, -unit[0])
+        except LinAlgError:
+            return False
+        return positive_solution(scaled, unit, guess, np.ones(1))
+
+    def _solve_balance(self, j: int, sign: int, some: Index) -> bool:
+        """Prove it in integers."""
         right = -sign * self._functional(j)
         rows = self._basis.quotient(self._outside[some])
         chosen, columns = independent(rows)
         if not chosen:
             return False
         try:
-            solved, below = Lifting(rows[np.ix_(chosen, columns)].T).solve(right[columns])
+            lifting = Lifting(rows[np.ix_(chosen, columns)].T)
+            solved, below = lifting.solve(right[columns], _MOST_LIFTING)
         except ArithmeticError:
             return False
         if min(solved) < 0 or np.any(solved @ rows[chosen] != below * right):
@@ -302,7 +345,7 @@ class Signs:
 
     def _keep(self, j: int, places: Index, values: list[Fraction]) -> None:
         """Keep coefficients of `whole` as those of the vectors."""
-        self.balances[j] = {
+        self._balances[j] = {
             int(i): value * self.cone.factors[i]
             for i, value in zip(places, values, strict=True)
             if value > 0
