@@ -262,6 +262,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
         report.ended = "the motion was not smooth at step " + text(report.first);
         return;
     }
+    keep_step(attempt);
     Vector u;
     attempt.fine->at(k, u);
     descend(u, k * attempt.stride, static_cast<std::int64_t>(step - k * attempt.stride));
@@ -332,7 +333,9 @@ void LeapingDescent::close(Attempt& attempt) {
         report.costs.factorizations += costs.factorizations;
     }
     way_.passes_spent += static_cast<double>(report.costs.evaluations + report.costs.products);
-    if (report.last > static_cast<double>(descent_.step())) way_.leaps.push_back(report);
+    if (!(report.last > static_cast<double>(descent_.step()))) return;
+    way_.leaps.push_back(report);
+    if (!options_.kept.empty()) kept_.push_back({report, std::move(attempt.way)});
 }
 
 // Brings both integrations past a step, the one that is behind first.
@@ -363,6 +366,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
     report.converged = status == Leap::Status::converged;
     if (!is_stable(attempt, step)) return false;
     watch_rounding(attempt);
+    keep_step(attempt);
     if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
         return false;
     return pays(attempt, fine);

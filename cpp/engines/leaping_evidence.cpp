@@ -228,49 +228,6 @@ std::int64_t LeapingDescent::whole_rounds(const Attempt& attempt, std::int64_t s
     return (steps + period - 1) / period * period;
 }
 
-// Of a cycle by exact steps from where its round begins.
-void LeapingDescent::iterate(const Attempt& attempt, double step, Iterated& out) {
-    const double place = std::fmod(step, attempt.stride);  // exact, also where steps are not
-    const double k = (step - place) / attempt.stride;
-    attempt.fine->at(k, out.u);
-    out.round.clear();
-    out.middle.clear();
-    const auto period = static_cast<std::size_t>(attempt.report.period);
-    if (period == 1) return;
-    out.round.push_back(out.u);
-    for (std::size_t i = 1; i < period; ++i) {
-        descend(out.u, k * attempt.stride + static_cast<double>(i - 1), 1);
-        out.round.push_back(out.u);
-    }
-    const auto at = static_cast<std::size_t>(place);
-    out.u = out.round[at];
-    // As of exact steps, see Descent::record_as(); a round ago is as well.
-    const Vector& before = out.round[(at + period - 1) % period];
-    const Vector& earlier = out.round[(at + period - 2) % period];
-    double turn = 0.0;
-    for (std::size_t j = 0; j < out.u.size(); ++j)
-        turn += (out.u[j] - before[j]) * (before[j] - earlier[j]);
-    if (!(turn < 0.0)) return;
-    out.middle = out.u;
-    for (std::size_t j = 0; j < out.u.size(); ++j) out.middle[j] = 0.5 * (out.u[j] + before[j]);
-}
-
-// The period is a part of that of the round where no more than the error tells iterates apart; a
-// fixed point may have been reached from side to side.
-Regime LeapingDescent::regime_of(const Iterated& iterated, double error) const {
-    const std::vector<Vector>& round = iterated.round;
-    const std::size_t length = std::max<std::size_t>(round.size(), 1);
-    const auto recurs = [&](std::size_t period) {
-        if (length % period != 0) return false;
-        for (std::size_t i = period; i < length; ++i)
-            if (!(error_between(round[i], round[i - period]) <= 2.0 * error)) return false;
-        return true;
-    };
-    std::size_t period = 1;
-    while (!recurs(period)) ++period;
-    return regime_of_period(static_cast<int>(period));
-}
-
 // F(u, step) of the slow motion.
 Vector LeapingDescent::force(const Vector& u, double step) {
     const double pace = motion_.pace(step);
