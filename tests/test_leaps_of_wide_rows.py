@@ -123,3 +123,15 @@ def test_the_first_leap_is_tried_earlier_where_passes_are_dear(columns):
     }
     assert first[1e-8] == 128
     assert first[1e-6] == (64 if columns > 16 else 128)
+
+
+@pytest.mark.parametrize(("rtol", "first"), [(1e-8, 258), (1e-6, 130)])
+def test_a_limit_of_exact_steps_before_the_first_leap_of_wide_rows(rtol, first):
+    """The message says from where on there could be one, and it is there that it is."""
+    data = cube(100, 40)
+    asked = {"steps": 1e6, "lr": 1e-2, "rtol": rtol, "watch_sharpness": False}
+    words = rf"at step {first} at the earliest, beyond exact_limit, which is {first - 1}; give"
+    with pytest.raises(fg.LeapError, match=words):
+        fg.train(data.X, data.y, **asked, exact_limit=first - 1)
+    run = fg.train(data.X, data.y, **asked, exact_limit=first)
+    assert run.engine.leaps[0].overlap_until == first

@@ -166,8 +166,8 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
         if (way_.reason.empty()) {
-            const auto first =
-                static_cast<std::int64_t>(std::min(first_leap(motion_), kMostCounted));
+            const double begins = takes_over(motion_, static_cast<double>(first_try()));
+            const auto first = static_cast<std::int64_t>(std::min(begins, kMostCounted));
             way_.reason = "a leap begins at step " + std::to_string(first) +
                           " at the earliest, beyond exact_limit, which is " +
                           std::to_string(static_cast<std::int64_t>(options_.exact_limit));
