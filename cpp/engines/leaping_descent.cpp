@@ -217,7 +217,8 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
     }
     const bool dear = is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
-    const double loosest = period == 1 && dear ? kLoosestWide : kLoosest;
+    const double loosest =
+        period == 1 && dear ? std::clamp(0.5 * options_.rtol, kLoosest, kLoosestWide) : kLoosest;
     const double tolerance = (period > 1 ? kFineCycle : other) * std::min(options_.rtol, loosest);
     set_out(starts, period, std::min(way_.planned, tolerance), attempt);
     return true;

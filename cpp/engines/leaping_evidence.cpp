@@ -12,6 +12,9 @@ namespace {
 // tolerances, and where steps remember others, and those of the integrator have a least length,
 // slower still.
 constexpr double kCounted = 20.0, kCountedOfMemory = 15.0;
+// With tolerances looser than this formulas are of lower order, and all that is estimated counts
+// so many times.
+constexpr double kLooseTolerance = 8e-9, kOfLoose = 1.4;
 // Differences are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
@@ -87,16 +90,20 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     // steps remember may not have been slow enough there, of which neither integration can tell.
     // Where steps remember, or become shorter, a leap has few and long steps; so it has where each
     // is a round of a cycle.
-    double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
+    // With a loose tolerance its first steps are few as well.
+    const bool loose = attempt.report.tolerance > kLooseTolerance;
+    double start = motion_.is_plain() && !loose ? 0.0 : attempt.report.overlap_difference;
     double of_few = 1.0;
     const double share = motion_.memory > 1.0 ? kLeastOfMemory : kLeastShare;
     const bool long_steps = motion_.memory > 1.0 || !motion_.schedule.is_constant();
-    if (long_steps) start *= kOfStart;
+    if (long_steps || loose) start *= kOfStart;
     if (long_steps || attempt.report.period > 1)
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     const double counted = motion_.memory > 1.0 ? kCountedOfMemory : kCounted;
-    return std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
-                     kOfRecent * of_few * fine.recent_error()}) +
+    const double of_loose = loose ? kOfLoose : 1.0;
+    return of_loose *
+               std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
+                         kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
            share * std::min(options_.rtol, kLoose);
 }
