@@ -87,13 +87,12 @@ class Doubt:
         for i in range(records):
             m = self._margins(w[i], float(b[i]))
             error = of_w[i] * self._norms + of_b[i]
-            out.surely[i], out.possibly[i] = (m > error).sum(), (m > -error).sum()
+            out.surely[i] = np.count_nonzero(m > error)
+            out.possibly[i] = np.count_nonzero(m > -error)
             right = m > 0.0
             if before is not None:
-                out.gained[i - 1], out.lost[i - 1] = (
-                    (right & ~before).sum(),
-                    (before & ~right).sum(),
-                )
+                out.gained[i - 1] = np.count_nonzero(right & ~before)
+                out.lost[i - 1] = np.count_nonzero(before & ~right)
             before = right
         return out
 
