@@ -12,7 +12,7 @@ from fastgrok._checks import F64, Data, EvaluationSet
 from fastgrok._checks.populations import Population
 from fastgrok._checks.shares import POPULATION_SIZE
 from fastgrok._core import Problem
-from fastgrok.linear import Pgd, margins
+from fastgrok.linear import Pgd
 
 
 class Look(NamedTuple):
@@ -54,9 +54,11 @@ class Doubt:
             return
         rows = data[0]
         self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        self._threads = _checks.threads(None)
+        self._problem = Problem(*data, True)
         if isinstance(value, Pgd):
             self._norms += value._settings.longest_move(rows.shape[1])
-            self._attack = value._settings.of(Problem(*data, True))
+            self._attack = value._settings.of(self._problem)
 
     def look(self, weights: F64, rtol: float) -> Look:
         """
@@ -85,22 +87,22 @@ class Doubt:
         for i in range(records):
             m = self._margins(w[i], float(b[i]))
             error = of_w[i] * self._norms + of_b[i]
-            out.surely[i], out.possibly[i] = (m > error).sum(), (m > -error).sum()
+            out.surely[i] = np.count_nonzero(m > error)
+            out.possibly[i] = np.count_nonzero(m > -error)
             right = m > 0.0
             if before is not None:
-                out.gained[i - 1], out.lost[i - 1] = (
-                    (right & ~before).sum(),
-                    (before & ~right).sum(),
-                )
+                out.gained[i - 1] = np.count_nonzero(right & ~before)
+                out.lost[i - 1] = np.count_nonzero(before & ~right)
             before = right
         return out
 
     def _margins(self, w: F64, b: float) -> F64:
         assert not isinstance(self._data, Population)
-        X, y = self._data
+        problem = self._problem
         if isinstance(self._value, Pgd):
-            X = self._attack.points(w, b, _checks.threads(None))
-        return margins(X, y, w, b, normalized=False)
+            attacked = self._attack.points(w, b, self._threads)
+            problem = Problem(attacked, self._data[1], True)
+        return problem.margins(w, b, self._threads)
 
     def _shares(self, w: F64, b: F64, error: F64) -> Look:
         assert isinstance(self._data, Population)

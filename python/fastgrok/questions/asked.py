@@ -146,8 +146,8 @@ class Questions(Record):
         Each time that `grokking` reports lies between two records. If exact steps led there, that
         stretch is run again from the stored weights, which gives the same bits, looking at the
         accuracy after every step. So are records of a leap that exact steps went over later. Other
-        leaps are followed again from the start, with an error of at most 1e-10 if that is possible,
-        and recorded at ever narrower sections of the bracket.
+        leaps are followed once more from the start, with an error of at most 1e-10 if that is
+        possible, and looked up at ever narrower sections of the bracket.
 
         Parameters
         ----------
