@@ -60,6 +60,14 @@ def test_descent_is_that_of_train():
     assert free.intercept_.tolist() == [0.0]
 
 
+def test_probabilities_far_from_the_hyperplane_are_small_and_not_zero():
+    model = GDLogisticRegression(steps=1000).fit([[-1.0], [1.0]], [0, 1])
+    far = np.array([[-300.0 / model.coef_[0, 0]], [300.0 / model.coef_[0, 0]]])
+    first, second = model.predict_proba(far).T
+    small = [second[0], first[1]]
+    np.testing.assert_allclose(small, np.exp(-np.abs(model.decision_function(far))), rtol=1e-12)
+
+
 def test_margins_are_those_of_max_margin():
     X, y = irises()
     model = MaxMarginClassifier(bias="free").fit(X, y)

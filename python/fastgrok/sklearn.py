@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -215,9 +216,8 @@ class GDLogisticRegression(_LinearBinary):
         ndarray of shape (m, 2)
             Of ``classes_[0]`` and of ``classes_[1]``.
         """
-        half = self.decision_function(X) / 2.0
-        second = 0.5 * (1.0 + np.tanh(half))
-        return np.column_stack([0.5 * (1.0 - np.tanh(half)), second])
+        logits = self.decision_function(X)
+        return np.column_stack([expit(-logits), expit(logits)])
 
 
 class MaxMarginClassifier(_LinearBinary):
