@@ -16,7 +16,7 @@ from fastgrok import training
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(training.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-TOP = {"__init__", "__main__", "cli", "errors", "training", "trajectory"}
+TOP = {"__init__", "__main__", "cli", "errors", "sklearn", "training", "trajectory"}
 LONGEST = 400
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastgrok as fg
 from fastgrok import plots
-from fastgrok.questions import limits
+from fastgrok.questions import alignments, limits
 from fastgrok.theory import bias, edge
 from synthetic_runs import make_run
 
@@ -333,9 +333,9 @@ def test_no_limit_is_found_of_points_that_are_not_separable():
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_a_limit_that_was_found_is_not_found_again_to_be_checked(weight_decay, monkeypatch):
     run = fg.train(X, Y, steps=300, lr=0.1, weight_decay=weight_decay)
-    name = "regularized_limit" if weight_decay else "max_margin"
-    solve, found = getattr(limits, name), []
-    monkeypatch.setattr(limits, name, lambda *a, **k: found.append(solve(*a, **k)) or found[-1])
+    owner, name = (limits, "regularized_limit") if weight_decay else (alignments, "max_margin")
+    solve, found = getattr(owner, name), []
+    monkeypatch.setattr(owner, name, lambda *a, **k: found.append(solve(*a, **k)) or found[-1])
     drawn = {line.get_label(): line for line in run.plot(limit="auto").lines}
     assert len(found) == 1
     expected = fg.accuracy(X, Y, found[0].w, found[0].b) if weight_decay else 1.0

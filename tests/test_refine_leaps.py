@@ -6,7 +6,7 @@ from sklearn.datasets import load_breast_cancer
 
 import fastgrok as fg
 from fastgrok.descent import settings
-from fastgrok.descent.again import follow_leaps
+from fastgrok.descent.again import FollowedLeaps
 from fastgrok.questions import _crossings, _rerun
 from fastgrok.questions.grokking import POPULATION_SIZE
 from fastgrok.theory.bias import Slab
@@ -168,21 +168,21 @@ def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypat
     cloud, y = rng.normal(size=(30, 2)), np.where(rng.random(30) < 0.5, -1.0, 1.0)
     tried, spent = [], []
 
-    def spied(record, arguments, exact_steps, kind):
+    def spied(record, arguments, *rest):
         try:
-            piece = follow_leaps(record, arguments, exact_steps, kind)
+            followed = FollowedLeaps(record, arguments, *rest)
         except fg.LeapError as error:
             tried.append((arguments["rtol"], "lost"))
             spent.append(error.trajectory.engine.exact_steps)
             raise
         if arguments["rtol"] < 1e-9 and arguments["X"][0, 0] > 1e4:
             tried.append((arguments["rtol"], "lost"))
-            spent.append(piece.engine.exact_steps)
-            raise fg.LeapError("lost", piece, piece.engine.exact_steps)
-        tried.append((arguments["rtol"], piece.engine.name))
-        return piece
+            spent.append(followed.run.engine.exact_steps)
+            raise fg.LeapError("lost", followed.run, followed.run.engine.exact_steps)
+        tried.append((arguments["rtol"], followed.run.engine.name))
+        return followed
 
-    monkeypatch.setattr(_rerun, "follow_leaps", spied)
+    monkeypatch.setattr(_rerun, "FollowedLeaps", spied)
     times = []
     for offset in (1e3, 1e5):
         X = cloud + np.array([offset, 0.0])
@@ -210,17 +210,17 @@ def test_a_finer_leap_costs_no_time_to_speak_of(monkeypatch):
     run = fg.train(X, y, steps=1e15, lr="auto", keep_weights=True)
     spent: dict[float, list[int]] = {}
 
-    def spied(record, arguments, exact_steps, kind):
+    def spied(record, arguments, *rest):
         steps = spent.setdefault(arguments["rtol"], [])
         try:
-            piece = follow_leaps(record, arguments, exact_steps, kind)
+            followed = FollowedLeaps(record, arguments, *rest)
         except fg.LeapError as error:
             steps.append(error.trajectory.engine.exact_steps)
             raise
-        steps.append(piece.engine.exact_steps)
-        return piece
+        steps.append(followed.run.engine.exact_steps)
+        return followed
 
-    monkeypatch.setattr(_rerun, "follow_leaps", spied)
+    monkeypatch.setattr(_rerun, "FollowedLeaps", spied)
     recorded, refined = run.first_hit("train", 0.999), run.refine_hit("train", 0.999)
     assert recorded.bracket[0] < refined.step <= recorded.step
     assert min(spent) == 1e-10

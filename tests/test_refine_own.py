@@ -200,15 +200,15 @@ def test_a_leap_that_cannot_be_followed_is_told_as_such(monkeypatch):
     evals = {"near": fg.datasets.concentrated((300, 300), dim=2, gamma=1e-3, alpha=10, seed=7)}
     run = fg.train(X, y, steps=1e9, lr=1e-2, reduction="sum", evals=evals, keep_weights=True)
     expected = run.refine("near")
-    follow, failing = _rerun.follow_leaps, set()
+    follow, failing = _rerun.FollowedLeaps, set()
 
-    def fails(record, arguments, exact_steps, kind):
+    def fails(record, arguments, *rest):
         failing.add(arguments["rtol"])
         if len(failing) <= failures:
             raise fg.LeapError("no leap", run, 0)
-        return follow(record, arguments, exact_steps, kind)
+        return follow(record, arguments, *rest)
 
-    monkeypatch.setattr(_rerun, "follow_leaps", fails)
+    monkeypatch.setattr(_rerun, "FollowedLeaps", fails)
     for allowed, last in ((1, 1e-8), (2, 1e-7)):
         failures = allowed
         failing.clear()

@@ -1,6 +1,8 @@
 """The share of separable draws beside Wendel's probability."""
 
 import csv
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -72,4 +74,52 @@ def test_bad_arguments():
 
 
 def test_counts_are_those_of_any_number_of_processes(data):
-    assert item.separable_fraction(n=12, dims=(4, 6, 8), draws=60, processes=2) == data
+    for processes in (2, 5):
+        found = item.separable_fraction(n=12, dims=(4, 6, 8), draws=60, processes=processes)
+        assert found == data
+    with pytest.raises(ValueError, match="processes must be at least 1, got 0"):
+        item.separable_fraction(processes=0)
+
+
+def test_processes_do_not_run_the_script_that_asks_for_them(tmp_path, data):
+    """Whether it asks for its __name__ or not, which this one does not."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from fastgrok.papers import _separable_fraction as item\n"
+        "print(item.separable_fraction(n=12, dims=(4, 6, 8), draws=60, processes=2))\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert shown.stdout == f"{data}\n"
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    children, begin = [], subprocess.Popen
+
+    def popen(*arguments, **options):
+        children.append(begin(*arguments, **options))
+        return children[-1]
+
+    monkeypatch.setattr(item.subprocess, "Popen", popen)
+    return children
+
+
+def test_who_stops_waiting_ends_the_processes(begun, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(item, "separable_probability", stop)
+    with pytest.raises(KeyboardInterrupt):
+        item.separable_fraction(n=12, dims=(4, 6, 8, 10), draws=300, processes=2)
+    assert len(begun) == 2
+    assert all(child.returncode is not None for child in begun)
+
+
+def test_a_process_that_has_ended_is_not_waited_for(begun, monkeypatch):
+    monkeypatch.setattr(item, "_CHILD", "raise SystemExit(3)")
+    with pytest.raises(fg.FastgrokError, match="that draws in 4 dimensions has ended"):
+        item.separable_fraction(n=12, dims=(4, 6), draws=60, processes=2)
+    assert len(begun) == 2
+    assert all(child.returncode is not None for child in begun)

@@ -16,21 +16,34 @@
 namespace fastgrok {
 namespace {
 
-std::string run(LeapingDescent& self, const py::function& poll, double poll_seconds) {
-    const LeapingDescent::Poll ask = [&poll](double step) {
+LeapingDescent::Poll asked(const py::function& poll) {
+    return [&poll](double step) {
         py::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw py::error_already_set();
         poll(step);
     };
+}
+
+std::string run(LeapingDescent& self, const py::function& poll, double poll_seconds) {
     self.descent().interrupt_by(signal_raised);
     try {
         py::gil_scoped_release release;
-        switch (self.run(ask, poll_seconds)) {
+        switch (self.run(asked(poll), poll_seconds)) {
             case LeapingDescent::Status::done: return "done";
             case LeapingDescent::Status::lost: return "lost";
             default: return "diverged";
         }
     } catch (const Interrupted&) {  // by signal_raised
+        throw py::error_already_set();
+    }
+}
+
+void recall(LeapingDescent& self, Descent& other, const py::function& poll, double poll_seconds) {
+    other.interrupt_by(signal_raised);
+    try {
+        py::gil_scoped_release release;
+        self.recall(other, asked(poll), poll_seconds);
+    } catch (const Interrupted&) {
         throw py::error_already_set();
     }
 }
@@ -229,15 +242,19 @@ void register_leaping(py::module_& m) {
     py::class_<LeapingDescent>(m, "LeapingDescent", "A run that leaps where it can.",
                                py::is_final())
         .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap,
-                         double horizon, const py::function& exact_null) {
+                         double horizon, const py::function& exact_null,
+                         std::vector<std::pair<double, double>> kept) {
                  return std::make_unique<LeapingDescent>(
-                     descent,
-                     LeapingOptions{rtol, exact_limit, must_leap, horizon, asking(exact_null)});
+                     descent, LeapingOptions{rtol, exact_limit, must_leap, horizon,
+                                             asking(exact_null), std::move(kept)});
              }),
              py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
              py::arg("must_leap"), py::arg("horizon"), py::arg("exact_null"),
-             py::keep_alive<1, 2>(), py::keep_alive<1, 7>())
+             py::arg("kept") = std::vector<std::pair<double, double>>{}, py::keep_alive<1, 2>(),
+             py::keep_alive<1, 7>())
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
+        .def("recalls", &LeapingDescent::recalls, py::arg("steps"))
+        .def("recall", &recall, py::arg("other"), py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("reached", &LeapingDescent::reached)
         .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
         .def_property_readonly("can_be_kept", &LeapingDescent::can_be_kept)

@@ -15,7 +15,7 @@ Real lane_sum(std::size_t n, Term term) {
         for (std::size_t l = 0; l < kLanes; ++l) lane[l] += term(j + l);
     for (std::size_t l = 0; j < n; ++j, ++l) lane[l] += term(j);
     std::size_t width = kLanes / 2;
-    while (width >= n) width /= 2;  // the lanes from n on hold zeros
+    while (width > 0 && width >= n) width /= 2;  // the lanes from n on hold zeros
     for (; width > 0; width /= 2)
         for (std::size_t l = 0; l < width; ++l) lane[l] += lane[l + width];
     return lane[0];

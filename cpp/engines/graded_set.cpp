@@ -135,7 +135,7 @@ void GradedSet::find_rest(std::size_t count) {
     rest_.resize(count * rest);
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t j = i; j < count; ++j) lower_[j * count + i] = table_[i * cols_ + j];
-        std::copy_n(&table_[i * cols_ + count], rest, rest_.data() + i * rest);
+        std::copy_n(table_.data() + i * cols_ + count, rest, rest_.data() + i * rest);
     }
     few_ = count <= rest;
     if (rest == 0) return;

@@ -376,22 +376,4 @@ bool Leap::is_at_rest(const Vector& u, double horizon) {
     return false;
 }
 
-void Leap::interpolate(double k, Vector& u) const {
-    u = past_[0].u;
-    if (k >= past_[0].k) return;
-    std::array<double, kMemory> nodes;
-    for (std::size_t i = 0; i <= last_order_; ++i) nodes[i] = past_[i].s;
-    const DifferenceWeights<kMostOrder + 1, 0> weights(std::log(k), nodes.data(), last_order_ + 1,
-                                                       0);
-    std::fill(u.begin(), u.end(), 0.0);
-    for (std::size_t i = 0; i <= last_order_; ++i)
-        add_multiple(u, weights.weight[0][i], past_[i].u);
-    keep_bias(u);
-}
-
-void Leap::at(double k, Vector& u) const {
-    interpolate(k, u);
-    if (field_->coordinates() != nullptr) u = given(u);
-}
-
 }  // namespace fastgrok

@@ -16,7 +16,7 @@ constexpr double kFewestLeaped = 2000.0;
 // The steps of the coarse integration may do kRatio times as much. With looser tolerances the
 // formulas are of low order, and the difference would tell less; where a pass is dear, less so.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
-constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 5e-7;
+constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 3e-7;
 // The highest order of the formulas; of steps that remember others, whose gradients swing on at
 // first in directions that are steep, the sixth would make what is left of that larger.
 constexpr int kOrder = 6, kOrderOfMemory = 5;
@@ -166,8 +166,8 @@ LeapingDescent::Status LeapingDescent::finish_exactly() {
     const double last = descent_.last_record();
     if (last > options_.exact_limit) {
         if (way_.reason.empty()) {
-            const auto first =
-                static_cast<std::int64_t>(std::min(first_leap(motion_), kMostCounted));
+            const double begins = takes_over(motion_, static_cast<double>(first_try()));
+            const auto first = static_cast<std::int64_t>(std::min(begins, kMostCounted));
             way_.reason = "a leap begins at step " + std::to_string(first) +
                           " at the earliest, beyond exact_limit, which is " +
                           std::to_string(static_cast<std::int64_t>(options_.exact_limit));
@@ -217,7 +217,8 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
     }
     const bool dear = is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
-    const double loosest = period == 1 && dear ? kLoosestWide : kLoosest;
+    const double loosest =
+        period == 1 && dear ? std::clamp(0.3 * options_.rtol, kLoosest, kLoosestWide) : kLoosest;
     const double tolerance = (period > 1 ? kFineCycle : other) * std::min(options_.rtol, loosest);
     set_out(starts, period, std::min(way_.planned, tolerance), attempt);
     return true;
@@ -262,6 +263,7 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
         report.ended = "the motion was not smooth at step " + text(report.first);
         return;
     }
+    keep_step(attempt);
     Vector u;
     attempt.fine->at(k, u);
     descend(u, k * attempt.stride, static_cast<std::int64_t>(step - k * attempt.stride));
@@ -332,7 +334,9 @@ void LeapingDescent::close(Attempt& attempt) {
         report.costs.factorizations += costs.factorizations;
     }
     way_.passes_spent += static_cast<double>(report.costs.evaluations + report.costs.products);
-    if (report.last > static_cast<double>(descent_.step())) way_.leaps.push_back(report);
+    if (!(report.last > static_cast<double>(descent_.step()))) return;
+    way_.leaps.push_back(report);
+    if (!options_.kept.empty()) kept_.push_back({report, std::move(attempt.way)});
 }
 
 // Brings both integrations past a step, the one that is behind first.
@@ -363,6 +367,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
     report.converged = status == Leap::Status::converged;
     if (!is_stable(attempt, step)) return false;
     watch_rounding(attempt);
+    keep_step(attempt);
     if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
         return false;
     return pays(attempt, fine);

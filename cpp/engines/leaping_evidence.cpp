@@ -12,6 +12,9 @@ namespace {
 // tolerances, and where steps remember others, and those of the integrator have a least length,
 // slower still.
 constexpr double kCounted = 20.0, kCountedOfMemory = 15.0;
+// With tolerances looser than this formulas are of lower order, and all that is estimated counts
+// so many times.
+constexpr double kLooseTolerance = 8e-9, kOfLoose = 1.4;
 // Differences are remembered until the step number is so many times as large.
 constexpr double kMemory = 3.0;
 // What the errors of the last steps may add up to, as a multiple of what is estimated: where the
@@ -87,16 +90,20 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
     // steps remember may not have been slow enough there, of which neither integration can tell.
     // Where steps remember, or become shorter, a leap has few and long steps; so it has where each
     // is a round of a cycle.
-    double start = motion_.is_plain() ? 0.0 : attempt.report.overlap_difference;
+    // With a loose tolerance its first steps are few as well.
+    const bool loose = attempt.report.tolerance > kLooseTolerance;
+    double start = motion_.is_plain() && !loose ? 0.0 : attempt.report.overlap_difference;
     double of_few = 1.0;
     const double share = motion_.memory > 1.0 ? kLeastOfMemory : kLeastShare;
     const bool long_steps = motion_.memory > 1.0 || !motion_.schedule.is_constant();
-    if (long_steps) start *= kOfStart;
+    if (long_steps || loose) start *= kOfStart;
     if (long_steps || attempt.report.period > 1)
         of_few += kFew / static_cast<double>(std::max<std::int64_t>(fine.statistics().accepted, 1));
     const double counted = motion_.memory > 1.0 ? kCountedOfMemory : kCounted;
-    return std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
-                     kOfRecent * of_few * fine.recent_error()}) +
+    const double of_loose = loose ? kOfLoose : 1.0;
+    return of_loose *
+               std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
+                         kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
            share * std::min(options_.rtol, kLoose);
 }
@@ -226,49 +233,6 @@ bool LeapingDescent::spot_check(Attempt& attempt) {
 std::int64_t LeapingDescent::whole_rounds(const Attempt& attempt, std::int64_t steps) const {
     const std::int64_t period = attempt.report.period;
     return (steps + period - 1) / period * period;
-}
-
-// Of a cycle by exact steps from where its round begins.
-void LeapingDescent::iterate(const Attempt& attempt, double step, Iterated& out) {
-    const double place = std::fmod(step, attempt.stride);  // exact, also where steps are not
-    const double k = (step - place) / attempt.stride;
-    attempt.fine->at(k, out.u);
-    out.round.clear();
-    out.middle.clear();
-    const auto period = static_cast<std::size_t>(attempt.report.period);
-    if (period == 1) return;
-    out.round.push_back(out.u);
-    for (std::size_t i = 1; i < period; ++i) {
-        descend(out.u, k * attempt.stride + static_cast<double>(i - 1), 1);
-        out.round.push_back(out.u);
-    }
-    const auto at = static_cast<std::size_t>(place);
-    out.u = out.round[at];
-    // As of exact steps, see Descent::record_as(); a round ago is as well.
-    const Vector& before = out.round[(at + period - 1) % period];
-    const Vector& earlier = out.round[(at + period - 2) % period];
-    double turn = 0.0;
-    for (std::size_t j = 0; j < out.u.size(); ++j)
-        turn += (out.u[j] - before[j]) * (before[j] - earlier[j]);
-    if (!(turn < 0.0)) return;
-    out.middle = out.u;
-    for (std::size_t j = 0; j < out.u.size(); ++j) out.middle[j] = 0.5 * (out.u[j] + before[j]);
-}
-
-// The period is a part of that of the round where no more than the error tells iterates apart; a
-// fixed point may have been reached from side to side.
-Regime LeapingDescent::regime_of(const Iterated& iterated, double error) const {
-    const std::vector<Vector>& round = iterated.round;
-    const std::size_t length = std::max<std::size_t>(round.size(), 1);
-    const auto recurs = [&](std::size_t period) {
-        if (length % period != 0) return false;
-        for (std::size_t i = period; i < length; ++i)
-            if (!(error_between(round[i], round[i - period]) <= 2.0 * error)) return false;
-        return true;
-    };
-    std::size_t period = 1;
-    while (!recurs(period)) ++period;
-    return regime_of_period(static_cast<int>(period));
 }
 
 // F(u, step) of the slow motion.

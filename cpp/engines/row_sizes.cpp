@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kLeastWork = 1u << 18;
 constexpr std::size_t kTogether = 4;  // rows
 
-void add_sizes(const PackedRows& rows, double* squares, double* columns) {
+void add_sizes(const PackedRows& rows, double*, double* squares, double* columns) {
     for (std::size_t b = 0; b < rows.count; ++b) {
         const double* x = rows.blocks + b * kLanes * (rows.cols + 1);
         double sums[kLanes] = {};
@@ -41,18 +41,17 @@ void add_columns(const double* const* x, std::size_t cols, double* columns) {
     }
 }
 
+// `room` is for copies in float64 of rows that are taken together.
 template <class Real>
-void add_sizes(const PlainRows<Real>& rows, double* squares, double* columns) {
-    constexpr bool same = std::is_same_v<Real, double>;
-    Vector copies(same ? 0 : kTogether * rows.cols);
+void add_sizes(const PlainRows<Real>& rows, double* room, double* squares, double* columns) {
     for (std::size_t i = 0; i < rows.count; i += kTogether) {
         const double* x[kTogether];
         for (std::size_t k = 0; k < kTogether; ++k) {
             const Real* row = rows.x + std::min(i + k, rows.count - 1) * rows.stride;
-            if constexpr (same) {
+            if constexpr (std::is_same_v<Real, double>) {
                 x[k] = row;
             } else {
-                x[k] = std::copy_n(row, rows.cols, &copies[k * rows.cols]) - rows.cols;
+                x[k] = std::copy_n(row, rows.cols, room + k * rows.cols) - rows.cols;
             }
             if (i + k < rows.count) squares[i + k] = kernels().dot(x[k], x[k], rows.cols);
         }
@@ -68,12 +67,15 @@ RowSizes row_sizes(const Problem& problem, int threads) {
     std::vector<Vector> columns(chunks, Vector(cols, 0.0));
     const bool alone = problem.rows() * cols < kLeastWork;
     const int most = alone ? 1 : std::min(usable_threads(threads), static_cast<int>(chunks));
+    const auto members = static_cast<std::size_t>(most);
+    std::vector<Vector> rooms(members, Vector(problem.packed() ? 0 : kTogether * cols));
     Shares shares(chunks, most);
     run_team(most, [&](const Member& me) {
         std::size_t c;
         while (shares.take(me.index, c))
             problem.visit_chunk(c, [&](const auto& rows) {
-                add_sizes(rows, &out.squares[problem.first_row(c)], columns[c].data());
+                add_sizes(rows, rooms[static_cast<std::size_t>(me.index)].data(),
+                          &out.squares[problem.first_row(c)], columns[c].data());
             });
     });
     for (const Vector& chunk : columns)

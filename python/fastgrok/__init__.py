@@ -34,10 +34,12 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
         MaxMargin as MaxMargin,
         NotSeparableError as NotSeparableError,
         Separability as Separability,
+        Separation as Separation,
         kernel_rows as kernel_rows,
         max_margin as max_margin,
         regularized_limit as regularized_limit,
         separability as separability,
+        separation as separation,
     )
     from fastgrok.linear import (
         Attack as Attack,
@@ -83,8 +85,8 @@ _FROM = {
     "descent.steps": ("log_spaced",),
     "errors": ("FastgrokError", "LeapWarning", "StabilityWarning"),
     "geometry": (
-        "KernelRows", "Limit", "MaxMargin", "NotSeparableError", "Separability", "kernel_rows",
-        "max_margin", "regularized_limit", "separability",
+        "KernelRows", "Limit", "MaxMargin", "NotSeparableError", "Separability", "Separation",
+        "kernel_rows", "max_margin", "regularized_limit", "separability", "separation",
     ),
     "linear": (
         "Attack", "Pgd", "accuracy", "adversarial_accuracy", "hyperplane_distance", "margins",

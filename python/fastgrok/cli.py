@@ -1,4 +1,4 @@
-"""The shell command: ``fastgrok reproduce`` and ``fastgrok info``."""
+"""The shell command: ``fastgrok reproduce``, ``fastgrok separation`` and ``fastgrok info``."""
 
 import argparse
 import shutil
@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import NoReturn
 
 from fastgrok import _checks
+from fastgrok._files import read_csv
 from fastgrok.descent.settings import ENGINES
 from fastgrok.errors import FastgrokError
 from fastgrok.linear.config import show_config
@@ -28,6 +29,8 @@ from fastgrok.papers import (
 _ALL = "all"
 _FAILED = 1
 _USAGE = 2
+_SEPARATED = {"none": 0, "quasi-complete": 1, "complete": 2}
+_UNDECIDED = 3
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _WIDTH = 110  # of the table of verdicts where the terminal does not say
 
@@ -51,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
+        Exit status: 0 done, 1 failed, 130 stopped by Ctrl-C. Of ``separation``: 0 none, 1
+        quasi-complete, 2 complete, 3 undecided or failed.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "info":
             print(show_config())
             return 0
+        if arguments.command == "separation":
+            return _separation(arguments)
         return _reproduce(arguments, parser)
     except KeyboardInterrupt as stop:
         kept = str(stop) if isinstance(stop, Stopped) else "nothing was kept"
@@ -71,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except (FastgrokError, ImportError, OSError) as error:
         print(f"fastgrok: error: {error}", file=sys.stderr)
-        return _FAILED
+        return _UNDECIDED if arguments.command == "separation" else _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +88,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=show_config()["fastgrok"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("info", help="print versions, compiler, instruction sets and threads")
+
+    separation = commands.add_parser(
+        "separation",
+        help="say which rows and coefficients of a regression are separated, with proof",
+        description="Say whether the estimates of a regression exist, and which rows and "
+        "coefficients are to blame if not. Columns of text become flags, one for each value but "
+        "the first in order.",
+        epilog="exit status: 0 no separation, 1 quasi-complete, 2 complete (and for arguments "
+        "that make no sense), 3 undecided or failed",
+    )
+    separation.add_argument("file", type=Path, metavar="FILE.csv", help="table with a header")
+    separation.add_argument("--target", required=True, metavar="NAME", help="column to explain")
+    separation.add_argument("--weights", metavar="NAME", help="column with weights of the rows")
+    separation.add_argument(
+        "--model",
+        choices=("logistic", "poisson"),
+        default="logistic",
+        help="of two classes (default), or of counts",
+    )
+    separation.add_argument(
+        "--no-bias", action="store_true", help="leave out the intercept, which is there by default"
+    )
 
     offered = "\n".join(
         f"  {paper.key}: {paper.citation}\n"
@@ -141,6 +169,26 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=_positive, metavar="S", help="draws of the data, in place of the default"
     )
     return parser
+
+
+def _separation(arguments: argparse.Namespace) -> int:
+    from fastgrok.geometry import separation  # noqa: PLC0415 - SciPy behind it is slow to import
+
+    try:
+        table = read_csv(arguments.file, arguments.target, arguments.weights)
+        found = separation(
+            table.X,
+            table.y,
+            bias=not arguments.no_bias,
+            weights=table.weights,
+            model=arguments.model,
+            names=table.names,
+        )
+    except (TypeError, ValueError) as error:
+        print(f"fastgrok: error: {error}", file=sys.stderr)
+        return _UNDECIDED
+    print(found)
+    return _SEPARATED.get(found.kind, _UNDECIDED)
 
 
 def _positive(text: str) -> int:

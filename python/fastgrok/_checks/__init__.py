@@ -25,12 +25,14 @@ from fastgrok._checks._arguments import (
     whole,
 )
 from fastgrok._checks._blocks import blocks
+from fastgrok._checks._classes import Classes, two_classes
 from fastgrok._checks._evaluation_sets import EvaluationSet, Labelled, evaluation_sets
 from fastgrok._checks._words import plural
 
 __all__ = [
     "F64",
     "MAX_EXACT_STEPS",
+    "Classes",
     "Data",
     "EvaluationSet",
     "Labelled",
@@ -53,6 +55,7 @@ __all__ = [
     "short_name",
     "show",
     "threads",
+    "two_classes",
     "unread_data",
     "vector",
     "whole",

@@ -21,6 +21,7 @@ _NAMES = {
     "evals": ("eval_set", "eval_sets", "test", "tests", "validation", "validation_data"),
     "record": ("records", "log_every", "every", "save_at"),
     "threads": ("n_jobs", "num_threads", "n_threads", "workers", "nthreads"),
+    "weights": ("sample_weight", "sample_weights", "case_weights"),
     "seed": ("random_state", "rng"),
     "random_state": ("seed", "rng"),
     "eps": ("epsilon", "radius"),

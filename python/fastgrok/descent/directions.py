@@ -32,6 +32,11 @@ def cosines(weights: F64, solution: MaxMargin) -> F64:
         theta, target = weights, np.append(solution.w, solution.b)
     else:
         theta, target = weights[:, :-1], solution.w
+    return cosines_of(theta, target)
+
+
+def cosines_of(theta: F64, target: F64) -> F64:
+    """Return the cosines of the rows of theta and a vector."""
     # Powers of two keep the squares of very late and very early weights in range.
     sizes = np.frexp(np.abs(theta).max(axis=1, initial=0.0))[1]
     theta = np.ldexp(theta, -sizes[:, None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -189,8 +189,10 @@ class Settings:
         """Prepare the engine that leaps, if leaps are to be tried."""
         return self.engine_that_leaps(descent) if self.leaps else None
 
-    def engine_that_leaps(self, descent: Descent) -> LeapingDescent:
-        """Prepare the engine that leaps, also to fewer records than pay."""
+    def engine_that_leaps(
+        self, descent: Descent, kept: Sequence[tuple[float, float]] = ()
+    ) -> LeapingDescent:
+        """Prepare the engine that leaps, also to fewer records than pay; it recalls `kept`."""
         return LeapingDescent(
             descent,
             rtol=self.rtol,
@@ -198,6 +200,7 @@ class Settings:
             must_leap=self.engine == "leap",
             horizon=float(self.steps),
             exact_null=self._exact_null,
+            kept=kept,
         )
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:

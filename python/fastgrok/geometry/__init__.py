@@ -9,6 +9,7 @@ from fastgrok.geometry._null_space import exact_null_space
 from fastgrok.geometry._regularized import Limit, regularized_limit
 from fastgrok.geometry._separability import Separability, decide, separability
 from fastgrok.geometry._solution import MaxMargin
+from fastgrok.geometry.recession import Separation, separation
 
 __all__ = [
     "NORMS",
@@ -17,6 +18,7 @@ __all__ = [
     "MaxMargin",
     "NotSeparableError",
     "Separability",
+    "Separation",
     "decide",
     "exact_null_space",
     "exact_rank",
@@ -25,4 +27,5 @@ __all__ = [
     "max_margin",
     "regularized_limit",
     "separability",
+    "separation",
 ]

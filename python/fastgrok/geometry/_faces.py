@@ -78,7 +78,7 @@ def find_face(rows: Rows, live: Index) -> Face | None:
     return Face(weights, face.separator)
 
 
-def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
+def least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
     """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
     # Slow to import, rarely needed.
     from scipy.optimize import linprog  # noqa: PLC0415
@@ -94,7 +94,7 @@ def _least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
 def _program(Z: F64) -> tuple[NDArray[np.bool_], F64] | None:
     """Rows that balance, and a vector that separates the others."""
     n = len(Z)
-    answer = _least(
+    answer = least(
         np.repeat([0.0, 1.0], n),
         np.concatenate([Z.T, -Z.T], axis=1),
         -Z.sum(axis=0),
@@ -167,7 +167,7 @@ class _Problem:
         others = np.setdiff1d(inside, [*base, *pairs.values()])
         bounds = np.repeat([[0.0, np.inf]], len(base) + len(others), axis=0)
         bounds[: len(base)][free] = -np.inf, np.inf
-        answer = _least(
+        answer = least(
             np.repeat([0.0, 1.0], [len(base), len(others)]),
             self.scaled[np.append(base, others)].T,
             -self.scaled[base[~free]].sum(axis=0),

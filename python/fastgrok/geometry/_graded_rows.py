@@ -15,6 +15,9 @@ and the rest of a vector (v_B, v_N) outside the rows' span is (C, -I)^T s with
 The QR factorisation is exact column by column up to rounding, whatever their units. Columns are
 chosen as long as possible in these units, among those that are not zero but for rounding, so that C
 has entries of about 1 at most (Bjoerck 1996, "Numerical methods for least squares problems", 2.5).
+
+`cpp/engines/graded_set.cpp` does so too where it looks for the support of few columns. Here rows
+have been rounded, and solutions are corrected to all of their digits.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Systems of linear equations in integers, solved digit by digit (Dixon 1982)."""
 
-from math import gcd, isqrt
+from math import gcd, inf, isqrt
 from typing import Any
 
 import numpy as np
@@ -91,12 +91,22 @@ class Lifting:
         largest = int(np.abs(matrix).max(initial=0))
         self._short = len(matrix) * largest < 2 ** (62 - _BITS)
 
-    def solve(self, right: Integers) -> tuple[Integers, int]:
+    def transposed(self) -> "Lifting":
+        """Solve with the transpose of M, whose inverse is known."""
+        out: Lifting = object.__new__(Lifting)
+        out.matrix, out._inverse, out._short = self.matrix.T, self._inverse.T, self._short
+        out._digits = [part.T for part in self._digits]
+        return out
+
+    def solve(self, right: Integers, most: float = inf) -> tuple[Integers, int]:
         """
         Solve for one right side of shape (k,), or for the columns of (k, m).
 
-        Returns integer numerators of the same shape and their denominator, greater than 0.
+        Returns integer numerators of the same shape and their denominator, greater than 0. Raises
+        ArithmeticError where that takes more than `most` nanoseconds, as a rule of thumb.
         """
+        count = right.size // max(1, len(right))
+        each = count * len(right) * (2.0 * len(right) * (1 + len(self._digits)) + 1000.0)
         rest, short = right, False
         x, modulus = np.zeros(right.shape, dtype=object), 1
         step, trial = 0, 4
@@ -108,6 +118,8 @@ class Lifting:
             x = x + digit.astype(object) * modulus
             modulus *= PRIME
             step += 1
+            if step * each > most:
+                raise ArithmeticError("a solution with too many digits")
             if step < trial:
                 continue
             found = _fractions(x, modulus)

@@ -15,7 +15,7 @@ from fastgrok.geometry._dual_bound import dual_bound, dual_norm
 from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
 from fastgrok.geometry._linear_program import LinearProgram, Vertex
 from fastgrok.geometry._probe import first_rows, working_size
-from fastgrok.geometry._rows import Index, Rows, column_sizes
+from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._solution import MaxMargin
 from fastgrok.geometry._verified import error_of_product
 
@@ -74,7 +74,7 @@ class PolyhedralSolver:
         self.X, self.y, self.kind, self.norm = X, y, kind, norm
         self.tol, self.threads = tol, threads
         self.rows = Rows(X, y, kind != "none", threads)
-        sizes = column_sizes(X)
+        _, _, sizes = self.rows.sizes()
         if kind != "none":
             sizes = np.append(sizes, 1.0)
         self._sizes, self._zero = sizes, sizes == 0.0

@@ -10,7 +10,7 @@ from fastgrok._checks import F64
 from fastgrok._core import Problem
 
 Index = NDArray[np.intp]
-_ENTRIES, _FEW = 256, 4
+_FEW = 4
 
 
 class Support(NamedTuple):
@@ -70,7 +70,7 @@ class Rows:
         return self._problem.accurate_margins(*self.split(theta), self.threads)
 
     def sizes(self) -> tuple[F64, int, F64]:
-        """Norms and exponent as `scaled_norms` gives them, without bias; `column_sizes`."""
+        """Norms and exponent as `scaled_norms` gives them, without bias; the columns' largest."""
         squares, columns = self._problem.sizes(self.threads)
         return *scaled_norms(self.X, squares=squares), columns
 
@@ -174,20 +174,6 @@ def _squares(X: NDArray[Any]) -> F64:
         out = np.square(X[:, 0], dtype=np.float64)
         for column in X.T[1:]:
             out += np.square(column, dtype=np.float64)
-    return out
-
-
-def column_sizes(X: NDArray[Any]) -> F64:
-    """Largest magnitude in every column; of few columns a block of rows is taken as one."""
-    count, dim = X.shape
-    block = max(1, _ENTRIES // dim)
-    whole = count - count % block
-    wide = X[:whole].reshape(-1, block * dim)
-    parts = [X[whole:]]
-    if whole:
-        parts += [part.reshape(block, dim) for part in (wide.max(axis=0), wide.min(axis=0))]
-    rows = np.concatenate(parts)
-    out: F64 = np.maximum(rows.max(axis=0), -rows.min(axis=0)).astype(np.float64)
     return out
 
 

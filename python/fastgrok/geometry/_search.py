@@ -43,6 +43,8 @@ class Search:
         The same without rounding, where `theta` itself is not it.
     weights : dict of int to float
         Positive, by row, not normalised.
+    exact : dict of int to Fraction
+        The same without rounding, where they are known.
     proof : str
         In words, how the verdict was proved.
     """
@@ -53,6 +55,7 @@ class Search:
         self.theta: F64 | None = None
         self.separator: list[Fraction] | None = None
         self.weights: dict[int, float] = {}
+        self.exact: dict[int, Fraction] = {}
         self._all: Index = np.arange(rows.count)
         self._live: Index = np.flatnonzero(rows.largest() > 0.0)
         self._zeros = self._live.size < rows.count
@@ -131,7 +134,7 @@ class Search:
             theta = hard_separator(self.rows, candidate)
             return theta is not None and self._separates(theta)
         if face.weights:
-            self.weights = _rounded(face.weights)
+            self.weights, self.exact = _rounded(face.weights), face.weights
         self.proof = "a linear program, solved in rational arithmetic"
         self._live = self._live[:0]
         if face.separator is not None:
@@ -211,7 +214,8 @@ class Search:
         self.proof = "linear programming in integers"
         if weights:
             factors = {i: integers(rows.take([i])[0])[1] for i in weights}
-            self.weights = _rounded({i: weight * factors[i] for i, weight in weights.items()})
+            self.exact = {i: weight * factors[i] for i, weight in weights.items()}
+            self.weights = _rounded(self.exact)
         elif not self._zeros:
             self.weights = {}
         if vector is None:

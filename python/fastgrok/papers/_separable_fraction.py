@@ -5,12 +5,13 @@ Beck et al. (2025), arXiv 2410.04489, section 4, argue by Wendel's theorem that 
 is the edge of separability. Here points are drawn and every draw is decided with proof.
 """
 
-import multiprocessing
-import signal
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from fastgrok import _checks
+from fastgrok.errors import FastgrokError
 from fastgrok.geometry import separability
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output, Settings
@@ -113,15 +115,18 @@ def separable_fraction(
     ------
     ValueError, TypeError
         For counts below 1, and what is not an integer.
+    FastgrokError
+        If a process ends before it has drawn in all of its dimensions.
     """
     points = _checks.whole("n", n)
     total = _checks.whole("draws", draws)
     start = _checks.whole("seed", seed, minimum=0)
     sizes = [_checks.whole(f"dims[{i}]", dim) for i, dim in enumerate(dims)]
+    workers = _checks.whole("processes", processes)
     out = []
     with tqdm(total=len(sizes) * total, disable=not progress, unit=" draws") as bar:
-        decide = partial(_verdicts, points, total, start)
-        for dim, verdicts in zip(sizes, _all(decide, sizes, processes), strict=True):
+        found = _all(points, total, start, sizes, workers)
+        for dim, verdicts in zip(sizes, found, strict=True):
             bar.update(total)
             out.append(
                 Share(
@@ -138,17 +143,46 @@ def separable_fraction(
 
 
 def _all(
-    decide: Callable[[int], Counter[str]], dims: Sequence[int], processes: int
+    points: int, draws: int, seed: int, dims: Sequence[int], processes: int
 ) -> Iterator[Counter[str]]:
+    """Yield the verdicts by dimension; each process has every so many of them."""
     workers = min(processes, len(dims))
     if workers <= 1:
-        yield from map(decide, dims)
+        for dim in dims:
+            yield _verdicts(points, draws, seed, dim)
         return
-    # Ctrl-C is for this process alone, which then ends the others. They are begun anew: a child of
-    # fork would have the locks of threads that it lacks.
-    quiet = (signal.SIGINT, signal.SIG_IGN)
-    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, quiet) as pool:
-        yield from pool.imap(decide, dims)
+    # Children of multiprocessing would begin with the caller's script, and run all of it again if
+    # it does not ask for its __name__. Ctrl-C is for this process alone, which then ends them.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    common = [sys.executable, "-c", _CHILD, *map(str, (points, draws, seed))]
+    children = [
+        subprocess.Popen(
+            [*common, *map(str, dims[k::workers])],
+            stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True,
+        )
+        for k in range(workers)
+    ]  # fmt: skip
+    try:
+        for i, dim in enumerate(dims):
+            out = children[i % workers].stdout
+            line = out.readline() if out is not None else ""
+            if not line:
+                raise FastgrokError(f"the process that draws in {dim} dimensions has ended")
+            yield Counter(json.loads(line))
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+
+
+_CHILD = """
+import json, sys
+from fastgrok.papers._separable_fraction import _verdicts
+
+points, draws, seed, *dims = map(int, sys.argv[1:])
+for dim in dims:
+    print(json.dumps(_verdicts(points, draws, seed, dim)), flush=True)
+"""
 
 
 def _verdicts(points: int, draws: int, seed: int, dim: int) -> Counter[str]:

@@ -76,7 +76,7 @@ def accuracy_curves(
     TypeError
         If `limit` is something else.
     NotSeparableError
-        For "auto" if the training data are not separable.
+        For "auto" if none of the training data can be separated from the others.
 
     Notes
     -----
@@ -241,7 +241,8 @@ def alignment_curve(
     ax = _step_axes(run, ax)
     _curve(ax, run, angle, "1 - alignment")
     _log_values(ax, angle)
-    norm = "" if found.limit is None or found.limit.norm == "l2" else f" in {found.limit.norm}"
+    kind = getattr(found.limit, "norm", "l2")
+    norm = "" if kind == "l2" else f" in {kind}"
     ax.set_ylabel(f"1 $-$ cosine of the angle to the maximum margin{norm}")
     return ax
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet
-from fastgrok._checks.populations import Population
-from fastgrok._checks.shares import POPULATION_SIZE
-from fastgrok._core import Problem
-from fastgrok.linear import Pgd, margins
+from fastgrok._checks import F64
+from fastgrok.questions._doubt import Doubt, Look
 from fastgrok.questions._meter import Meter
 from fastgrok.questions.grokking import Crossing, counted
 from fastgrok.records import Record
@@ -57,6 +53,11 @@ class Search:
         steps = np.unique(np.rint(np.linspace(self.low, self.high, POINTS + 2)))
         return steps if steps.size > 2 else steps[:0]
 
+    def fits(self, piece: Record) -> bool:
+        """Whether there is a miss at `low` and a hit at `high`, of which both were recorded."""
+        low, high = self.reached(piece)[np.searchsorted(piece.steps, [self.low, self.high])]
+        return bool(high and not low)
+
     def narrow(self, piece: Record) -> None:
         """Take in what was recorded between `low` and `high`."""
         inside = (piece.steps > self.low) & (piece.steps < self.high)
@@ -72,107 +73,6 @@ class Search:
         else:
             first = hits.index(True) if True in hits else len(hits)
         self.low, self.high = steps[first], steps[first + 1]
-
-
-class Look(NamedTuple):
-    """
-    What is right at a number of records, and what changes from one to the next.
-
-    Attributes
-    ----------
-    surely, possibly : ndarray of int64, shape (R,)
-        Points that are right, if the weights have errors: at least so many, and at most.
-    gained, lost : ndarray of int64, shape (R - 1,)
-        Points that become right, and wrong, between a record and the next.
-    """
-
-    surely: NDArray[np.int64]
-    possibly: NDArray[np.int64]
-    gained: NDArray[np.int64]
-    lost: NDArray[np.int64]
-
-
-class Doubt:
-    """
-    How many points of a set are surely right, and how many possibly, if weights have errors.
-
-    Parameters
-    ----------
-    value : evaluation set
-        As given to `train`.
-    data : (X, y) or Population
-        The same, checked.
-    tie : str
-        The run's.
-    """
-
-    def __init__(self, value: EvaluationSet, data: Data | Population, tie: str) -> None:
-        self._value, self._data = value, data
-        self._tie = tie
-        if isinstance(data, Population):
-            return
-        rows = data[0]
-        self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-        if isinstance(value, Pgd):
-            self._norms += value._settings.longest_move(rows.shape[1])
-            self._attack = value._settings.of(Problem(*data, True))
-
-    def look(self, weights: F64, rtol: float) -> Look:
-        """
-        Count the points that are surely and those that are possibly right.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (R, d + 1)
-            At every record, the bias last.
-        rtol : float
-            Error of the weights, of ||w||, and of the bias, of max(|b|, 1).
-
-        Returns
-        -------
-        Look
-            For a population as multiples of 1e-12.
-        """
-        w, b = np.ascontiguousarray(weights[:, :-1]), weights[:, -1]
-        of_b = rtol * np.maximum(np.abs(b), 1.0)
-        if isinstance(self._data, Population):
-            return self._shares(w, b, of_b + rtol * np.abs(b))
-        of_w = rtol * np.linalg.norm(w, axis=1)
-        records = len(weights)
-        out = Look(*(np.zeros(size, np.int64) for size in (records, records, *[records - 1] * 2)))
-        before: NDArray[np.bool_] | None = None
-        for i in range(records):
-            m = self._margins(w[i], float(b[i]))
-            error = of_w[i] * self._norms + of_b[i]
-            out.surely[i], out.possibly[i] = (m > error).sum(), (m > -error).sum()
-            right = m > 0.0
-            if before is not None:
-                out.gained[i - 1], out.lost[i - 1] = (
-                    (right & ~before).sum(),
-                    (before & ~right).sum(),
-                )
-            before = right
-        return out
-
-    def _margins(self, w: F64, b: float) -> F64:
-        assert not isinstance(self._data, Population)
-        X, y = self._data
-        if isinstance(self._value, Pgd):
-            X = self._attack.points(w, b, _checks.threads(None))
-        return margins(X, y, w, b, normalized=False)
-
-    def _shares(self, w: F64, b: F64, error: F64) -> Look:
-        assert isinstance(self._data, Population)
-        norms = np.linalg.norm(w, axis=1)
-        ends = [
-            self._data.accuracies(norms, b + shift, w, self._tie) for shift in (-error, 0.0, error)
-        ]
-        low, middle, high = (
-            np.rint(shares * POPULATION_SIZE).astype(np.int64)
-            for shares in (np.min(ends, axis=0), ends[1], np.max(ends, axis=0))
-        )
-        change = np.diff(middle)
-        return Look(low, high, np.maximum(change, 0), np.maximum(-change, 0))
 
 
 class Again(Protocol):
@@ -193,8 +93,16 @@ class Again(Protocol):
     rtol: float
     meter: Meter
 
-    def follow(self, steps: F64, records: Iterable[int]) -> Record:
-        """Record these steps and these records of the run, with the weights."""
+    def follow(
+        self, steps: F64, records: Iterable[int], kept: Sequence[tuple[float, float]]
+    ) -> Record:
+        """Record these steps and these records of the run, and know the leaps in what is kept."""
+
+    def recalls(self, steps: F64) -> bool:
+        """Whether leaps are known at all these steps, as they were followed last."""
+
+    def recall(self, steps: F64) -> Record:
+        """Record these steps, which are known."""
 
     def doubt(self, name: str) -> Doubt:
         """Return the doubts about a data set."""
@@ -232,65 +140,108 @@ def cross_inside_leaps(
         First hits, and steps after last misses, that exact steps before a leap have shown: the
         latter hold unless a miss follows in the leap.
     """
-    run = again.run
-    searches: dict[tuple[str, str], Search] = {}
-    ends: set[int] = set()
-    late: dict[str, int] = {}
-    starts: dict[str, float] = {}
+    searches = _Searches(again)
+    for name, crossing in crossings.items():
+        searches.begin(name, crossing, first=name not in firsts)
+    searches.narrow()
+    return searches.found(crossings, sustained)
 
-    def seek(
+
+class _Searches:
+    """The searches of all crossings, which share what is recorded."""
+
+    def __init__(self, again: Again) -> None:
+        self._again, self._run = again, again.run
+        self._by_key: dict[tuple[str, str], Search] = {}
+        self._ends: set[int] = set()  # records to be compared with the run
+        # Records at the ends of other brackets, which the error of the run leaves in doubt.
+        self._outer: dict[tuple[str, str], int] = {}
+        self._late: dict[str, int] = {}
+        self._starts: dict[str, float] = {}
+
+    def begin(self, name: str, crossing: Crossing, first: bool) -> None:
+        """Seek what lies inside leaps."""
+        run, again = self._run, self._again
+        hits = _Hits(again, again.doubt(name), name, crossing.need)
+        if crossing.sustained is not None and _leaped(run, crossing.sustained):
+            self._seek("sustained", name, crossing.sustained, hits.by_count, hits.crossings)
+            self._starts[name] = self._by_key["sustained", name].low
+        if not first or crossing.first is None or not _leaped(run, crossing.first):
+            return
+        self._seek("first", name, crossing.first, hits.by_count, hits.crossings)
+        self._seek("possible", name, crossing.first, hits.possible)
+        self._seek("sure", name, crossing.first, hits.sure)
+        possible, sure, known = hits.in_doubt(run, crossing.first)
+        self._outer |= {("possible", name): possible, ("sure", name): sure}
+        if not known:
+            self._late[name] = int(run.steps[sure])
+
+    def _seek(
+        self,
         what: str,
         name: str,
         record: int,
         reached: Callable[..., Any],
         crossings: Callable[..., int] | None = None,
     ) -> None:
-        low, high = _start(run, record), float(run.steps[record])
-        searches[what, name] = Search(reached, low, high, what == "sustained", crossings)
-        ends.add(record)
+        low, high = _start(self._run, record), float(self._run.steps[record])
+        self._by_key[what, name] = Search(reached, low, high, what == "sustained", crossings)
+        self._ends.add(record)
 
-    for name, crossing in crossings.items():
-        hits = _Hits(again, again.doubt(name), name, crossing.need)
-        if crossing.sustained is not None and _leaped(run, crossing.sustained):
-            seek("sustained", name, crossing.sustained, hits.by_count, hits.crossings)
-            starts[name] = searches["sustained", name].low
-        if name in firsts or crossing.first is None or not _leaped(run, crossing.first):
-            continue
-        seek("first", name, crossing.first, hits.by_count, hits.crossings)
-        record = crossing.first
-        while _leaped(run, record - 1) and hits.possible(run, record - 1):
-            record -= 1
-        seek("possible", name, record, hits.possible)
-        record = crossing.first
-        end = run.steps.size - 1
-        while record < end and _leaped(run, record) and not hits.sure(run, record):
-            record += 1
-        if _leaped(run, record) and hits.sure(run, record):
-            seek("sure", name, record, hits.sure)
+    def narrow(self) -> None:
+        """Follow leaps, and look at what is known of them, until nothing is left to look at."""
+        searches, again = self._by_key.values(), self._again
+        again.meter.more(_width(searches))
+        for key, search in self._by_key.items():
+            if not search.steps().size:
+                self._move_out(key)
+        while left := [search for search in searches if search.steps().size]:
+            known = [search for search in left if again.recalls(search.steps())]
+            steps = np.unique(np.concatenate([search.steps() for search in known or left]))
+            if known:
+                piece = again.recall(steps)
+            else:
+                kept = [(search.low, search.high) for search in left]
+                piece = again.follow(steps, sorted(self._ends), kept)
+                self._ends.clear()
+            for key in list(self._outer):
+                if not self._by_key[key].fits(piece):
+                    self._move_out(key)
+            self._outer.clear()
+            before = _width(searches)
+            for search in searches:
+                search.narrow(piece)
+            again.meter.add(before - _width(searches))
+
+    def _move_out(self, key: tuple[str, str]) -> None:
+        """Look where the error of the run says, since that of the leap followed again won't do."""
+        if key not in self._outer:
+            return
+        record, search = self._outer.pop(key), self._by_key[key]
+        before = _width([search])
+        what, name = key
+        if what == "sure" and name in self._late:
+            search.low = search.high = float(self._late[name])
         else:
-            late[name] = int(run.steps[record])
+            search.low, search.high = _start(self._run, record), float(self._run.steps[record])
+            self._ends.add(record)
+        self._again.meter.more(_width([search]) - before)
 
-    again.meter.more(_width(searches.values()))
-    while (steps := np.unique(np.concatenate([s.steps() for s in searches.values()]))).size:
-        piece = again.follow(steps, sorted(ends))
-        before = _width(searches.values())
-        for search in searches.values():
-            search.narrow(piece)
-        again.meter.add(before - _width(searches.values()))
-
-    found = Inside(several={key for key, search in searches.items() if search.several})
-    for name in crossings:
-        at = {what: int(s.high) for (what, of), s in searches.items() if of == name}
-        if "sustained" in at:
-            held = searches["sustained", name].low == starts[name]  # no miss was seen in the leap
-            found.sustained[name] = (
-                sustained.get(name, at["sustained"]) if held else at["sustained"]
-            )
-        if "first" in at:
-            first = found.firsts[name] = at["first"]
-            latest = late[name] if name in late else at["sure"]
-            found.brackets[name] = (min(at["possible"], first) - 1, max(latest, first))
-    return found
+    def found(self, crossings: Mapping[str, Crossing], sustained: Mapping[str, int]) -> Inside:
+        """Return what has been found."""
+        out = Inside(several={key for key, search in self._by_key.items() if search.several})
+        for name in crossings:
+            at = {what: int(s.high) for (what, of), s in self._by_key.items() if of == name}
+            if "sustained" in at:
+                # Whether no miss was seen in the leap.
+                held = self._by_key["sustained", name].low == self._starts[name]
+                out.sustained[name] = (
+                    sustained.get(name, at["sustained"]) if held else at["sustained"]
+                )
+            if "first" in at:
+                first = out.firsts[name] = at["first"]
+                out.brackets[name] = (min(at["possible"], first) - 1, max(at["sure"], first))
+        return out
 
 
 def _width(searches: Iterable[Search]) -> float:
@@ -326,6 +277,18 @@ class _Hits:
 
     def sure(self, piece: Record, record: int | None = None) -> NDArray[np.bool_]:
         return self._look(piece, record).surely >= self.need
+
+    def in_doubt(self, run: Record, hit: int) -> tuple[int, int, bool]:
+        """Return the first record that is possible, and the first sure one, about that of a hit.
+
+        Where none in the leap is sure that is the last one, or the first behind it, and not so.
+        """
+        first, sure, end = hit, hit, run.steps.size - 1
+        while _leaped(run, first - 1) and self.possible(run, first - 1):
+            first -= 1
+        while sure < end and _leaped(run, sure) and not self.sure(run, sure):
+            sure += 1
+        return first, sure, _leaped(run, sure) and bool(self.sure(run, sure))
 
     def crossings(self, piece: Record, part: NDArray[np.bool_]) -> int:
         """Count neighbouring records between which it may cross, if no point turns back there.

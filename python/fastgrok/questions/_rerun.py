@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64
-from fastgrok.descent.again import exact_steps, follow_leaps
+from fastgrok.descent.again import FollowedLeaps, exact_steps
 from fastgrok.descent.errors import DivergenceError
 from fastgrok.descent.settings import FEWEST_EXACT, affordable
 from fastgrok.errors import LeapWarning
-from fastgrok.questions._crossings import Doubt
+from fastgrok.questions._doubt import Doubt
 from fastgrok.questions._kept import evaluation_set, training_data
 from fastgrok.questions._meter import Meter
 from fastgrok.records import Record
@@ -63,6 +63,7 @@ class Rerun:
         self.test = test
         self.rtol = 0.0
         self.meter = meter
+        self._followed: FollowedLeaps[Record] | None = None
         self._own = X is None, evals is None
         self.X, self.y = training_data(run, X, y)
         self.evals = {} if test == "train" else {test: evaluation_set(run, test, evals)}
@@ -211,7 +212,9 @@ class Rerun:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]])))
         return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
 
-    def follow(self, steps: F64, records: Iterable[int]) -> Record:
+    def follow(
+        self, steps: F64, records: Iterable[int], kept: Sequence[tuple[float, float]]
+    ) -> Record:
         """Follow the leaps again from the start, to these steps and to records of the run."""
         run = self.run
         assert run.weights is not None
@@ -231,7 +234,10 @@ class Rerun:
             arguments["exact_limit"] = min(few, most)
         with warnings.catch_warnings():  # what is lost at a finer rtol says nothing about the run
             warnings.simplefilter("ignore", LeapWarning)
-            again = follow_leaps(wanted, arguments, run.engine.exact_steps, type(run))
+            self._followed = FollowedLeaps(
+                wanted, arguments, run.engine.exact_steps, type(run), kept
+            )
+        again = self._followed.run
         same = np.searchsorted(wanted, run.steps[known])
         assert again.weights is not None
         if not _within(run.engine.rtol + self.rtol, again.weights[same], run.weights[known]):
@@ -241,6 +247,19 @@ class Rerun:
                 f"rtol={run.engine.rtol:g}"
             )
         return again
+
+    def allow(self, rtol: float) -> None:
+        """Follow leaps with this error from now on."""
+        self.rtol, self._followed = rtol, None
+
+    def recalls(self, steps: F64) -> bool:
+        """Whether the leaps that were followed last are known at all these steps."""
+        return self._followed is not None and self._followed.recalls(steps)
+
+    def recall(self, steps: F64) -> Record:
+        """Record these steps, which are known."""
+        assert self._followed is not None
+        return self._followed.recall(steps)
 
     def doubt(self, name: str) -> Doubt:
         """Return what tells which points are surely right in spite of a leap's error."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok.descent import table
-from fastgrok.descent.directions import ball, bias_kind, cosines, norm_of_limit
+from fastgrok.descent.directions import ball, bias_kind, cosines, cosines_of, norm_of_limit
 from fastgrok.descent.optimizers import OPTIMIZERS
-from fastgrok.geometry import NORMS, MaxMargin, max_margin
+from fastgrok.geometry import NORMS, MaxMargin, NotSeparableError, max_margin
 from fastgrok.records import Record
+
+if TYPE_CHECKING:
+    from fastgrok.theory.bias import LateTime
 
 
 class Alignment(np.ndarray[Any, np.dtype[np.float64]]):
@@ -23,13 +26,13 @@ class Alignment(np.ndarray[Any, np.dtype[np.float64]]):
 
     Attributes
     ----------
-    limit : MaxMargin or None
+    limit : MaxMargin, LateTime or None
         The solution whose direction it is.
     note : str
         Whether the run must end there, as far as theory knows, and whether it is one of several.
     """
 
-    limit: MaxMargin | None
+    limit: MaxMargin | LateTime | None
     note: str
 
     def __array_finalize__(self, obj: Any) -> None:
@@ -49,7 +52,9 @@ class Alignment(np.ndarray[Any, np.dtype[np.float64]]):
         values = np.array2string(np.asarray(self), separator=", ", threshold=20)
         if self.limit is None:
             return values
-        best = f"max_margin with norm={self.limit.norm!r}, bias={self.limit.bias!r}"
+        best = "the growing part of late_time"
+        if isinstance(self.limit, MaxMargin):
+            best = f"max_margin with norm={self.limit.norm!r}, bias={self.limit.bias!r}"
         return f"{values}\nto {best}: {self.note}"
 
     __str__ = __repr__
@@ -60,7 +65,28 @@ def bias_of(run: Record) -> str:
     return bias_kind(run.params)
 
 
-def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
+def late_part(limit: object) -> LateTime | None:
+    """Return a late-time expansion of data of which only some rows are separated, else None."""
+    from fastgrok.theory.bias import LateTime  # noqa: PLC0415  (loads more of SciPy)
+
+    return limit if isinstance(limit, LateTime) and limit.overlap.size else None
+
+
+def margin_of(run: Record, norm: str) -> MaxMargin | LateTime:
+    """Find the maximum margin of a run's data, or of those rows that can be separated."""
+    assert run.data is not None
+    try:
+        return max_margin(*run.data, bias=bias_of(run), norm=norm)
+    except NotSeparableError:
+        params = run.params
+        if norm != "l2" or not params["bias"] or table.lack("late_bias", params):
+            raise
+        from fastgrok.theory.bias import late_time  # noqa: PLC0415
+
+        return late_time(*run.data, params["lr"], params["reduction"], loss=params["loss"])
+
+
+def alignment(run: Record, solution: MaxMargin | LateTime | str | None) -> Alignment:
     """Cosine of the recorded weights and a solution; see `Trajectory.alignment`."""
     if run.weights is None:
         raise ValueError("alignment needs a run made with keep_weights=True")
@@ -74,8 +100,10 @@ def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
                 "alignment needs the solution, max_margin(X, y, bias="
                 f"{bias_of(run)!r}{words}), of a run that was loaded: its data were not saved"
             )
-        solution = max_margin(*run.data, bias=bias_of(run), norm=norm)
-    elif not isinstance(solution, MaxMargin):
+        solution = margin_of(run, norm)
+    if (late := late_part(solution)) is not None:
+        return _late_alignment(run, late)
+    if not isinstance(solution, MaxMargin):
         raise TypeError(
             "solution must be what max_margin returns, or one of "
             f"{', '.join(map(repr, NORMS))}, got {_checks.show(solution)}"
@@ -86,6 +114,22 @@ def alignment(run: Record, solution: MaxMargin | str | None) -> Alignment:
         )
     cosine = cosines(run.weights, solution).view(Alignment)
     cosine.limit, cosine.note = solution, _note(run, solution)
+    return cosine
+
+
+def _late_alignment(run: Record, late: LateTime) -> Alignment:
+    """Cosine with the part of (w, b) that grows."""
+    assert run.weights is not None
+    if late.w_hat.size != run.w.size:
+        raise ValueError(
+            f"solution must have {run.w.size} weights, as the run, got {late.w_hat.size}"
+        )
+    cosine = cosines_of(run.weights, np.append(late.w_hat, late.b_hat)).view(Alignment)
+    cosine.limit = late
+    cosine.note = (
+        "of the rows that can be separated; the others have a finite optimum (Ji and Telgarsky "
+        "2018)"
+    )
     return cosine
 
 

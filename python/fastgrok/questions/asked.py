@@ -23,6 +23,7 @@ from fastgrok.records.frozen import frozen
 
 if TYPE_CHECKING:
     from fastgrok.geometry import MaxMargin
+    from fastgrok.theory.bias import LateTime
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # anew: else only fields are guarded
@@ -145,8 +146,8 @@ class Questions(Record):
         Each time that `grokking` reports lies between two records. If exact steps led there, that
         stretch is run again from the stored weights, which gives the same bits, looking at the
         accuracy after every step. So are records of a leap that exact steps went over later. Other
-        leaps are followed again from the start, with an error of at most 1e-10 if that is possible,
-        and recorded at ever narrower sections of the bracket.
+        leaps are followed once more from the start, with an error of at most 1e-10 if that is
+        possible, and looked up at ever narrower sections of the bracket.
 
         Parameters
         ----------
@@ -336,7 +337,7 @@ class Questions(Record):
         return find_phases(self, support, X, y, test)
 
     def alignment(
-        self, solution: MaxMargin | Literal["l2", "linf", "l1"] | None = None
+        self, solution: MaxMargin | LateTime | Literal["l2", "linf", "l1"] | None = None
     ) -> Alignment:
         """
         Cosine of the angle between the weights and a maximum-margin solution, at every record.
@@ -364,7 +365,9 @@ class Questions(Record):
             What `fastgrok.max_margin` returns, or the norm in which to find it for the training
             data, with ``bias="penalized"``, or ``bias="none"`` for a run without bias. Default:
             that in the norm of the optimizer, l_inf for AdamW where all that is trained decays. A
-            solution is needed after `load`.
+            solution is needed after `load`. Where only some rows can be separated, from a run of
+            gradient descent with bias, it is the growing part of `theory.bias.late_time`, which may
+            be given, too.
 
         Returns
         -------
@@ -380,7 +383,7 @@ class Questions(Record):
         TypeError
             If `solution` is neither a `MaxMargin` nor the name of a norm.
         NotSeparableError
-            If it is to be found and the training data are not separable.
+            If it is to be found and no row can be separated, or with other norms not all of them.
 
         References
         ----------

@@ -14,9 +14,9 @@ from fastgrok._checks.populations import Population
 from fastgrok._core import Problem
 from fastgrok.descent import table
 from fastgrok.geometry import Limit as RegularizedLimit
-from fastgrok.geometry import MaxMargin, max_margin, regularized_limit
+from fastgrok.geometry import MaxMargin, regularized_limit
 from fastgrok.linear import Pgd
-from fastgrok.questions.alignments import bias_of
+from fastgrok.questions.alignments import bias_of, late_part, margin_of
 from fastgrok.records import Record
 
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 _ALIKE = 1e-2
 """Of a solution's own conditions: it may be rough, and other data are farther off."""
+_EARLY = 1e-6
+"""1 / log t of the time at which accuracies are looked at where part of (w, b) stays finite."""
 _ZERO = 1e-12
 """A part of (w, b) below this share of it cannot be told from the rounding of a solution."""
 
 
-def find(run: Record) -> MaxMargin | RegularizedLimit:
+def find(run: Record) -> MaxMargin | RegularizedLimit | LateTime:
     """Find where a run must end: the maximum margin of its data, with the bias that it learns.
+
+    Where only some rows can be separated, it is the late-time expansion for these.
 
     For points of one label that is also the limit where they are not separable from the origin:
     weights of 0 beside the bias. With weight decay it is the least of what descent minimises.
@@ -45,7 +49,7 @@ def find(run: Record) -> MaxMargin | RegularizedLimit:
         _check_tends(run)
     if run.data is None:
         raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
-    return _optimum(run) if decays else max_margin(*run.data, bias=bias_of(run))
+    return _optimum(run) if decays else margin_of(run, "l2")
 
 
 def hyperplane(limit: Limit, run: Record, *, own: bool = False) -> tuple[F64, float]:
@@ -182,7 +186,13 @@ def _solves(limit: Margin, X: NDArray[Any], y: NDArray[Any]) -> bool:
             off = abs(float(np.log(np.mean(np.exp(exponents)) / limit.level)))
             return bool(np.all(y == y[0])) and off <= 1e-6 * (1.0 + float(np.ptp(exponents)))
         w, b = (limit.w, limit.b) if isinstance(limit, MaxMargin) else (limit.w_hat, limit.b_hat)
-        least = float((y * (X @ w + b)).min())
+        margins = y * (X @ w + b)
+        if (partly := late_part(limit)) is not None:
+            held = np.zeros(len(y), dtype=bool)
+            held[partly.overlap] = True
+            off = np.abs(margins[held]).max(initial=0.0)
+            return bool(off <= _ALIKE and abs(margins[~held].min() - 1.0) <= _ALIKE)
+        least = float(margins.min())
         left = np.abs((limit.dual * y) @ X - w)
         rounding = 1e-9 * (limit.dual @ np.abs(X)).max()
         # Where X is so large that the dual underflows there is nothing to compare.
@@ -221,12 +231,17 @@ def accuracies(
 ) -> dict[str, float]:
     """Accuracy of the limit on the training set, which a margin separates, and on those of `evals`.
 
-    Default: the run's own, but for those that have no limit. Of an optimum with decay that on the
-    training set is known only as long as the set is. `own` is that of `hyperplane`.
+    Default: the run's own, but for those that have no limit. Of an optimum with decay, and where
+    only some rows are separated, that on the training set is known only as long as the set is.
+    `own` is that of `hyperplane`.
     """
     w, b = hyperplane(limit, run, own=own)
     out = {"train": 1.0}
-    if isinstance(limit, RegularizedLimit):
+    partly = late_part(limit)
+    if partly is not None and partly.finite:
+        # Rows that the growing part leaves on the hyperplane are decided by the finite one.
+        w, b = w + _EARLY * partly.w_tilde, b + _EARLY * partly.b_tilde
+    if isinstance(limit, RegularizedLimit) or partly is not None:
         out = {}
         if run.data is not None:
             out["train"] = _accuracy(w, b, run.data, run.data, "train", run.params)

@@ -142,12 +142,12 @@ def _cross_inside_leaps(rerun: Rerun, crossings: dict[str, Crossing], known: _St
     assert rtol is not None
     *finer, last = sorted({min(rtol, FINE), rtol, max(rtol, min(LOOSER * rtol, 0.5))})
     for allowed in finer:
-        rerun.rtol = allowed
+        rerun.allow(allowed)
         try:
             return cross_inside_leaps(rerun, crossings, known.firsts, known.sustained)
         except LeapError:
             continue
-    rerun.rtol = last
+    rerun.allow(last)
     return cross_inside_leaps(rerun, crossings, known.firsts, known.sustained)
 
 

@@ -14,9 +14,16 @@ from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
 from fastgrok.errors import FastgrokError
-from fastgrok.geometry import least_with_margins, max_margin
+from fastgrok.geometry import (
+    NotSeparableError,
+    Separation,
+    least_with_margins,
+    max_margin,
+    separation,
+)
 from fastgrok.theory._arguments import arguments
 from fastgrok.theory._exponential_mean import least_exponential_mean
+from fastgrok.theory._quasi_late_time import QuasiLimit
 
 _REDUCTIONS = ("mean", "sum")
 _VANISHING = 1e-12
@@ -36,6 +43,10 @@ class LateTime:
     The expansion theta(t) = theta_hat log t + theta_tilde + o(1) of a run on separable data.
 
     theta = (w, b) and z_i = y_i (x_i, 1); c = lr for the sum of the losses and lr / n for the mean.
+    Where only some rows can be separated (quasi-complete separation, see `fastgrok.separation`),
+    those of `overlap` hold theta in their span S, where theta_tilde is the optimum of their loss;
+    theta_hat is the maximum-margin solution of the others' parts p_i orthogonal to S, and p_i takes
+    the place of z_i in z_i . theta_hat and z_i z_i^T.
 
     Attributes
     ----------
@@ -64,6 +75,8 @@ class LateTime:
         Infinite if all rows are support vectors.
     rate : float
         c.
+    overlap : ndarray of int
+        Rows that no direction separates; none on separable data.
     """
 
     w_hat: F64 = field(repr=False)
@@ -79,6 +92,7 @@ class LateTime:
     rates: F64 = field(repr=False)
     excess: float
     rate: float
+    overlap: NDArray[np.intp] = field(default_factory=lambda: np.arange(0), repr=False)
 
     @property
     def finite(self) -> bool:
@@ -113,10 +127,11 @@ def late_time(
     lr: float,
     reduction: str = "mean",
     *,
+    loss: str = "logistic",
     threads: int | None = None,
 ) -> LateTime:
     r"""
-    Late-time expansion of descent on (w, b) for separable data.
+    Late-time expansion of descent on (w, b) for data that are separable, if only in part.
 
     With the penalised maximum-margin solution theta_hat, the residual rho = theta - theta_hat log t
     obeys, up to what the other rows contribute,
@@ -139,7 +154,9 @@ def late_time(
     lr : float
         Learning rate, greater than 0.
     reduction : {"mean", "sum"}, default "mean"
-        What the loss is.
+        What the loss is made of.
+    loss : {"logistic", "exponential"}, default "logistic"
+        Matters to the rows that are not separated, if there are any.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -152,7 +169,7 @@ def late_time(
     Raises
     ------
     NotSeparableError
-        If no (w, b) separates the rows.
+        If no (w, b) separates any row from the others: then theta tends to the optimum.
     FastgrokError
         If rounding hides the maximum margin, or which dual coefficients belong to it, or if those
         in float64 would not give its weights to about six digits.
@@ -165,7 +182,8 @@ def late_time(
     Soudry et al. (2018), JMLR 19, Theorem 9; Das et al. (2026), arXiv 2602.08302, equation 8, which
     leaves out the label, the bias and, for the mean, the division by n. Rows are taken for support
     vectors where their margin is 1 up to rounding, so support vectors on the margin of the data
-    must be so to about ten digits.
+    must be so to about ten digits. Ji and Telgarsky (2018), arXiv 1803.07300, prove the limits of
+    data that are separable in part; theta is there up to O(1 / t) in S.
     """
     rows, signs = _checks.data(X, y)
     rate = _checks.real("lr", lr, positive=True)
@@ -178,7 +196,14 @@ def late_time(
             f"X is too {size} for dual coefficients in float64, which are of the size of "
             "1 / |X|^2: multiply it by some number"
         )
-    best = max_margin(rows, signs, bias="penalized", threads=threads)
+    loss = _checks.choice("loss", loss, ("logistic", "exponential"))
+    try:
+        best = max_margin(rows, signs, bias="penalized", threads=threads)
+    except NotSeparableError as no:
+        found = separation(rows, signs, threads=threads) if no.certificate.w is not None else None
+        if found is None or found.kind != "quasi-complete":
+            raise
+        return _of_some(rows, signs, rate, found, loss, threads)
     theta_hat = np.append(best.w, best.b)
     return _expansion(rows, signs, rate, theta_hat, best.support)
 
@@ -249,6 +274,29 @@ def _expansion(
         excess=float(others.min() - 1.0) if others.size else float("inf"),
         rate=rate,
     )
+
+
+def _of_some(
+    X: NDArray[Any], y: F64, rate: float, found: Separation, loss: str, threads: int | None
+) -> LateTime:
+    """Put together the expansion where some rows are separated."""
+    limit = QuasiLimit(X, y, rate, found, loss, threads)
+    dual = np.zeros(len(y))
+    dual[limit.support] = limit.alpha
+    w_tilde, own = limit.theta_tilde[:-1], y[limit.support]
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        parts = np.exp(-own * (X[limit.support] @ w_tilde))
+        a_plus, a_minus = float(parts[own > 0.0].sum()), float(parts[own < 0.0].sum())
+        delta = float(np.sqrt(np.divide(a_minus, a_plus)))
+        b_inf = float(-np.log(delta))
+    rates = np.full(0, np.nan)
+    if np.isfinite(limit.alpha).all():
+        rates = _squares(np.sqrt(limit.alpha)[:, None] * limit.parts)
+    return LateTime(
+        limit.theta_hat[:-1], float(limit.theta_hat[-1]), w_tilde, float(limit.theta_tilde[-1]),
+        dual, limit.support, a_plus, a_minus, delta, b_inf, rates, limit.excess, rate,
+        found.overlap,
+    )  # fmt: skip
 
 
 def _hidden(count: int) -> FastgrokError:

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engines/leap_field.hpp"
+#include "engines/leap_way.hpp"
 
 namespace fastgrok {
 
@@ -89,6 +90,8 @@ public:
 
     // u at a k of the last step, by interpolation; once converged, at any later k as well.
     void at(double k, Vector& u) const;
+    // Adds the last step to `way`, and that it has converged. Steps may be left out in between.
+    void keep_step(LeapWay& way) const;
 
     const LeapStatistics& statistics() const { return statistics_; }
     const LeapField& field() const { return *field_; }

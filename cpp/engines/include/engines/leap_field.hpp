@@ -60,6 +60,7 @@ public:
         return nullptr;
     }
     const Coordinates* coordinates() const { return coordinates_.get(); }
+    const std::shared_ptr<const Coordinates>& shared_coordinates() const { return coordinates_; }
 
     LeapScale scale(const Vector& u) const {
         return {u, problem().layout(), least_, coordinates()};

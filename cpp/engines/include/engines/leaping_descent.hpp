@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engines/descent.hpp"
@@ -23,6 +24,8 @@ struct LeapingOptions {
     // records of that run to the last bit. 0: the last record.
     double horizon = 0.0;
     ExactNull exact_null;  // see turned_along(); may be empty
+    // Steps, from and to, between which recall() may tell where leaps went.
+    std::vector<std::pair<double, double>> kept;
 };
 
 class LeapingDescent {
@@ -48,6 +51,12 @@ public:
     bool can_be_kept() const { return can_be_kept_ && descent_.can_be_kept(); }
     // Before run(), and after the descent; std::invalid_argument if it cannot be one.
     void restore(LeapingState state);
+
+    // After run(): whether a leap that was kept made the records around these steps.
+    bool recalls(const std::vector<double>& steps) const;
+    // Makes all records of another descent of the same problem and options, of steps that it
+    // recalls: the same bits as its own.
+    void recall(Descent& other, const Poll& poll, double poll_seconds);
 
     const std::vector<LeapReport>& leaps() const { return way_.leaps; }
     // Why it is lost, or the last try failed.
@@ -80,6 +89,11 @@ private:
         // The last bound on what rounding does, its step of the map, and the step of the next.
         double rounding = 0.0, rounding_step = 0.0, next_rounding = 0.0;
         double turned = 0.0;  // the step of the map of the last change of coordinates
+        LeapWay way;          // over what is to be kept
+    };
+    struct Kept {
+        LeapReport report;
+        LeapWay way;
     };
     using Starts = LeapStarts;
     using Stage = LeapingState::Stage;
@@ -127,6 +141,8 @@ private:
     bool stays(Attempt& attempt);
     bool leap_to(Attempt& attempt, double step);
     bool step_fine(Attempt& attempt);
+    void keep_step(Attempt& attempt) const;
+    const Kept* kept_at(double step) const;
     bool step_coarse(Attempt& attempt);
     void note_difference(Attempt& attempt, double k);
     double error_of_steps(Attempt& attempt, double step, const Vector& u);
@@ -141,7 +157,9 @@ private:
         Vector u, middle;
         std::vector<Vector> round;
     };
-    void iterate(const Attempt& attempt, double step, Iterated& out);
+    // at(k, u) tells where a leap was.
+    template <class At>
+    void iterate(int period, double step, At at, Iterated& out);
     Regime regime_of(const Iterated& iterated, double error) const;
     Vector force(const Vector& u, double step);
     void descend(Vector& u, double step, std::int64_t steps);
@@ -159,6 +177,7 @@ private:
     bool too_dear_ = false, can_be_kept_ = true;
     Vector gradient_, first_, second_;
     LeapingState way_;
+    std::vector<Kept> kept_;
     Spent spent_;  // but for records
 };
 

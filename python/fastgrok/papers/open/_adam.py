@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.special import expit
 
+from fastgrok.geometry import MaxMargin
 from fastgrok.papers import _draw
 from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, number, spread
@@ -271,5 +272,5 @@ def write_adam(grid: Grid, folder: Path) -> Output:
 def between(run: Run) -> float:
     """Cosine of the directions of both margins."""
     limits = [run.trajectory.alignment(norm).limit for norm in _COLORS]
-    a, b = (limit.w for limit in limits if limit is not None)
+    a, b = (limit.w for limit in limits if isinstance(limit, MaxMargin))
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))

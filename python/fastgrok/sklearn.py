@@ -1,0 +1,296 @@
+"""Estimators with the manners of scikit-learn, which must be installed (1.6 or newer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastgrok._checks import F64
+from fastgrok.geometry import max_margin
+from fastgrok.training import train
+from fastgrok.trajectory import Trajectory
+
+_SINGLE = (np.float64, np.float32)
+
+
+class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """What a hyperplane between two classes makes of rows."""
+
+    classes_: NDArray[Any]
+    coef_: F64
+    intercept_: F64
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that there are two classes only."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], F64]:
+        """Rows, and labels -1 and +1 of the two classes."""
+        rows, labels = validate_data(self, X, y, dtype=_SINGLE)
+        check_classification_targets(labels)
+        classes, which = np.unique(labels, return_inverse=True)
+        if len(classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass: "
+                f"{len(classes)} classes"
+            )
+        if len(classes) < 2:
+            raise ValueError(
+                f"y must hold two classes, got one class only: {classes.tolist()[0]!r}"
+            )
+        self.classes_ = classes
+        return rows, np.where(which == 1, 1.0, -1.0)
+
+    def _set(self, w: F64, b: float) -> None:
+        self.coef_, self.intercept_ = w[None].copy(), np.array([b])
+
+    def decision_function(self, X: ArrayLike) -> F64:
+        """
+        Return w . x + b, positive on the side of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+            Logits.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, dtype=_SINGLE)
+        out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
+        return out
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """
+        Return the class of each row; ``classes_[0]`` on the hyperplane itself.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (m,)
+            Labels.
+        """
+        side = self.decision_function(X) > 0.0
+        out: NDArray[Any] = self.classes_[side.astype(np.intp)]
+        return out
+
+
+class GDLogisticRegression(_LinearBinary):
+    """
+    Logistic regression as full-batch gradient descent leaves it after so many steps.
+
+    Parameters
+    ----------
+    steps : float, default 10000
+        Number of steps, see `fastgrok.train`; 1e15 takes no longer where leaps are possible.
+    lr : float or "auto", default "auto"
+        Learning rate; "auto" is half of what is surely stable.
+    engine : {"auto", "exact", "leap"}, default "auto"
+        How the steps are taken.
+    optimizer : str, default "gd"
+        How a step is made of the gradient.
+    optimizer_options : dict, optional
+        Of the optimizer.
+    weight_decay : float, default 0.0
+        Adds weight_decay ||w||^2 / 2 to the loss.
+    decay_bias : bool, default False
+        Whether that acts on the intercept.
+    fit_intercept : bool, default True
+        Whether the hyperplane may miss the origin.
+    schedule : callable, optional
+        What lr is multiplied with, by step.
+    rtol : float, default 1e-8
+        Error that leaps may have.
+    threads : int, optional
+        As in `fastgrok.train`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The labels; coefficients are those of the second.
+    coef_ : ndarray of shape (1, d)
+        Weights.
+    intercept_ : ndarray of shape (1,)
+        Bias, 0 without.
+    n_iter_ : ndarray of shape (1,)
+        Steps taken.
+    trajectory_ : Trajectory
+        The run: losses, accuracies and margins along the way.
+    n_features_in_, feature_names_in_ :
+        As in every estimator.
+    """
+
+    trajectory_: Trajectory
+    n_iter_: NDArray[np.float64]
+
+    def __init__(
+        self,
+        *,
+        steps: float = 10_000,
+        lr: float | Literal["auto"] = "auto",
+        engine: str = "auto",
+        optimizer: str = "gd",
+        optimizer_options: Mapping[str, float] | None = None,
+        weight_decay: float = 0.0,
+        decay_bias: bool = False,
+        fit_intercept: bool = True,
+        schedule: Callable[[int], float] | None = None,
+        rtol: float = 1e-8,
+        threads: int | None = None,
+    ) -> None:
+        self.steps = steps
+        self.lr = lr
+        self.engine = engine
+        self.optimizer = optimizer
+        self.optimizer_options = optimizer_options
+        self.weight_decay = weight_decay
+        self.decay_bias = decay_bias
+        self.fit_intercept = fit_intercept
+        self.schedule = schedule
+        self.rtol = rtol
+        self.threads = threads
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> GDLogisticRegression:
+        """
+        Train from zero weights.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows.
+        y : array_like of shape (n,)
+            Labels of two classes.
+
+        Returns
+        -------
+        GDLogisticRegression
+            Itself.
+        """
+        rows, signs = self._labelled(X, y)
+        self.trajectory_ = train(
+            rows,
+            signs,
+            steps=self.steps,
+            lr=self.lr,
+            bias=self.fit_intercept,
+            engine=self.engine,
+            optimizer=self.optimizer,
+            optimizer_options=self.optimizer_options,
+            weight_decay=self.weight_decay,
+            decay_bias=self.decay_bias,
+            schedule=self.schedule,
+            rtol=self.rtol,
+            threads=self.threads,
+        )
+        self._set(self.trajectory_.w, self.trajectory_.bias_final)
+        self.n_iter_ = np.array([self.trajectory_.steps[-1]])
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> F64:
+        """
+        Return the probabilities of both classes.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (m, 2)
+            Of ``classes_[0]`` and of ``classes_[1]``.
+        """
+        logits = self.decision_function(X)
+        return np.column_stack([expit(-logits), expit(logits)])
+
+
+class MaxMarginClassifier(_LinearBinary):
+    """
+    The hyperplane with the largest margin; rows that none separates are an error.
+
+    Parameters
+    ----------
+    bias : {"penalized", "free", "none"}, default "penalized"
+        As in `fastgrok.max_margin`.
+    norm : {"l2", "linf", "l1"}, default "l2"
+        Of the weights.
+    tol : float, default 1e-10
+        Relative duality gap to reach.
+    threads : int, optional
+        As in `fastgrok.max_margin`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The labels; coefficients are those of the second.
+    coef_ : ndarray of shape (1, d)
+        Weights, with which rows on the margin have logits -1 and +1.
+    intercept_ : ndarray of shape (1,)
+        Bias.
+    margin_ : float
+        Distance of the nearest rows.
+    support_ : ndarray of int
+        Rows on the margin.
+    result_ : MaxMargin
+        All of what was found, certificate included.
+    n_features_in_, feature_names_in_ :
+        As in every estimator.
+    """
+
+    def __init__(
+        self,
+        *,
+        bias: str = "penalized",
+        norm: str = "l2",
+        tol: float = 1e-10,
+        threads: int | None = None,
+    ) -> None:
+        self.bias = bias
+        self.norm = norm
+        self.tol = tol
+        self.threads = threads
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> MaxMarginClassifier:
+        """
+        Find it.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Rows.
+        y : array_like of shape (n,)
+            Labels of two classes.
+
+        Returns
+        -------
+        MaxMarginClassifier
+            Itself.
+
+        Raises
+        ------
+        NotSeparableError
+            If no hyperplane separates the classes, with the proof.
+        """
+        rows, signs = self._labelled(X, y)
+        found = max_margin(
+            rows, signs, bias=self.bias, norm=self.norm, tol=self.tol, threads=self.threads
+        )
+        self.result_, self.margin_, self.support_ = found, found.margin, found.support
+        self._set(found.w, found.b)
+        return self

@@ -1,0 +1,136 @@
+"""Separation of data as people have them: frames, labels of any two names, sparse rows, weights."""
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pytest
+import scipy.sparse
+
+import fastgrok as fg
+
+X = np.array([[1, 3], [2, 0], [3, -1], [3, 4], [3, 1], [4, 0], [5, 2], [6, 7]])
+Y = np.array([-1, -1, -1, -1, 1, 1, 1, 1])
+RIGHT = (["+inf", "finite", "-inf"], [0, 1, 5, 6, 7])
+
+
+def answer(X, y, **options):
+    found = fg.separation(X, y, **options)
+    return found.coefficients, found.rows.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (Y, (-1, 1)),
+        (Y.astype(float), (-1, 1)),
+        ((Y > 0).astype(int), (0, 1)),
+        ((Y > 0).astype(np.uint8), (0, 1)),
+        ((Y > 0) * 1.0, (0, 1)),
+        (Y > 0, (False, True)),
+        ((Y > 0)[:, None], (False, True)),
+        ((Y > 0).tolist(), (False, True)),
+        (np.where(Y > 0, "well", "ill"), ("ill", "well")),
+        (np.where(Y > 0, "well", "ill").tolist(), ("ill", "well")),
+        (pd.Series(np.where(Y > 0, "well", "ill")), ("ill", "well")),
+        (pd.Series(np.where(Y > 0, "well", "ill"), dtype="category"), ("ill", "well")),
+        (pd.Series(Y > 0, dtype="boolean"), (0, 1)),
+        (pd.DataFrame({"sick": Y > 0}), (False, True)),
+    ],
+)
+def test_labels_of_two_classes(labels, classes):
+    assert answer(X, labels) == RIGHT
+    assert fg.separation(X, labels).classes == classes
+
+
+def test_classes_say_which_is_which():
+    labels = np.where(Y > 0, "ill", "well")
+    assert answer(X, labels) == (["-inf", "finite", "+inf"], RIGHT[1])
+    assert answer(X, labels, classes=("well", "ill")) == RIGHT
+    assert answer(X, 5 - Y, classes=(6, 4)) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b", "c", "a", "a", "a", "a", "a"], "two classes, got 3: 'a', 'b', 'c'"),
+        (["a"] * 8, "two classes, got 1: 'a'"),
+        (["a", None, *"ababab"], "its row 1 is None"),
+        (["a", np.nan, *"ababab"], "its row 1 is nan"),
+        ([1, 2] * 4, "labels -1 and"),
+        ([0, 1, 2, 0, 1, 1, 1, 1], "labels -1 and"),
+        (np.ones((8, 2)), r"1 dimension, got shape \(8, 2\)"),
+        ([0, 1], "2 labels"),
+    ],
+)
+def test_labels_of_no_two_classes_are_refused(labels, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fg.separation(X, np.array(labels, dtype=object) if None in labels else labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"classes": ("a",)}, "classes must be the label"),
+        ({"classes": (0, 1)}, "y must hold 0 and 1 only, but"),
+        ({"model": "probit"}, "model must be one of 'logistic', 'poisson', got 'probit'"),
+        ({"weights": -np.ones(8)}, "weights must not be negative, but"),
+        ({"weights": np.ones(7)}, "weights must have length 8"),
+        ({"names": ["a"]}, "names must be 2 strings"),
+        ({"sample_weight": np.ones(8)}, "did you mean weights"),
+    ],
+)
+def test_other_arguments_that_make_no_sense(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fg.separation(X, Y, **options)
+
+
+def test_counts_must_not_be_negative():
+    with pytest.raises(ValueError, match="y must not be negative"):
+        fg.separation(X, Y, model="poisson")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        X.astype(np.float32),
+        X.astype(np.int8),
+        X.tolist(),
+        pd.DataFrame(X),
+        pd.DataFrame({"a": X[:, 0], "b": pd.array(X[:, 1], dtype="Int64")}),
+        pd.DataFrame({"a": X[:, 0], "b": pd.array(X[:, 1], dtype="int64[pyarrow]")}),
+        pyarrow.table({"a": X[:, 0], "b": X[:, 1]}),
+        scipy.sparse.csr_array(X),
+        scipy.sparse.csc_matrix(X),
+        scipy.sparse.coo_array(X.astype(float)),
+    ],
+    ids=lambda given: f"{type(given).__module__}.{type(given).__name__}",
+)
+def test_rows_of_many_types(given):
+    assert answer(given, Y) == RIGHT
+
+
+def test_flags_beside_numbers_and_their_names():
+    frame = pd.DataFrame({"age": [31.5, 42, 57, 63, 44, 50], "sex": list("mffmff")})
+    found = fg.separation(pd.get_dummies(frame), ["no", "yes", "no", "no", "yes", "no"])
+    assert found.names == ["age", "sex_f", "sex_m", "(intercept)"]
+    assert found.aliased == [2]
+    assert found.determined == [True, False, False, False]
+    text = str(found)
+    assert "sex_m        finite     aliased" in text
+    assert "rank 3 of 4 columns; aliased: sex_m" in text
+    assert "<th>sex_f</th><td>+inf</td>" in found._repr_html_()
+    assert found.certificate("sex_f").verdict == "+inf"
+    with pytest.raises(ValueError, match="one of the names, got 'sex'"):
+        found.certificate("sex")
+    with pytest.raises(TypeError, match="'sex'"):
+        fg.separation(frame, [0, 1, 0, 0, 1, 0])
+
+
+def test_integers_that_float64_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="float64 cannot hold"):
+        fg.separation(np.array([[2**53 + 1], [2**53]]), [0, 1])
+
+
+def test_sparse_rows_that_are_too_many_are_refused():
+    with pytest.raises(ValueError, match="100000 x 10000 entries"):
+        fg.separation(scipy.sparse.csr_array((10**5, 10**4)), np.ones(10**5))
