@@ -8,13 +8,13 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// Rows whose lanes for two vectors fit in the registers, and whose coefficients do.
-constexpr std::size_t kPairsAtOnce = kAccumulators / kRowGroups / 2;
-constexpr std::size_t kTwoDots = kPairsAtOnce >= 8 ? 8 : kPairsAtOnce >= 2 ? 2 : 1;
+// Rows whose products with both vectors are under way at once, which is worth more than that their
+// lanes fit in the registers; and rows whose coefficients do.
+constexpr std::size_t kTwoDots = kRowGroups <= 2 ? kLongStrip : kRowsAtOnce;
 constexpr std::size_t kTwoSums = kAccumulators >= 24 ? 8 : 4;
 static_assert(kLongStrip % kTwoDots == 0 && kLongStrip % kTwoSums == 0);
 
-// t[r] = x_r . w as dot_rows() has it, of R <= kWidth rows or of whole registers of them.
+// t[r] = x_r . w as dot_rows() has it.
 template <std::size_t R>
 inline void finish_dots(const Vec (&sum)[R][kRowGroups], double* t) {
     if constexpr (R == 1) {
