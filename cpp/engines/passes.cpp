@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "engines/paired_passes.hpp"
 #include "engines/storage.hpp"
 
 namespace fastgrok {
@@ -203,14 +204,46 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
     if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
-    const double most = traits_of(loss).zero_above;
+    RowPass pass{.u = u.data(), .loss = loss, .shift = shift};
+    pass.most = traits_of(loss).zero_above;
+    if (bits != nullptr) pass.bits = bits->data();
+    make_paired(pass);
+    add_chunks(out);
+}
+
+void Passes::make_paired(const RowPass& pass) {
+    if (paired_ != nullptr) return paired_->make(*this, pass);
+    make(pass);
+}
+
+RowPass Passes::in_chunk(RowPass pass, std::size_t chunk) {
+    const std::size_t first = problem_.first_row(chunk);
+    if (pass.weight != nullptr) pass.weight += first;
+    if (pass.bits != nullptr) pass.bits += first;
+    pass.out = zero_partial(chunk);
+    return pass;
+}
+
+void Passes::make(const RowPass& pass) {
     for_chunks([&](std::size_t c) {
-        double* to = bits == nullptr ? nullptr : bits->data() + problem_.first_row(c);
+        const RowPass of = in_chunk(pass, c);
         problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, most, shift, to, zero_partial(c));
+            if (of.weight != nullptr)
+                kernels_for(rows).second(rows, of.weight, of.u, of.out);
+            else
+                kernels_for(rows).first(rows, of.u, of.loss, of.most, of.shift, of.bits, of.out);
         });
     });
-    add_chunks(out);
+}
+
+void Passes::make_both(const RowPass& pass, Passes& other, const RowPass& others) {
+    for_chunks([&](std::size_t c) {
+        const RowPass one = in_chunk(pass, c), two = other.in_chunk(others, c);
+        problem_.visit_chunk(c, [&](auto rows) {
+            if constexpr (!std::is_same_v<decltype(rows), PackedRows>)
+                kernels_for(rows).both(rows, one, two);
+        });
+    });
 }
 
 double Passes::keep_direction(const Vector& u, Loss loss, Vector& out) {
@@ -261,11 +294,7 @@ void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {
 }
 
 void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
-    for_chunks([&](std::size_t c) {
-        const double* q = weights.data() + problem_.first_row(c);
-        problem_.visit_chunk(
-            c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), zero_partial(c)); });
-    });
+    make_paired({.u = v.data(), .weight = weights.data()});
     add_chunks(out);
 }
 

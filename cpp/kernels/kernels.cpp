@@ -9,6 +9,7 @@
 #include "many_rows.hpp"
 #include "packed_newton.hpp"
 #include "packed_rows.hpp"
+#include "paired_rows.hpp"
 #include "plain_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
@@ -100,8 +101,9 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>, plain_first<Real>,
-            plain_second<Real>,  plain_drop<Real>,         plain_inside<Real>};
+    return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>,
+            plain_first<Real>,   plain_second<Real>,       plain_both<Real>,
+            plain_drop<Real>,    plain_inside<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name

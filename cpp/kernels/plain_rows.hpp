@@ -243,19 +243,27 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     }
 }
 
+// Of n products with a strip's rows the coefficients of `first`; the margins go to `bits` unless it
+// is null.
+template <class L>
+inline void weigh_by_slope(const double* y, std::size_t n, double most, double shift, double* bits,
+                           double* t) {
+    for (std::size_t r = 0; r < n; r += kWidth) {
+        const Vec label = load(y + r);
+        const Vec m = load(t + r) * label * set1(L::traits.unit);
+        store(t + r, m);
+        if (bits != nullptr)
+            for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[k] = t[k];
+        store(t + r, L::slope(m, set1(most), set1(shift)) * label);
+    }
+}
+
 template <class Real>
 void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                  double* bits, double* out) {
     with_loss(loss, [=]<class L>(L) {
         const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
-            for (std::size_t r = 0; r < n; r += kWidth) {
-                const Vec label = load(y + r);
-                const Vec m = load(t + r) * label * set1(L::traits.unit);
-                store(t + r, m);
-                if (bits != nullptr)
-                    for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
-                store(t + r, L::slope(m, set1(most), set1(shift)) * label);
-            }
+            weigh_by_slope<L>(y, n, most, shift, bits == nullptr ? nullptr : bits + row, t);
         };
         accumulate_plain(rows, u, weigh, out);
     });

@@ -59,6 +59,11 @@ public:
     bool bias() const { return bias_; }
     bool packed() const { return packed_ != nullptr; }
     const double* labels() const { return y_; }
+    // What a pass reads.
+    std::size_t bytes() const {
+        if (packed()) return packed_->size() * sizeof(double);
+        return rows_ * stride_ * std::visit([](auto* x) { return sizeof(*x); }, x_);
+    }
     // Whether passes over both read the same memory, labels of rows that are not packed apart.
     bool shares_storage(const Problem& other) const {
         return x_ == other.x_ && rows_ == other.rows_ && layout_.cols == other.layout_.cols &&

@@ -53,6 +53,8 @@ public:
     virtual std::shared_ptr<const Coordinates> better_coordinates(const Vector&, const ExactNull&) {
         return nullptr;
     }
+    // Whether there may ever be some.
+    virtual bool turns_later() const { return true; }
     // All parameters are in these from now on.
     void turn(std::shared_ptr<const Coordinates> coordinates);
     // Or of another field that takes this one's place, unless it is null.
@@ -90,6 +92,9 @@ public:
     // Where the parameters change by as much as `change`, l'' changes at most by a factor e to the
     // power of this; and so do the size of a gradient that F is divided by, and its direction.
     double bend(double change) const { return (traits_.bend * largest_row_ + turning_) * change; }
+
+    // Makes passes over all rows, as given, together with others.
+    void pair(PairedPasses& with) { given_.pair(with); }
 
     const Layout& layout() const { return passes().problem().layout(); }
     const LeapCosts& costs() const { return costs_; }

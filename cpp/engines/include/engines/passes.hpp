@@ -19,6 +19,8 @@ struct Evaluation {
     std::int64_t correct;
 };
 
+class PairedPasses;
+
 class Passes {
 public:
     Passes(const Problem& problem, int threads);
@@ -73,6 +75,14 @@ public:
     void second_of(const std::vector<std::uint32_t>& rows, const std::vector<std::size_t>& begin,
                    const Vector& weights, const Vector& v, Vector& out);
 
+    // From now on first() and second() read the rows together with the passes of another, to the
+    // same bits.
+    void pair(PairedPasses& with) { paired_ = &with; }
+    // Of first() and second() all but the sum over the chunks; together with one by `other` over
+    // the same rows, which are not packed.
+    void make(const RowPass& pass);
+    void make_both(const RowPass& pass, Passes& other, const RowPass& others);
+
     // For an engine that runs a team of its own over many steps: where the sums over the rows of
     // one chunk go, the same made zero, and their sum.
     double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
@@ -86,11 +96,14 @@ private:
     void for_chunks(Chunk work) {
         for_chunks(std::move(work), problem_.rows());
     }
+    void make_paired(const RowPass& pass);
+    RowPass in_chunk(RowPass pass, std::size_t chunk);
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
     void project_chunk(const double* margins, std::size_t n, Loss loss, const double* along,
                        std::size_t apart, std::size_t vectors, Vector& room, double* out) const;
 
     const Problem& problem_;
+    PairedPasses* paired_ = nullptr;
     int threads_;
     std::size_t stride_;
     Vector partials_, margins_, newton_partials_;
