@@ -76,7 +76,9 @@ def test_labels_of_no_two_classes_are_refused(labels, message):
         ({"weights": -np.ones(8)}, "weights must not be negative, but"),
         ({"weights": np.ones(7)}, "weights must have length 8"),
         ({"names": ["a"]}, "names must be 2 strings"),
-        ({"sample_weight": np.ones(8)}, "did you mean weights"),
+        ({"weights": np.zeros(8)}, "weights must not all be zero"),
+        ({"sample_weight": -np.ones(8)}, "sample_weight must not be negative, but"),
+        ({"sample_weight": np.ones(8), "weights": np.ones(8)}, "only one may be given"),
     ],
 )
 def test_other_arguments_that_make_no_sense(options, message):

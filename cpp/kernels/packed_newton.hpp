@@ -6,8 +6,8 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m). Column j times q
-// takes the place of the coefficients when the columns from j on are added.
+// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m), weighted. Column j
+// times q takes the place of the coefficients when the columns from j on are added.
 template <class L, int D>
 inline void newton_packed(PackedRows rows, const double* v, double shift, double* bits,
                           double* out) {
@@ -27,6 +27,10 @@ inline void newton_packed(PackedRows rows, const double* v, double shift, double
         slopes<L>(L::traits.zero_above, shift, n, p);
         for (std::size_t i = 0; i < n; i += kWidth)
             store(q + i, L::curvature_of_slope(load(p + i)));
+        if (rows.weights != nullptr) {
+            multiply(rows.weights + k * kLanes, n, p);
+            multiply(rows.weights + k * kLanes, n, q);
+        }
         add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
         double* triangle = lanes + length * kLanes;
         for (std::size_t j = 0; j < length; ++j) {

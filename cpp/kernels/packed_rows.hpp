@@ -114,6 +114,11 @@ inline void slopes(double most, double shift, std::size_t n, double* t) {
     }
 }
 
+// t_i times weight_i, n values.
+inline void multiply(const double* weight, std::size_t n, double* t) {
+    for (std::size_t i = 0; i < n; i += kWidth) store(t + i, load(weight + i) * load(t + i));
+}
+
 void packed_first(PackedRows rows, const double* u, Loss loss, double most, double shift,
                   double* bits, double* out) {
     with_loss(loss, [=]<class L>(L) {
@@ -123,6 +128,7 @@ void packed_first(PackedRows rows, const double* u, Loss loss, double most, doub
             if (bits != nullptr)
                 for (std::size_t i = 0; i < n; i += kWidth) store(bits + row + i, load(t + i));
             slopes<L>(most, shift, n, t);
+            if (rows.weights != nullptr) multiply(rows.weights + row, n, t);
         };
         accumulate_packed(rows, v, weigh, out);
     });
@@ -130,8 +136,7 @@ void packed_first(PackedRows rows, const double* u, Loss loss, double most, doub
 
 void packed_second(PackedRows rows, const double* weight, const double* v, double* out) {
     const auto weigh = [weight](std::size_t row, std::size_t n, double* t) {
-        for (std::size_t i = 0; i < n; i += kWidth)
-            store(t + i, load(weight + row + i) * load(t + i));
+        multiply(weight + row, n, t);
     };
     accumulate_packed(rows, v, weigh, out);
 }

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.geometry import max_margin
 from fastgrok.training import train
@@ -33,11 +34,16 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         return tags
 
-    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], F64]:
-        """Rows, and labels -1 and +1 of the two classes."""
+    def _labelled(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[Any], F64, F64 | None]:
+        """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
         rows, labels = validate_data(self, X, y, dtype=_SINGLE)
         check_classification_targets(labels)
-        classes, which = np.unique(labels, return_inverse=True)
+        weights = None
+        if sample_weight is not None:
+            weights = _checks.row_weights("sample_weight", sample_weight, len(rows))
+        classes = np.unique(labels if weights is None else labels[weights > 0.0])
         if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass: "
@@ -48,7 +54,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y must hold two classes, got one class only: {classes.tolist()[0]!r}"
             )
         self.classes_ = classes
-        return rows, np.where(which == 1, 1.0, -1.0)
+        return rows, np.where(labels == classes[1], 1.0, -1.0), weights
 
     def _set(self, w: F64, b: float) -> None:
         self.coef_, self.intercept_ = w[None].copy(), np.array([b])
@@ -166,7 +172,9 @@ class GDLogisticRegression(_LinearBinary):
         self.rtol = rtol
         self.threads = threads
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> GDLogisticRegression:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> GDLogisticRegression:
         """
         Train from zero weights.
 
@@ -176,13 +184,15 @@ class GDLogisticRegression(_LinearBinary):
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
+        sample_weight : array_like of shape (n,), optional
+            How often each row counts; those of weight 0 are left out.
 
         Returns
         -------
         GDLogisticRegression
             Itself.
         """
-        rows, signs = self._labelled(X, y)
+        rows, signs, weights = self._labelled(X, y, sample_weight)
         self.trajectory_ = train(
             rows,
             signs,
@@ -197,6 +207,7 @@ class GDLogisticRegression(_LinearBinary):
             schedule=self.schedule,
             rtol=self.rtol,
             threads=self.threads,
+            sample_weight=weights,
         )
         self._set(self.trajectory_.w, self.trajectory_.bias_final)
         self.n_iter_ = np.array([self.trajectory_.steps[-1]])
@@ -248,7 +259,7 @@ class MaxMarginClassifier(_LinearBinary):
     support_ : ndarray of int
         Rows on the margin.
     result_ : MaxMargin
-        All of what was found, certificate included.
+        All of what was found, certificate included; of the rows that are not left out.
     n_features_in_, feature_names_in_ :
         As in every estimator.
     """
@@ -266,7 +277,9 @@ class MaxMarginClassifier(_LinearBinary):
         self.tol = tol
         self.threads = threads
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> MaxMarginClassifier:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> MaxMarginClassifier:
         """
         Find it.
 
@@ -276,6 +289,8 @@ class MaxMarginClassifier(_LinearBinary):
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
+        sample_weight : array_like of shape (n,), optional
+            Rows of weight 0 are left out; nothing depends on the other weights.
 
         Returns
         -------
@@ -287,10 +302,16 @@ class MaxMarginClassifier(_LinearBinary):
         NotSeparableError
             If no hyperplane separates the classes, with the proof.
         """
-        rows, signs = self._labelled(X, y)
+        rows, signs, weights = self._labelled(X, y, sample_weight)
+        live = np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
         found = max_margin(
-            rows, signs, bias=self.bias, norm=self.norm, tol=self.tol, threads=self.threads
+            rows[live] if len(live) < len(rows) else rows,
+            signs[live],
+            bias=self.bias,
+            norm=self.norm,
+            tol=self.tol,
+            threads=self.threads,
         )
-        self.result_, self.margin_, self.support_ = found, found.margin, found.support
+        self.result_, self.margin_, self.support_ = found, found.margin, live[found.support]
         self._set(found.w, found.b)
         return self

@@ -75,7 +75,7 @@ void print_elementary() {
         print("exp dot n=" + std::to_string(n), digest);
         for (Loss loss : kLosses) {
             Digest sum;
-            sum.add(k.loss_sum(from, n, loss));
+            sum.add(k.loss_sum(from, nullptr, n, loss));
             print(std::string("loss_sum ") + name_of(loss) + " n=" + std::to_string(n), sum);
         }
     }
