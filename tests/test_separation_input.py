@@ -118,7 +118,9 @@ def test_flags_beside_numbers_and_their_names():
     assert found.aliased == [2]
     assert found.determined == [True, False, False, False]
     text = str(found)
-    assert "sex_m        finite     aliased" in text
+    assert "sex_m        aliased    a combination of columns before it, left out" in text
+    assert found.coefficients[2] == "finite"
+    assert list(found.to_pandas()["aliased"]) == [False, False, True, False]
     assert "rank 3 of 4 columns; aliased: sex_m" in text
     assert "<th>sex_f</th><td>+inf</td>" in found._repr_html_()
     assert found.certificate("sex_f").verdict == "+inf"

@@ -215,8 +215,8 @@ def test_skipped_rows_are_checked_by_their_weights():
     rows = _core.Problem(X, y, True).weighted(q)
     descent = _core.Descent(
         rows, [], np.array([3000.0]), loss="logistic", scale=1.0 / q.sum(), lr=0.05,
-        w=np.array([50.0, 0.0, 0.0]), b=0.0, tie_negative=False, keep_weights=True, watch_sharpness=False,
-        skip_rows="always", check_skipped=True, threads=1,
+        w=np.array([50.0, 0.0, 0.0]), b=0.0, tie_negative=False, keep_weights=True,
+        watch_sharpness=False, skip_rows="always", check_skipped=True, threads=1,
     )  # fmt: skip
     assert descent.run(lambda step: False, 10.0) == "done"
     assert descent.row_visits < 3000 * 400
