@@ -1,4 +1,8 @@
-"""Estimators with the manners of scikit-learn, which must be installed (1.6 or newer)."""
+"""
+Estimators with the manners of scikit-learn, which must be installed (1.6 or newer).
+
+From 1.9 on they take callbacks (``set_callbacks``): descent calls them at every record.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,31 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
 
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks  # of 1.9
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for that of newer versions."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Change nothing: there are none."""
+        return method
+
+
 _SINGLE = (np.float64, np.float32)
 
 
-class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _StoppedError(Exception):
+    """Ends a run because a callback said so."""
+
+
+class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What a hyperplane between two classes makes of rows."""
 
     classes_: NDArray[Any]
@@ -55,6 +76,19 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.classes_ = classes
         return rows, np.where(labels == classes[1], 1.0, -1.0), weights
+
+    def _begun(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, subtasks: int = 0
+    ) -> tuple[Any, dict[str, Any]]:
+        """Tell callbacks that a fit begins; None if there are none to tell."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None, {}
+        of = {"estimator": self, "X": X, "y": y}
+        if sample_weight is not None:
+            of["metadata"] = {"sample_weight": sample_weight}
+        context = self._init_callback_context(max_subtasks=subtasks)
+        context.call_on_fit_task_begin(**of)
+        return context, of
 
     def _set(self, w: F64, b: float) -> None:
         self.coef_, self.intercept_ = w[None].copy(), np.array([b])
@@ -137,7 +171,8 @@ class GDLogisticRegression(_LinearBinary):
     n_iter_ : ndarray of shape (1,)
         Steps taken.
     trajectory_ : Trajectory
-        The run: losses, accuracies and margins along the way.
+        The run: losses, accuracies and margins along the way. Where a callback stops it, which is
+        asked after every record, it may go on some records further than coefficients do.
     n_features_in_, feature_names_in_ :
         As in every estimator.
     """
@@ -172,6 +207,7 @@ class GDLogisticRegression(_LinearBinary):
         self.rtol = rtol
         self.threads = threads
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> GDLogisticRegression:
@@ -193,7 +229,42 @@ class GDLogisticRegression(_LinearBinary):
             Itself.
         """
         rows, signs, weights = self._labelled(X, y, sample_weight)
-        self.trajectory_ = train(
+        steps = _checks.whole("steps", self.steps)
+        context, of = self._begun(X, y, sample_weight, log_spaced(steps).size)
+        last: tuple[int, F64, float] | None = None
+
+        def tell(step: int, w: F64, b: float) -> dict[str, float]:
+            nonlocal last
+            task = context.subcontext(task_name="record")
+            task.call_on_fit_task_begin(**of)
+            there = {
+                "coef_": w[None], "intercept_": np.array([b]), "n_iter_": np.array([float(step)])
+            }  # fmt: skip
+            if task.call_on_fit_task_end(**of, reconstruction_attributes=there):
+                last = step, w, b
+                raise _StoppedError
+            return {}
+
+        try:
+            self.trajectory_ = self._trained(rows, signs, weights, context and tell)
+            last = int(self.trajectory_.steps[-1]), self.trajectory_.w, self.trajectory_.bias_final
+        except _StoppedError as stopped:
+            self.trajectory_ = stopped.trajectory  # type: ignore[attr-defined]
+        assert last is not None
+        self._set(*last[1:])
+        self.n_iter_ = np.array([float(last[0])])
+        if context is not None:
+            context.call_on_fit_task_end(**of, reconstruction_attributes={})
+        return self
+
+    def _trained(
+        self,
+        rows: NDArray[Any],
+        signs: F64,
+        weights: F64 | None,
+        tell: Callable[[int, F64, float], Any] | None,
+    ) -> Trajectory:
+        return train(
             rows,
             signs,
             steps=self.steps,
@@ -208,10 +279,8 @@ class GDLogisticRegression(_LinearBinary):
             rtol=self.rtol,
             threads=self.threads,
             sample_weight=weights,
+            on_record=tell,
         )
-        self._set(self.trajectory_.w, self.trajectory_.bias_final)
-        self.n_iter_ = np.array([self.trajectory_.steps[-1]])
-        return self
 
     def predict_proba(self, X: ArrayLike) -> F64:
         """
@@ -277,6 +346,7 @@ class MaxMarginClassifier(_LinearBinary):
         self.tol = tol
         self.threads = threads
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> MaxMarginClassifier:
@@ -303,6 +373,7 @@ class MaxMarginClassifier(_LinearBinary):
             If no hyperplane separates the classes, with the proof.
         """
         rows, signs, weights = self._labelled(X, y, sample_weight)
+        context, of = self._begun(X, y, sample_weight)
         live = np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
         found = max_margin(
             rows[live] if len(live) < len(rows) else rows,
@@ -314,4 +385,6 @@ class MaxMarginClassifier(_LinearBinary):
         )
         self.result_, self.margin_, self.support_ = found, found.margin, live[found.support]
         self._set(found.w, found.b)
+        if context is not None:
+            context.call_on_fit_task_end(**of, reconstruction_attributes={})
         return self
