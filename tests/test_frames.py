@@ -165,13 +165,20 @@ def test_labels_have_the_index_of_their_rows():
     assert fg.accuracy(data, labels.to_numpy(), [1.0, 0.5, -1.0]) == expected
     turned = labels.sample(frac=1.0, random_state=0)
     first = int(np.argmax(turned.index != data.index))
-    words = rf"y.* must have the index of .*X.*, but its row {first} is {turned.index[first]}"
+    words = (
+        rf"(y|weight).* must have the index of .*X.*, but its row {first} is {turned.index[first]}"
+    )
     calls = (
         lambda: fg.accuracy(data, turned, [1.0, 0.5, -1.0]),
         lambda: fg.adversarial_accuracy(data, turned, [1.0, 0.5, -1.0]),
         lambda: fg.train(data, turned, steps=3, lr=0.1),
         lambda: fg.max_margin(data, turned),
         lambda: fg.train_many([{"X": data, "y": turned, "steps": 3, "lr": 0.1}]),
+        lambda: fg.train(data, labels, steps=3, lr=0.1, sample_weight=turned.abs()),
+        lambda: fg.margins(data, labels, [1.0, 0.5, -1.0], sample_weight=turned.abs()),
+        lambda: fg.accuracy(data, labels, [1.0, 0.5, -1.0], sample_weight=turned.abs()),
+        lambda: fg.stable_lr(data, labels, sample_weight=turned.abs()),
+        lambda: fg.separation(data, labels, weights=turned.abs()),
     )
     for call in calls:
         with pytest.raises(ValueError, match=words):

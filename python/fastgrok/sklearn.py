@@ -83,7 +83,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
         """Tell callbacks that a fit begins; None if there are none to tell."""
         if not getattr(self, "_skl_callbacks", None):
             return None, {}
-        of = {"estimator": self, "X": X, "y": y}
+        of: dict[str, Any] = {"estimator": self, "X": X, "y": y}
         if sample_weight is not None:
             of["metadata"] = {"sample_weight": sample_weight}
         context = self._init_callback_context(max_subtasks=subtasks)

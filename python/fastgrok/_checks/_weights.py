@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgrok._checks import frames
 from fastgrok._checks._arguments import F64, MAX_EXACT_STEPS, vector
 from fastgrok._checks.shares import POPULATION_SIZE
 
@@ -45,9 +46,16 @@ class Weights:
         return int(self.counts(np.where(rows, self.values, 0.0).sum()))
 
 
-def row_weights(name: str, value: ArrayLike, rows: int) -> F64:
-    """Weights that are not negative, one a row and not all 0, with a sum that float64 holds."""
+def row_weights(
+    name: str, value: ArrayLike, rows: int, X: ArrayLike | None = None, of: str = "X"
+) -> F64:
+    """
+    Weights that are not negative, one a row and not all 0, with a sum that float64 holds.
+
+    `X` are the rows, called `of`, whose index is that of the weights if both have one.
+    """
     weights = vector(name, value, rows)
+    frames.require_same_index((of, name), X, value)
     if weights.min() < 0.0:
         first = int(np.argmin(weights))
         raise ValueError(f"{name} must not be negative, but {name}[{first}] = {weights[first]}")

@@ -303,7 +303,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     weights = given_weights = None
     if given["sample_weight"] is not None:
         given_weights = _checks.row_weights(
-            name("sample_weight"), given["sample_weight"], len(data[0])
+            name("sample_weight"), given["sample_weight"], len(data[0]), given["X"], name("X")
         )
         data, weights = sets.weighted(data, given_weights)
     dim = data[0].shape[1]

@@ -104,7 +104,7 @@ def stable_lr(
     rows, _ = _checks.data(X, y)
     weights = None
     if sample_weight is not None:
-        weights = _checks.row_weights("sample_weight", sample_weight, len(rows))
+        weights = _checks.row_weights("sample_weight", sample_weight, len(rows), X)
     _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     asked = {

@@ -110,7 +110,7 @@ def margins(
     bias = _checks.real("b", b)
     count = _checks.threads(threads)
     if sample_weight is not None:
-        live = _checks.row_weights("sample_weight", sample_weight, len(rows)) > 0.0
+        live = _checks.row_weights("sample_weight", sample_weight, len(rows), X) > 0.0
         if not live.all():
             rows, signs = rows[live], signs[live]
     problem = Problem(rows, signs, True)
@@ -182,7 +182,7 @@ def accuracy(
         right |= (values == 0.0) & (signs < 0.0)
     if sample_weight is None:
         return np.count_nonzero(right) / len(rows)
-    of_rows = _checks.row_weights("sample_weight", sample_weight, len(rows))
+    of_rows = _checks.row_weights("sample_weight", sample_weight, len(rows), X)
     # Added in the same order as all of them, a part is never more.
     return float(np.where(right, of_rows, 0.0).sum() / of_rows.sum())
 

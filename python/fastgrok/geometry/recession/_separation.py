@@ -119,7 +119,7 @@ def separation(
             raise ValueError("weights and sample_weight are the same: only one may be given")
         called, weights = "sample_weight", sample_weight
     if weights is not None:
-        live = np.flatnonzero(_checks.row_weights(called, weights, len(rows)) > 0.0)
+        live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
     own = names or frames.features(X) or [f"x{j}" for j in range(rows.shape[1])]
     if len(own) != rows.shape[1] or not all(isinstance(name, str) for name in own):
         raise ValueError(
