@@ -11,22 +11,10 @@ import fastgrok as fg
 import reference
 from cases import LENGTHS, SEVERAL_CHUNKS, point, problem, separable
 from fastgrok import _core
-from fastgrok.theory import bias as theory
 from runs import StopAt, assert_same_bits, polling_always, train_quietly
+from weighted_rows import drawn, repeated
 
 DTYPES = st.sampled_from([np.float64, np.float32])
-
-
-def repeated(times, *arrays):
-    """Rows as often as they weigh."""
-    return tuple(np.repeat(array, times, axis=0) for array in arrays)
-
-
-def drawn(n, most=4, seed=0):
-    """Weights of which some are 0, and at least two are not."""
-    times = np.random.default_rng([seed, n]).integers(0, most, n)
-    times[[0, -1]] = 1
-    return times
 
 
 def apart(run, expected):
@@ -259,6 +247,30 @@ def test_accuracy(n, seed, tie):
     assert fg.accuracy(X, np.where(X @ w > 0, 1, -1), w, tie="negative", sample_weight=q) == 1.0
 
 
+@given(
+    st.integers(3, 14),
+    st.integers(1, 3),
+    st.integers(0, 999),
+    st.sampled_from(["logistic", "poisson"]),
+)
+@settings(max_examples=60)
+def test_separation_is_that_of_repeated_rows(n, d, seed, model):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-1, 2, (n, d)), rng.integers(0, 2, n)
+    y[:2] = 0, 1
+    times = drawn(n, seed=seed)
+    times[:2] = 1
+    found = fg.separation(X, y, weights=times, model=model)
+    same = fg.separation(X, y, sample_weight=times * 0.3, model=model)
+    copies = np.repeat(np.arange(n), times)
+    every = fg.separation(*repeated(times, X, y), model=model)
+    assert found.kind == same.kind == every.kind
+    assert found.coefficients == same.coefficients == every.coefficients
+    assert found.rows.tolist() == same.rows.tolist() == sorted({*copies[every.rows].tolist()})
+    assert found.overlap.tolist() == sorted({*copies[every.overlap].tolist()})
+    assert found.direction == same.direction
+
+
 @pytest.mark.parametrize(("n", "d"), [(40, 3), (5, 30), (600, 700)])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_stable_lr(n, d, reduction):
@@ -339,69 +351,3 @@ def test_what_ends_a_run_counts_weights():
     expected = fg.train(*repeated(times, X, y), **given)
     assert run.steps.tolist() == expected.steps.tolist()
     assert run.params["stopped"] == expected.params["stopped"]
-
-
-@pytest.mark.parametrize("engine", ["exact", "auto"])
-def test_questions_about_a_weighted_run(engine, tmp_path):
-    rng = np.random.default_rng(5)
-    X = rng.normal(size=(80, 2))
-    y = np.where(X @ [1.0, 0.3] + 0.1 > 0, 1.0, -1.0)
-    X += 0.2 * y[:, None]
-    test = (rng.normal(size=(300, 2)), np.ones(300))
-    times = drawn(80)
-    Xr, yr = repeated(times, X, y)
-    given = {
-        "steps": 60_000, "lr": 0.05, "evals": {"t": test}, "keep_weights": True, "engine": engine,
-        "b0": 3.0,
-    }  # fmt: skip
-    run = fg.train(X, y, sample_weight=times, **given)
-    expected = fg.train(Xr, yr, **given)
-    assert run.refine("t") == expected.refine("t")
-    np.testing.assert_allclose(run.at(777)[0], expected.at(777)[0], rtol=1e-7)
-    live = np.flatnonzero(times)
-    best = fg.max_margin(X[live], y[live])
-    np.testing.assert_allclose(run.alignment(), expected.alignment(), rtol=1e-7)
-    np.testing.assert_allclose(run.alignment(best), run.alignment(), rtol=1e-9)
-    copies = np.repeat(np.arange(len(live)), times[live])
-    own = run.phases(best.support, test="t")
-    theirs = expected.phases(np.flatnonzero(np.isin(copies, best.support)), test="t")
-    assert own == theirs
-    run.save(tmp_path / "run")
-    kept = fg.Trajectory.load(tmp_path / "run")
-    for given_rows in ((X, y), (X[live], y[live])):
-        assert kept.refine("t", *given_rows, {"t": test}) == run.refine("t")
-        assert kept.phases(best.support, *given_rows, test="t") == own
-    with pytest.raises(ValueError, match=r"not the data|not what the run recorded"):
-        kept.phases(best.support, X[live][::-1], y[live], test="t")
-
-
-def test_limits_that_depend_on_weights_are_those_of_repeated_rows():
-    X, y = problem(40, 2)
-    times = drawn(40)
-    Xr, yr = repeated(times, X, y)
-    given = {"steps": 1e6, "lr": 0.05, "weight_decay": 0.01}
-    run = fg.train(X, y, sample_weight=times, **given)
-    limit = fg.regularized_limit(Xr, yr, 0.01)
-    np.testing.assert_allclose(run.w, limit.w, rtol=1e-7)
-    ax = run.plot(limit=limit)
-    assert ax.lines
-    with pytest.raises(ValueError, match="limit must be regularized_limit of the run's"):
-        run.plot(limit=fg.regularized_limit(X, y, 0.01))
-    odd = fg.train(X, y, sample_weight=times + 0.5, **given)
-    with pytest.raises(ValueError, match="weights are whole numbers"):
-        odd.plot(limit=limit)
-
-
-def test_late_time_of_weighted_rows_is_that_of_repeated_ones():
-    X = np.array([[2.0, 0.3], [1.5, -0.2], [0.0, 0.5], [0.0, 0.6], [0.0, 1.0], [0.0, 1.2]])
-    y = np.array([1.0, 1.0, -1.0, 1.0, 1.0, -1.0])
-    times = np.array([1, 2, 3, 1, 2, 4])
-    Xr, yr = repeated(times, X, y)
-    run = fg.train(X, y, steps=1e18, lr=0.05, sample_weight=times, keep_weights=True)
-    late = theory.late_time(Xr, yr, lr=0.05)
-    assert late.overlap.size
-    w, b = late.at(1e18)
-    np.testing.assert_allclose(np.append(run.w, run.bias_final), np.append(w, b), rtol=1e-5)
-    own = run.alignment()
-    np.testing.assert_allclose(own.limit.w_tilde, late.w_tilde, rtol=1e-9)
-    assert own[-1] > 0.99
