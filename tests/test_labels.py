@@ -103,6 +103,10 @@ def test_classes_say_which_is_which_and_are_kept(tmp_path):
     np.testing.assert_array_equal(kept.at(7, X, TEXT)[0], turned.at(7)[0])
     best = fg.max_margin(X, -Y)
     assert kept.phases(best.support, X, TEXT, test="t") == turned.phases(best.support, test="t")
+    assert kept.to_xarray().attrs["classes"] == turned.to_xarray().attrs["classes"]
+    found = np.unique(5 - Y.astype(int))[::-1]
+    fg.train(X, 5 - Y.astype(int), steps=9, lr=0.1, classes=found).save(file)
+    assert fg.Trajectory.load(file).classes == (6, 4)
     numbers = fg.train(X, 5 - Y.astype(int), steps=9, lr=0.1, classes=(6, 4))
     assert numbers.classes == (6, 4)
     np.testing.assert_array_equal(numbers.w, fg.train(X, Y, steps=9, lr=0.1).w)

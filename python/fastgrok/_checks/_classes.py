@@ -93,7 +93,8 @@ def two_classes(
                 f"classes must be the label of the first class and that of the second, got "
                 f"{show(classes)}"
             )
-        pair = (listed[0], listed[1])
+        first, second = (x.item() if isinstance(x, np.generic) else x for x in listed)
+        pair = (first, second)
     positive = array == pair[1]
     wrong = np.flatnonzero(~(np.asarray(positive, dtype=bool) | (array == pair[0])))
     if wrong.size:
