@@ -11,6 +11,8 @@ namespace fastgrok {
 struct BoundProblem {
     BoundProblem(py::array x, Array<double> y, bool bias, bool align, std::size_t kept);
     BoundProblem(const BoundProblem& rows, Array<double> y, bool bias);  // the same rows
+    // The same rows and labels, each row so many times.
+    BoundProblem(const BoundProblem& rows, const Array<double>& weights);
 
     // The problem as a shared pointer that keeps this object, and so the arrays, alive. Whoever
     // holds it last must hold the GIL when letting go.

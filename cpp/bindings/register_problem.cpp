@@ -86,8 +86,8 @@ Array<double> by_row(const BoundProblem& self, const Array<double>& w, double b,
     return out;
 }
 
-std::pair<double, std::int64_t> evaluate(const BoundProblem& self, const Array<double>& w, double b,
-                                         const std::string& loss, bool tie_negative, int threads) {
+std::pair<double, double> evaluate(const BoundProblem& self, const Array<double>& w, double b,
+                                   const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.parameters(w, b);
     const Loss kind = parse_loss(loss);
     py::gil_scoped_release release;
@@ -166,6 +166,13 @@ BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align
 BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias)
     : x(rows.x), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
 
+BoundProblem::BoundProblem(const BoundProblem& rows, const Array<double>& weights)
+    : x(rows.x), y(rows.y), problem(rows.problem) {
+    require(weights.ndim() == 1 && weights.shape(0) == x.shape(0),
+            "weights must have one entry a row of X");
+    problem.weigh(weights.data());
+}
+
 Vector BoundProblem::parameters(const Array<double>& w, double b) const {
     require(w.ndim() == 1 && static_cast<std::size_t>(w.shape(0)) == problem.layout().cols,
             "w must have one entry a column of X");
@@ -194,6 +201,14 @@ void register_problem(py::module_& m) {
                 return std::make_shared<BoundProblem>(self, std::move(y), bias);
             },
             py::arg("y").noconvert(), py::arg("bias"))
+        .def(
+            "weighted",
+            [](const BoundProblem& self, const Array<double>& weights) {
+                return std::make_shared<BoundProblem>(self, weights);
+            },
+            py::arg("weights").noconvert())
+        .def_property_readonly("total_weight",
+                               [](const BoundProblem& p) { return p.problem.total_weight(); })
         .def("margins", &by_row<&Passes::margins>, py::arg("w").noconvert(), py::arg("b"),
              py::arg("threads"))
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),

@@ -97,6 +97,8 @@ void Problem::align(const Real* x) {
 Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {
     y_ = y;
     bias_ = bias;
+    weights_ = nullptr;
+    total_weight_ = static_cast<double>(rows_);
     if (y != rows.y_) pack();
 }
 
@@ -118,6 +120,19 @@ void Problem::pack() {
                        packed->data() + i / kLanes * size);
         });
     packed_ = std::move(packed);
+}
+
+void Problem::weigh(const double* weights) {
+    auto padded = std::make_shared<Vector>(whole_lanes(rows_), 0.0);
+    std::copy(weights, weights + rows_, padded->begin());
+    total_weight_ = 0.0;
+    for (std::size_t c = 0; c < partition_.count(); ++c) {
+        double sum = 0.0;
+        for (std::size_t i = first_row(c); i < std::min(first_row(c + 1), rows_); ++i)
+            sum += weights[i];
+        total_weight_ += sum;
+    }
+    weights_ = std::move(padded);
 }
 
 std::size_t Problem::first_row(std::size_t chunk) const {

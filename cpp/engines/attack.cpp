@@ -207,7 +207,7 @@ std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie,
     const std::size_t grid = settings_.grid(), chunks = problem_.partition().count();
     const bool closed = has_closed_form();
     const double* y = problem_.labels();
-    std::vector<Evaluation> parts(chunks * grid, Evaluation{0.0, 0});
+    std::vector<Evaluation> parts(chunks * grid, Evaluation{0.0, 0.0});
     for_blocks([&](const Block& block, Scratch& s, Interrupt& interrupt) {
         if (closed || sound != nullptr) clean_margins(target, block, s);
         if (sound != nullptr && !are_sound(block, s)) sound->store(false);
@@ -218,10 +218,10 @@ std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie,
             Evaluation& part = parts[block.chunk * grid + k];
             for (std::size_t i = 0; i < block.count; ++i) {
                 const bool tied = m[i] == 0.0 && tie == Tie::negative && y[block.first + i] < 0.0;
-                part.correct += m[i] > 0.0 || tied;
+                part.correct += m[i] > 0.0 || tied ? 1.0 : 0.0;
                 m[i] = std::scalbn(m[i], target.exponent);
             }
-            part.loss_sum += kernels().loss_sum(m, block.count, loss);
+            part.loss_sum += kernels().loss_sum(m, nullptr, block.count, loss);
         }
     });
     for (std::size_t c = 1; c < chunks; ++c)

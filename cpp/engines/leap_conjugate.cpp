@@ -223,6 +223,8 @@ private:
         for (std::size_t k = 0; k < n; ++k)
             weights_[k] = (bits_[rows_.row(k)] - last_shift_) * unit;
         kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
+        if (problem().weights() != nullptr)
+            for (std::size_t k = 0; k < n; ++k) weights_[k] *= problem().weight(rows_.row(k));
 
         const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
         for (std::size_t j = 0; j < cols; ++j) of_w_[j] = u[j] / norm;
@@ -274,7 +276,7 @@ private:
     Vector squares_;  // ||x_i||^2
     SampledHessian sampled_;
     RecycledDirections recycled_;
-    Vector weights_;  // l''(m_i), shifted, of the rows that matter
+    Vector weights_;  // l''(m_i), shifted, times their own, of the rows that matter
     Vector of_w_;     // w / ||w||
     Vector into_;     // the derivative of F's direction along itself
     double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;

@@ -33,7 +33,8 @@ void LeapField::measure_rows(int exponent) {
     squares_sum_ = 0.0;
     if (!problem.packed() && bias()) {  // whose norms are known
         const RowNorms& norms = problem.norms(given_.threads());
-        for (const double bits : norms.bits) squares_sum_ += bits * bits * (kLogOf2 * kLogOf2);
+        for (std::size_t i = 0; i < problem.rows(); ++i)
+            squares_sum_ += problem.weight(i) * norms.bits[i] * norms.bits[i] * (kLogOf2 * kLogOf2);
         largest_row_ = norms.largest;
         return;
     }
@@ -45,7 +46,7 @@ void LeapField::measure_rows(int exponent) {
         const double scaled = exponent == 0 ? size : std::scalbn(size, exponent),
                      square = scaled * scaled + one;
         largest = std::max(largest, square);
-        squares_sum_ += square;
+        squares_sum_ += problem.weight(i) * square;
     }
     largest_row_ = std::sqrt(largest);
 }
@@ -83,13 +84,14 @@ LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) con
     // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
     constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
     const double m = bits_[row] * traits_.per_unit(), log_factor = log_rate_;
+    const double weight = problem().weight(row);
     return with_loss(loss_, [&]<class L>(L) -> Coefficient {
         if constexpr (L::traits.exponential_tail()) {
-            const double value = L::scaled_slope(log_factor, m);
+            const double value = weight * L::scaled_slope(log_factor, m);
             return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms), value};
         } else if constexpr (L::traits.twice_differentiable) {
-            const double value = L::scaled_slope(log_factor, m);
-            const double change = std::exp(log_factor) * L::traits.most_curvature;
+            const double value = weight * L::scaled_slope(log_factor, m);
+            const double change = weight * std::exp(log_factor) * L::traits.most_curvature;
             return {value, kUnit * (kOfSlope * value + kOfTerms * change * terms), change};
         } else {
             return {};  // not built with such a loss

@@ -44,8 +44,7 @@ LeapRows::LeapRows(Passes& passes, Loss loss)
     largest_norm_ = norms.largest * kLog2E * (1.0 + kFloat);
     // Beyond floats a margin in bits could not be told.
     if (!(largest_norm_ > 0x1p-100 && largest_norm_ < 0x1p100)) return;
-    rows_exponent_ =
-        std::ilogb(static_cast<double>(problem_.rows())) + std::ilogb(norms.largest) + 3;
+    rows_exponent_ = std::ilogb(problem_.total_weight()) + std::ilogb(norms.largest) + 3;
     norms_.reserve(problem_.rows());
     for (std::size_t i = 0; i < problem_.rows(); ++i)
         norms_.push_back(static_cast<float>(norms.bits[i] * (1.0 + kFloat)));

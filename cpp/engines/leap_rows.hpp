@@ -67,7 +67,7 @@ private:
     Loss loss_;
     bool useful_ = false;    // some rows matter and others don't
     double error_;           // bound of the rounding of a margin, per norm of row and parameters
-    int rows_exponent_ = 0;  // 2^rows_exponent_ > n * largest row norm
+    int rows_exponent_ = 0;  // 2^rows_exponent_ > total weight * largest norm
     double largest_norm_ = 0.0;  // in bits
     double most_ = 0.0;          // rows with larger margins, in bits, are left out
     std::size_t needed_ = 0;     // rows that were not above it

@@ -25,6 +25,11 @@ void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, doub
     double p[kLanes], q[kLanes], weighted[kLanes];
     for (std::size_t block = 0; block < rows.count; ++block) {
         kernels().coefficients(bits + block * kLanes, kLanes, loss, shift, p, q);
+        for (std::size_t i = 0; rows.weights != nullptr && i < kLanes; ++i) {
+            const double weight = rows.weights[block * kLanes + i];
+            p[i] *= weight;
+            q[i] *= weight;
+        }
         const double* const columns = rows.blocks + block * kLanes * length;
         double* triangle = out + length;
         for (std::size_t j = 0; j < length; ++j) {
@@ -121,21 +126,38 @@ Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss,
     const std::size_t begin = problem_.first_row(chunk);
     const std::size_t n = std::min(problem_.first_row(chunk + 1), problem_.rows()) - begin;
     const double* y = problem_.labels() + begin;
+    const double* const weights = weights_from(begin);
+    const double loss_sum = kernels().loss_sum(m, weights, n, loss);
+    if (weights != nullptr) {
+        // In the order of Problem::total_weight(), which is the sum if all are right.
+        double correct = 0.0;
+        for (std::size_t i = 0; i < n; ++i) {
+            const bool tied = m[i] == 0.0 && tie == Tie::negative && y[i] < 0.0;
+            correct += m[i] > 0.0 || tied ? weights[i] : 0.0;
+        }
+        return {loss_sum, correct};
+    }
     std::int64_t correct = 0;
     for (std::size_t i = 0; i < n; ++i) correct += m[i] > 0.0;
     if (tie == Tie::negative)
         for (std::size_t i = 0; i < n; ++i) correct += m[i] == 0.0 && y[i] < 0.0;
-    return {kernels().loss_sum(m, n, loss), correct};
+    return {loss_sum, static_cast<double>(correct)};
+}
+
+const double* Passes::weights_from(std::size_t row) const {
+    const double* const weights = problem_.weights();
+    return weights == nullptr ? nullptr : weights + row;
 }
 
 // Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
 // margins. There is `room` for twice as many.
-void Passes::project_chunk(const double* m, std::size_t n, Loss loss, const double* along,
-                           std::size_t apart, std::size_t vectors, Vector& room,
-                           double* out) const {
+void Passes::project_chunk(const double* m, const double* weights, std::size_t n, Loss loss,
+                           const double* along, std::size_t apart, std::size_t vectors,
+                           Vector& room, double* out) const {
     double* const q = room.data();
     double* const weighted = q + apart;
     kernels().curvature(m, q, n, loss);
+    for (std::size_t i = 0; weights != nullptr && i < n; ++i) q[i] *= weights[i];
     for (std::size_t a = 0; a < vectors; ++a) {
         for (std::size_t i = 0; i < n; ++i) weighted[i] = q[i] * along[a * apart + i];
         for (std::size_t b = 0; b <= a; ++b)
@@ -186,7 +208,8 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
             for (std::size_t k = 0; k < count; ++k) {
                 of[k * chunks() + c] = evaluate_chunk(c, m + k * rows, loss, tie);
                 if (vectors > 0)
-                    project_chunk(m + k * rows, n, loss, m + count * rows, rows, vectors, rooms[t],
+                    project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss,
+                                  m + count * rows, rows, vectors, rooms[t],
                                   &projected[(k * chunks() + c) * pairs]);
             }
         });
@@ -291,6 +314,8 @@ void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {
     const Vector& m = margins(u);
     weights.resize(m.size());
     kernels().curvature(m.data(), weights.data(), m.size(), loss);
+    const double* const times = problem_.weights();
+    for (std::size_t i = 0; times != nullptr && i < m.size(); ++i) weights[i] *= times[i];
 }
 
 void Passes::second(const Vector& weights, const Vector& v, Vector& out) {

@@ -50,14 +50,6 @@ inline Vec keep_first(Vec a, int n) {
     return load_tail(all, n);
 }
 
-template <class Function>
-inline double sum_of(const double* x, std::size_t n, Function f) {
-    return sum_lanes(n, [=](std::size_t i, int count) {
-        const Vec value = f(load_some(x + i, count));
-        return count < kWidth ? keep_first(value, count) : value;
-    });
-}
-
 void exp_all(const double* x, double* out, std::size_t n) {
     map(x, out, n, [](Vec v) { return exp(v); });
 }
@@ -88,9 +80,21 @@ void coefficients(const double* t, std::size_t n, Loss loss, double shift, doubl
     });
 }
 
-double loss_sum(const double* margin, std::size_t n, Loss loss) {
-    return with_loss(
-        loss, [=]<class L>(L) { return sum_of(margin, n, [](Vec m) { return L::value(m); }); });
+double loss_sum(const double* margin, const double* weight, std::size_t n, Loss loss) {
+    return with_loss(loss, [=]<class L>(L) {
+        const auto value = [=](std::size_t i, int count) {
+            return L::value(load_some(margin + i, count));
+        };
+        const auto kept = [](Vec a, int count) {
+            return count < kWidth ? keep_first(a, count) : a;
+        };
+        if (weight == nullptr)
+            return sum_lanes(
+                n, [=](std::size_t i, int count) { return kept(value(i, count), count); });
+        return sum_lanes(n, [=](std::size_t i, int count) {
+            return kept(value(i, count) * load_some(weight + i, count), count);
+        });
+    });
 }
 
 double dot(const double* a, const double* b, std::size_t n) {

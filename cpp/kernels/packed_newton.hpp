@@ -6,8 +6,8 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m). Column j times q
-// takes the place of the coefficients when the columns from j on are added.
+// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m), weighted. Column j
+// times q takes the place of the coefficients when the columns from j on are added.
 template <class L, int D>
 inline void newton_packed(PackedRows rows, const double* v, double shift, double* bits,
                           double* out) {
@@ -18,7 +18,7 @@ inline void newton_packed(PackedRows rows, const double* v, double shift, double
     double p[kBlocksAtOnce * kLanes], q[kBlocksAtOnce * kLanes], qz[kBlocksAtOnce * kLanes];
     for (std::size_t i = 0; i < sums * kLanes; ++i) lanes[i] = 0.0;
     double kept[kBlocksAtOnce * kLanes];
-    const Slopes<L> slopes{L::traits.zero_above, shift, bits};
+    const Slopes<L> slopes{L::traits.zero_above, shift, bits, nullptr};
     for (std::size_t k = 0; k < rows.count; k += kBlocksAtOnce) {
         const std::size_t count = rows.count - k < kBlocksAtOnce ? rows.count - k : kBlocksAtOnce;
         const std::size_t n = count * kLanes;
@@ -27,6 +27,10 @@ inline void newton_packed(PackedRows rows, const double* v, double shift, double
         end_batch(count, k * kLanes, p, kept, slopes);
         for (std::size_t i = 0; i < n; i += kWidth)
             store(q + i, L::curvature_of_slope(load(p + i)));
+        if (rows.weights != nullptr) {
+            multiply(rows.weights + k * kLanes, n, p);
+            multiply(rows.weights + k * kLanes, n, q);
+        }
         add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
         double* triangle = lanes + length * kLanes;
         for (std::size_t j = 0; j < length; ++j) {

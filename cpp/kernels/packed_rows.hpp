@@ -153,7 +153,8 @@ void packed_margins(PackedRows rows, const double* u, double* out) {
     dot_blocks<0>(rows.blocks, rows.count, rows.cols, u, out);
 }
 
-// -l'(m) of a batch from t = m unit; t to `bits` unless it is null.
+// -l'(m) of a batch from t = m unit, times the rows' weights unless these are null; t to `bits`
+// unless it is null.
 template <class L>
 struct Slopes {
     static constexpr bool kHalves = requires(Vec v) { L::begin_slope(v, v); };
@@ -161,6 +162,7 @@ struct Slopes {
 
     double most, shift;
     double* bits;
+    const double* weights;
 
     Vec begin(std::size_t row, Vec t, double* kept) const {
         if (bits != nullptr) store(bits + row, t);
@@ -171,20 +173,26 @@ struct Slopes {
         }
         return t;
     }
-    Vec end(std::size_t, Vec t, const double* kept) const {
+    Vec end(std::size_t row, Vec t, const double* kept) const {
         if constexpr (kHalves)
-            return L::end_slope(Fraction{t, load(kept)});
+            t = L::end_slope(Fraction{t, load(kept)});
         else
-            return L::slope(t, set1(most), set1(shift));
+            t = L::slope(t, set1(most), set1(shift));
+        return weights == nullptr ? t : load(weights + row) * t;
     }
 };
+
+// t_i times weight_i, n values.
+inline void multiply(const double* weight, std::size_t n, double* t) {
+    for (std::size_t i = 0; i < n; i += kWidth) store(t + i, load(weight + i) * load(t + i));
+}
 
 void packed_first(PackedRows rows, const double* u, Loss loss, double most, double shift,
                   double* bits, double* out) {
     with_loss(loss, [=]<class L>(L) {
         double v[kMostPackedCols + 1];
         for (std::size_t j = 0; j <= rows.cols; ++j) v[j] = u[j] * L::traits.unit;
-        accumulate_packed(rows, v, Slopes<L>{most, shift, bits}, out);
+        accumulate_packed(rows, v, Slopes<L>{most, shift, bits, rows.weights}, out);
     });
 }
 

@@ -96,15 +96,16 @@ inline void add_rows_to_two(const Real* const* x, std::size_t cols, const double
 }
 
 // What one of the passes makes of n products with rows from the i-th on.
-inline void weigh_for(const RowPass& pass, std::size_t i, const double* y, std::size_t n,
-                      double* t) {
+inline void weigh_for(const RowPass& pass, std::size_t i, const double* y, const double* weighted,
+                      std::size_t n, double* t) {
     if (pass.weight != nullptr) {
         for (std::size_t r = 0; r < n; ++r) t[r] *= pass.weight[i + r];
         return;
     }
     double* const bits = pass.bits == nullptr ? nullptr : pass.bits + i;
-    with_loss(pass.loss,
-              [=, &pass]<class L>(L) { weigh_by_slope<L>(y, n, pass.most, pass.shift, bits, t); });
+    with_loss(pass.loss, [=, &pass]<class L>(L) {
+        weigh_by_slope<L>(y, weighted, n, pass.most, pass.shift, bits, t);
+    });
 }
 
 template <class Real>
@@ -127,8 +128,9 @@ void plain_both(PlainRows<Real> rows, const RowPass& one, const RowPass& two) {
             strip.dot(cols, one.u, b, strip.c);
             other.dot(cols, two.u, other_b, other.c);
         }
-        weigh_for(one, i, strip.y, strip.n, strip.c);
-        weigh_for(two, i, other.y, other.n, other.c);
+        const double* const weighted = rows.weights != nullptr ? strip.weighted : strip.y;
+        weigh_for(one, i, strip.y, weighted, strip.n, strip.c);
+        weigh_for(two, i, strip.y, weighted, strip.n, other.c);
         if (whole) {
             constexpr std::size_t R = kTwoSums;
             for (std::size_t r = 0; r < K; r += R)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -56,11 +56,14 @@ def train(
     checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
     stop: Stop | Iterable[Stop] | None = None,
     on_record: Callable[[int, F64, float], Any] | None = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
 ) -> Trajectory:
     r"""
     Train a linear classifier by full-batch gradient descent.
 
-    The loss is c sum_i l(m_i) over the margins m_i = y_i (w . x_i + b), and each step is
+    The loss is c sum_i s_i l(m_i) over the margins m_i = y_i (w . x_i + b), with s_i = 1 unless
+    there is a `sample_weight`, and each step is
     (w, b) <- (w, b) - lr * gradient, in float64, unless another `optimizer`, a `weight_decay` or a
     `schedule` is asked for.
 
@@ -75,8 +78,10 @@ def train(
         the memory of the rows behind them, and hold a 64th of the file for each thread. The bits
         are those of rows in memory. A pass takes two to three times as long while the system's page
         cache holds the file; what it cannot hold is read from the disk at every pass.
-    y : array_like of shape (n,)
-        Labels -1 and +1.
+    y : array_like of shape (n,) or (n, 1)
+        Labels of two classes: -1 and +1; 0 and 1, or False and True, of which the second is +1; or
+        two strings (also of a categorical column), the second in order +1, unless `classes` says
+        otherwise. ``Trajectory.classes`` has them. There may be one class alone, not of strings.
     steps : int or integral float
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
         a checkpoint, and with what "leap" refuses (see `engine`).
@@ -94,7 +99,7 @@ def train(
         goes to and fro about the minimum.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n (Beck et al. 2025) or 1 (Das et al. 2026, eq. 3). The sum with learning rate eta
-        is the mean with n eta.
+        is the mean with n eta. With a `sample_weight` its sum takes the place of n.
     bias : bool, default True
         False: b stays at `b0`.
     w0 : array_like of shape (d,), optional
@@ -164,10 +169,10 @@ def train(
         an increasing array. The last step is always recorded, whether named or not. Default:
         :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
-        Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns;
-        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise`,
-        :class:`fastgrok.theory.bias.Slab` or
+        Sets to evaluate at every record, name: (X, y), with labels of the same classes or -1 and
+        +1, or anything with ``.X`` and ``.y`` such as a Dataset, or under attack a
+        :class:`fastgrok.Pgd`, all of the same number of columns; or a whole population in closed
+        form, :class:`fastgrok.theory.edge.GaussianNoise`, :class:`fastgrok.theory.bias.Slab` or
         :class:`fastgrok.theory.mixture.GaussianMixture`. "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record. They are also kept where an evaluation set needs them
@@ -249,6 +254,13 @@ def train(
         "value". It is called a few times a second for what has been recorded since, at the end,
         and again for all records of a checkpoint. What it raises ends the run. It counts as
         `keep_weights`.
+    sample_weight : array_like of shape (n,), optional
+        How often each row counts, not negative: all is as with rows that are repeated so often, up
+        to rounding, and those of weight 0 are left out. The maximum margin that a run tends to does
+        not depend on the others. ``Trajectory.counts`` are sums of weights, if all are whole, else
+        out of 10^12.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Returns
     -------

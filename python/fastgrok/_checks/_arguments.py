@@ -73,6 +73,8 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
 def array_of(name: str, value: Any) -> NDArray[Any]:
     """Make an array of it, whatever its type says to that."""
     try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
         return np.asarray(value)
     except MemoryError:
         raise
@@ -121,10 +123,11 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
 
 def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
     """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
-    return finite(name, _matrix(name, value, columns))
+    return finite(name, unread_matrix(name, value, columns))
 
 
-def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
+def unread_matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
+    """Rows that are not looked at yet: :func:`finite` is to follow."""
     array = numbers(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
@@ -156,38 +159,19 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
     return finite(name, as_float(name, array))
 
 
-def labels(name: str, value: ArrayLike, rows: int) -> F64:
+def labels(name: str, array: NDArray[Any], rows: int) -> F64:
     """
-    Labels -1 and +1, one a row.
+    Labels -1 and +1 in numbers of one dimension, one a row.
 
     In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
     """
-    array = array_of(name, value)
-    text = array.dtype.kind in "UST" or (
-        array.dtype.kind == "O" and any(isinstance(item, str) for item in array.flat)
-    )
-    if not text:
-        array = numbers(name, value)
-    if array.ndim != 1:
-        column = array.ndim == 2 and array.shape[1] == 1
-        place = ".iloc[:, 0]" if frames.is_frame(value) else "[:, 0]"
-        hint = f": pass {short_name(name)}{place}" if column else ""
-        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.size != rows:
         raise ValueError(
             f"{name} must have one label a row: {plural(rows, 'row')}, "
             f"{plural(array.size, 'label')}"
         )
-    if array.dtype.kind == "b":
-        raise TypeError(
-            f"{name} must hold labels -1 and +1, got dtype bool: use "
-            f"np.where({short_name(name)}, 1, -1)"
-        )
-    if text:
-        raise TypeError(
-            f"{name} must hold labels -1 and +1, got {show(array.item(0))}"
-            f"{_two_classes(name, value, array)}"
-        )
+    if array.dtype.kind == "f":
+        frames.require_exact(name, array)
     out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     if out.size <= _BLOCK and (np.abs(out) == 1.0).all():
         return out
@@ -201,7 +185,7 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
         first = int(wrong[0])
         raise ValueError(
             f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
-            f"({wrong.size} of {rows} are neither){_two_classes(name, value, array)}"
+            f"({wrong.size} of {rows} are neither){_two_classes(name, array)}"
         )
     return out
 
@@ -212,33 +196,12 @@ def short_name(name: str) -> str:
     return last if last.isidentifier() else "y"
 
 
-def _two_classes(name: str, value: object, array: NDArray[Any]) -> str:
-    """Say how to make labels of other names of two classes."""
-    try:
-        classes = np.unique(array).tolist()
-    except TypeError:  # objects without an order
-        return ""
+def _two_classes(name: str, array: NDArray[Any]) -> str:
+    """Say how to make labels of other numbers of two classes."""
+    classes = np.unique(array).tolist()
     if len(classes) != 2 or classes[1] != classes[1]:
         return ""
-    short = short_name(name)
-    array_name = short if hasattr(value, "dtype") else f"np.asarray({short})"
-    return f": use np.where({array_name} == {classes[1]!r}, 1, -1)"
-
-
-def data(
-    X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
-) -> Data:
-    """Rows and their labels."""
-    rows = matrix(names[0], X, columns)
-    frames.require_same_index(names, X, y)
-    return rows, labels(names[1], y, rows.shape[0])
-
-
-def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
-    """Rows and their labels, the rows not looked at yet: :func:`finite` is to follow."""
-    rows = _matrix("X", X, None)
-    frames.require_same_index(("X", "y"), X, y)
-    return rows, labels("y", y, rows.shape[0])
+    return f": use np.where({short_name(name)} == {classes[1]!r}, 1, -1)"
 
 
 def _scalar(name: str, value: object, kind: str) -> Any:

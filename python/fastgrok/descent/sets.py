@@ -1,12 +1,13 @@
 """Data sets as the core wants them, each made ready once however many runs use it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, Names, frames
+from fastgrok._checks import F64, SIGNS, Classes, Data, Names, Weights, frames
 from fastgrok._core import Problem
 
 
@@ -17,32 +18,80 @@ class Sets:
         # The arrays that stand behind the keys are kept, lest another take the place of one.
         self._rows: dict[object, tuple[object, NDArray[Any]]] = {}
         self._labels: dict[tuple[int, bytes], F64] = {}
-        self._problems: dict[tuple[int, int, bool], Problem] = {}
+        self._kept: dict[tuple[int, bytes], NDArray[Any]] = {}
+        self._weights: dict[tuple[int, int, bytes], Weights] = {}
+        self._problems: dict[tuple[int, int, int, bool], Problem] = {}
         self._first: dict[int, Problem] = {}
 
     def data(
-        self, X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        names: Names = ("X", "y"),
+        columns: int | None = None,
+        classes: Classes = SIGNS,
     ) -> Data:
         """Check rows and labels; what comes out is the same object for the same memory."""
+        rows = self._checked_rows(X, names[0], columns)
+        frames.require_same_index(names, X, y)
+        return rows, self._same(_checks.signs_of(names[1], y, rows.shape[0], classes))
+
+    def training(
+        self, X: ArrayLike, y: ArrayLike, classes: Sequence[Any] | None, names: Names = ("X", "y")
+    ) -> tuple[Data, Classes]:
+        """Check those that a run is trained on, and say what the labels are called."""
+        rows = self._checked_rows(X, names[0], None)
+        frames.require_same_index(names, X, y)
+        signs, called = _checks.two_classes(names[1], y, rows.shape[0], classes)
+        return (rows, self._same(signs)), called
+
+    def weighted(self, data: Data, given: F64) -> tuple[Data, Weights]:
+        """Leave out rows of weight 0."""
+        rows, signs = data
+        live = given > 0.0
+        if not live.all():
+            key = id(rows), np.packbits(live).tobytes()
+            rows = self._kept.setdefault(key, rows[live])
+            signs, given = self._same(signs[live]), given[live]
+        values = np.array(given)
+        own = id(rows), id(signs), values.tobytes()
+        if own not in self._weights:
+            total = self._plain((rows, signs), True).weighted(values).total_weight
+            self._weights[own] = Weights(values, total)
+        return (rows, signs), self._weights[own]
+
+    def _checked_rows(self, X: ArrayLike, name: str, columns: int | None) -> NDArray[Any]:
         key = _memory(X)
         if key in self._rows:
             rows = self._rows[key][1]
-            _checks.require_columns(names[0], rows, columns)
+            _checks.require_columns(name, rows, columns)
         else:
-            rows = _checks.matrix(names[0], X, columns)
+            rows = _checks.matrix(name, X, columns)
             self._rows[key] = X, rows
-        frames.require_same_index(names, X, y)
-        signs = _checks.labels(names[1], y, rows.shape[0])
-        values = signs.size, np.packbits(signs > 0.0).tobytes()
-        return rows, self._labels.setdefault(values, signs)
+        return rows
 
-    def problem(self, data: Data, bias: bool) -> Problem:
-        """Prepare what `data` has given, once."""
+    def _same(self, signs: F64) -> F64:
+        values = signs.size, np.packbits(signs > 0.0).tobytes()
+        return self._labels.setdefault(values, signs)
+
+    def problem(self, data: Data, bias: bool, weights: Weights | None = None) -> Problem:
+        """Prepare what `data`, or `training` and `weighted`, have given, once."""
+        if weights is None:
+            return self._plain(data, bias)
+        key = id(data[0]), id(data[1]), id(weights), bias
+        if key not in self._problems:
+            self._problems[key] = self._plain(data, bias).weighted(weights.values)
+        return self._problems[key]
+
+    def _plain(self, data: Data, bias: bool) -> Problem:
         rows, signs = data
-        key = id(rows), id(signs), bias
+        key = id(rows), id(signs), 0, bias
         if key not in self._problems:
             # Few columns are stored together with the labels: best of all are rows that are.
-            like = self._problems.get((id(rows), id(signs), not bias)) or self._first.get(id(rows))
+            like = self._problems.get((id(rows), id(signs), 0, not bias)) or self._first.get(
+                id(rows)
+            )
             problem = Problem(*data, bias) if like is None else like.relabelled(signs, bias)
             self._problems[key] = problem
             self._first.setdefault(id(rows), problem)

@@ -19,6 +19,7 @@ from fastgrok.linear.losses import LOSSES
 
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
+_EPS = float(np.finfo(np.float64).eps)
 _LARGEST = float(np.finfo(np.float64).max)
 """The limit of what hardly moves."""
 _BLOCK = 1 << 22  # numbers converted to float64 at a time
@@ -35,6 +36,7 @@ def stable_lr(
     weight_decay: float = 0.0,
     optimizer: str = "gd",
     optimizer_options: Mapping[str, float] | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     r"""
     Learning rate up to which descent is surely stable, wherever the weights are.
@@ -55,7 +57,7 @@ def stable_lr(
     X : array_like of shape (n, d)
         Finite rows.
     y : array_like of shape (n,)
-        Labels -1 and +1. The bound is the same for all.
+        Labels of two classes. The bound is the same for all.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         The exponential loss has no such bound: its curvature exp(-m) grows without end where
         margins are negative. Nor has the hinge, whose slope jumps.
@@ -69,6 +71,8 @@ def stable_lr(
         The others have no such limit: the size of their steps does not fall with the gradient.
     optimizer_options : dict, optional
         "momentum" (default 0.9), for those that have it.
+    sample_weight : array_like of shape (n,), optional
+        As in :func:`fastgrok.train`.
 
     Returns
     -------
@@ -98,6 +102,9 @@ def stable_lr(
     1.7777777...
     """
     rows, _ = _checks.data(X, y)
+    weights = None
+    if sample_weight is not None:
+        weights = _checks.row_weights("sample_weight", sample_weight, len(rows), X)
     _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     asked = {
@@ -110,7 +117,7 @@ def stable_lr(
     how = optimizers.check(asked, 1.0, 0, str)
     if missing := table.lack("stable_lr", how.parts):
         raise ValueError(f"{missing.whose} has no learning rate that is stable: {missing}")
-    return bound(rows, loss, reduction, _checks.flag("bias", bias), how)
+    return bound(rows, loss, reduction, _checks.flag("bias", bias), how, weights=weights)
 
 
 def bound(
@@ -120,6 +127,7 @@ def bound(
     bias: bool,
     optimizer: Optimizer,
     name: str = "loss",
+    weights: F64 | None = None,
 ) -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
     if missing := table.lack("stable_lr", {"loss": loss}):
@@ -130,7 +138,7 @@ def bound(
             f"{name}={loss!r} has not {table.TRAITS[missing.trait]}, so that no learning rate is "
             f"stable for all weights; {how}"
         )
-    rate = _bound_of_loss(rows, loss, reduction, bias)
+    rate = _bound_of_loss(rows, loss, reduction, bias, weights)
     if optimizer.weight_decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
         return rate
     # As harmonic sums, which stay in range: this is half the curvature.
@@ -173,7 +181,9 @@ def _rounded_down(rate: float) -> float:
     return math.ldexp(math.floor(math.ldexp(mantissa, _BITS)), power - _BITS)
 
 
-def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) -> float:
+def _bound_of_loss(
+    rows: NDArray[Any], loss: str, reduction: str, bias: bool, weights: F64 | None
+) -> float:
     """Of plain descent, without decay."""
     n, d = rows.shape
     largest = max(float(np.abs(block).max()) for _, block in blocks(rows, _BLOCK))
@@ -182,23 +192,31 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
         return math.inf
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
 
-    one = math.ldexp(1.0, -exponent)
+    one = np.full(n, math.ldexp(1.0, -exponent))
+    scale = 1.0 / n if reduction == "mean" else 1.0
+    roots = np.ones(n)
+    if weights is not None:  # as factors of the rows, rounded up
+        most = float(weights.max())
+        scale = most / float(weights.sum()) if reduction == "mean" else most
+        scale *= 1.0 + (2 * n + 8) * _EPS
+        roots = np.sqrt(weights / most)
+        one *= roots
 
-    def scaled(part: NDArray[Any]) -> F64:
-        z: F64 = np.ldexp(part.astype(np.float64), -exponent)
+    def scaled(part: NDArray[Any], of: slice) -> F64:
+        z: F64 = np.ldexp(part.astype(np.float64), -exponent) * roots[of, None]
         return z
 
     gram = np.zeros((min(d + bias, n),) * 2)
     if d + bias <= n:
-        for _, block in blocks(rows, _BLOCK):
-            z = scaled(block)
-            add_products(gram, (np.column_stack([z, np.full(len(z), one)]) if bias else z).T)
+        for first, block in blocks(rows, _BLOCK):
+            here = slice(first, first + len(block))
+            z = scaled(block, here)
+            add_products(gram, (np.column_stack([z, one[here]]) if bias else z).T)
     else:
         columns = max(1, _BLOCK // n)
         for at in range(0, d, columns):
-            add_products(gram, scaled(rows[:, at : at + columns]))
-        gram += one * one if bias else 0.0
-    scale = 1.0 / n if reduction == "mean" else 1.0
+            add_products(gram, scaled(rows[:, at : at + columns], slice(n)))
+        gram += np.multiply.outer(one, one) if bias else 0.0
     rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above_eigenvalues(gram, n + d))
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))

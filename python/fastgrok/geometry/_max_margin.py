@@ -65,7 +65,7 @@ def max_margin(
     X : array_like of shape (n, d)
         Finite rows; float32 is read as it is, all else as float64.
     y : array_like of shape (n,)
-        Labels -1 and +1; both must occur for ``bias="free"``.
+        Labels of two classes, as `fastgrok.train` has them; both must occur for ``bias="free"``.
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.

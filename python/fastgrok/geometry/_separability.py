@@ -111,8 +111,9 @@ def separability(
         Finite rows; float32 is read as it is, all else as float64. Beside a bias integers may be
         larger than 2^53, such as times in nanoseconds, where those of a column differ by less.
     y : array_like of shape (n,), optional
-        Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
-        strictly on one side of a hyperplane through the origin (Beck et al. 2025).
+        Labels of two classes, as `fastgrok.train` has them. Default: all the same, so that the
+        question is whether the rows lie strictly on one side of a hyperplane through the origin
+        (Beck et al. 2025).
     bias : bool, optional
         Whether the hyperplane may miss the origin. Default: True if `y` is given, as in
         `fastgrok.train`, whose model the verdict is on; False for rows alone.

@@ -54,6 +54,16 @@ public:
     // one they are given as before. Beyond kMostPackedCols margins and Passes::newton alone serve.
     Problem(const Problem& rows, std::shared_ptr<const Blocks<double>> packed);
 
+    // Counts each row so many times: in losses, gradients and curvatures, not in margins. Positive
+    // weights, which are copied; of problems made of this one's rows, those in other coordinates
+    // have them.
+    void weigh(const double* weights);
+    // By row, padded with zeros to whole groups of lanes, or null where all are 1.
+    const double* weights() const { return weights_ ? weights_->data() : nullptr; }
+    double weight(std::size_t row) const { return weights_ ? (*weights_)[row] : 1.0; }
+    // Of all rows, added in the order in which Passes::evaluate adds those that are right.
+    double total_weight() const { return total_weight_; }
+
     std::size_t rows() const { return rows_; }
     const Layout& layout() const { return layout_; }
     bool bias() const { return bias_; }
@@ -86,7 +96,7 @@ public:
     void look_at_chunk(std::size_t chunk, Use use) const {
         const std::size_t begin = partition_.begin(chunk), end = partition_.end(chunk);
         if (packed()) {
-            use(PackedRows{block(begin), end - begin, layout_.cols});
+            use(PackedRows{block(begin), end - begin, layout_.cols, weights_from(begin * kLanes)});
         } else if (const auto* x64 = std::get_if<const double*>(&x_)) {
             use(plain_rows(*x64, begin, end - begin));
         } else {
@@ -103,7 +113,7 @@ public:
     void visit_index(const std::uint32_t* rows, std::size_t count, Use use) const {
         const auto visit = [&](auto* x) {
             using Real = std::remove_cvref_t<decltype(*x)>;
-            use(PlainRows<Real>{x, y_, count, layout_.cols, stride_, far_, rows});
+            use(PlainRows<Real>{x, y_, count, layout_.cols, stride_, far_, rows, weights()});
         };
         std::visit(visit, x_);
         if (window_ != 0 && count > few_) leave(rows[0], rows[count - 1] + 1);
@@ -156,7 +166,12 @@ private:
 
     template <class Real>
     PlainRows<Real> plain_rows(const Real* x, std::size_t first, std::size_t count) const {
-        return {x + first * stride_, y_ + first, count, layout_.cols, stride_, far_};
+        return {x + first * stride_, y_ + first, count, layout_.cols, stride_, far_, nullptr,
+                weights_from(first)};
+    }
+
+    const double* weights_from(std::size_t row) const {
+        return weights_ ? weights_->data() + row : nullptr;
     }
 
     // Who visits rows one by one, or few by few, leaves a window when he enters the next.
@@ -179,6 +194,8 @@ private:
     Partition partition_;
     std::size_t window_ = 0;  // rows, whole groups of lanes; 0: no page is ever left
     std::size_t few_ = 0;     // listed rows of a chunk whose pages may stay
+    std::shared_ptr<const Vector> weights_;
+    double total_weight_ = static_cast<double>(rows_);
     // By all problems of the same rows and labels.
     std::shared_ptr<const Blocks<double>> packed_;
     std::shared_ptr<const void> aligned_;  // where x_ points, if it is a copy

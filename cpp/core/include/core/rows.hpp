@@ -11,6 +11,7 @@ struct PackedRows {
     const double* blocks = nullptr;  // 16 * (cols + 1) doubles a block
     std::size_t count = 0;           // blocks
     std::size_t cols = 0;
+    const double* weights = nullptr;  // by row, or null where all are 1
 };
 
 // Rows as the caller gave them, float64 or float32: all of them in order, or those of an index. In
@@ -24,6 +25,7 @@ struct PlainRows {
     std::size_t stride = cols;             // numbers
     bool far = false;                      // one of so many that no cache holds them
     const std::uint32_t* index = nullptr;  // increasing
+    const double* weights = nullptr;       // as y lies, or null where all are 1
 };
 
 // What an l_inf attack in a box needs to know: the weights' magnitudes, and by column the side of

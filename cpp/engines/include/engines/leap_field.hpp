@@ -178,7 +178,7 @@ private:
     double least_;                      // of the weights, against which errors are measured
     bool decays_last_ = false;          // of the parameters
     double pace_ = -1.0;                // of the schedule, if it is not to be that at s
-    double largest_row_, squares_sum_;  // of the rows (x_i, 1)
+    double largest_row_, squares_sum_;  // of the rows (x_i, 1), the sum weighted
     int may_amplify_ = -1;              // not known yet
 };
 

@@ -14,9 +14,10 @@ namespace fastgrok {
 // What a zero logit counts as.
 enum class Tie { wrong, negative };
 
+// Of weighted rows, how often each counts is its weight.
 struct Evaluation {
     double loss_sum;
-    std::int64_t correct;
+    double correct;
 };
 
 class PairedPasses;
@@ -52,7 +53,7 @@ public:
                                          Projection* projection = nullptr);
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
-    // 0.
+    // 0. Each row's share is times its weight, here and in what follows.
     // `bits`, if given, gets the margins in the loss's unit, padded like those above. Of a loss
     // that takes a shift 2^shift times the sum.
     void first(const Vector& u, Loss loss, Vector& out, double shift = 0.0, Vector* bits = nullptr);
@@ -99,8 +100,10 @@ private:
     void make_paired(const RowPass& pass);
     RowPass in_chunk(RowPass pass, std::size_t chunk);
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
-    void project_chunk(const double* margins, std::size_t n, Loss loss, const double* along,
-                       std::size_t apart, std::size_t vectors, Vector& room, double* out) const;
+    const double* weights_from(std::size_t row) const;
+    void project_chunk(const double* margins, const double* weights, std::size_t n, Loss loss,
+                       const double* along, std::size_t apart, std::size_t vectors, Vector& room,
+                       double* out) const;
 
     const Problem& problem_;
     PairedPasses* paired_ = nullptr;

@@ -17,11 +17,19 @@ inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
 
 // `count` rows from `first` on, a multiple of kLanes.
 inline PackedRows slice(PackedRows rows, std::size_t first, std::size_t count) {
-    return {rows.blocks + first * (rows.cols + 1), whole_lanes(count) / kLanes, rows.cols};
+    return {rows.blocks + first * (rows.cols + 1), whole_lanes(count) / kLanes, rows.cols,
+            rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 template <class Real>
 PlainRows<Real> slice(PlainRows<Real> rows, std::size_t first, std::size_t count) {
-    return {rows.x + first * rows.stride, rows.y + first, count, rows.cols, rows.stride, rows.far};
+    return {rows.x + first * rows.stride,
+            rows.y + first,
+            count,
+            rows.cols,
+            rows.stride,
+            rows.far,
+            nullptr,
+            rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 
 }  // namespace fastgrok

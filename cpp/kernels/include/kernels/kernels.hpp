@@ -38,8 +38,8 @@ struct Kernels {
     void (*coefficients)(const double* t, std::size_t n, Loss loss, double shift, double* slope,
                          double* curvature);
 
-    // Sum of the losses of n margins in 16 lanes.
-    double (*loss_sum)(const double* margin, std::size_t n, Loss loss);
+    // Sum of the losses of n margins in 16 lanes, times their weights unless these are null.
+    double (*loss_sum)(const double* margin, const double* weight, std::size_t n, Loss loss);
 
     // a . b in 16 lanes.
     double (*dot)(const double* a, const double* b, std::size_t n);
@@ -75,7 +75,8 @@ struct Kernels {
     //   newton   the same over all rows with m_i unit <= zero_above (+ shift), followed by the
     //            upper triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted
     //            likewise
-    //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
+    //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product; the rows' own
+    //            weights, with which `first` and `newton` multiply each row's share, are not used
     //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
     //            those of one row, and their results, lie `stride` apart, 16 to a block of rows
     // `first` and `second` find zeros in `out`, or of plain rows the sum over rows before these: it
