@@ -1,6 +1,8 @@
 """Both integrations of a leap for one reading of the rows: the same bits as one after the other."""
 
 import os
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -166,3 +168,39 @@ def test_a_run_that_is_stopped_keeps_its_records(threads, engines):
         np.testing.assert_array_equal(kept.loss, full.loss[: kept.steps.size])
     if counted:  # no thread is left behind
         assert tasks(before) <= before
+
+
+LEFT_IN_A_CHILD = """
+import os
+import numpy as np
+import fastgrok as fg
+from fastgrok._core import LeapingDescent
+from fastgrok.descent import running, settings
+
+settings.LeapingDescent = lambda *a, **options: LeapingDescent(*a, **options, paired_from=0)
+running.POLL_SECONDS = 0.0
+data = fg.datasets.margin_cube((35, 35), 140, gamma=1e-3, seed=0, dtype=np.float32)
+polls, ended = 0, []
+
+def progress(step):
+    global polls
+    polls += 1
+    if polls % 500 == 0:
+        child = os.fork()
+        if child == 0:
+            raise KeyboardInterrupt
+        ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+try:
+    fg.train(data.X, data.y, steps=1e8, lr=1e-2, threads=2, progress=progress)
+except fg.Interrupted:
+    os._exit(3)
+print(set(ended))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_child_of_fork_may_leave_a_leap_without_the_thread():
+    command = [sys.executable, "-W", "ignore", "-c", LEFT_IN_A_CHILD]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.stdout == "{3}\n", done.stderr

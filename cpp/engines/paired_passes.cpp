@@ -19,16 +19,14 @@ PairedPasses::~PairedPasses() {
 
 // What was done before is seen by whose turn it is then.
 void PairedPasses::give_turn(bool to_work) {
-    {
-        const std::lock_guard lock(mutex_);
-        turn_of_work_ = to_work;
-    }
-    changed_.notify_all();
+    turn_of_work_.store(to_work, std::memory_order_release);
+    turn_of_work_.notify_all();
 }
 
 void PairedPasses::wait_for_turn(bool of_work) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return turn_of_work_ == of_work; });
+    const int other = !of_work;
+    while (turn_of_work_.load(std::memory_order_acquire) == other)
+        turn_of_work_.wait(other, std::memory_order_acquire);
 }
 
 void PairedPasses::work_when_asked() {

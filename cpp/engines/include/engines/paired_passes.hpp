@@ -5,11 +5,10 @@
 // passes. Neither can tell: each pass gives what it gives alone, to the last bit.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "core/team.hpp"
@@ -62,9 +61,8 @@ private:
         void (*work)(const Member&, void*) = nullptr;
         void* context = nullptr;
     } borrowed_;
-    std::mutex mutex_;  // of whose turn it is
-    std::condition_variable changed_;
-    bool turn_of_work_ = false;
+    // Not a condition variable, whose end in a child of fork() would wait for a missing thread.
+    std::atomic<int> turn_of_work_{0};
     std::thread thread_;  // of the work
 };
 
