@@ -1,6 +1,7 @@
 """Named evaluation sets: points with labels, or whole populations."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from numpy.typing import ArrayLike
@@ -28,10 +29,10 @@ def evaluation_sets(
     columns: int,
     *,
     argument: str = "evals",
-    read: Callable[..., Data] = data,
+    read: Callable[..., Data] | None = None,
     features: frames.Features | None = None,
 ) -> dict[str, Data | Population]:
-    """Named evaluation sets, each with the training set's columns, as `read` gives it.
+    """Named evaluation sets, each with the training set's columns, as `read` or `data` gives it.
 
     `features` are the names of these columns, as far as they have any.
     """
@@ -40,6 +41,7 @@ def evaluation_sets(
     if not isinstance(evals, Mapping):
         raise TypeError(f"{argument} must be a dict of name: (X, y), got {show(evals)}")
     checked: dict[str, Data | Population] = {}
+    read = partial(data, sparse_too=True) if read is None else read
     for name, value in evals.items():
         if not isinstance(name, str):
             raise TypeError(f"{argument} must have strings for names, got {show(name)}")

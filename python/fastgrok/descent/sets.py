@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, Names, frames
+from fastgrok._checks import F64, Data, Names, frames, sparse
 from fastgrok._core import Problem
 
 
@@ -29,7 +29,7 @@ class Sets:
             rows = self._rows[key][1]
             _checks.require_columns(names[0], rows, columns)
         else:
-            rows = _checks.matrix(names[0], X, columns)
+            rows = _checks.matrix(names[0], X, columns, sparse_too=True)
             self._rows[key] = X, rows
         frames.require_same_index(names, X, y)
         signs = _checks.labels(names[1], y, rows.shape[0])
@@ -43,7 +43,7 @@ class Sets:
         if key not in self._problems:
             # Few columns are stored together with the labels: best of all are rows that are.
             like = self._problems.get((id(rows), id(signs), not bias)) or self._first.get(id(rows))
-            problem = Problem(*data, bias) if like is None else like.relabelled(signs, bias)
+            problem = like.relabelled(signs, bias) if like else sparse.problem(*data, bias)
             self._problems[key] = problem
             self._first.setdefault(id(rows), problem)
         return self._problems[key]

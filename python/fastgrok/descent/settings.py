@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet, frames
+from fastgrok._checks import F64, Data, EvaluationSet, frames, sparse
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, table
@@ -140,8 +140,8 @@ class Settings:
     @property
     def work(self) -> int:
         """Entries of X that the run multiplies with, if it looks at all rows and leaps well."""
-        rows, dim = self.train[0].shape
-        return int((min(self.steps, FEWEST_STEPS) if self.leaps else self.steps) * rows * (dim + 1))
+        steps = min(self.steps, FEWEST_STEPS) if self.leaps else self.steps
+        return int(steps * sparse.entries(self.train[0]))
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows."""
@@ -205,7 +205,7 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X = self.train[0].astype(np.float64)
+        X = sparse.dense("X", self.train[0]).astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])
@@ -376,12 +376,12 @@ def _rtol(name: str, value: Any) -> float:
 def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
     if value is not None:
         return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
-    return affordable(*rows.shape)
+    return affordable(sparse.entries(rows))
 
 
-def affordable(rows: int, columns: int) -> float:
+def affordable(entries: int) -> float:
     """Return how many exact steps may be taken, unless the caller says otherwise."""
-    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
 
 
 def _skip(name: str, skip_rows: object) -> str:

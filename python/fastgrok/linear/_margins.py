@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok._core import Problem
 
@@ -73,8 +73,9 @@ def margins(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows; float32 is read as it is, all else as float64.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64. Sparse ones as in
+        :func:`fastgrok.train`.
     y : array_like of shape (n,)
         Labels -1 and +1.
     w : array_like of shape (d,)
@@ -101,11 +102,11 @@ def margins(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     count = _checks.threads(threads)
-    problem = Problem(rows, signs, True)
+    problem = sparse.problem(rows, signs, True)
     if not _checks.flag("normalized", normalized):
         return problem.margins(weights, bias, count)
     if not weights.any():
@@ -133,8 +134,8 @@ def accuracy(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows, sparse as in :func:`fastgrok.train`.
     y : array_like of shape (n,)
         Labels -1 and +1.
     w : array_like of shape (d,)
@@ -159,16 +160,16 @@ def accuracy(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
-    values, _ = _margins_in_range(Problem(rows, signs, True), weights, bias, count)
+    values, _ = _margins_in_range(sparse.problem(rows, signs, True), weights, bias, count)
     correct = np.count_nonzero(values > 0.0)
     if negative:
         correct += np.count_nonzero((values == 0.0) & (signs < 0.0))
-    return correct / len(rows)
+    return correct / len(signs)
 
 
 def hyperplane_distance(w: ArrayLike, b: float) -> float:
