@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/layout.hpp"
 #include "core/team.hpp"
 
 namespace fastgrok {
@@ -70,7 +71,7 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       y_(y),
       rows_(rows),
       bias_(bias),
-      layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
+      layout_(layout_of(cols)),
       stride_(cols),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
     const std::size_t row = cols * std::visit([](auto* first) { return sizeof(*first); }, x_);
@@ -91,7 +92,7 @@ Problem::Problem(std::variant<const double*, const float*> x, const std::uint32_
       y_(y),
       rows_(rows),
       bias_(bias),
-      layout_(plain_layout(cols)),
+      layout_(layout_of(cols)),
       column_(column),
       begin_(begin),
       stride_(cols),

@@ -5,6 +5,7 @@
 // registers matter to the bits. Gathers and scatters of registers are no faster.
 #pragma once
 
+#include "core/layout.hpp"
 #include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
@@ -56,7 +57,7 @@ inline Entries<Real> entries_of(SparseRows<Real> rows, std::size_t row) {
 // t = x . w + b into c. A row that weighs nothing adds nothing, and is not looked at again.
 template <class Real, class Weigh>
 inline void accumulate_sparse(SparseRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    const std::size_t intercept = plain_layout(rows.cols).intercept;
+    const std::size_t intercept = layout_of(rows.cols).intercept;
     const double b = u[intercept];
     double sum_c = out[intercept];
     Entries<Real> strip[kSparseStrip];
@@ -83,7 +84,7 @@ inline void accumulate_sparse(SparseRows<Real> rows, const double* u, Weigh weig
 
 template <class Real>
 void sparse_margins(SparseRows<Real> rows, const double* u, double* out) {
-    const double b = u[plain_layout(rows.cols).intercept];
+    const double b = u[layout_of(rows.cols).intercept];
     for (std::size_t i = 0; i < rows.count; ++i) {
         const std::size_t row = row_at(rows, i);
         out[i] = (entries_of(rows, row).dot(u) + b) * rows.y[row];
@@ -93,7 +94,7 @@ void sparse_margins(SparseRows<Real> rows, const double* u, double* out) {
 // As plain_accurate, in one chain.
 template <class Real>
 void sparse_accurate(SparseRows<Real> rows, const double* u, double* out) {
-    const double b = u[plain_layout(rows.cols).intercept];
+    const double b = u[layout_of(rows.cols).intercept];
     for (std::size_t i = 0; i < rows.count; ++i) {
         const std::size_t row = row_at(rows, i);
         const Entries<Real> of = entries_of(rows, row);

@@ -42,7 +42,7 @@ def above_sparse(rows: Any, exponent: int, last: float) -> float:
         return above_eigenvalues(_gram(z, last), n + d)
     np.abs(values, out=values)
     x = np.ones(d + bias)
-    bound = np.inf
+    bound = float("inf")
     for _ in range(_MOST_ROUNDS):
         products = z @ x[:d] + (last * x[d] if bias else 0.0)
         y = products @ z
@@ -53,7 +53,7 @@ def above_sparse(rows: Any, exponent: int, last: float) -> float:
             break
         x = np.maximum(y / y.max(), _LEAST)
     # Sums of positive numbers, each with at most so many terms.
-    return bound * (1.0 + 2.0 * (n + d + 4) * _EPS)
+    return float(bound * (1.0 + 2.0 * (n + d + 4) * _EPS))
 
 
 def _gram(z: Any, last: float) -> F64:

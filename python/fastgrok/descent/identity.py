@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import Data, blocks
+from fastgrok._checks import Data, blocks, sparse
 from fastgrok._core import simd
 
 BLOCK = 1 << 24
@@ -46,8 +46,9 @@ def identity(
 
 
 def _describe_set(data: Data) -> dict[str, Any]:
+    X: Any
     X, y = data
-    if isinstance(X, np.ndarray):
+    if not sparse.is_sparse(X):
         return {"X": _describe(X), "y": _describe(y)}
     parts = X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)
     rows = _description(X.shape, f"sparse {X.dtype.str}", parts)

@@ -166,7 +166,7 @@ def scaled_norms(
 
 def _squares(X: NDArray[Any]) -> F64:
     """Squares of the rows' norms; of few columns one after the other, for rows are short then."""
-    if not isinstance(X, np.ndarray):
+    if sparse.is_sparse(X):
         return _squares_of_sparse(X)
     if X.shape[1] > _FEW:
         out: F64 = np.einsum("ij,ij->i", X, X, dtype=np.float64)
@@ -185,8 +185,8 @@ def _squares_of_sparse(X: Any) -> F64:
 
 
 def _largest(X: NDArray[Any], bias: bool) -> F64:
-    if isinstance(X, np.ndarray):
-        out: F64 = np.maximum(X.max(axis=1), -X.min(axis=1)).astype(np.float64)
+    if sparse.is_sparse(X):
+        out: F64 = abs(X).max(axis=1).toarray().ravel().astype(np.float64)
     else:
-        out = abs(X).max(axis=1).toarray().ravel().astype(np.float64)
+        out = np.maximum(X.max(axis=1), -X.min(axis=1)).astype(np.float64)
     return np.maximum(out, 1.0) if bias else out

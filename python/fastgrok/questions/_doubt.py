@@ -55,10 +55,10 @@ class Doubt:
         rows = data[0]
         self._threads = _checks.threads(None)
         self._problem = sparse.problem(*data, True)
-        if isinstance(rows, np.ndarray):
-            self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-        else:
+        if sparse.is_sparse(rows):
             self._norms = np.sqrt(self._problem.sizes(self._threads)[0])
+        else:
+            self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         if isinstance(value, Pgd):
             self._norms += value._settings.longest_move(rows.shape[1])
             self._attack = value._settings.of(self._problem)
