@@ -8,8 +8,8 @@ Both descend from zero on the logistic loss, mean over the rows; SciPy's loop is
 write: the rows as CSR and their transpose as CSR as well, which is the fastest of its ways,
 products and NumPy in between, on one thread (SciPy's products have no others). They take turns, and
 medians are printed. Before that a slice of the rows is trained dense, and the weights are compared:
-to 1e-12 of the largest. At last a run of so many steps is taken, and the largest memory of the process beside
-that of the rows is printed, rows included.
+to 1e-12 of the largest. At last a run of so many steps is taken, and the largest memory of the
+process beside that of the rows is printed, rows included.
 """
 
 import argparse

@@ -47,6 +47,7 @@ def rows(tmp_path):
 @pytest.fixture
 def nothing_kept(monkeypatch):
     small = functools.partial(_core.Problem, kept=0)
+    small.sparse = _core.Problem.sparse
     monkeypatch.setattr(_core, "Problem", small)
     monkeypatch.setattr("fastgrok._checks.sparse.Problem", small)
 
