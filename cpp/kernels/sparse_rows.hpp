@@ -14,7 +14,7 @@ namespace {
 
 // Rows of a strip at most, and entries from which on no more join them: 24 kB.
 constexpr std::size_t kSparseStrip = 64, kStripEntries = 2048;
-// Sums of a row that are under way at once.
+// Sums that are under way at once.
 constexpr std::size_t kChains = 4;
 
 template <class Real>
@@ -35,10 +35,18 @@ struct Entries {
         return (sum[0] + sum[2]) + (sum[1] + sum[3]);
     }
 
-    // out += c * x
+    // out += c * x. No column comes twice, so that several sums may be under way.
     void add_to(double c, double* out) const {
-        for (std::size_t k = 0; k < count; ++k)
-            out[column[k]] = fma(c, static_cast<double>(x[k]), out[column[k]]);
+        const auto sum = [&](std::size_t k) {
+            return fma(c, static_cast<double>(x[k]), out[column[k]]);
+        };
+        std::size_t k = 0;
+        for (; k + kChains <= count; k += kChains) {
+            double sums[kChains];
+            for (std::size_t i = 0; i < kChains; ++i) sums[i] = sum(k + i);
+            for (std::size_t i = 0; i < kChains; ++i) out[column[k + i]] = sums[i];
+        }
+        for (; k < count; ++k) out[column[k]] = sum(k);
     }
 };
 

@@ -28,14 +28,15 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     intercept_: F64
 
     def __sklearn_tags__(self) -> Any:
-        """Say that there are two classes only."""
+        """Say that there are two classes only, and that rows may be sparse."""
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = False
         return tags
 
     def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], F64]:
         """Rows, and labels -1 and +1 of the two classes."""
-        rows, labels = validate_data(self, X, y, dtype=_SINGLE)
+        rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
         check_classification_targets(labels)
         classes, which = np.unique(labels, return_inverse=True)
         if len(classes) > 2:
@@ -59,7 +60,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -68,7 +69,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Logits.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=_SINGLE)
+        rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
         out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
         return out
 
@@ -78,7 +79,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -172,7 +173,7 @@ class GDLogisticRegression(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
@@ -208,7 +209,7 @@ class GDLogisticRegression(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -272,7 +273,7 @@ class MaxMarginClassifier(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
