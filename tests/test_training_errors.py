@@ -189,12 +189,6 @@ def test_bad_arguments_of_log_spaced(steps, per_decade, error, words):
         fg.log_spaced(steps, per_decade)
 
 
-def test_sparse_rows_are_refused_with_a_hint():
-    sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(TypeError, match=r"dense array, got csr_array: call its toarray\(\)"):
-        fg.train(sparse.csr_array(X), Y, steps=1, lr=0.1)
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.longdouble])
 def test_all_that_is_not_finite_is_counted_over_many_blocks(dtype):
     big = np.zeros((50_000, 3), dtype=dtype)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "engines/storage.hpp"
 
@@ -65,6 +66,7 @@ Attack::Attack(const Problem& problem, const AttackSettings& settings, int threa
       threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
       ask_(std::move(ask)),
       scratch_(threads_) {
+    if (problem.sparse()) throw std::invalid_argument("attacks need dense rows");
     const std::size_t cols = problem.layout().cols, grid = settings.grid();
     for (Scratch& s : scratch_) {
         for (Vector* v : {&s.radii, &s.drops, &s.margins}) v->resize(grid * kLanes);
@@ -121,7 +123,9 @@ bool Attack::are_sound(const Block& block, const Scratch& s) const {
     bool inside = true;
     if (settings_.has_box())
         problem_.visit_rows(block.first, block.count, [&](auto rows) {
-            inside = kernels_for(rows).inside(rows, settings_.lower.data(), settings_.upper.data());
+            if constexpr (Attackable<decltype(rows)>)
+                inside =
+                    kernels_for(rows).inside(rows, settings_.lower.data(), settings_.upper.data());
         });
     return inside;
 }
@@ -140,10 +144,11 @@ void Attack::closed_margins(const Target& target, const Block& block, Interrupt&
                 slice(all, block.first - problem_.first_row(block.chunk), block.count);
             const Retreat retreat{target.magnitude.data(), target.positive.data(),
                                   target.negative.data()};
-            for (std::size_t k = 0; k < grid && !interrupt.due(); k += kRadiiAtOnce)
-                kernels_for(rows).drop(rows, retreat, s.radii.data() + k * kLanes,
-                                       std::min(kRadiiAtOnce, grid - k), kLanes,
-                                       s.drops.data() + k * kLanes);
+            if constexpr (Attackable<decltype(rows)>)
+                for (std::size_t k = 0; k < grid && !interrupt.due(); k += kRadiiAtOnce)
+                    kernels_for(rows).drop(rows, retreat, s.radii.data() + k * kLanes,
+                                           std::min(kRadiiAtOnce, grid - k), kLanes,
+                                           s.drops.data() + k * kLanes);
         });
     for (std::size_t k = 0; k < grid * kLanes; k += kLanes)
         for (std::size_t i = 0; i < block.count; ++i) {

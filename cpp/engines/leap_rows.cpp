@@ -67,7 +67,7 @@ void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift, Vect
     listed_ = lists && useful_ && choose(u, bits);
     if (listed_) {
         listed_bits_.resize(whole_lanes(rows_.size()));
-        for_chunks(rows_.size(), problem_.layout().cols, [&](std::size_t c) {
+        for_chunks(rows_.size(), problem_.row_entries(), [&](std::size_t c) {
             double* const sum = passes_.zero_partial(c);
             const std::size_t n = begin_[c + 1] - begin_[c];
             problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
@@ -230,27 +230,30 @@ void LeapRows::second(const Vector& weights, const Vector& v, Vector& out) {
 
 void LeapRows::sum_sizes(const Vector& u, Vector& out,
                          const std::function<double(std::size_t, double)>& share) {
-    const std::size_t cols = problem_.layout().cols, intercept = problem_.layout().intercept;
+    const std::size_t intercept = problem_.layout().intercept;
     Vector size(u);
     for (double& x : size) x = std::fabs(x);
     out.assign(u.size(), 0.0);
-    for_chunks(count(), cols, [&](std::size_t c) {
+    for_chunks(count(), problem_.row_entries(), [&](std::size_t c) {
         double* const sum = passes_.zero_partial(c);
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
         const std::size_t first = listed_ ? begin_[c] : problem_.first_row(c);
         const std::size_t last = listed_ ? begin_[c + 1] : end;
         for (std::size_t place = first; place < last; ++place)
-            problem_.visit_row(row(place), [&](const auto* x) {
+            problem_.visit_row(row(place), [&](const auto* x, std::size_t n, auto column) {
+                const auto entry = [x](std::size_t k) {
+                    return std::fabs(static_cast<double>(x[k]));
+                };
                 double lanes[kRowLanes] = {};
-                std::size_t j = 0;
-                for (; j + kRowLanes <= cols; j += kRowLanes)
+                std::size_t k = 0;
+                for (; k + kRowLanes <= n; k += kRowLanes)
                     for (std::size_t l = 0; l < kRowLanes; ++l)
-                        lanes[l] += std::fabs(static_cast<double>(x[j + l])) * size[j + l];
-                for (; j < cols; ++j) lanes[0] += std::fabs(static_cast<double>(x[j])) * size[j];
+                        lanes[l] += entry(k + l) * size[column(k + l)];
+                for (; k < n; ++k) lanes[0] += entry(k) * size[column(k)];
                 double terms = size[intercept];
                 for (const double lane : lanes) terms += lane;
                 const double times = share(row(place), terms);
-                for (j = 0; j < cols; ++j) sum[j] += times * std::fabs(static_cast<double>(x[j]));
+                for (k = 0; k < n; ++k) sum[column(k)] += times * entry(k);
                 sum[intercept] += times;
             });
     });
@@ -259,7 +262,7 @@ void LeapRows::sum_sizes(const Vector& u, Vector& out,
 
 Vector LeapRows::squares() const {
     Vector out(problem_.rows());
-    for_chunks(problem_.rows(), problem_.layout().cols, [&](std::size_t c) {
+    for_chunks(problem_.rows(), problem_.row_entries(), [&](std::size_t c) {
         const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
         for (std::size_t i = problem_.first_row(c); i < end; ++i) out[i] = squared_row(problem_, i);
     });

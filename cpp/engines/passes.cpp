@@ -64,7 +64,7 @@ Passes::Passes(const Problem& problem, int threads)
 
 template <class Chunk>
 void Passes::for_chunks(Chunk work, std::size_t rows) {
-    const bool alone = rows * problem_.layout().length < kLeastWork;
+    const bool alone = rows * problem_.row_entries() < kLeastWork;
     const int threads = alone ? 1 : threads_;
     Shares shares(chunks(), threads);
     run_team(threads, [&](const Member& me) {
@@ -199,9 +199,13 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
             const auto t = static_cast<std::size_t>(thread);
             double* const m = margins[t].data();
             problem_.visit_chunk(c, [&](auto of_chunk) {
-                if constexpr (!std::is_same_v<decltype(of_chunk), PackedRows>)
+                if constexpr (ForMany<decltype(of_chunk)>)
                     kernels_for(of_chunk).many_margins(of_chunk, together.data(), count + vectors,
                                                        m, rows, work.data() + t * kManyRoom);
+                else
+                    for (std::size_t k = 0; k < count + vectors; ++k)
+                        kernels_for(of_chunk).margins(of_chunk, &together[k * length],
+                                                      m + k * rows);
             });
             const std::size_t n =
                 std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
@@ -263,8 +267,7 @@ void Passes::make_both(const RowPass& pass, Passes& other, const RowPass& others
     for_chunks([&](std::size_t c) {
         const RowPass one = in_chunk(pass, c), two = other.in_chunk(others, c);
         problem_.visit_chunk(c, [&](auto rows) {
-            if constexpr (!std::is_same_v<decltype(rows), PackedRows>)
-                kernels_for(rows).both(rows, one, two);
+            if constexpr (ForTwoPasses<decltype(rows)>) kernels_for(rows).both(rows, one, two);
         });
     });
 }

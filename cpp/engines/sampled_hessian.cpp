@@ -135,9 +135,8 @@ void SampledHessian::sample(const Of& of) {
         sum -= 1.0;
         const double root = std::sqrt(of.weights[k] / chance);
         double* const to = rows.data() + count * size_;
-        problem_.visit_row(of.rows.row(k), [&](const auto* x) {
-            for (std::size_t j = 0; j < cols; ++j) to[j] = root * static_cast<double>(x[j]);
-        });
+        problem_.copy_row(of.rows.row(k), to);
+        for (std::size_t j = 0; j < cols; ++j) to[j] *= root;
         if (size_ > cols) to[cols] = root;
         if (++count == kAtOnce) add();
     }

@@ -11,6 +11,7 @@
 #include "packed_rows.hpp"
 #include "paired_rows.hpp"
 #include "plain_rows.hpp"
+#include "sparse_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
@@ -110,6 +111,11 @@ constexpr Kernels::Plain<Real> plain() {
             plain_drop<Real>,    plain_inside<Real>};
 }
 
+template <class Real>
+constexpr Kernels::Sparse<Real> sparse() {
+    return {sparse_margins<Real>, sparse_accurate<Real>, sparse_first<Real>, sparse_second<Real>};
+}
+
 #define FASTGROK_STRING_(name) #name
 #define FASTGROK_STRING(name) FASTGROK_STRING_(name)
 
@@ -130,6 +136,8 @@ const Kernels table = {
     {packed_margins, packed_accurate, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),
+    sparse<double>(),
+    sparse<float>(),
 };
 
 }  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

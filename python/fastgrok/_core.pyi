@@ -42,6 +42,9 @@ def turn_signs(x: NDArray[Any], width: float, rows: _I64, excess: _I64, drawn: _
 def leave(array: NDArray[Any]) -> None:
     """Give back the memory of an array that lies in a read-only map of a file."""
 
+def columns_increase(columns: NDArray[np.int32], begin: _I64) -> bool:
+    """Whether the columns of every sparse row increase, and so none is there twice."""
+
 @final
 class Problem:
     """Rows and labels, checked by the caller, ready for the kernels; keeps X and y alive."""
@@ -49,6 +52,15 @@ class Problem:
     def __init__(
         self, X: NDArray[Any], y: _F64, bias: bool, align: bool = True, kept: int = ...
     ) -> None: ...
+    @staticmethod
+    def sparse(
+        values: NDArray[Any],
+        columns: NDArray[np.int32],
+        begin: _I64,
+        cols: int,
+        y: _F64,
+        bias: bool,
+    ) -> Problem: ...
     @property
     def rows(self) -> int: ...
     @property

@@ -50,8 +50,9 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
     intercept_: F64
 
     def __sklearn_tags__(self) -> Any:
-        """Say that there are two classes only."""
+        """Say that there are two classes only, and that rows may be sparse."""
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = False
         return tags
 
@@ -59,11 +60,11 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[NDArray[Any], F64, F64 | None]:
         """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
-        rows, labels = validate_data(self, X, y, dtype=_SINGLE)
+        rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
         check_classification_targets(labels)
         weights = None
         if sample_weight is not None:
-            weights = _checks.row_weights("sample_weight", sample_weight, len(rows))
+            weights = _checks.row_weights("sample_weight", sample_weight, len(labels))
         classes = np.unique(labels if weights is None else labels[weights > 0.0])
         if len(classes) > 2:
             raise ValueError(
@@ -99,7 +100,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -108,7 +109,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
             Logits.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=_SINGLE)
+        rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
         out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
         return out
 
@@ -118,7 +119,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -216,7 +217,7 @@ class GDLogisticRegression(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
@@ -288,7 +289,7 @@ class GDLogisticRegression(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -355,7 +356,7 @@ class MaxMarginClassifier(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
@@ -374,9 +375,9 @@ class MaxMarginClassifier(_LinearBinary):
         """
         rows, signs, weights = self._labelled(X, y, sample_weight)
         context, of = self._begun(X, y, sample_weight)
-        live = np.arange(len(rows)) if weights is None else np.flatnonzero(weights)
+        live = np.arange(len(signs)) if weights is None else np.flatnonzero(weights)
         found = max_margin(
-            rows[live] if len(live) < len(rows) else rows,
+            rows[live] if len(live) < len(signs) else rows,
             signs[live],
             bias=self.bias,
             norm=self.norm,

@@ -69,8 +69,10 @@ def train(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows in any layout. float32 is kept and read as such, all else becomes float64; a
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows in any layout. Matrices and arrays of scipy.sparse stay sparse: CSR of float64
+        or float32 with sorted columns, none twice, is used in place, and all else copied to that
+        (``docs/tour.md``). float32 is kept and read as such, all else becomes float64; a
         C-contiguous array of either is used in place. A copy in another layout, of float64, is made
         of rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
         More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,

@@ -7,14 +7,14 @@ Every message names the argument and shows its value, shape or dtype. Wrong valu
 import math
 import os
 import reprlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok._checks import frames
+from fastgrok._checks import frames, sparse
 from fastgrok._checks._blocks import blocks
 from fastgrok._checks._words import plural
 from fastgrok._core import default_threads
@@ -99,8 +99,8 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
-    """Return the array if all of it is finite."""
+def finite(name: str, out: NDArray[Any], place: Callable[[int], str] | None = None) -> NDArray[Any]:
+    """Return the array if all of it is finite; `place` says where its k-th number stands."""
     if out.size <= _BLOCK and np.isfinite(out).all():
         return out
     flat = out.reshape(-1)
@@ -113,6 +113,7 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
             bad += good.size - int(np.count_nonzero(good))
     if bad:
         where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
+        where = where if place is None else place(first)
         raise ValueError(
             f"{name} must be finite, but {bad} of its {plural(flat.size, 'value')} "
             f"{'is' if bad == 1 else 'are'} NaN or infinite; "
@@ -121,24 +122,44 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
-    """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
-    return finite(name, unread_matrix(name, value, columns))
+def matrix(
+    name: str, value: ArrayLike, columns: int | None = None, *, sparse_too: bool = False
+) -> NDArray[Any]:
+    """
+    Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64.
+
+    Sparse ones are made dense, or with `sparse_too` a csr_array (see `fastgrok._checks.sparse`).
+    """
+    rows = unread_matrix(name, value, columns, sparse_too)
+    return finite(name, rows) if isinstance(rows, np.ndarray) else rows
 
 
-def unread_matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
+def unread_matrix(
+    name: str, value: Any, columns: int | None = None, sparse_too: bool = False
+) -> Any:
     """Rows that are not looked at yet: :func:`finite` is to follow."""
-    array = numbers(name, value)
+    array = value if (is_sparse := sparse.is_sparse(value)) else numbers(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
-    if array.size == 0:
+    if 0 in array.shape:
         raise ValueError(
             f"{name} must have at least one row and one column, got shape {array.shape}"
         )
     require_columns(name, array, columns)
+    if is_sparse:
+        rows = sparse.compressed(name, array, _entries)
+        return rows if sparse_too else sparse.dense(name, rows)
+    return _as_rows(name, array)
+
+
+def _as_rows(name: str, array: NDArray[Any]) -> NDArray[Any]:
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     rows: NDArray[Any] = as_float(name, array, np.float32 if single else np.float64)
     return rows
+
+
+def _entries(name: str, values: NDArray[Any], place: Callable[[int], str]) -> NDArray[Any]:
+    return finite(name, _as_rows(f"{name}.data", values), place)
 
 
 def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:

@@ -28,10 +28,15 @@ _BLOCK = 1 << 16
 
 
 def data(
-    X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    names: Names = ("X", "y"),
+    columns: int | None = None,
+    sparse_too: bool = False,
 ) -> Data:
-    """Rows and the signs of their labels, whatever these are called."""
-    rows = matrix(names[0], X, columns)
+    """Rows, as `matrix` has them, and the signs of their labels, whatever these are called."""
+    rows = matrix(names[0], X, columns, sparse_too=sparse_too)
     frames.require_same_index(names, X, y)
     return rows, two_classes(names[1], y, rows.shape[0])[0]
 

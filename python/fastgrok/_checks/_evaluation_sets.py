@@ -25,7 +25,7 @@ EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled | Population
 
 
 def _read(X: ArrayLike, y: ArrayLike, *, names: Names, columns: int, classes: Classes) -> Data:
-    rows = matrix(names[0], X, columns)
+    rows = matrix(names[0], X, columns, sparse_too=True)
     frames.require_same_index(names, X, y)
     return rows, signs_of(names[1], y, rows.shape[0], classes)
 

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import sparse
 
 MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
 EXACT_STEPS, EXACT_ENTRIES, FEWEST_EXACT = 1e8, 1e13, 1e4
@@ -27,12 +28,12 @@ def exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
     """How many steps may be taken one by one; None is as many as are affordable."""
     if value is not None:
         return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
-    return affordable(*rows.shape)
+    return affordable(sparse.entries(rows))
 
 
-def affordable(rows: int, columns: int) -> float:
+def affordable(entries: int) -> float:
     """Return how many exact steps may be taken, unless the caller says otherwise."""
-    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
+    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // entries)))
 
 
 def skip(name: str, skip_rows: object) -> str:

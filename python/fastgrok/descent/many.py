@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from fastgrok import _checks
-from fastgrok._checks import calls
+from fastgrok._checks import calls, sparse
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, Ensemble, Problem
 from fastgrok.descent import running
@@ -161,7 +161,7 @@ def _plan(
         if i in alone:
             continue
         rows, labels = one.train
-        large = rows.nbytes > LARGE and not one.leaps
+        large = sparse.nbytes(rows) > LARGE and not one.leaps
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
     groups = sorted(shared.values(), key=lambda group: -work[group[0]])

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, SIGNS, Classes, Data, Names, Weights, frames
+from fastgrok._checks import F64, SIGNS, Classes, Data, Names, Weights, frames, sparse
 from fastgrok._core import Problem
 
 
@@ -67,7 +67,7 @@ class Sets:
             rows = self._rows[key][1]
             _checks.require_columns(name, rows, columns)
         else:
-            rows = _checks.matrix(name, X, columns)
+            rows = _checks.matrix(name, X, columns, sparse_too=True)
             self._rows[key] = X, rows
         return rows
 
@@ -92,7 +92,7 @@ class Sets:
             like = self._problems.get((id(rows), id(signs), 0, not bias)) or self._first.get(
                 id(rows)
             )
-            problem = Problem(*data, bias) if like is None else like.relabelled(signs, bias)
+            problem = like.relabelled(signs, bias) if like else sparse.problem(*data, bias)
             self._problems[key] = problem
             self._first.setdefault(id(rows), problem)
         return self._problems[key]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Classes, Data, EvaluationSet, Weights, frames
+from fastgrok._checks import F64, Classes, Data, EvaluationSet, Weights, frames, sparse
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, table
@@ -155,8 +155,8 @@ class Settings:
     @property
     def work(self) -> int:
         """Entries of X that the run multiplies with, if it looks at all rows and leaps well."""
-        rows, dim = self.train[0].shape
-        return int((min(self.steps, FEWEST_STEPS) if self.leaps else self.steps) * rows * (dim + 1))
+        steps = min(self.steps, FEWEST_STEPS) if self.leaps else self.steps
+        return int(steps * sparse.entries(self.train[0]))
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows."""
@@ -222,7 +222,7 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X = self.train[0].astype(np.float64)
+        X = sparse.dense("X", self.train[0]).astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])

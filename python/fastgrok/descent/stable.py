@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, blocks
+from fastgrok._checks import F64, blocks, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import optimizers, schedules, table
 from fastgrok.descent._eigenvalues import above_eigenvalues, add_products
+from fastgrok.descent._sparse_eigenvalues import above_sparse
 from fastgrok.descent.optimizers import Optimizer
 from fastgrok.linear.losses import LOSSES
 
@@ -54,8 +55,8 @@ def stable_lr(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows, sparse as in :func:`fastgrok.train`.
     y : array_like of shape (n,)
         Labels of two classes. The bound is the same for all.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
@@ -93,7 +94,10 @@ def stable_lr(
     The eigenvalue is that of the smaller Gram matrix, with a bound of its rounding errors added:
     some n d min(n, d) operations, and min(n, d)^2 numbers in memory. Beyond 512 rows it is found by
     iterations (ARPACK), which come from below, and a Cholesky factorization proves that a number
-    some 1e-9 of it larger lies above all others. Ctrl-C ends all of that at once.
+    some 1e-9 of it larger lies above all others. Ctrl-C ends all of that at once. Of sparse rows,
+    where both n and d are beyond 2048, no Gram matrix is made: the eigenvalue is that of the
+    magnitudes \|z_ij\| by power iterations, as proved by quotients (Collatz and Wielandt). It is
+    the same where no entry is negative, else larger, so that the rate is lower than it need be.
 
     Examples
     --------
@@ -101,10 +105,10 @@ def stable_lr(
     >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2), rounded down
     1.7777777...
     """
-    rows, _ = _checks.data(X, y)
+    rows, _ = _checks.data(X, y, sparse_too=True)
     weights = None
     if sample_weight is not None:
-        weights = _checks.row_weights("sample_weight", sample_weight, len(rows), X)
+        weights = _checks.row_weights("sample_weight", sample_weight, rows.shape[0], X)
     _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     asked = {
@@ -181,18 +185,14 @@ def _rounded_down(rate: float) -> float:
     return math.ldexp(math.floor(math.ldexp(mantissa, _BITS)), power - _BITS)
 
 
-def _bound_of_loss(
-    rows: NDArray[Any], loss: str, reduction: str, bias: bool, weights: F64 | None
-) -> float:
+def _bound_of_loss(rows: Any, loss: str, reduction: str, bias: bool, weights: F64 | None) -> float:
     """Of plain descent, without decay."""
     n, d = rows.shape
-    largest = max(float(np.abs(block).max()) for _, block in blocks(rows, _BLOCK))
-    largest = max(largest, 1.0 if bias else 0.0)
+    largest = max(sparse.largest(rows), 1.0 if bias else 0.0)
     if largest == 0.0:
         return math.inf
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
 
-    one = np.full(n, math.ldexp(1.0, -exponent))
     scale = 1.0 / n if reduction == "mean" else 1.0
     roots = np.ones(n)
     if weights is not None:  # as factors of the rows, rounded up
@@ -200,24 +200,12 @@ def _bound_of_loss(
         scale = most / float(weights.sum()) if reduction == "mean" else most
         scale *= 1.0 + (2 * n + 8) * _EPS
         roots = np.sqrt(weights / most)
-        one *= roots
-
-    def scaled(part: NDArray[Any], of: slice) -> F64:
-        z: F64 = np.ldexp(part.astype(np.float64), -exponent) * roots[of, None]
-        return z
-
-    gram = np.zeros((min(d + bias, n),) * 2)
-    if d + bias <= n:
-        for first, block in blocks(rows, _BLOCK):
-            here = slice(first, first + len(block))
-            z = scaled(block, here)
-            add_products(gram, (np.column_stack([z, one[here]]) if bias else z).T)
+    one = math.ldexp(1.0, -exponent) * roots if bias else None
+    if isinstance(rows, np.ndarray):
+        above = above_eigenvalues(_gram(rows, exponent, roots, one), n + d)
     else:
-        columns = max(1, _BLOCK // n)
-        for at in range(0, d, columns):
-            add_products(gram, scaled(rows[:, at : at + columns], slice(n)))
-        gram += np.multiply.outer(one, one) if bias else 0.0
-    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above_eigenvalues(gram, n + d))
+        above = above_sparse(rows, exponent, roots, one)
+    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above)
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))
     try:
@@ -229,3 +217,26 @@ def _bound_of_loss(
             f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"
         )
     return out
+
+
+def _gram(rows: NDArray[Any], exponent: int, roots: F64, one: F64 | None) -> F64:
+    """Products of the columns of (x_i / 2^exponent) root_i and `one`, or of the rows if fewer."""
+    n, d = rows.shape
+    columns = d if one is None else d + 1
+
+    def scaled(part: NDArray[Any], of: slice) -> F64:
+        z: F64 = np.ldexp(part.astype(np.float64), -exponent) * roots[of, None]
+        return z
+
+    gram = np.zeros((min(columns, n),) * 2)
+    if columns <= n:
+        for first, block in blocks(rows, _BLOCK):
+            here = slice(first, first + len(block))
+            z = scaled(block, here)
+            add_products(gram, (z if one is None else np.column_stack([z, one[here]])).T)
+    else:
+        width = max(1, _BLOCK // n)
+        for at in range(0, d, width):
+            add_products(gram, scaled(rows[:, at : at + width], slice(n)))
+        gram += 0.0 if one is None else np.multiply.outer(one, one)
+    return gram

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
@@ -205,6 +205,8 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
 
 def _without_offsets(X: ArrayLike) -> tuple[ArrayLike, list[int]]:
     """Integers beyond 2^53 less the smallest of their column, which a bias makes up for."""
+    if sparse.is_sparse(X):
+        return X, []
     array = _checks.numbers("X", X)
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.size == 0:
         return X, []

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok._core import Problem
 
@@ -74,8 +74,9 @@ def margins(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows; float32 is read as it is, all else as float64.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64. Sparse ones as in
+        :func:`fastgrok.train`.
     y : array_like of shape (n,)
         Labels of two classes, as `fastgrok.train` has them.
     w : array_like of shape (d,)
@@ -105,15 +106,15 @@ def margins(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     count = _checks.threads(threads)
     if sample_weight is not None:
-        live = _checks.row_weights("sample_weight", sample_weight, len(rows), X) > 0.0
+        live = _checks.row_weights("sample_weight", sample_weight, len(signs), X) > 0.0
         if not live.all():
             rows, signs = rows[live], signs[live]
-    problem = Problem(rows, signs, True)
+    problem = sparse.problem(rows, signs, True)
     if not _checks.flag("normalized", normalized):
         return problem.margins(weights, bias, count)
     if not weights.any():
@@ -142,8 +143,8 @@ def accuracy(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows, sparse as in :func:`fastgrok.train`.
     y : array_like of shape (n,)
         Labels of two classes, as `fastgrok.train` has them.
     w : array_like of shape (d,)
@@ -171,18 +172,18 @@ def accuracy(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
-    values, _ = _margins_in_range(Problem(rows, signs, True), weights, bias, count)
+    values, _ = _margins_in_range(sparse.problem(rows, signs, True), weights, bias, count)
     right = values > 0.0
     if negative:
         right |= (values == 0.0) & (signs < 0.0)
     if sample_weight is None:
-        return np.count_nonzero(right) / len(rows)
-    of_rows = _checks.row_weights("sample_weight", sample_weight, len(rows), X)
+        return np.count_nonzero(right) / len(signs)
+    of_rows = _checks.row_weights("sample_weight", sample_weight, len(signs), X)
     # Added in the same order as all of them, a part is never more.
     return float(np.where(right, of_rows, 0.0).sum() / of_rows.sum())
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet, Weights
+from fastgrok._checks import F64, Data, EvaluationSet, Weights, sparse
 from fastgrok._checks.populations import Population
 from fastgrok._checks.shares import POPULATION_SIZE
 from fastgrok._core import Problem
@@ -62,9 +62,12 @@ class Doubt:
         if isinstance(data, Population):
             return
         rows = data[0]
-        self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         self._threads = _checks.threads(None)
-        self._problem = Problem(*data, True)
+        self._problem = sparse.problem(*data, True)
+        if sparse.is_sparse(rows):
+            self._norms = np.sqrt(self._problem.sizes(self._threads)[0])
+        else:
+            self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         if isinstance(value, Pgd):
             self._norms += value._settings.longest_move(rows.shape[1])
             self._attack = value._settings.of(self._problem)

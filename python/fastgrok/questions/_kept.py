@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import sparse
 from fastgrok.records import Record
 
 _MOST_REPEATED = 10**8
@@ -31,10 +32,12 @@ def training_data(
             )
         return run.data
     y = _checks.two_classes("y", y, len(y), _given_classes(run))[0]
-    if run.sample_weight is not None and len(run.sample_weight) == len(y) == len(X):
+    if run.sample_weight is not None and len(run.sample_weight) == len(y) == np.shape(X)[0]:
         live = run.sample_weight > 0.0
         if not live.all():
-            X, y = np.asarray(X)[live], y[live]
+            given: Any = X
+            rows = given.tocsr() if sparse.is_sparse(given) else np.asarray(given)
+            X, y = rows[live], y[live]
     expected = (run.params["rows"], run.params["dim"])
     if np.shape(X) != expected or np.shape(y) != expected[:1]:
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok.descent.again import FollowedLeaps, exact_steps
 from fastgrok.descent.allowed import FEWEST_EXACT, affordable
 from fastgrok.descent.errors import DivergenceError
@@ -231,7 +231,7 @@ class Rerun:
             "progress": self.meter.still,
         }
         if self.rtol < run.engine.rtol:  # where that takes long, the error of the run will do
-            most = affordable(run.params["rows"], run.params["dim"])
+            most = affordable(sparse.entries(self.X))
             few = max(FEWEST_EXACT, most / 100, 4.0 * run.engine.exact_steps)
             arguments["exact_limit"] = min(few, most)
         with warnings.catch_warnings():  # what is lost at a finer rtol says nothing about the run
@@ -268,7 +268,7 @@ class Rerun:
         params = self.run.params
         if name == "train":
             value: Any = (self.X, self.y)
-            data: Any = _checks.data(self.X, self.y)
+            data: Any = _checks.data(self.X, self.y, sparse_too=True)
             weights = None
             if self.weights is not None:
                 weights = _checks.Weights(self.weights, self.run.params["total_weight"])

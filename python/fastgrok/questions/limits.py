@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._checks import F64, Data, EvaluationSet, sparse
 from fastgrok._checks.populations import Population
-from fastgrok._core import Problem
 from fastgrok.descent import table
 from fastgrok.geometry import Limit as RegularizedLimit
 from fastgrok.geometry import MaxMargin, regularized_limit
@@ -283,7 +282,7 @@ def _accuracy(
         norm = np.array([np.linalg.norm(w)])
         curves = data.curves(norm, np.array([b]), w[None], params["loss"], params["tie"])
         return float(curves[0][0])
-    problem = Problem(data[0], data[1], True)
+    problem = sparse.problem(*data, True)
     where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
     if not isinstance(given, Pgd):
         if weights is not None:

@@ -116,6 +116,18 @@ struct Kernels {
     };
     Plain<double> plain64;
     Plain<float> plain32;
+
+    // Of sparse rows, whose `first` and `second` go on from sums likewise.
+    template <class Real>
+    struct Sparse {
+        void (*margins)(SparseRows<Real> rows, const double* u, double* out);
+        void (*accurate)(SparseRows<Real> rows, const double* u, double* out);
+        void (*first)(SparseRows<Real> rows, const double* u, Loss loss, double most, double shift,
+                      double* bits, double* out);
+        void (*second)(SparseRows<Real> rows, const double* weight, const double* v, double* out);
+    };
+    Sparse<double> sparse64;
+    Sparse<float> sparse32;
 };
 
 // The table in use, chosen once: the best that processor and operating system support, or what the
