@@ -248,6 +248,8 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
         for name in ("y", "support", "w_true", "flipped"):
             if f"{name}.npy" in names:
                 fields[name] = _read_array(archive, f"{name}.npy")
+        if "y" in fields:  # signs: names of classes are not kept
+            _checks.labels("y", fields["y"], fields["y"].size)
         fields["X"] = _map_array(archive, file, path) if mmap else _read_array(archive, "X.npy")
         return fields
 
