@@ -2,7 +2,7 @@
 // their coefficients, then, while the entries lie in a cache, what they add to the sums.
 //
 // Entries one by one, in the order of the columns and row after row, so that neither strips nor
-// registers matter to the bits. Gathers and scatters of registers are no faster.
+// registers matter to the bits.
 #pragma once
 
 #include "core/layout.hpp"
