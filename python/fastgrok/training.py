@@ -63,16 +63,14 @@ def train(
     Train a linear classifier by full-batch gradient descent.
 
     The loss is c sum_i s_i l(m_i) over the margins m_i = y_i (w . x_i + b), with s_i = 1 unless
-    there is a `sample_weight`, and each step is
-    (w, b) <- (w, b) - lr * gradient, in float64, unless another `optimizer`, a `weight_decay` or a
-    `schedule` is asked for.
+    there is a `sample_weight`, and each step is (w, b) <- (w, b) - lr * gradient, in float64,
+    unless another `optimizer`, a `weight_decay` or a `schedule` is asked for.
 
     Parameters
     ----------
     X : array_like or sparse matrix of shape (n, d)
-        Finite rows in any layout. Matrices and arrays of scipy.sparse stay sparse: CSR of float64
-        or float32 with sorted columns, none twice, is used in place, and all else copied to that
-        (``docs/tour.md``). float32 is kept and read as such, all else becomes float64; a
+        Finite rows in any layout. Those of scipy.sparse stay sparse: CSR of float64 or float32 with
+        sorted columns, none twice, is used in place, all else copied to that. float32 is kept and read as such, all else becomes float64; a
         C-contiguous array of either is used in place. A copy in another layout, of float64, is made
         of rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
         More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,

@@ -67,7 +67,8 @@ def repeated_data(run: Record) -> tuple[NDArray[Any], NDArray[Any]]:
             "and is found for rows that are repeated"
         )
     times = weights.astype(np.int64)
-    return np.repeat(X, times, axis=0), np.repeat(y, times)
+    rows: Any = X[np.repeat(np.arange(len(y)), times)]  # sparse ones too
+    return rows, np.repeat(y, times)
 
 
 def _given_classes(run: Record) -> tuple[Any, Any] | None:
