@@ -15,17 +15,7 @@ import numpy as np
 import fastgrok as fg
 from cases import TESTS
 from fastgrok.descent import running
-from fastgrok.testing import assert_same_bits
-
-__all__ = [
-    "StopAt",
-    "StopAtStep",
-    "after_ctrl_c",
-    "assert_same_bits",
-    "bits",
-    "polling_always",
-    "train_quietly",
-]
+from fastgrok.testing import assert_same_bits  # noqa: F401 - the tests import it from here
 
 
 def bits(run: fg.Trajectory) -> dict[str, Any]:

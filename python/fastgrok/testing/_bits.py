@@ -15,7 +15,9 @@ from fastgrok.records.printing import whole_number
 
 # How a run was computed, and what it was given: the same bits may come about in several ways.
 _NOT_COMPARED = ("engine", "data", "evals")
-# Fields that are described in full; of the others there is a count.
+# From so many floating-point numbers between two on, how many there are tells nothing.
+_NEAR = 10**6
+# Lines about so many fields; of the others there is a count.
 _MOST_LINES = 8
 
 
@@ -151,7 +153,8 @@ def _apart(a: Any, b: Any) -> str:
             return ", zeros of different signs"
         share = abs(a - b) / max(abs(a), abs(b))
         units = abs(_ordinal(a, single) - _ordinal(b, single))
-        return f", {share:.2g} of it, {plural(units, 'unit')} in the last place"
+        near = f", {plural(units, 'unit')} in the last place" if units < _NEAR else ""
+        return f", {share:.2g} of it{near}"
     if isinstance(a, int) and isinstance(b, int):
         return f", {abs(a - b)} apart"
     return ""
