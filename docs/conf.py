@@ -47,11 +47,12 @@ python_maximum_signature_line_length = 88
 # Types of other packages, as annotations write them; then ours that have no entry of their own:
 # what functions accept in several forms, which they describe in words, and what figures keep. All
 # other names in signatures must be on these pages.
-_OUTSIDE = r"""(np|matplotlib|numpy|os|pathlib|sklearn|typing)\..+
+_OUTSIDE = r"""(np|matplotlib|numpy|os|pathlib|pd|sklearn|typing|xr)\..+
     |ArrayLike|Axes|Callable|DataFrame|Decimal|DTypeLike|F64|Figure|Fraction|Mapping|NDArray|Path
     |SearchStrategy|Sequence"""
 _OURS = r"""Bounds|Condition|Config|EvaluationSet|Evidence|Labelled|Population|Proof|RandomState
-    |Record|RegularizedLimit|Schedule|Stop|_Recorded"""
+    |Record|RegularizedLimit|Schedule|Stop|_Recorded
+    |D|DataDraws|Draw|Ensemble|Figure\d|Groups|Masking|Options|Row|Theory"""
 nitpick_ignore_regex = [
     ("py:class", re.sub(r"\s", "", f"{_OUTSIDE}|{_OURS}")),
 ]
