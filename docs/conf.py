@@ -8,13 +8,13 @@ Nothing is fetched: names of other packages are not linked.
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from importlib.metadata import version as installed
 from typing import Any
 
-import numpy as np
 from docutils import nodes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 from sphinx.util.typing import stringify_annotation
@@ -29,12 +29,15 @@ exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 html_theme = "furo"
 html_title = f"fastgrok {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 
 # The pages are read on code hosts as well: headings are linked to, and nothing else is special.
 myst_heading_anchors = 4
 
 # The tutorial is a notebook in text, which is executed whenever the site is made.
 nb_execution_mode = "force"
+os.environ.pop("MPLBACKEND", None)  # its kernel has one of its own, which draws into the page
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
@@ -48,7 +51,7 @@ python_maximum_signature_line_length = 88
 # what functions accept in several forms, which they describe in words, and what figures keep. All
 # other names in signatures must be on these pages.
 _OUTSIDE = r"""(np|matplotlib|numpy|os|pathlib|pd|sklearn|typing|xr)\..+
-    |ArrayLike|Axes|Callable|DataFrame|Decimal|DTypeLike|F64|Figure|Fraction|Mapping|NDArray|Path
+    |ArrayLike|Axes|Callable|DataFrame|Decimal|DTypeLike|Figure|Fraction|Mapping|NDArray|Path
     |SearchStrategy|Sequence"""
 _OURS = r"""Bounds|Condition|Config|EvaluationSet|Evidence|Labelled|Population|Proof|RandomState
     |Record|RegularizedLimit|Schedule|Stop|_Recorded
@@ -57,14 +60,16 @@ nitpick_ignore_regex = [
     ("py:class", re.sub(r"\s", "", f"{_OUTSIDE}|{_OURS}")),
 ]
 
-# How Python shows what the source writes otherwise.
+# What Python shows of annotations and defaults, and what the source says.
 _AS_WRITTEN = {
-    stringify_annotation(ArrayLike): "ArrayLike",
-    stringify_annotation(NDArray[np.float64]): "F64",
-    stringify_annotation(NDArray[Any]): "NDArray[Any]",
-    "<class 'numpy.float64'>": "np.float64",
+    re.escape(stringify_annotation(ArrayLike)): "ArrayLike",
+    r"numpy\.ndarray\[tuple\[Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]": r"NDArray[\1]",
+    r"\bF64\b": "NDArray[np.float64]",
+    r"<class '([\w.]+)'>": r"\1",
     "<factory>": "...",
-    "collections.abc.": "",
+    r"\b(collections\.abc|typing)\.": "",
+    r"\bnumpy\.": "np.",
+    r"\bfastgrok\.[\w.]+\.": "",
 }
 
 
@@ -79,9 +84,8 @@ def as_written(
     if what == "method" and parameters and parameters[0].name in ("self", "cls"):
         shown = shown.replace(parameters=parameters[1:])
     text = stringify_signature(shown)
-    for long, short in _AS_WRITTEN.items():
-        text = text.replace(long, short)
-    text = re.sub(r"\bfastgrok\.[\w.]+\.", "", text)  # nobody writes where a private module lies
+    for shown_as, written in _AS_WRITTEN.items():
+        text = re.sub(shown_as, written, text)
     arguments, arrow, result = text.rpartition(" -> ")
     return (arguments, "" if what == "class" else result) if arrow else (text, "")
 
@@ -92,6 +96,13 @@ def as_text(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: 
         parts = re.split(r"(`[^`]+`_?)", line)
         parts[::2] = [re.sub(r"(?<!\\)\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
         lines[i] = "".join(parts)
+
+
+def without_fields(
+    app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of named tuples, which the class describes."""
+    return True if type(value).__name__ == "_tuplegetter" else None
 
 
 def in_words(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Element) -> Any:
@@ -108,6 +119,7 @@ def decisions(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Have Sphinx ask us."""
     app.connect("source-read", decisions)
+    app.connect("autodoc-skip-member", without_fields)
     app.connect("autodoc-process-signature", as_written)
     app.connect("autodoc-process-docstring", as_text, priority=900)  # behind numpydoc
     app.connect("missing-reference", in_words)

@@ -46,8 +46,10 @@ def separable_sets(
 
     Parameters
     ----------
-    max_rows, max_columns : int, default 10 and 4
-        Sizes up to which sets are drawn.
+    max_rows : int, default 10
+        Up to how many rows a set may have.
+    max_columns : int, default 4
+        Up to how many columns.
     bias : bool, default True
         Whether the hyperplane may miss the origin, as by default in `fastgrok.train`.
     both_classes : bool, default False
