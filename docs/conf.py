@@ -40,6 +40,7 @@ nb_execution_mode = "force"
 os.environ.pop("MPLBACKEND", None)  # its kernel has one of its own, which draws into the page
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
+nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # see `as_written`

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok._checks import plural
+from fastgrok._checks.docstrings import described
 from fastgrok.records import Record
 from fastgrok.records.printing import whole_number
 
@@ -44,6 +45,7 @@ def assert_same_bits(got: Any, expected: Any) -> None:
         raise AssertionError(said)
 
 
+@described(assert_same_bits)
 def explain_difference(got: Any, expected: Any) -> str:
     """
     Say where two results begin to differ, and by how much.
@@ -51,7 +53,7 @@ def explain_difference(got: Any, expected: Any) -> str:
     Parameters
     ----------
     got, expected
-        As for `assert_same_bits`.
+        See `assert_same_bits`.
 
     Returns
     -------
