@@ -63,12 +63,12 @@ nitpick_ignore_regex = [
 
 # What Python shows of annotations and defaults, and what the source says.
 _AS_WRITTEN = {
+    r"\b(collections\.abc|typing)\.": "",  # first: the next is as it is without these
     re.escape(stringify_annotation(ArrayLike)): "ArrayLike",
     r"numpy\.ndarray\[tuple\[Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]": r"NDArray[\1]",
     r"\bF64\b": "NDArray[np.float64]",
     r"<class '([\w.]+)'>": r"\1",
     "<factory>": "...",
-    r"\b(collections\.abc|typing)\.": "",
     r"\bnumpy\.": "np.",
     r"\bfastgrok\.[\w.]+\.": "",
 }
