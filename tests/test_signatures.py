@@ -9,9 +9,10 @@ import fastgrok as fg
 from cases import problem
 from fastgrok import plots
 from fastgrok.descent import settings
+from fastgrok.testing import strategies
 from fastgrok.theory import bias, edge, mixture, squared, two_point
 
-MODULES = (fg, fg.datasets, fg.stop, plots, bias, edge, mixture, squared, two_point)
+MODULES = (fg, fg.datasets, fg.stop, plots, bias, edge, mixture, squared, two_point, strategies)
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES
