@@ -17,7 +17,7 @@ _REACH = _HALF_WIDTH * _DIM**0.5
 # Accuracies of the slab are known to that.
 _SLACK = 1e-12
 _DEFAULTS: dict[str, Any] = {
-    "alpha": 10.0, "support": 400, "gamma": 1e-3, "eps": 0.0, "classes": 1000, "seed": 0,
+    "alpha": 10.0, "support": 400, "gamma": 1e-3, "eps": 0.01, "classes": 1000, "seed": 0,
     "lr": 0.01, "horizon": 1e13,
 }  # fmt: skip
 
@@ -27,7 +27,7 @@ def cube(
     alpha: float = 10.0,
     support: int = 400,
     gamma: float = 1e-3,
-    eps: float = 0.0,
+    eps: float = 0.01,
     classes: int = 1000,
     seed: int = 0,
     lr: float = 0.01,

@@ -18,14 +18,14 @@ _COMMON: dict[str, dict[str, str]] = {
     "lr": {"long_name": "learning rate"},
     "accuracy": {"long_name": "accuracy asked for"},
     "horizon": {"long_name": "steps taken", **_STEPS},
-    "time": {"long_name": "grokking time", "decided": "decided", **_STEPS},
+    "time": {"long_name": "grokking time", **_STEPS},
     "decided": {"long_name": "whether the grokking time is known: a number, or inf for never"},
     "final_accuracy": {"long_name": "accuracy at the horizon"},
     "limit_accuracy": {"long_name": "accuracy in the limit of infinite time"},
     "final_norm_w": {"long_name": "||w|| at the horizon"},
     "final_b": {"long_name": "b at the horizon"},
     "margin": {"long_name": "margin of the points from the origin; 0 if not separable"},
-    "rest": {"long_name": "||S_infinity||, where the weights come to rest; inf if they do not"},
+    "rest": {"long_name": "||S_infinity||"},
 }
 
 
@@ -136,7 +136,6 @@ EXPERIMENTS: dict[str, Experiment] = {
             "factor": {"long_name": "learning rate by the largest that is surely stable"},
             "lr": {"long_name": "learning rate"},
             "travel": {"long_name": "grokking time x learning rate"},
-            "period": {"long_name": "period at the end; 0 if there is none, -1 if irregular"},
             "final_loss": {"long_name": "training loss at the horizon"},
         },
     ),
@@ -170,7 +169,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "sigma": {"long_name": "scale of the points, sigma"},
             "lam": {"long_name": "lambda"},
             "log10_time": {"long_name": "decimal logarithm of the grokking time"},
-            "rest": {"long_name": "S_infinity; inf if the weight does not come to rest"},
+            "rest": {"long_name": "S_infinity"},
         },
     ),
 }

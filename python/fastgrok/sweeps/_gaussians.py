@@ -12,7 +12,7 @@ from fastgrok.descent.errors import DivergenceError
 from fastgrok.descent.stable import stable_lr
 from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin, separability
-from fastgrok.sweeps._training import PER_DECADE, decided_time, run_to
+from fastgrok.sweeps._training import decided_time, run_to
 from fastgrok.theory.edge import GaussianNoise, limit_accuracy, stationary_point
 from fastgrok.trajectory import Trajectory
 
@@ -133,8 +133,8 @@ def rates(
     -------
     dict
         "time" and "decided" as of `edge` (without its geometry), "lr", "travel" (time x lr),
-        "period" of the oscillation at the end (0 none, -1 irregular), "final_loss",
-        "final_accuracy". All NaN after the last record of a run that diverged.
+        "final_loss", "final_accuracy". The time is infinite, and the ends are NaN, if the run
+        diverged.
     """
     X, y = _points(lam, n, sigma, seed)
     lr = factor * stable_lr(X, y)
@@ -144,17 +144,14 @@ def rates(
         nan = float("nan")
         return {
             "time": float("inf"), "decided": True, "lr": lr, "travel": float("inf"),
-            "period": -1.0, "final_loss": nan, "final_accuracy": nan,
+            "final_loss": nan, "final_accuracy": nan,
         }  # fmt: skip
     time, decided = decided_time(run, _ALL, accuracy, float("nan"))
-    last = str(run.regime[-1])
-    period = float(run.period[-1]) if last != "irregular" else -1.0
     return {
         "time": time,
         "decided": decided,
         "lr": lr,
         "travel": time * lr,
-        "period": period,
         "final_loss": float(run.loss[-1]),
         "final_accuracy": float(run.accuracy[_ALL][-1]),
     }
@@ -191,6 +188,3 @@ def _geometry(X: NDArray[Any], sigma: float) -> dict[str, float]:
         if found.verdict == "interior":
             rest = float(np.linalg.norm(stationary_point(X, separability=found).S))
     return {"limit_accuracy": limit, "margin": margin, "rest": rest}
-
-
-__all__ = ["PER_DECADE", "curves", "edge", "rates"]

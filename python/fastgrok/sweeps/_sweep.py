@@ -111,7 +111,7 @@ def sweep(
         import_module("xarray")
     except ImportError as error:
         raise ImportError("sweep needs xarray: pip install 'fastgrok[data]'") from error
-    version = f"fastgrok {_version()}, steps {checkpoints.VERSION}"
+    version = f"fastgrok {_version()}, steps {checkpoints.VERSION!r}"
 
     def description(cell: Cell) -> tuple[dict[str, Any], str]:
         made_from = identity.made_from(function, cell, version)
