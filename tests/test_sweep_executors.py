@@ -42,7 +42,7 @@ def cluster():
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://",
-            dashboard_address=None,
+            dashboard_address=":0",
         ) as workers,
         distributed.Client(workers) as client,
     ):  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_cluster_uses_all_its_workers_and_a_store_is_here(cluster, tmp_path):
 def test_a_worker_that_dies_is_a_failed_cell(cluster):
     del cluster  # which is started first, so that it stays the default
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as own,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as own,
         distributed.Client(own, set_as_default=False) as client,
     ):
         client.run(_find_cases, str(TESTS))

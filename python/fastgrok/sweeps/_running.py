@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
@@ -126,7 +127,8 @@ def run_cells(
             workers.stop(list(pending))
             for future, task in pending.items():
                 if future.done() and not future.cancelled() and future.exception() is None:
-                    _enter(book, task, future)
+                    with contextlib.suppress(OSError):  # of a store, which may be what it was
+                        _enter(book, task, future)
             show()
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(f"sweep interrupted: {book.words}") from None
