@@ -77,20 +77,26 @@ class Experiment:
         """
         Divide cells into those that are computed in one call.
 
+        The calls are those of all cells, whatever is known already: last bits may depend on what is
+        computed together.
+
         Parameters
         ----------
         cells : sequence of dict
             Arguments of all cells.
         wanted : sequence of int
-            Which of them are to be computed.
+            Which of them are to be computed; calls without any are left out.
         """
+        missing = set(wanted)
         groups: dict[Any, list[int]] = {}
-        for i in wanted:
+        for i in range(len(cells)):
             alike = tuple((k, v) for k, v in cells[i].items() if k not in self.together)
             groups.setdefault(alike if self.several else i, []).append(i)
         for group in groups.values():
             for start in range(0, len(group), self.most):
-                yield group[start : start + self.most]
+                task = group[start : start + self.most]
+                if not missing.isdisjoint(task):
+                    yield task
 
     def attributes(self, name: str) -> dict[str, str]:
         """

@@ -46,9 +46,9 @@ class Book:
         self.done = self.failed = 0
 
     def look_up(self, index: int) -> bool:
-        """Whether a cell is known already, from the store."""
-        if self._store is None:
-            return False
+        """Whether a cell is known already, here or from the store."""
+        if self._store is None or self.outcomes[index] is not None:
+            return self.outcomes[index] is not None
         found = self._store.get(self._description(self.cells[index])[1])
         if found is not None:
             self._count(index, found)
@@ -113,9 +113,8 @@ def run_cells(
                     task = next(queue, None)
                     more = task is not None
                     # Another sweep on the same folder may have done it meanwhile.
-                    left = [i for i in task or [] if not book.look_up(i)]
-                    if left:
-                        pending[workers.submit(run, [book.cells[i] for i in left])] = left
+                    if task and not all(map(book.look_up, task)):
+                        pending[workers.submit(run, [book.cells[i] for i in task])] = task
                     show()
                 if pending:
                     ended, _ = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
@@ -144,7 +143,7 @@ def _enter(book: Book, task: list[int], future: Future[Any]) -> None:
     except Exception:  # it could not be sent, or a worker died
         outcomes = [Outcome(None, traceback.format_exc())] * len(task)
     for index, outcome in zip(task, outcomes, strict=True):
-        if book.outcomes[index] is None:  # or Ctrl-C came just after it was entered
+        if book.outcomes[index] is None:  # or it was in the store, or Ctrl-C came meanwhile
             book.enter(index, outcome)
 
 
