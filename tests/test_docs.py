@@ -20,6 +20,7 @@ PRINTED = {
         "test set: step 4732;",
         "[0.992, 1.0, 0.71",
     ],
+    "sweeps.md": ["[", "grokking time of Gaussian points of one label"],
     "tour.md": ["316 944061 2987.5", "Hit(step=316228", "Hit(step=300767", "None", "smooth"],
 }
 
