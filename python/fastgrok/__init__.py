@@ -101,7 +101,16 @@ _FROM = {
     "training": ("train", "train_many"),
     "trajectory": ("Trajectory",),
 }  # fmt: skip
-_PACKAGES = {"datasets", "errors", "geometry", "plots", "theory", "training", "trajectory"}
+_PACKAGES = {
+    "datasets",
+    "errors",
+    "geometry",
+    "plots",
+    "sweeps",
+    "theory",
+    "training",
+    "trajectory",
+}
 _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
