@@ -37,6 +37,7 @@ PRINTED = {
         "0.14403",
         "0.9175",
     ],
+    "sweeps.md": ["[", "grokking time of Gaussian points of one label"],
     "tour.md": ["316 944061 2987.5", "Hit(step=316228", "Hit(step=300767", "None", "smooth"],
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import datasets, geometry, linear, papers, plots, questions, records, testing
+from fastgrok import datasets, geometry, linear, papers, plots, questions, records, sweeps, testing
 from fastgrok._checks.docstrings import described
 from fastgrok.papers import beck2025, das2026
 from fastgrok.papers import open as questions_left
@@ -39,7 +39,7 @@ def test_every_heading_stands_alone(file):
 
 
 HOUSE = (
-    fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records,
+    fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records, sweeps,
     testing, strategies,
 )  # fmt: skip
 PAPERS = (papers, das2026, beck2025, questions_left)

@@ -66,6 +66,7 @@ CALLS = {
     "stable_lr": lambda **k: fg.stable_lr(X, Y, **k),
     "accuracy": lambda **k: fg.accuracy(X, Y, [1.0, 1.0], **k),
     "log_spaced": lambda **k: fg.log_spaced(9, **k),
+    "sweep": lambda **k: fg.sweep("edge", {"lam": [0.3]}, **k),
 }
 
 
@@ -97,6 +98,7 @@ CALLS = {
         ("train", "wd", "weight_decay"),
         ("accuracy", "n_jobs", "threads"),
         ("log_spaced", "perdecade", "per_decade"),
+        ("sweep", "verbose", "progress"),
     ],
 )
 def test_a_misspelt_keyword_says_which_was_meant(function, wrong, meant):

@@ -7,7 +7,9 @@ Every message names the argument and shows its value, shape or dtype. Wrong valu
 import math
 import os
 import reprlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,6 +28,7 @@ Names = tuple[str, str]
 MAX_EXACT_STEPS = 2**53
 """Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
 MAX_THREADS = 2**16
+_MOST_THREADS: ContextVar[int] = ContextVar("most_threads", default=MAX_THREADS)
 _BLOCK = 1 << 16
 
 
@@ -302,10 +305,24 @@ def threads(value: object) -> int:
     Count threads: None is the cores this process may use, at most OMP_NUM_THREADS and OpenMP's own.
 
     OpenMP's own number is that variable when it was loaded, what it has been set to since, as by
-    threadpoolctl, and 1 in a child of fork.
+    threadpoolctl, and 1 in a child of fork. Inside `at_most_threads` None is no more than that.
     """
     if value is not None:
         return whole("threads", value, maximum=MAX_THREADS)
-    most = min(len(os.sched_getaffinity(0)), default_threads())
+    most = min(len(os.sched_getaffinity(0)), default_threads(), _MOST_THREADS.get())
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(most, int(limit)) if limit.isdecimal() and int(limit) >= 1 else most
+
+
+@contextmanager
+def at_most_threads(most: int) -> Iterator[None]:
+    """
+    Let ``threads=None`` mean no more than that, in calls that this thread makes inside.
+
+    Other threads are not concerned, so that many jobs side by side can have a core each.
+    """
+    before = _MOST_THREADS.set(most)
+    try:
+        yield
+    finally:
+        _MOST_THREADS.reset(before)
