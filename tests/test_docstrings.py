@@ -39,8 +39,8 @@ def test_every_heading_stands_alone(file):
 
 
 HOUSE = (
-    fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records, sweeps,
-    testing, strategies,
+    fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records,
+    sweeps, testing, strategies,
 )  # fmt: skip
 PAPERS = (papers, das2026, beck2025, questions_left)
 

@@ -62,22 +62,22 @@ def train(
     r"""
     Train a linear classifier by full-batch gradient descent.
 
-    The loss is c sum_i s_i l(m_i) over the margins m_i = y_i (w . x_i + b), with s_i = 1 unless
-    there is a `sample_weight`, and each step is (w, b) <- (w, b) - lr * gradient, in float64,
-    unless another `optimizer`, a `weight_decay` or a `schedule` is asked for.
+    The loss is c sum_i s_i l(m_i) over the margins m_i = y_i (w . x_i + b), s_i = 1 or the
+    `sample_weight`, and a step (w, b) <- (w, b) - lr * gradient, in float64, unless another
+    `optimizer`, a `weight_decay` or a `schedule` is asked for.
 
     Parameters
     ----------
     X : array_like or sparse matrix of shape (n, d)
         Finite rows in any layout. Those of scipy.sparse stay sparse: CSR of float64 or float32 with
-        sorted columns, none twice, is used in place, all else copied to that. float32 is kept and read as such, all else becomes float64; a
-        C-contiguous array of either is used in place. A copy in another layout, of float64, is made
-        of rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
+        sorted columns, none twice, is used in place, all else copied to that. float32 is kept and
+        read as such, all else becomes float64; a C-contiguous array of either is used in place. A
+        copy in another layout, of float64, is made of rows of up to 16 columns, and of others of up
+        to 4 MiB that don't begin on a cache line.
         More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,
         ``Dataset.load(..., mmap=True)``) may be larger than memory: from 1 GiB on, passes give back
         the memory of the rows behind them, and hold a 64th of the file for each thread. The bits
-        are those of rows in memory. A pass takes two to three times as long while the system's page
-        cache holds the file; what it cannot hold is read from the disk at every pass.
+        are those of rows in memory. A pass takes two to three times as long, or as the disk takes.
     y : array_like of shape (n,) or (n, 1)
         Labels of two classes: -1 and +1; 0 and 1, or False and True, of which the second is +1; or
         two strings (also of a categorical column), the second in order +1, unless `classes` says

@@ -126,7 +126,7 @@ class Settings:
     @property
     def total_weight(self) -> float:
         """What the mean loss is divided by."""
-        return len(self.train[0]) if self.weights is None else self.weights.total
+        return self.train[0].shape[0] if self.weights is None else self.weights.total
 
     def evals_among(self, data: Mapping[str, Data | Population]) -> dict[str, EvaluationSet]:
         """Return the evaluation sets among `data`, checked, for a trajectory to keep."""
@@ -303,7 +303,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     weights = given_weights = None
     if given["sample_weight"] is not None:
         given_weights = _checks.row_weights(
-            name("sample_weight"), given["sample_weight"], len(data[0]), given["X"], name("X")
+            name("sample_weight"), given["sample_weight"], data[0].shape[0], given["X"], name("X")
         )
         data, weights = sets.weighted(data, given_weights)
     dim = data[0].shape[1]
