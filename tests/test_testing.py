@@ -59,6 +59,7 @@ def test_a_change_of_any_field_is_found_but_of_what_is_not_compared(field):
         "feature_names": ("a", "b"),
         "start": np.zeros(3),
         "bias_final": 0.25,
+        "sample_weight": np.ones(RUN.sizes["train"]),
         "values": {"new": np.ones(4)},
         "probabilities": {"new": np.ones(4)},
     }
