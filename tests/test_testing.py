@@ -1,6 +1,7 @@
 """What is offered to the tests of others: a differing bit is found, and kinds are what they say."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import tomllib
@@ -174,9 +175,11 @@ def test_others():
 def test_pytest_explains_two_runs(tmp_path):
     (tmp_path / "test_it.py").write_text(FAILING)
     command = [sys.executable, "-m", "pytest", "-p", "fastgrok_pytest", "-p", "no:cacheprovider"]
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     said = subprocess.run(
-        [*command, "-q", "test_it.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [*command, "-q", "test_it.py"], cwd=tmp_path, env=own, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert said.returncode == 1, said.stderr
     assert "3 failed" in said.stdout
     assert said.stdout.count("the runs differ first at record 0 of 9, step 0:") == 2
