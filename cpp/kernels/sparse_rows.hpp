@@ -63,7 +63,8 @@ inline Entries<Real> entries_of(SparseRows<Real> rows, std::size_t row) {
 }
 
 // out += sum over rows of c_i (x_i, 1), where weigh(first row, labels, these times the rows'
-// weights, n, t) turns n values of t = x . w + b into c. A row that weighs nothing adds nothing, and is not looked at again.
+// weights, n, t) turns n values of t = x . w + b into c. A row that weighs nothing adds nothing,
+// and is not looked at again.
 template <class Real, class Weigh>
 inline void accumulate_sparse(SparseRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t intercept = layout_of(rows.cols).intercept;
