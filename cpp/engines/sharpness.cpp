@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 // A search serves for the steps up to so many times its own, and leaves so many directions.
-constexpr double kServes = 3.0;
+constexpr double kServes = 5.0;
 constexpr std::size_t kDirections = 4;
 // What of the curvature along the first of them may point to others, where a search is not due.
 constexpr double kTurned = 0.05;
@@ -23,6 +23,22 @@ constexpr double kFreeEntries = 2e8;
 // search gets the fewest.
 constexpr double kFreePasses = 12.0, kShare = 0.1, kFewestPasses = 4.0;
 constexpr int kMostProducts = 40;
+
+// What products of the directions found before tell; nothing where they no longer do.
+std::optional<double> curvature_within(const double* projected, std::size_t apart, std::size_t n) {
+    double across = 0.0, largest = 0.0;
+    for (std::size_t k = 1; k < n; ++k) across += projected[k] * projected[k];
+    for (std::size_t k = 0; k < n; ++k) largest = std::max(largest, projected[k * (apart + 1)]);
+    if (projected[0] == 0.0 && largest == 0.0 && across == 0.0) return 0.0;  // nothing bends
+    if (!(std::sqrt(across) <= kTurned * projected[0] && std::isfinite(largest)))
+        return std::nullopt;
+    Matrix span(n), vectors(n);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j) span(i, j) = projected[i * apart + j] / largest;
+    Vector values;
+    diagonalize(std::move(span), values, vectors);
+    return largest * values[0];
+}
 
 }  // namespace
 
@@ -61,27 +77,6 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
     return largest_curvature(passes_, u, loss_, search, directions, spent, between_passes);
 }
 
-// By what products of the directions found before tell, or a search that starts there.
-double Sharpness::curvature(const double* projected, std::size_t apart, const Found& found,
-                            const Vector& u, std::int64_t counted, std::int64_t& spent,
-                            const std::function<void()>& between_passes) {
-    const std::size_t n = found.directions.size();
-    double across = 0.0, largest = 0.0;
-    for (std::size_t k = 1; k < n; ++k) across += projected[k] * projected[k];
-    for (std::size_t k = 0; k < n; ++k) largest = std::max(largest, projected[k * (apart + 1)]);
-    if (projected[0] == 0.0 && largest == 0.0 && across == 0.0) return 0.0;  // nothing bends
-    if (std::sqrt(across) <= kTurned * projected[0] && std::isfinite(largest)) {
-        Matrix span(n), vectors(n);
-        for (std::size_t i = 0; i < n; ++i)
-            for (std::size_t j = 0; j < n; ++j) span(i, j) = projected[i * apart + j] / largest;
-        Vector values;
-        diagonalize(std::move(span), values, vectors);
-        return largest * values[0];
-    }
-    std::vector<Vector> directions = found.directions;
-    return search(u, counted, directions, spent, between_passes);
-}
-
 std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& points, Tie tie,
                                              const std::function<void()>& between_passes) {
     std::vector<Told> out;
@@ -90,14 +85,17 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
         const Point& leading = *points[first];
-        const auto renew = [&](Found& found, const Vector& u, std::optional<double>& curvature) {
-            curvature = search(u, leading.counted, found.directions, state.passes, between_passes);
+        const auto renew = [&](Found& found, const Point& point, const Vector& u) {
+            const double largest =
+                search(u, point.counted, found.directions, state.passes, between_passes);
             // Where it overflows there are no directions to go on with.
-            if (!std::isnan(*curvature)) found.step = leading.step;
+            if (!std::isnan(largest)) found.step = point.step;
+            return largest;
         };
-        if (watched_ && is_due(state, state.at, leading.step)) renew(state.at, leading.u, at);
+        if (watched_ && is_due(state, state.at, leading.step))
+            at = renew(state.at, leading, leading.u);
         if (watched_ && !leading.middle.empty() && is_due(state, state.mean, leading.step))
-            renew(state.mean, leading.middle, mean);
+            mean = renew(state.mean, leading, leading.middle);
         if (!watched_) at = kUnknown;
         if (!watched_ || leading.middle.empty()) mean = kUnknown;
         end = first + 1;  // all points to the next search
@@ -123,17 +121,23 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         std::size_t place = end - first;  // of the next mean
         for (std::size_t k = first; k < end; ++k) {
             const Point& point = *points[k];
-            const auto told = [&](const Found& found, const Vector& u, std::size_t number,
-                                  std::size_t from, const std::optional<double>& leads) {
+            const auto told = [&](Found& found, std::size_t directions, const Vector& u,
+                                  std::size_t number, std::size_t from,
+                                  const std::optional<double>& leads) {
                 if (leads && (k == first || !projects)) return *leads;
-                return curvature(&projection.hessians[number][from * (apart + 1)], apart, found, u,
-                                 point.counted, state.passes, between_passes);
+                const auto curvature = curvature_within(
+                    &projection.hessians[number][from * (apart + 1)], apart, directions);
+                if (curvature) return *curvature;
+                end = k + 1;  // what follows meets other directions
+                return renew(found, point, u);
             };
-            Told one{evaluations[k - first], told(state.at, point.u, k - first, 0, at), kUnknown};
+            Told one{evaluations[k - first], told(state.at, offset, point.u, k - first, 0, at),
+                     kUnknown};
             if (point.middle.empty())
                 one.mean = one.at;
             else
-                one.mean = told(state.mean, point.middle, projects ? place++ : 0, offset, mean);
+                one.mean = told(state.mean, apart - offset, point.middle, projects ? place++ : 0,
+                                offset, mean);
             out.push_back(one);
         }
     }

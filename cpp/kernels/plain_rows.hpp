@@ -6,6 +6,8 @@
 // operations inside a row and from row to row does not depend on the strips.
 #pragma once
 
+#include <utility>
+
 #include "elementary.hpp"
 #include "kernels/kernels.hpp"
 
@@ -16,7 +18,7 @@ namespace {
 // first-level cache; of wider rows fewer have room there. What comes from beyond the caches is
 // asked for in advance, and so much more of it is under way if the strips are large. Of rows in the
 // caches that costs more than it gains.
-constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160, kWideRow = 512;
+constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160;
 static_assert(kLongStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
 constexpr std::size_t kStripRoom = 8;
@@ -24,6 +26,9 @@ constexpr std::size_t kStripRoom = 8;
 // every page: into the second-level cache, for the first is full with the two strips under way.
 constexpr std::size_t kCacheLine = 64;
 constexpr int kSecondLevel = 2;
+// Bytes apart at which rows have the same place in a cache, and that three strips may have so that
+// most second-level caches hold them.
+constexpr std::size_t kSamePlace = 4096, kThreeStrips = 1 << 20;
 // Registers that hold the lanes of a row.
 constexpr int kRowGroups = static_cast<int>(kRowLanes) / kWidth;
 
@@ -33,37 +38,48 @@ inline Vec load_some(const Real* p, int n) {
 }
 
 // What dot_rows does on the way besides its products.
-enum class Beside { nothing, add, add_and_fetch };
+enum class Beside { nothing, add, add_and_fetch, fetch };
+
+// Asks for the columns from j on, as many as a row has lanes, of some rows.
+template <class Real>
+[[gnu::always_inline]] inline void fetch(const Real* const* rows, std::size_t count,
+                                         std::size_t j) {
+    for (std::size_t r = 0; r < count; ++r)
+        for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
+            __builtin_prefetch(rows[r] + j + k, 0, kSecondLevel);
+}
 
 // t[r] = x_r . w for R rows; of more than one, t has room for whole registers. w is padded with
 // zeros to whole 16s. Beside that, out += sum over R earlier rows of c[r] * last_r, as add_rows
 // does it: the memory goes on delivering x while the rows before it, which lie in a cache, are
-// added. And the R rows of `next` are asked for in advance.
+// added. And the R rows of `next` are asked for in advance, or with nothing else the first half.
 template <std::size_t R, Beside kBeside, class Real>
 [[gnu::always_inline]] inline void dot_rows(const Real* const* x, std::size_t cols, const double* w,
                                             double* t, const Real* const* last = nullptr,
                                             const double* c = nullptr, double* out = nullptr,
                                             const Real* const* next = nullptr) {
+    constexpr bool kAdds = kBeside == Beside::add || kBeside == Beside::add_and_fetch;
+    constexpr std::size_t kFetched = kBeside == Beside::add_and_fetch ? R
+                                     : kBeside == Beside::fetch       ? R / 2
+                                                                      : 0;
     // Copies, because `out` might be taken for the place where the pointers lie.
     const Real *row[R], *earlier[R], *later[R];
     Vec sum[R][kRowGroups], cc[R];
     for (std::size_t r = 0; r < R; ++r) {
         row[r] = x[r];
-        if constexpr (kBeside != Beside::nothing) earlier[r] = last[r], cc[r] = set1(c[r]);
-        if constexpr (kBeside == Beside::add_and_fetch) later[r] = next[r];
+        if constexpr (kAdds) earlier[r] = last[r], cc[r] = set1(c[r]);
+        if constexpr (kFetched > 0) later[r] = next[r];
         for (int g = 0; g < kRowGroups; ++g) sum[r][g] = set1(0.0);
     }
     std::size_t j = 0;
+#pragma GCC unroll 2
     for (; j + kRowLanes <= cols; j += kRowLanes) {
-        if constexpr (kBeside == Beside::add_and_fetch)
-            for (std::size_t r = 0; r < R; ++r)
-                for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
-                    __builtin_prefetch(later[r] + j + k, 0, kSecondLevel);
+        if constexpr (kFetched > 0) fetch(later, kFetched, j);
         for (int g = 0; g < kRowGroups; ++g) {
             const std::size_t at = j + g * kWidth;
             const Vec wg = load(w + at);
             for (std::size_t r = 0; r < R; ++r) sum[r][g] = fma(load(row[r] + at), wg, sum[r][g]);
-            if constexpr (kBeside != Beside::nothing) {
+            if constexpr (kAdds) {
                 Vec o = load(out + at);
                 for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load(earlier[r] + at), o);
                 store(out + at, o);
@@ -76,7 +92,7 @@ template <std::size_t R, Beside kBeside, class Real>
         const Vec wg = load(w + j);
         for (std::size_t r = 0; r < R; ++r)
             sum[r][g] = fma(load_some(row[r] + j, left), wg, sum[r][g]);
-        if constexpr (kBeside != Beside::nothing) {
+        if constexpr (kAdds) {
             Vec o = load(out + j);
             for (std::size_t r = 0; r < R; ++r) o = fma(cc[r], load_some(earlier[r] + j, left), o);
             store(out + j, o);
@@ -96,24 +112,30 @@ template <std::size_t R, Beside kBeside, class Real>
     }
 }
 
-// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s.
-template <std::size_t R, class Real>
-inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out) {
-    const Real* row[R];
+// out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. If there is a
+// `next` strip, the second half of its rows is asked for.
+template <std::size_t R, bool kFetch = false, class Real>
+inline void add_rows(const Real* const* x, std::size_t cols, const double* c, double* out,
+                     const Real* const* next = nullptr) {
+    constexpr std::size_t kFetched = kFetch ? R - R / 2 : 0;
+    const Real *row[R], *later[kFetched + 1];
     Vec cc[R];
     for (std::size_t r = 0; r < R; ++r) row[r] = x[r], cc[r] = set1(c[r]);
+    for (std::size_t r = 0; r < kFetched; ++r) later[r] = next[R / 2 + r];
+    const auto add = [&](std::size_t j, int n) {
+        Vec sum = load(out + j);
+        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load_some(row[r] + j, n), sum);
+        store(out + j, sum);
+    };
     std::size_t j = 0;
-    for (; j + kWidth <= cols; j += kWidth) {
-        Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load(row[r] + j), sum);
-        store(out + j, sum);
-    }
-    if (j < cols) {
-        const int left = static_cast<int>(cols - j);
-        Vec sum = load(out + j);
-        for (std::size_t r = 0; r < R; ++r) sum = fma(cc[r], load_tail(row[r] + j, left), sum);
-        store(out + j, sum);
-    }
+    if constexpr (kFetch)
+#pragma GCC unroll 2
+        for (; j + kRowLanes <= cols; j += kRowLanes) {
+            fetch(later, kFetched, j);
+            for (std::size_t k = 0; k < kRowLanes; k += kWidth) add(j + k, kWidth);
+        }
+    for (; j + kWidth <= cols; j += kWidth) add(j, kWidth);
+    if (j < cols) add(j, static_cast<int>(cols - j));
 }
 
 // Where the n <= K rows from the i-th on lie; what lies behind the last of all is its repetition.
@@ -176,14 +198,18 @@ FASTGROK_STRIP void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const d
     for (std::size_t r = 0; r < K; ++r) strip.c[r] += b;
 }
 
+// As many columns as are read: zeros between the rows spare the incomplete register.
+template <class Real>
+inline std::size_t whole_columns(const PlainRows<Real>& rows) {
+    const std::size_t whole = (rows.cols + kRowLanes - 1) / kRowLanes * kRowLanes;
+    return rows.stride >= whole ? whole : rows.cols;
+}
+
 // out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, these times
 // the rows' weights, n, t) turns n values of t = x . w + b into c.
 template <std::size_t K, Beside kBeside, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
-    const std::size_t intercept = plain_layout(rows.cols).intercept;
-    // Zeros between the rows spare the incomplete register.
-    const std::size_t whole = (rows.cols + kRowLanes - 1) / kRowLanes * kRowLanes;
-    const std::size_t cols = rows.stride >= whole ? whole : rows.cols;
+    const std::size_t cols = whole_columns(rows), intercept = plain_layout(rows.cols).intercept;
     if (rows.count == 0) return;
     const double b = u[intercept];
     double sum_c = out[intercept];
@@ -218,16 +244,55 @@ inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh
     out[intercept] = sum_c;
 }
 
+// The same, one strip after the other, with the next asked for on the way.
+template <std::size_t K, class Real, class Weigh>
+inline void accumulate_in_turns(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
+    const std::size_t cols = whole_columns(rows), intercept = plain_layout(rows.cols).intercept;
+    const double b = u[intercept];
+    double sum_c = out[intercept];
+    Strip<K, Real> strips[2];
+    Strip<K, Real>*strip = strips, *next = strips + 1;
+    if (rows.count > 0) strip->find(rows, 0);
+    for (std::size_t i = 0; i < rows.count; i += K) {
+        next->find(rows, i + K < rows.count ? i + K : i);
+        const bool whole = strip->n == K;
+        if (whole) {
+            constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
+            for (std::size_t r = 0; r < K; r += R)
+                dot_rows<R, Beside::fetch, Real>(strip->x + r, cols, u, strip->c + r, nullptr,
+                                                 nullptr, nullptr, next->x + r);
+            for (std::size_t r = 0; r < K; ++r) strip->c[r] += b;
+        } else {
+            strip->dot(cols, u, b, strip->c);
+        }
+        weigh(i, strip->y, rows.weights != nullptr ? strip->weighted : strip->y, strip->n,
+              strip->c);
+        if (whole)
+            add_rows<K, true>(strip->x, cols, strip->c, out, next->x);
+        else
+            strip->add_to(cols, out);
+        for (std::size_t r = 0; r < strip->n; ++r) sum_c += strip->c[r];
+        std::swap(strip, next);
+    }
+    out[intercept] = sum_c;
+}
+
+// Whether the products of a strip, while the one before is added, find no room in the caches, or
+// not the time: registers as long as a cache line read wide rows so fast that two strips at once
+// are in each other's way.
+template <class Real>
+inline bool takes_turns(PlainRows<Real> rows) {
+    if (rows.cols <= kNarrowRow) return false;
+    const std::size_t bytes = rows.stride * sizeof(Real);
+    return sizeof(Real) == sizeof(double) || bytes % kSamePlace == 0 ||
+           3 * kLongStrip * bytes > kThreeStrips;
+}
+
 template <class Real, class Weigh>
 inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     // The processor is busy enough with the widening of single precision.
     constexpr Beside kBeside = sizeof(Real) < sizeof(double) ? Beside::nothing : Beside::add;
-    // Registers as long as a cache line read wide rows so fast that the processor's own fetching of
-    // 8 rows, with no others in between, does better.
-    constexpr bool kTurns = sizeof(Real) * kWidth == kCacheLine;
-    if constexpr (kTurns)
-        if (rows.far && rows.cols >= kWideRow)
-            return accumulate_strips<kLongStrip, Beside::nothing>(rows, u, weigh, out);
+    if (rows.far && takes_turns(rows)) return accumulate_in_turns<kLongStrip>(rows, u, weigh, out);
     if (rows.far) return accumulate_strips<kLongStrip, Beside::add_and_fetch>(rows, u, weigh, out);
     if (rows.cols <= kNarrowRow) return accumulate_strips<kLongStrip, kBeside>(rows, u, weigh, out);
     return accumulate_strips<kShortStrip, Beside::add>(rows, u, weigh, out);

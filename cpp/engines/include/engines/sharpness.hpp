@@ -22,8 +22,9 @@ struct SharpnessState {
 
 // With few columns, and on small data, every record has a search of its own. Else a search leaves
 // several directions, and the steps until a multiple of its own have the largest curvature in their
-// span, which takes no pass; and a search of their own where that has turned within the span. What
-// is told of a record depends on the records before, however many are looked at together.
+// span, which takes no pass, or where that has turned within the span a search that leaves others
+// instead. What is told of a record depends on the records before, however many are looked at
+// together.
 class Sharpness {
 public:
     // An iterate that a record is made of; `middle`, unless empty, is the mean of two.
@@ -59,9 +60,6 @@ private:
     bool searches(const SharpnessState& state, const Point& point) const;
     double search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
                   std::int64_t& spent, const std::function<void()>& between_passes);
-    double curvature(const double* projected, std::size_t apart, const Found& found,
-                     const Vector& u, std::int64_t counted, std::int64_t& spent,
-                     const std::function<void()>& between_passes);
 
     Passes& passes_;
     Loss loss_;
