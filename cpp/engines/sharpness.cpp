@@ -81,7 +81,8 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                                              const std::function<void()>& between_passes) {
     std::vector<Told> out;
     SharpnessState state = state_;  // which is as it was if a pass throws
-    std::size_t end = 0;
+    // Points that are looked at together: few where directions last turned away.
+    std::size_t end = 0, together = points.size();
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
         const Point& leading = *points[first];
@@ -99,7 +100,9 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         if (!watched_) at = kUnknown;
         if (!watched_ || leading.middle.empty()) mean = kUnknown;
         end = first + 1;  // all points to the next search
-        while (end < points.size() && !searches(state, *points[end])) ++end;
+        while (end < points.size() && end - first < together && !searches(state, *points[end]))
+            ++end;
+        together *= 2;
 
         std::vector<Vector> us;
         for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);
@@ -129,6 +132,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                     &projection.hessians[number][from * (apart + 1)], apart, directions);
                 if (curvature) return *curvature;
                 end = k + 1;  // what follows meets other directions
+                together = 1;
                 return renew(found, point, u);
             };
             Told one{evaluations[k - first], told(state.at, offset, point.u, k - first, 0, at),

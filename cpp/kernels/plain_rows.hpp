@@ -37,13 +37,14 @@ inline Vec load_some(const Real* p, int n) {
     return n < kWidth ? load_tail(p, n) : load(p);
 }
 
-// What dot_rows does on the way besides its products.
-enum class Beside { nothing, add, add_and_fetch, fetch };
+// What dot_rows does on the way besides its products, and which part of other rows it asks for.
+enum class Beside { nothing, add };
+enum class Ahead { nothing, half, all };
 
 // Asks for the columns from j on, as many as a row has lanes, of some rows.
 template <class Real>
-[[gnu::always_inline]] inline void fetch(const Real* const* rows, std::size_t count,
-                                         std::size_t j) {
+[[gnu::always_inline]] inline void ask_for(const Real* const* rows, std::size_t count,
+                                           std::size_t j) {
     for (std::size_t r = 0; r < count; ++r)
         for (std::size_t k = 0; k < kRowLanes; k += kCacheLine / sizeof(Real))
             __builtin_prefetch(rows[r] + j + k, 0, kSecondLevel);
@@ -52,16 +53,14 @@ template <class Real>
 // t[r] = x_r . w for R rows; of more than one, t has room for whole registers. w is padded with
 // zeros to whole 16s. Beside that, out += sum over R earlier rows of c[r] * last_r, as add_rows
 // does it: the memory goes on delivering x while the rows before it, which lie in a cache, are
-// added. And the R rows of `next` are asked for in advance, or with nothing else the first half.
-template <std::size_t R, Beside kBeside, class Real>
+// added. And `next`, R rows or half of them, are asked for in advance.
+template <std::size_t R, Beside kBeside, Ahead kAhead, class Real>
 [[gnu::always_inline]] inline void dot_rows(const Real* const* x, std::size_t cols, const double* w,
                                             double* t, const Real* const* last = nullptr,
                                             const double* c = nullptr, double* out = nullptr,
                                             const Real* const* next = nullptr) {
-    constexpr bool kAdds = kBeside == Beside::add || kBeside == Beside::add_and_fetch;
-    constexpr std::size_t kFetched = kBeside == Beside::add_and_fetch ? R
-                                     : kBeside == Beside::fetch       ? R / 2
-                                                                      : 0;
+    constexpr bool kAdds = kBeside == Beside::add;
+    constexpr std::size_t kFetched = kAhead == Ahead::all ? R : kAhead == Ahead::half ? R / 2 : 0;
     // Copies, because `out` might be taken for the place where the pointers lie.
     const Real *row[R], *earlier[R], *later[R];
     Vec sum[R][kRowGroups], cc[R];
@@ -74,7 +73,7 @@ template <std::size_t R, Beside kBeside, class Real>
     std::size_t j = 0;
 #pragma GCC unroll 2
     for (; j + kRowLanes <= cols; j += kRowLanes) {
-        if constexpr (kFetched > 0) fetch(later, kFetched, j);
+        if constexpr (kFetched > 0) ask_for(later, kFetched, j);
         for (int g = 0; g < kRowGroups; ++g) {
             const std::size_t at = j + g * kWidth;
             const Vec wg = load(w + at);
@@ -131,7 +130,7 @@ inline void add_rows(const Real* const* x, std::size_t cols, const double* c, do
     if constexpr (kFetch)
 #pragma GCC unroll 2
         for (; j + kRowLanes <= cols; j += kRowLanes) {
-            fetch(later, kFetched, j);
+            ask_for(later, kFetched, j);
             for (std::size_t k = 0; k < kRowLanes; k += kWidth) add(j + k, kWidth);
         }
     for (; j + kWidth <= cols; j += kWidth) add(j, kWidth);
@@ -159,21 +158,26 @@ struct Strip {
         }
     }
 
-    // t[r] = x_r . w + b
-    void dot(std::size_t cols, const double* w, double b, double* t) const {
+    // t[r] = x_r . w + b, while a part of the K rows of `next` is asked for.
+    template <Ahead kAhead = Ahead::nothing>
+    void dot(std::size_t cols, const double* w, double b, double* t,
+             const Real* const* next = nullptr) const {
         constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
         if (n == K) {
             for (std::size_t r = 0; r < K; r += R)
-                dot_rows<R, Beside::nothing>(x + r, cols, w, t + r);
+                dot_rows<R, Beside::nothing, kAhead, Real>(x + r, cols, w, t + r, nullptr, nullptr,
+                                                           nullptr, next + r);
         } else {
-            for (std::size_t r = 0; r < n; ++r) dot_rows<1, Beside::nothing>(x + r, cols, w, t + r);
+            for (std::size_t r = 0; r < n; ++r)
+                dot_rows<1, Beside::nothing, Ahead::nothing>(x + r, cols, w, t + r);
         }
         for (std::size_t r = 0; r < n; ++r) t[r] += b;
     }
 
-    // out += sum of c[r] * x_r
-    void add_to(std::size_t cols, double* out) const {
-        if (n == K) return add_rows<K>(x, cols, c, out);
+    // out += sum of c[r] * x_r, while the other half is asked for.
+    template <bool kFetch = false>
+    void add_to(std::size_t cols, double* out, const Real* const* next = nullptr) const {
+        if (n == K) return add_rows<K, kFetch>(x, cols, c, out, next);
         for (std::size_t r = 0; r < n; ++r) add_rows<1>(x + r, cols, c + r, out);
     }
 };
@@ -187,14 +191,14 @@ struct Strip {
 #endif
 
 // The products of a whole strip, while the whole strip `last` is added to out and `next` asked for.
-template <Beside kBeside, std::size_t K, class Real>
+template <Ahead kAhead, std::size_t K, class Real>
 FASTGROK_STRIP void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const double* w, double b,
                                 const Strip<K, Real>& last, double* out,
                                 const Strip<K, Real>& next) {
     constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
     for (std::size_t r = 0; r < K; r += R)
-        dot_rows<R, kBeside>(strip.x + r, cols, w, strip.c + r, last.x + r, last.c + r, out,
-                             next.x + r);
+        dot_rows<R, Beside::add, kAhead>(strip.x + r, cols, w, strip.c + r, last.x + r, last.c + r,
+                                         out, next.x + r);
     for (std::size_t r = 0; r < K; ++r) strip.c[r] += b;
 }
 
@@ -207,7 +211,7 @@ inline std::size_t whole_columns(const PlainRows<Real>& rows) {
 
 // out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, these times
 // the rows' weights, n, t) turns n values of t = x . w + b into c.
-template <std::size_t K, Beside kBeside, class Real, class Weigh>
+template <std::size_t K, Beside kBeside, Ahead kAhead, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t cols = whole_columns(rows), intercept = plain_layout(rows.cols).intercept;
     if (rows.count == 0) return;
@@ -225,7 +229,7 @@ inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh
         if constexpr (kBeside != Beside::nothing)
             if (more) next->find(rows, i + 2 * K < rows.count ? i + 2 * K : i + K);
         if (kBeside != Beside::nothing && more && strip->n == K) {
-            dot_and_add<kBeside>(*strip, cols, u, b, *last, out, *next);
+            dot_and_add<kAhead>(*strip, cols, u, b, *last, out, *next);
         } else {
             if (more) strip->dot(cols, u, b, strip->c);
             last->add_to(cols, out);
@@ -255,22 +259,10 @@ inline void accumulate_in_turns(PlainRows<Real> rows, const double* u, Weigh wei
     if (rows.count > 0) strip->find(rows, 0);
     for (std::size_t i = 0; i < rows.count; i += K) {
         next->find(rows, i + K < rows.count ? i + K : i);
-        const bool whole = strip->n == K;
-        if (whole) {
-            constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
-            for (std::size_t r = 0; r < K; r += R)
-                dot_rows<R, Beside::fetch, Real>(strip->x + r, cols, u, strip->c + r, nullptr,
-                                                 nullptr, nullptr, next->x + r);
-            for (std::size_t r = 0; r < K; ++r) strip->c[r] += b;
-        } else {
-            strip->dot(cols, u, b, strip->c);
-        }
+        strip->template dot<Ahead::half>(cols, u, b, strip->c, next->x);
         weigh(i, strip->y, rows.weights != nullptr ? strip->weighted : strip->y, strip->n,
               strip->c);
-        if (whole)
-            add_rows<K, true>(strip->x, cols, strip->c, out, next->x);
-        else
-            strip->add_to(cols, out);
+        strip->template add_to<true>(cols, out, next->x);
         for (std::size_t r = 0; r < strip->n; ++r) sum_c += strip->c[r];
         std::swap(strip, next);
     }
@@ -293,9 +285,11 @@ inline void accumulate_plain(PlainRows<Real> rows, const double* u, Weigh weigh,
     // The processor is busy enough with the widening of single precision.
     constexpr Beside kBeside = sizeof(Real) < sizeof(double) ? Beside::nothing : Beside::add;
     if (rows.far && takes_turns(rows)) return accumulate_in_turns<kLongStrip>(rows, u, weigh, out);
-    if (rows.far) return accumulate_strips<kLongStrip, Beside::add_and_fetch>(rows, u, weigh, out);
-    if (rows.cols <= kNarrowRow) return accumulate_strips<kLongStrip, kBeside>(rows, u, weigh, out);
-    return accumulate_strips<kShortStrip, Beside::add>(rows, u, weigh, out);
+    if (rows.far)
+        return accumulate_strips<kLongStrip, Beside::add, Ahead::all>(rows, u, weigh, out);
+    if (rows.cols <= kNarrowRow)
+        return accumulate_strips<kLongStrip, kBeside, Ahead::nothing>(rows, u, weigh, out);
+    return accumulate_strips<kShortStrip, Beside::add, Ahead::nothing>(rows, u, weigh, out);
 }
 
 template <class Real>
