@@ -5,7 +5,7 @@ from math import lcm
 
 import numpy as np
 
-from _rational import integers
+from _rational import extended, integers
 
 _PRIME = 2**31 - 1
 
@@ -138,7 +138,7 @@ def _split(
     X: np.ndarray, y: np.ndarray, bias: bool, rows: np.ndarray, off: np.ndarray, answer: dict
 ) -> bool:
     """Whether one direction pushes off these rows, and positive weights balance the others."""
-    Z = integers(y[:, None] * (np.column_stack([X, np.ones(len(y))]) if bias else X))[0]
+    Z = extended(X, y, bias)[0]
     weights = answer["exact_weights"]
     if np.any(whole(weights) @ Z) or any((w > 0) == o for w, o in zip(weights, off, strict=True)):
         return False
@@ -151,7 +151,7 @@ def _combined(
 ) -> bool:
     """Whether a combination with positive coefficients is e_j or its negative."""
     (combination,) = found
-    Z, k = integers(y[:, None] * (np.column_stack([X, np.ones(len(y))]) if bias else X))
+    Z, k = extended(X, y, bias)
     below = lcm(*(value.denominator for value in combination.values()))
     total = sum(int(value * below) * Z[i] for i, value in combination.items())
     unit = np.zeros(Z.shape[1], dtype=object)

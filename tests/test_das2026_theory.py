@@ -77,12 +77,12 @@ def test_verdicts(data: _theory_runs.Theory) -> None:
     assert found["Theorem 4.6 corrected gives the grokking time"].outcome is not Outcome.AGREES
 
 
-def test_kept_from() -> None:
+def test_first_back_at() -> None:
     steps = np.array([0.0, 1.0, 10.0, 100.0, 1000.0])
     accuracy = np.array([0.0, 1.0, 0.5, 1.0, 1.0])
-    assert _theory_runs.kept_from(steps, accuracy, 1.0) == 100.0
-    assert np.isnan(_theory_runs.kept_from(steps, np.ones(5), 1.0))
-    assert np.isnan(_theory_runs.kept_from(steps, accuracy[::-1].copy(), 1.0))
+    assert _theory_runs.first_back_at(steps, accuracy, 1.0) == 100.0
+    assert np.isnan(_theory_runs.first_back_at(steps, np.ones(5), 1.0))
+    assert np.isnan(_theory_runs.first_back_at(steps, accuracy[::-1].copy(), 1.0))
 
 
 def test_the_picture_has_room_for_everything(data: _theory_runs.Theory) -> None:

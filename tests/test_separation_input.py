@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 
 import fastgrok as fg
+from fastgrok.geometry.recession import _separation
 
 X = np.array([[1, 3], [2, 0], [3, -1], [3, 4], [3, 1], [4, 0], [5, 2], [6, 7]])
 Y = np.array([-1, -1, -1, -1, 1, 1, 1, 1])
@@ -71,11 +72,17 @@ def test_labels_of_no_two_classes_are_refused(labels, message):
     ("options", "message"),
     [
         ({"classes": ("a",)}, "classes must be the label"),
+        ({"classes": 5}, "classes must be the label of the first class .* got 5"),
+        ({"classes": {-1, 1}}, "classes must be the label"),
         ({"classes": (0, 1)}, "y must hold 0 and 1 only, but"),
         ({"model": "probit"}, "model must be one of 'logistic', 'poisson', got 'probit'"),
         ({"weights": -np.ones(8)}, "weights must not be negative, but"),
         ({"weights": np.ones(7)}, "weights must have length 8"),
         ({"names": ["a"]}, "names must be 2 strings"),
+        ({"names": []}, "names must be 2 strings, one a column, got \\[\\]"),
+        ({"names": "ab"}, "names must be 2 strings, one a column, got 'ab'"),
+        ({"names": 5}, "names must be 2 strings, one a column, got 5"),
+        ({"names": [1, 2]}, "names must be 2 strings"),
         ({"weights": np.zeros(8)}, "weights must not all be zero"),
         ({"sample_weight": -np.ones(8)}, "sample_weight must not be negative, but"),
         ({"sample_weight": np.ones(8), "weights": np.ones(8)}, "only one may be given"),
@@ -135,6 +142,35 @@ def test_integers_that_float64_cannot_hold_are_refused():
         fg.separation(np.array([[2**53 + 1], [2**53]]), [0, 1])
 
 
-def test_sparse_rows_that_are_too_many_are_refused():
-    with pytest.raises(ValueError, match="100000 x 10000 entries"):
+def test_sparse_rows_that_are_too_many_or_none_are_refused():
+    with pytest.raises(ValueError, match=r"X is needed as a dense array.* \(100000, 10000\)"):
         fg.separation(scipy.sparse.csr_array((10**5, 10**4)), np.ones(10**5))
+    # Made dense as it is, this would write outside of the array.
+    wrong = scipy.sparse.csr_array(X.astype(float))
+    wrong.indices[3] = 2
+    with pytest.raises(ValueError, match="X is no sparse matrix: its indptr or its indices are"):
+        fg.separation(wrong, Y)
+
+
+@pytest.mark.parametrize(
+    "names", [["a", "b"], ("a", "b"), np.array(["a", "b"]), pd.Index(["a", "b"]), iter("ab")]
+)
+def test_names_in_any_sequence(names):
+    found = fg.separation(pd.DataFrame(X, columns=["c", "d"]), Y, names=names)
+    assert found.names == ["a", "b", "(intercept)"]
+    assert all(type(name) is str for name in found.names)
+
+
+def test_an_answer_without_proof_can_be_shown(monkeypatch):
+    """No set is known that is left undecided in a moment, so that nothing is proved by force."""
+    monkeypatch.setattr(_separation, "_evidence", lambda *_: None)
+    found = fg.separation(pd.DataFrame(X, columns=["a", "b"]), Y, weights=Y > 0)
+    assert (found.kind, found.separated) == ("undecided", False)
+    assert found.overlap.tolist() == [4, 5, 6, 7]
+    table = found.to_pandas()
+    assert table.index.tolist() == ["a", "b", "(intercept)"]
+    assert table["coefficient"].tolist() == ["undecided"] * 3
+    assert not table[["aliased", "determined"]].to_numpy().any()
+    assert "undecided: nothing was proved" in str(found)
+    with pytest.raises(ValueError, match="nothing is proved of these rows"):
+        found.certificate("a")

@@ -47,6 +47,19 @@ def test_sparse_rows_are_those_of_an_array(model):
     assert got.predict(rows).tolist() == y.tolist()
 
 
+@pytest.mark.parametrize("model", [GDLogisticRegression(steps=5), MaxMarginClassifier()])
+@pytest.mark.parametrize("form", [np.array, csr_matrix])
+def test_integers_are_exact_or_refused(model, form):
+    long = form(np.array([[2**53 + 1], [3], [-4], [-5]]))
+    with pytest.raises(ValueError, match="float64 cannot hold"):
+        clone(model).fit(long, [1, 1, 0, 0])
+    short = form(np.array([[2**53], [3], [-4], [-5]]))
+    fitted = clone(model).fit(short, [1, 1, 0, 0])
+    with pytest.raises(ValueError, match="float64 cannot hold"):
+        fitted.predict(long)
+    assert fitted.predict(short).tolist() == [1, 1, 0, 0]
+
+
 def irises():
     data = load_iris(as_frame=True)
     some = data.target < 2

@@ -146,6 +146,22 @@ def test_leaps_are_those_of_dense_rows(loss):
     np.testing.assert_allclose(run.loss, whole.loss, rtol=1e-6)
 
 
+def test_leaps_of_so_many_columns_that_solves_keep_fewer_directions():
+    """Columns without entries change nothing, but take their share of what is kept."""
+    rng = np.random.default_rng(17)
+    some, d = rng.normal(size=(30, 50)), 100_000
+    y = np.where(some[:, 0] + 0.5 * rng.normal(size=30) > 0.0, 1.0, -1.0)
+    columns = np.sort(rng.choice(d, 50, replace=False))
+    X = scipy.sparse.csr_array(
+        (some.ravel(), np.tile(columns, 30), np.arange(0, 1501, 50)), shape=(30, d)
+    )
+    settings = {"steps": 1e5, "lr": 0.1, "engine": "leap", "rtol": 1e-6, "record": [1e5],
+                "watch_sharpness": False}  # fmt: skip
+    run, alone = fg.train(X, y, **settings), fg.train(some, y, **settings)
+    assert relative(run.w[columns], alone.w) < 2e-6
+    assert not np.delete(run.w, columns).any()
+
+
 def test_many_runs_over_the_same_rows():
     X, y = drawn(400, 30, 0.3, 10)
     rates = (0.1, 0.2, 0.4)

@@ -1,11 +1,13 @@
 """Late times of runs on data of which only some rows can be separated."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize, nnls
+from scipy.special import expit
 
 import fastgrok as fg
 from fastgrok.theory import bias
@@ -81,6 +83,42 @@ def test_runs_end_on_the_expansion(seed, loss):
     assert found.finite
     rate = min(found.rates[0], found.excess, 1.0)
     np.testing.assert_array_less(off, 1e-7 + 1e2 * np.array(times) ** -rate)
+
+
+def overlapping(n, far=()):
+    """One column of numbers that overlap, some far on their own side, and a flag of one class."""
+    rng = np.random.default_rng(n)
+    x = np.round(rng.normal(size=n), 2)
+    y = np.where(x + rng.logistic(size=n) > 0.0, 1.0, -1.0)
+    flag = np.zeros(n)
+    flag[np.flatnonzero(y > 0)[:4]] = 1.0
+    x, y = np.append(x, np.abs(far)), np.append(y, np.sign(far))
+    x[n:] *= y[n:]
+    return np.column_stack([x, np.append(flag, np.zeros(len(far)))]), y
+
+
+@pytest.mark.parametrize("loss", ["logistic", "exponential"])
+@pytest.mark.parametrize("far", [60.0, 1e3, 1e5])
+def test_rows_far_on_their_side_do_not_matter(far, loss):
+    """Their slopes and curvatures are below the least positive number."""
+    X, y = overlapping(50)
+    found = bias.late_time(*overlapping(50, [far, -far]), 0.1, loss=loss, reduction="sum")
+    expected = bias.late_time(X, y, 0.1, loss=loss, reduction="sum")
+    theta, known = ([*late.w_tilde, late.b_tilde] for late in (found, expected))
+    np.testing.assert_allclose(theta, known, rtol=1e-7 if far == 60.0 else 1e-9)
+    np.testing.assert_array_equal(found.w_hat, expected.w_hat)
+
+
+def test_many_rows_take_memory_in_proportion():
+    X, y = overlapping(3000)
+    tracemalloc.start()
+    found = bias.late_time(X, y, 0.1)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 0.5 * 8 * 3000**2
+    z = y[:, None] * np.column_stack([X, np.ones(3000)])
+    margins = z[found.overlap] @ [*found.w_tilde, found.b_tilde]
+    assert np.abs(expit(-margins) @ z[found.overlap]).max() < 1e-9
 
 
 def test_what_cannot_be_separated_at_all_is_still_refused():

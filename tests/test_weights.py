@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -284,6 +285,15 @@ def test_stable_lr(n, d, reduction):
     assert found <= 8.0 / largest
     run = fg.train(X, y, steps=5, lr="auto", sample_weight=times, reduction=reduction)
     assert run.params["lr"] == 0.5 * found
+
+
+@pytest.mark.parametrize("rows", [np.array, scipy.sparse.csr_array])
+def test_weights_with_which_no_rate_can_be_told(rows):
+    X = rows([[0.0], [1.0]])
+    found = fg.stable_lr(X, [1, -1], bias=False, sample_weight=[1.0, 1e-250])
+    assert found == pytest.approx(8e250, rel=1e-6)
+    with pytest.raises(ValueError, match="sample_weight must not differ so much"):
+        fg.stable_lr(X, [1, -1], bias=False, sample_weight=[1.0, 1e-320])
 
 
 def test_shares_are_recorded_and_kept(tmp_path):

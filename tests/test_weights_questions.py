@@ -1,11 +1,14 @@
 """What is asked of a run whose rows have weights: as of one with repeated rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 
 import fastgrok as fg
 from cases import problem
 from fastgrok.theory import bias as theory
+from test_labels import Tensor
 from weighted_rows import drawn, repeated
 
 
@@ -41,6 +44,34 @@ def test_questions_about_a_weighted_run(engine, tmp_path):
         assert kept.phases(best.support, *given_rows, test="t") == own
     with pytest.raises(ValueError, match=r"not the data|not what the run recorded"):
         kept.phases(best.support, X[live][::-1], y[live], test="t")
+
+
+def test_rows_given_again_may_be_of_any_kind(tmp_path):
+    """As in train, where some have no weight, too."""
+    X, y = problem(40, 20)
+    X = np.round(X)
+    times = drawn(40)
+    run = fg.train(X, y, steps=2000, lr=0.05, sample_weight=times, evals={"t": (X, y)})
+    run.save(tmp_path / "run")
+    kept = fg.Trajectory.load(tmp_path / "run")
+    expected = run.at(777)[0]
+    frame = pd.DataFrame(X.astype(int)).convert_dtypes()
+    assert str(frame.dtypes[0]) == "Int64"
+    for rows, labels in ((frame, pd.Series(y)), (Tensor(X), Tensor(y)), (X.tolist(), y[:, None])):
+        np.testing.assert_array_equal(kept.at(777, rows, labels)[0], expected)
+    everywhere = fg.train(X, y, steps=2000, lr=0.05, evals={"t": (X, y)}, keep_weights=True)
+    everywhere.save(tmp_path / "everywhere")
+    kept = fg.Trajectory.load(tmp_path / "everywhere")
+    given = (Tensor(X), Tensor(y))
+    assert kept.refine("t", *given, {"t": given}) == everywhere.refine("t")
+    with pytest.raises(ValueError, match="y must have one label a row: 40 rows, 39 labels"):
+        kept.at(777, X, y[1:])
+    with pytest.raises(ValueError, match=r"shapes \(39, 20\) and \(39,\), but the run"):
+        kept.at(777, X[1:], y[1:])
+    wrong = scipy.sparse.csr_array(X)
+    wrong.indices[3] = 77
+    with pytest.raises(ValueError, match="X is no sparse matrix"):
+        kept.at(777, wrong, y)
 
 
 def test_limits_that_depend_on_weights_are_those_of_repeated_rows():

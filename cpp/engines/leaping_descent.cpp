@@ -15,9 +15,10 @@ constexpr double kFewestLeaped = 2000.0;
 // of steps last or more is counted as error, in motions that are linear or not of plain descent,
 // and where rounds of a cycle are integrated; the errors of all steps add up to some times that.
 // The steps of the coarse integration may do kRatio times as much. With looser tolerances the
-// formulas are of low order, and the difference would tell less; where a pass is dear, less so.
+// formulas are of low order, and the difference would tell less; where a pass is dear, less so: up
+// to kLoosestWide they go by kOfWide of rtol.
 constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
-constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 3e-7;
+constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 3e-7, kOfWide = 0.3;
 // The highest order of the formulas; of steps that remember others, whose gradients swing on at
 // first in directions that are steep, the sixth would make what is left of that larger.
 constexpr int kOrder = 6, kOrderOfMemory = 5;
@@ -217,10 +218,10 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       " steps shortly before step " + std::to_string(starts.last);
         return false;
     }
-    const bool dear = is_smooth_and_dear();
+    const bool dear = period == 1 && is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
     const double loosest =
-        period == 1 && dear ? std::clamp(0.3 * options_.rtol, kLoosest, kLoosestWide) : kLoosest;
+        dear ? std::clamp(kOfWide * options_.rtol, kLoosest, kLoosestWide) : kLoosest;
     const double tolerance = (period > 1 ? kFineCycle : other) * std::min(options_.rtol, loosest);
     set_out(starts, period, std::min(way_.planned, tolerance), attempt);
     return true;

@@ -1,5 +1,6 @@
 #include "recycled_directions.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "norms.hpp"
@@ -11,12 +12,18 @@ namespace {
 // Of a direction nothing is new if no more than this share of its curvature is left beside those
 // that are later.
 constexpr double kDependent = 1e-6;
+// Directions that pay for what they cost a solve, and bytes of those kept and of as many new ones,
+// with their products: 64 MiB, as of the largest sample of a Hessian.
+constexpr std::size_t kMost = 24, kMostBytes = std::size_t{1} << 26;
 
 }  // namespace
 
+RecycledDirections::RecycledDirections(const Layout& layout)
+    : layout_(layout), most_(std::min(kMost, kMostBytes / (4 * sizeof(double) * layout.length))) {}
+
 void RecycledDirections::keep(const Vector& direction, const Vector& product) {
     const double size = norm(direction.data(), direction.size());
-    if (new_.size() == kMost || !(size > 0.0) || !(of_.trace > 0.0)) return;
+    if (new_.size() == most_ || !(size > 0.0) || !(of_.trace > 0.0)) return;
     Kept kept{direction, product, of_.trace};
     for (double& x : kept.direction) x /= size;
     for (double& x : kept.product) x /= size;
@@ -24,7 +31,7 @@ void RecycledDirections::keep(const Vector& direction, const Vector& product) {
 }
 
 void RecycledDirections::take_over(Kept kept) {
-    if (kept_.size() == kMost) {
+    if (kept_.size() == most_) {
         kept_.pop_back();
         for (Kept& other : kept_) {
             other.of_w.pop_back();

@@ -13,7 +13,7 @@ namespace fastgrok {
 
 class RecycledDirections {
 public:
-    explicit RecycledDirections(const Layout& layout) : layout_(layout) {}
+    explicit RecycledDirections(const Layout& layout);
 
     // What each solve with (of_w + factor H) is preconditioned with, the intercept's diagonal being
     // of_bias and H's trace `trace`; keep() takes its directions and H's products with them, for
@@ -40,7 +40,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t kMost = 24;
     // A direction of length 1, and its scalar products with the one at place i, of w and of the
     // intercept, and that of its product with that one.
     struct Kept {
@@ -59,6 +58,7 @@ private:
     void add_directions(Vector& to, const Vector& shares) const;
 
     Layout layout_;
+    std::size_t most_;  // of either list
     Of of_{};
     std::deque<Kept> kept_, new_;  // the latest first; those of the solve under way
     std::size_t used_ = 0;         // of kept_

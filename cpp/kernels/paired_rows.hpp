@@ -14,23 +14,7 @@ constexpr std::size_t kTwoDots = kRowGroups <= 2 ? kLongStrip : kRowsAtOnce;
 constexpr std::size_t kTwoSums = kAccumulators >= 24 ? 8 : 4;
 static_assert(kLongStrip % kTwoDots == 0 && kLongStrip % kTwoSums == 0);
 
-// t[r] = x_r . w as dot_rows() has it.
-template <std::size_t R>
-inline void finish_dots(const Vec (&sum)[R][kRowGroups], double* t) {
-    if constexpr (R == 1) {
-        t[0] = 0.0 + add_lanes(sum[0]);
-    } else {
-        for (std::size_t r = 0; r < R; r += kWidth) {
-            Vec lanes[kWidth];
-            for (std::size_t k = 0; k < kWidth; ++k)
-                lanes[k] = r + k < R ? add_groups(sum[r + k]) : set1(0.0);
-            double sums[kWidth];
-            store(sums, set1(0.0) + sums_across(lanes));
-            for (std::size_t k = 0; k < kWidth && r + k < R; ++k) t[r + k] = sums[k];
-        }
-    }
-}
-
+// t[r] = x_r . w and s[r] = x_r . v, each as dot_rows() has it.
 template <std::size_t R, class Real>
 inline void dot_rows_with_two(const Real* const* x, std::size_t cols, const double* w,
                               const double* v, double* t, double* s) {

@@ -37,6 +37,23 @@ inline Vec load_some(const Real* p, int n) {
     return n < kWidth ? load_tail(p, n) : load(p);
 }
 
+// t[r] = the sum of row r's lanes; of more than one row, t has room for whole registers. Where
+// every product underflows the lanes hold -0, but those that a register fills up hold +0, and how
+// many these are depends on its width. 0.0 + makes +0 of both.
+template <std::size_t R>
+[[gnu::always_inline]] inline void finish_dots(const Vec (&sum)[R][kRowGroups], double* t) {
+    if constexpr (R == 1) {
+        t[0] = 0.0 + add_lanes(sum[0]);
+    } else {
+        for (std::size_t r = 0; r < R; r += kWidth) {
+            Vec lanes[kWidth];
+            for (std::size_t k = 0; k < kWidth; ++k)
+                lanes[k] = r + k < R ? add_groups(sum[r + k]) : set1(0.0);
+            store(t + r, set1(0.0) + sums_across(lanes));
+        }
+    }
+}
+
 // What dot_rows does on the way besides its products, and which part of other rows it asks for.
 enum class Beside { nothing, add };
 enum class Ahead { nothing, half, all };
@@ -97,18 +114,7 @@ template <std::size_t R, Beside kBeside, Ahead kAhead, class Real>
             store(out + j, o);
         }
     }
-    // Where every product underflows the lanes hold -0, but those that a register fills up hold +0,
-    // and how many these are depends on its width. 0.0 + makes +0 of both.
-    if constexpr (R == 1) {
-        t[0] = 0.0 + add_lanes(sum[0]);
-    } else {
-        for (std::size_t r = 0; r < R; r += kWidth) {
-            Vec lanes[kWidth];
-            for (std::size_t k = 0; k < kWidth; ++k)
-                lanes[k] = r + k < R ? add_groups(sum[r + k]) : set1(0.0);
-            store(t + r, set1(0.0) + sums_across(lanes));
-        }
-    }
+    finish_dots(sum, t);
 }
 
 // out += sum over R rows of c[r] * x_r, row after row. out is padded to whole 16s. If there is a

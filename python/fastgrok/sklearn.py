@@ -35,9 +35,6 @@ except ImportError:
         return method
 
 
-_SINGLE = (np.float64, np.float32)
-
-
 class _StoppedError(Exception):
     """Ends a run because a callback said so."""
 
@@ -60,7 +57,8 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[NDArray[Any], F64, F64 | None]:
         """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
-        rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
+        # As they are: long integers are refused by who is given them, where a conversion rounds.
+        rows, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
         check_classification_targets(labels)
         weights = None
         if sample_weight is not None:
@@ -109,8 +107,9 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
             Logits.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
-        out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
+        given = validate_data(self, X, reset=False, dtype="numeric", accept_sparse="csr")
+        rows = _checks.matrix("X", given, sparse_too=True).astype(np.float64, copy=False)
+        out: F64 = rows @ self.coef_[0] + self.intercept_[0]
         return out
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -71,9 +71,9 @@ def train(
     X : array_like or sparse matrix of shape (n, d)
         Finite rows in any layout. Those of scipy.sparse stay sparse: CSR of float64 or float32 with
         sorted columns, none twice, is used in place, all else copied to that. float32 is kept and
-        read as such, all else becomes float64; a C-contiguous array of either is used in place. A
-        copy in another layout, of float64, is made of rows of up to 16 columns, and of others of up
-        to 4 MiB that don't begin on a cache line.
+        read as such, all else becomes float64; a C-contiguous array of either is used in place, and
+        must not be changed meanwhile. A copy in another layout, of float64, is made of rows of up
+        to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
         More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,
         ``Dataset.load(..., mmap=True)``) may be larger than memory: from 1 GiB on, passes give back
         the memory of the rows behind them, and hold a 64th of the file for each thread. The bits

@@ -92,7 +92,9 @@ def two_classes(
         if pair is None:
             return labels(name, array, rows), SIGNS
     else:
-        listed = list(classes) if not isinstance(classes, str) else [classes]
+        # Of a set nobody knows which is the first.
+        in_order = np.iterable(classes) and not isinstance(classes, str | set | frozenset)
+        listed = list(classes) if in_order else []
         if len(listed) != 2 or listed[0] == listed[1]:
             raise ValueError(
                 f"classes must be the label of the first class and that of the second, got "

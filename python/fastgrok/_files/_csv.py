@@ -51,27 +51,37 @@ def read_csv(path: Path, target: str, weights: str | None = None) -> Table:
     Raises
     ------
     ValueError
-        For files without rows or these columns, with missing values, or lines of other lengths.
+        For files without rows or these columns, with missing values, integers that float64 cannot
+        hold, or lines of other lengths.
     """
     columns = _columns(path)
     for name in (target, *([] if weights is None else [weights])):
         if name not in columns:
             raise ValueError(f"{path} has no column {name!r}: it has {', '.join(columns)}")
     text = columns.pop(target)
-    y = _numbers(text)
+    y = _numbers(f"{path} column {target!r}", text)
     given = None
     if weights is not None:
-        given = _numbers(columns.pop(weights))
+        given = _numbers(f"{path} column {weights!r}", columns.pop(weights))
         if given is None:
             raise ValueError(f"{path} column {weights!r} must hold numbers, for weights")
     parts: dict[str, F64] = {}
     for name, values in columns.items():
-        numbers = _numbers(values)
-        if numbers is not None:
-            parts[name] = numbers
-            continue
-        for level in sorted(set(values))[1:]:
-            parts[f"{name}={level}"] = np.array([float(value == level) for value in values])
+        numbers = _numbers(f"{path} column {name!r}", values)
+        flags = (
+            {name: numbers}
+            if numbers is not None
+            else {
+                f"{name}={level}": np.array([float(value == level) for value in values])
+                for level in sorted(set(values))[1:]
+            }
+        )
+        if twice := sorted(flags.keys() & parts.keys()):
+            raise ValueError(
+                f"{path} has a column {twice[0]!r}, as the flag of another column is called: "
+                "rename it"
+            )
+        parts |= flags
     if not parts:
         raise ValueError(f"{path} must have a column besides {target!r}")
     labels = np.array(text) if y is None else y
@@ -87,6 +97,7 @@ def _columns(path: Path) -> dict[str, list[str]]:
         header, *lines = [line for line in csv.reader(file, delimiter=comma) if line] or [[]]
     if not lines:
         raise ValueError(f"{path} must have a header and rows below it")
+    header = [name.strip() for name in header]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise ValueError(f"{path} has two columns of the name {twice[0]!r}")
@@ -108,9 +119,18 @@ def _columns(path: Path) -> dict[str, list[str]]:
     return columns
 
 
-def _numbers(values: list[str]) -> F64 | None:
+def _numbers(name: str, values: list[str]) -> F64 | None:
     """Return them as numbers; None if some are none."""
+    if any("_" in value for value in values):  # which is a number to Python alone
+        return None
     try:
-        return np.array([float(value) for value in values])
+        numbers = [float(value) for value in values]
     except ValueError:
         return None
+    for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
+        if abs(number) >= 2.0**53 and value.lstrip("+-").isdecimal() and int(value) != number:
+            raise ValueError(
+                f"{name} row {row + 1} is {value}, which float64 cannot hold: subtract an offset "
+                "from the column"
+            )
+    return np.array(numbers)

@@ -52,7 +52,9 @@ class Sets:
         live = given > 0.0
         if not live.all():
             key = id(rows), np.packbits(live).tobytes()
-            rows = self._kept.setdefault(key, rows[live])
+            if key not in self._kept:
+                self._kept[key] = rows[live]
+            rows = self._kept[key]
             signs, given = self._same(signs[live]), given[live]
         values = np.array(given)
         own = id(rows), id(signs), values.tobytes()

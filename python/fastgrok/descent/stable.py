@@ -23,6 +23,8 @@ _BITS = 24
 _EPS = float(np.finfo(np.float64).eps)
 _LARGEST = float(np.finfo(np.float64).max)
 """The limit of what hardly moves."""
+_LEAST = 2.0**-900
+"""Of squares of about 1 times shares of weights: below it they lose digits."""
 _BLOCK = 1 << 22  # numbers converted to float64 at a time
 
 
@@ -194,7 +196,7 @@ def _bound_of_loss(rows: Any, loss: str, reduction: str, bias: bool, weights: F6
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
 
     scale = 1.0 / n if reduction == "mean" else 1.0
-    roots = np.ones(n)
+    roots, most = np.ones(n), 1.0
     if weights is not None:  # as factors of the rows, rounded up
         most = float(weights.max())
         scale = most / float(weights.sum()) if reduction == "mean" else most
@@ -205,6 +207,11 @@ def _bound_of_loss(rows: Any, loss: str, reduction: str, bias: bool, weights: F6
         above = above_eigenvalues(_gram(rows, exponent, roots, one), n + d)
     else:
         above = above_sparse(rows, exponent, roots, one)
+    if above < _LEAST:
+        raise ValueError(
+            "sample_weight must not differ so much: the rows that have all the curvature weigh "
+            f"nothing beside others, whose largest weight is {most:.3g}"
+        )
     rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above)
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))

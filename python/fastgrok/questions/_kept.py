@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import sparse
 from fastgrok.records import Record
 
 _MOST_REPEATED = 10**8
@@ -31,17 +30,16 @@ def training_data(
                 "this run does not hold its training data (it was loaded): give X and y"
             )
         return run.data
-    y = _checks.two_classes("y", y, len(y), _given_classes(run))[0]
-    if run.sample_weight is not None and len(run.sample_weight) == len(y) == np.shape(X)[0]:
+    X = _checks.matrix("X", X, sparse_too=True)
+    y = _checks.two_classes("y", y, X.shape[0], _given_classes(run))[0]
+    if run.sample_weight is not None and len(run.sample_weight) == len(y):
         live = run.sample_weight > 0.0
         if not live.all():
-            given: Any = X
-            rows = given.tocsr() if sparse.is_sparse(given) else np.asarray(given)
-            X, y = rows[live], y[live]
+            X, y = X[live], y[live]
     expected = (run.params["rows"], run.params["dim"])
-    if np.shape(X) != expected or np.shape(y) != expected[:1]:
+    if X.shape != expected:
         raise ValueError(
-            f"X and y have shapes {np.shape(X)} and {np.shape(y)}, but the run was trained on "
+            f"X and y have shapes {X.shape} and {y.shape}, but the run was trained on "
             f"shapes {expected} and {expected[:1]}"
         )
     return X, y
@@ -91,6 +89,7 @@ def evaluation_set(run: Record, name: str, evals: Mapping[str, Any] | None) -> A
         raise ValueError(f"evals must hold {name!r}, the test set to refine; it holds {known}")
     value = evals[name]
     if isinstance(value, tuple | list) and len(value) == 2:
-        signs = _checks.signs_of(f"evals[{name!r}] y", value[1], len(value[1]), run.classes)
-        return value[0], signs
+        rows = _checks.matrix(f"evals[{name!r}] X", value[0], sparse_too=True)
+        signs = _checks.signs_of(f"evals[{name!r}] y", value[1], rows.shape[0], run.classes)
+        return rows, signs
     return value

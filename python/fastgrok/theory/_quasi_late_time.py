@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from fastgrok._checks import F64
 from fastgrok.errors import FastgrokError
@@ -80,7 +81,9 @@ def _rank(found: Separation) -> int:
 
 def _split(inside: F64, outside: F64, rank: int) -> tuple[F64, F64]:
     """Orthonormal columns that span the rows inside, and what the other rows add to that."""
-    _, _, rows = np.linalg.svd(inside, full_matrices=True)
+    # Of many rows the triangle first: all left vectors would take the square of their number.
+    few = inside if len(inside) <= inside.shape[1] else np.linalg.qr(inside, mode="r")
+    _, _, rows = np.linalg.svd(few, full_matrices=True)
     held, rest = rows[:rank].T, rows[rank:].T
     # Directions that no row has are left out.
     sizes, more = np.linalg.svd(outside @ rest, full_matrices=False)[1:]
@@ -96,13 +99,10 @@ def _least(A: F64, loss: str) -> F64:
     value = _value(A @ point, loss)
     for _ in range(_MOST_STEPS):
         margins = A @ point
-        if loss == "exponential":
-            slopes = curves = np.exp(-margins)
-        else:
-            slopes = 0.5 * (1.0 - np.tanh(margins / 2.0))
-            curves = slopes * (1.0 - slopes)
-        root = np.sqrt(curves)[:, None] * A
-        step = np.linalg.lstsq(root, slopes / np.sqrt(curves), rcond=None)[0]
+        # Slope over root of curvature, of either loss, without a quotient of what may be 0.
+        halves = np.exp(-margins / 2.0)
+        roots = halves if loss == "exponential" else halves * expit(margins)
+        step = np.linalg.lstsq(roots[:, None] * A, halves, rcond=None)[0]
         size = 1.0
         most = value + _ROUNDING * abs(value)
         while size > 1e-12 and not (new := _value(A @ (point + size * step), loss)) <= most:

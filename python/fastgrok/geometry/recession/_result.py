@@ -71,7 +71,8 @@ class Separation:
         along as many dimensions.
     determined : list of bool
         By column: whether the rows alone determine the coefficient. Those of aliased columns and of
-        what these depend on are relative to which columns are left out.
+        what these depend on are relative to which columns are left out. False where nothing is
+        proved.
     classes : tuple or None
         What the labels of the two classes are called, the one with z_i = -(x_i, 1) first.
     model : str

@@ -20,7 +20,6 @@ from fastgrok.geometry.recession._signs import Signs
 from fastgrok.geometry.recession._whole import whole_rows
 
 _MODELS = ("logistic", "poisson")
-_MOST_ENTRIES = 10**8
 _INTERCEPT = "(intercept)"
 
 
@@ -45,7 +44,7 @@ def separation(
     X : array_like of shape (n, d)
         Finite rows, or a data frame, whose columns' names the answer has. float32 is read as it is,
         all else as float64, and integers that float64 cannot hold are refused. Sparse matrices and
-        arrays of SciPy may have up to 10^8 entries, zeros included.
+        arrays of SciPy are made dense, up to 1 GiB.
     y : array_like of shape (n,)
         Labels of two classes: -1 and +1, 0 and 1, False and True, or two strings, of which the
         second in order is the class whose coefficients these are. With ``model="poisson"`` counts,
@@ -101,7 +100,7 @@ def separation(
     bias = _checks.flag("bias", bias)
     model = _checks.choice("model", model, _MODELS)
     count = _checks.threads(threads)
-    rows = _checks.matrix("X", _dense(X))
+    rows = _checks.matrix("X", X)
     frames.require_same_index(("X", "y"), X, y)
     pair: Classes | None = None
     if model == "poisson":
@@ -120,19 +119,13 @@ def separation(
         called, weights = "sample_weight", sample_weight
     if weights is not None:
         live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
-    own = names or frames.features(X) or [f"x{j}" for j in range(rows.shape[1])]
-    if len(own) != rows.shape[1] or not all(isinstance(name, str) for name in own):
-        raise ValueError(
-            f"names must be {_checks.plural(rows.shape[1], 'string')}, one a column, got "
-            f"{_checks.show(own)}"
-        )
-    named = [*own, *[_INTERCEPT] * bias]
+    named = [*_column_names(names, X, rows.shape[1]), *[_INTERCEPT] * bias]
     found = _evidence(rows, signs, live, bias, model, count)
     if found is None:
         nothing, open_ = np.arange(0), ["undecided"] * len(named)
         return Separation(
-            "undecided", nothing, open_, None, None, None, live, named, [], [], pair, model,
-            bias, "no proof was found", None,
+            "undecided", nothing, open_, None, None, None, live, named, [], [False] * len(named),
+            pair, model, bias, "no proof was found", None,
         )  # fmt: skip
     off = found.outside()
     kind = "none" if not off.size else "complete" if off.size == live.size else "quasi-complete"
@@ -144,17 +137,17 @@ def separation(
     )  # fmt: skip
 
 
-def _dense(X: ArrayLike) -> ArrayLike:
-    """Sparse rows as an array, if they are not too many."""
-    if not (hasattr(X, "toarray") and hasattr(X, "shape")):
-        return X
-    if np.prod(X.shape, dtype=np.float64) > _MOST_ENTRIES:
+def _column_names(names: Sequence[str] | None, X: ArrayLike, count: int) -> list[str]:
+    """Return the names given, or else those of a frame, or places."""
+    if names is None:
+        return list(frames.features(X) or [f"x{j}" for j in range(count)])
+    listed = [*names] if np.iterable(names) and not isinstance(names, str) else []
+    if len(listed) != count or not all(isinstance(name, str) for name in listed):
         raise ValueError(
-            f"X has {X.shape[0]} x {X.shape[1]} entries, more than the {_MOST_ENTRIES} that are "
-            "looked at when sparse: leave out columns or rows"
+            f"names must be {_checks.plural(count, 'string')}, one a column, got "
+            f"{_checks.show(names)}"
         )
-    out: ArrayLike = X.toarray()
-    return out
+    return [str(name) for name in listed]
 
 
 def _evidence(

@@ -286,19 +286,19 @@ def _time(run: TheoryRun, alpha: float, eps: float, rate: float) -> GrokkingTime
         with np.errstate(invalid="ignore", divide="ignore"):
             h = np.abs(run.reduced[1]) / run.reduced[0]
         accuracy = theory.concentrated_accuracy(h, setup.gamma, alpha, dim=setting.DIM)
-        modelled = kept_from(run.steps, accuracy, 1.0 - eps)
+        modelled = first_back_at(run.steps, accuracy, 1.0 - eps)
     return GrokkingTime(
         run,
         alpha,
         eps,
-        kept_from(run.steps, values, 1.0 - eps),
+        first_back_at(run.steps, values, 1.0 - eps),
         float(theory.paper_grokking_time(delta, eps, alpha)),
         float(theory.grokking_time(setup.support, setup.gamma, eps, alpha, rate)),
         modelled,
     )
 
 
-def kept_from(steps: F64, accuracy: F64, level: float) -> float:
+def first_back_at(steps: F64, accuracy: F64, level: float) -> float:
     """
     When an accuracy is back at a level for good: the first record after the last below it.
 
