@@ -31,6 +31,21 @@ def test_against_the_eigenvalues(lr):
     assert np.median(run.sharpness / expected) > 0.99
 
 
+def test_directions_that_turn_are_found_anew():
+    """Beyond the stable rate the rows that bend change from record to record."""
+    cube = fg.datasets.margin_cube((2500, 2500), dim=500, gamma=1e-3, seed=0)
+    with pytest.warns(fg.StabilityWarning, match="lr=0.001 exceeds"):
+        run = fg.train(cube.X, cube.y, steps=5000, lr=1e-3, reduction="sum", engine="exact",
+                       record=np.unique(np.geomspace(1, 5000, 40).astype(int)),
+                       keep_weights=True)  # fmt: skip
+    expected = np.array(
+        [1e-3 * reference.curvature(cube.X, cube.y, u[:-1], u[-1], "logistic")
+         for u in run.weights]
+    )  # fmt: skip
+    assert (run.sharpness <= expected * (1.0 + 1e-9)).all()
+    assert (run.sharpness >= 0.85 * expected).all()
+
+
 @pytest.mark.parametrize("engine", ["exact", "leap"])
 def test_records_do_not_depend_on_which_are_made_together(engine, tmp_path):
     X, y = data()
