@@ -8,6 +8,8 @@
 namespace fastgrok {
 namespace {
 
+// Entries of rows on other machines that are copied here where a leap has to look at them.
+constexpr std::size_t kMostGathered = std::size_t{1} << 27;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
@@ -213,6 +215,13 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
     if (period > 1 && period != starts.period) {
         way_.reason = "the iterates settled on a cycle of " + std::to_string(period) +
                       " steps shortly before step " + std::to_string(starts.last);
+        return false;
+    }
+    // Dense algebra and cycles look at rows one by one.
+    const Problem& problem = descent_.problem();
+    if (problem.elsewhere() != nullptr && (period > 1 || problem.packed()) &&
+        problem.rows() * problem.layout().length > kMostGathered) {
+        way_.reason = "a leap of cycles, or of up to 16 columns, would need all rows here";
         return false;
     }
     const bool dear = is_smooth_and_dear();

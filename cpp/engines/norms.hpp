@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "core/problem.hpp"
 
@@ -50,6 +51,14 @@ inline double norm(const double* a, std::size_t n, double square) {
 inline double norm(double a, double b) {
     const double both[] = {a, b};
     return norm(both, 2, a * a + b * b);
+}
+
+// The least of n numbers; NaN if one is.
+inline double least_of(const double* a, std::size_t n) {
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < n; ++i)
+        if (!(a[i] >= least)) least = a[i];  // NaN stays
+    return least;
 }
 
 // ||a - b||.

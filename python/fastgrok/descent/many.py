@@ -29,7 +29,7 @@ LARGE = 1 << 22
 # Threads that work on one group together wait for each other at every step.
 _WORTH_A_TEAM = 0.95
 # What belongs to the call as a whole, and the value that says nothing.
-_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
+_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None, "executor": None}
 
 
 def run_many(

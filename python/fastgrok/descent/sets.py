@@ -8,12 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, Data, Names, frames
 from fastgrok._core import Problem
+from fastgrok.distributed import Labels, Rows, is_dask_array, scattered
 
 
 class Sets:
     """The data sets of one call: what shares memory is checked, converted and packed once."""
 
     def __init__(self) -> None:
+        self.executor: Any = None
+        """What dask arrays are brought to; None: they are computed here."""
+        self._scattered: dict[tuple[int, int], tuple[object, Data]] = {}
         # The arrays that stand behind the keys are kept, lest another take the place of one.
         self._rows: dict[object, tuple[object, NDArray[Any]]] = {}
         self._labels: dict[tuple[int, bytes], F64] = {}
@@ -24,6 +28,8 @@ class Sets:
         self, X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
     ) -> Data:
         """Check rows and labels; what comes out is the same object for the same memory."""
+        if isinstance(X, Rows) or (self.executor is not None and is_dask_array(X)):
+            return self._elsewhere(X, y, names, columns)
         key = _memory(X)
         if key in self._rows:
             rows = self._rows[key][1]
@@ -36,10 +42,29 @@ class Sets:
         values = signs.size, np.packbits(signs > 0.0).tobytes()
         return rows, self._labels.setdefault(values, signs)
 
+    def _elsewhere(self, X: Any, y: Any, names: Names, columns: int | None) -> Data:
+        """Rows that are on workers, or are brought there, with their labels."""
+        _checks.require_columns(names[0], X, columns)
+        if isinstance(X, Rows):
+            if not (isinstance(y, Labels) and y.are_of(X)):
+                raise TypeError(
+                    f"{names[1]} must be what came with {names[0]}, of the same scatter"
+                )
+            there: Any = X, y
+            return there
+        key = id(X), id(y)
+        if key not in self._scattered:
+            brought = scattered(X, y, self.executor, names=names)
+            there = brought.X, brought.y
+            self._scattered[key] = (X, y), there
+        return self._scattered[key][1]
+
     def problem(self, data: Data, bias: bool) -> Problem:
         """Prepare what `data` has given, once."""
         rows, signs = data
         key = id(rows), id(signs), bias
+        if key not in self._problems and isinstance(rows, Rows):
+            self._problems[key] = rows.problem(bias)
         if key not in self._problems:
             # Few columns are stored together with the labels: best of all are rows that are.
             like = self._problems.get((id(rows), id(signs), not bias)) or self._first.get(id(rows))
@@ -56,3 +81,8 @@ def _memory(value: ArrayLike) -> object:
         # A masked array shows the memory of a plain one, but is not the same data.
         return type(value), where, value.shape, value.strides, value.dtype.str
     return id(value)
+
+
+def are_elsewhere(data: object) -> bool:
+    """Whether rows and labels lie on the workers of a cluster."""
+    return isinstance(data, tuple) and isinstance(data[0], Rows)

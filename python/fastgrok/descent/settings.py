@@ -17,12 +17,13 @@ from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, table
 from fastgrok.descent.auto_rate import auto_rate, is_auto
+from fastgrok.descent.elsewhere import refuse
 from fastgrok.descent.identity import identity
 from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_none
 from fastgrok.descent.on_record import OnRecord
 from fastgrok.descent.on_record import check as check_function
 from fastgrok.descent.schedules import Schedule
-from fastgrok.descent.sets import Sets
+from fastgrok.descent.sets import Sets, are_elsewhere
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
 from fastgrok.descent.stop import Condition, conditions
@@ -52,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "watch_sharpness": True,
     "exact_limit": None,
     "threads": None,
+    "executor": None,
     "progress": False,
     "checkpoint": None,
     "checkpoint_interval": checkpoints.DEFAULT_INTERVAL,
@@ -118,7 +120,7 @@ class Settings:
         return {
             name: self.evals[name] if isinstance(self.evals[name], Pgd) else value
             for name, value in data.items()
-            if name != "train"
+            if name != "train" and not are_elsewhere(value)
         }
 
     @property
@@ -205,7 +207,9 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X = self.train[0].astype(np.float64)
+        there = are_elsewhere(self.train)
+        rows_here: Any = self.train[0].gathered()[0] if there else self.train[0]
+        X = rows_here.astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])
@@ -279,6 +283,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         For arguments that make no sense.
     """
     given = arguments
+    sets.executor = given["executor"]
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
@@ -298,6 +303,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     evals = _checks.evaluation_sets(
         given["evals"], dim, argument=name("evals"), read=sets.data, features=names
     )
+    refuse(given, {"train": data, **evals}, name)
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")

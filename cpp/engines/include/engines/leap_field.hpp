@@ -11,6 +11,7 @@
 #include "engines/leap_scale.hpp"
 #include "engines/needs.hpp"
 #include "engines/passes.hpp"
+#include "engines/rounding_share.hpp"
 #include "engines/slow_motion.hpp"
 
 namespace fastgrok {
@@ -118,18 +119,15 @@ protected:
         if (between_passes_) between_passes_();
     }
 
-    // The coefficient of a row where it was last evaluated, times e^s rate, and its rounding error;
-    // `terms` is the sum of the sizes of its margin's terms.
-    struct Coefficient {
-        double value, error;  // its size, whatever its sign
-        double change;        // with its margin, at most
-    };
-    Coefficient coefficient(std::size_t row, double terms) const;
+    // What is to be said of rows where it was last evaluated.
+    RoundingShare share(RoundingShare::Of of) const { return {of, loss_, log_rate_}; }
 
-    // out <- the sum of share(row, terms) |z_row|, `terms` being the sum of the sizes of the terms
+    // out <- the sum of share(bits, terms) |z_row|, `terms` being the sum of the sizes of the terms
     // of its margin at u.
-    using Share = std::function<double(std::size_t row, double terms)>;
-    virtual void sum_sizes(const Vector& u, Vector& out, const Share& share);
+    virtual void sum_sizes(const Vector& u, Vector& out, const RoundingShare& share);
+
+    // The least of the bits of the margins where it was last evaluated; NaN if there is one.
+    virtual double least_bits();
 
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }
@@ -162,8 +160,8 @@ protected:
     double turning_ = 0.0;  // the trace of the Hessian of what is minimised as a share of ||g||
 
 private:
-    bool in_range(const Vector& out) const;
-    double shift_of_margins() const;
+    bool in_range(const Vector& out);
+    double shift_of_margins();
     double pace_at(double s) const { return pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s)); }
     bool may_amplify();
     void measure_rows(int exponent);

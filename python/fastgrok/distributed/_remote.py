@@ -1,0 +1,271 @@
+"""Rows on the workers of a cluster: where they are, asking about them, and who takes over."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok._checks import F64
+from fastgrok._core import Problem, chunk_rows, problem_elsewhere
+from fastgrok.distributed._shard import Shard, fill
+from fastgrok.errors import FastgrokError
+
+REPLACED_WITHIN = 15.0
+"""Seconds in which another worker may come in the place of one that was lost."""
+ANY_WITHIN = 60.0
+"""Seconds in which one must come where none is left."""
+_ATTEMPTS = 8
+_OWNERS = 1 << 32
+
+
+class ClusterError(FastgrokError):
+    """The workers of a cluster cannot hold the rows, or not answer any more."""
+
+
+class _LostError(Exception):
+    """A worker is gone, and what it held."""
+
+
+@dataclass(eq=False)
+class _Piece:
+    """Neighbouring chunks, and who has them."""
+
+    part: tuple[int, int]  # chunks
+    start: int  # rows
+    stop: int
+    worker: str = ""
+    future: Any = None
+    actor: Any = None
+
+
+@dataclass
+class Remote:
+    """
+    Rows and labels on the workers of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        The cluster's.
+    X, y : dask arrays, y also a NumPy array
+        Rows in one column of blocks.
+    shape, dtype
+        Those of X.
+    threads : int or None
+        Of each worker; None: as many as it has.
+    """
+
+    client: Any
+    X: Any
+    y: Any
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    threads: int | None = None
+    _pieces: list[_Piece] = field(default_factory=list, init=False)
+    _asked: dict[tuple[int, int], tuple[int, int, NDArray[Any]]] = field(
+        default_factory=dict, init=False
+    )
+    _problems: int = field(default=0, init=False)
+    _workers: int = field(default=0, init=False)
+    _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
+
+    def place(self) -> None:
+        """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
+        workers = self._alive(ANY_WITHIN)
+        self._workers = len(workers)
+        rows = chunk_rows(*self.shape)
+        chunks, threads = len(rows) - 1, sum(workers.values())
+        done, count = 0, 0
+        for worker, of_worker in sorted(workers.items()):
+            count += of_worker
+            end = round(chunks * count / threads)
+            if end > done:
+                self._pieces.append(_Piece((done, end), rows[done], rows[end], worker))
+                done = end
+        self._each(self._load)
+
+    def problem(self, bias: bool) -> Problem:
+        """Return a problem of these rows for the engines."""
+        self._problems += 1
+        number = self._problems * _OWNERS
+
+        def ask(what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+            return self._ask(
+                what, about, owner and number + owner, place, [number + one for one in forgotten]
+            )
+
+        def gather() -> Problem:
+            return Problem(*self.gathered(), bias)
+
+        return problem_elsewhere(*self.shape, bias, ask, gather)
+
+    def gathered(self) -> tuple[NDArray[Any], F64]:
+        """Return copies of all rows and labels."""
+        if self._here is None:
+            parts = self._each(lambda piece: self._call(piece, "rows"))
+            self._here = (
+                np.concatenate([X for X, _ in parts]),
+                np.concatenate([y for _, y in parts]),
+            )
+        return self._here
+
+    def workers(self) -> list[str]:
+        """Return the addresses of those that hold rows, in the order of the rows."""
+        return [piece.worker for piece in self._pieces]
+
+    def _ask(self, what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+        for key in [key for key in self._asked if key[0] in forgotten]:
+            del self._asked[key]
+        asked = (what, owner, about)
+        sent = [(piece, self._send(piece, "answer", forgotten, [asked])) for piece in self._pieces]
+        out = []
+        for piece, answer in sent:
+            try:
+                out.append(self._wait(piece, answer))
+            except _LostError:
+                again = [self._asked[key] for key in sorted(self._asked)]
+                out.append(
+                    self._insist(
+                        piece, lambda piece: self._call(piece, "answer", [], [*again, asked])
+                    )
+                )
+        if place >= 0:
+            self._asked[owner, place] = asked
+        return np.concatenate(out)
+
+    def _each(self, work: Callable[[_Piece], Any]) -> list[Any]:
+        out = []
+        for piece in self._pieces:
+            try:
+                out.append(work(piece))
+            except _LostError:
+                out.append(self._insist(piece, work))
+        return out
+
+    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
+        """Do it on another worker, and on another if that is lost as well."""
+        for _ in range(_ATTEMPTS):
+            try:
+                self._replace(piece)
+                self._load(piece)
+                if work == self._load:
+                    return None
+                return work(piece)
+            except _LostError:
+                continue
+        raise ClusterError(
+            f"{_ATTEMPTS} workers were lost one after the other with rows "
+            f"{piece.start} to {piece.stop - 1} of X; see the logs of the workers, of memory above all"
+        )
+
+    def _replace(self, piece: _Piece) -> None:
+        """Choose another worker: one that holds nothing, soon; else the one that holds least."""
+        piece.future = piece.actor = None
+        lost, until = piece.worker, monotonic() + REPLACED_WITHIN
+        while True:
+            workers = self._alive(ANY_WITHIN)
+            workers.pop(lost, None)
+            held = dict.fromkeys(workers, 0)
+            for other in self._pieces:
+                if other is not piece and other.worker in held:
+                    held[other.worker] += other.stop - other.start
+            if workers and (monotonic() > until or 0 in held.values()):
+                piece.worker = min(held, key=lambda name: held[name] / workers[name])
+                return
+            if len(workers) >= self._workers:
+                until = 0.0
+            sleep(0.1)
+
+    def _alive(self, within: float) -> dict[str, int]:
+        """Return the addresses of the workers and their numbers of threads."""
+        until = monotonic() + within
+        while not (workers := dict(self.client.nthreads())):
+            if monotonic() > until:
+                raise ClusterError(f"the cluster has had no worker for {within:g} s")
+            sleep(0.1)
+        return workers
+
+    def _load(self, piece: _Piece) -> None:
+        """Make the rows of a piece on its worker, from the graph."""
+        import dask  # noqa: PLC0415
+
+        token = uuid.uuid4().hex
+        shape = (piece.stop - piece.start, self.shape[1])
+        piece.future = self.client.submit(
+            Shard,
+            token,
+            shape,
+            self.dtype.str,
+            piece.start,
+            (self.shape[0], *piece.part),
+            self.threads,
+            actor=True,
+            workers=[piece.worker],
+            allow_other_workers=False,
+            pure=False,
+            key=f"fastgrok-rows-{token}",
+        )
+        piece.actor = self._result(piece, piece.future)
+        tasks = []
+        for what, array in (("X", self.X), ("y", self.y)):
+            if isinstance(array, np.ndarray):
+                labels = array[piece.start : piece.stop].astype(np.int8)
+                tasks.append(dask.delayed(fill)(token, piece.start, what, labels))
+                continue
+            edges = np.concatenate(([0], np.cumsum(array.chunks[0])))
+            first = int(np.searchsorted(edges, piece.start, "right")) - 1
+            last = int(np.searchsorted(edges, piece.stop, "left"))
+            blocks = array.blocks[first:last].to_delayed().reshape(-1)
+            for block, begin in zip(blocks, edges[first:last], strict=True):
+                tasks.append(dask.delayed(fill)(token, int(begin), what, block))
+        for future in self.client.compute(
+            tasks, workers=[piece.worker], allow_other_workers=False, optimize_graph=True
+        ):
+            self._result(piece, future)
+        self._call(piece, "ready")
+
+    def _result(self, piece: _Piece, future: Any) -> Any:
+        """Wait for what the worker of a piece does."""
+        while True:
+            try:
+                return future.result(timeout=1.0)
+            except TimeoutError:  # not yet; who is lost may never answer
+                if piece.worker not in self.client.nthreads():
+                    raise _LostError from None
+            except Exception as error:
+                self._judge(piece, error)
+
+    def _call(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        return self._wait(piece, self._send(piece, name, *arguments))
+
+    def _send(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        try:
+            return getattr(piece.actor, name)(*arguments)
+        except Exception as error:
+            return error
+
+    def _wait(self, piece: _Piece, answer: Any) -> Any:
+        if isinstance(answer, Exception):
+            self._judge(piece, answer)
+        return self._result(piece, answer)
+
+    def _judge(self, piece: _Piece, error: Exception) -> None:
+        """Raise what a worker raised, or that it is lost."""
+        from distributed import KilledWorker  # noqa: PLC0415
+
+        gone = (OSError, RuntimeError, LookupError, CancelledError, KilledWorker)
+        until = monotonic() + 2.0
+        while isinstance(error, gone):
+            if isinstance(error, LookupError) or piece.worker not in self.client.nthreads():
+                raise _LostError from error
+            if monotonic() > until:
+                break
+            sleep(0.1)
+        raise error
