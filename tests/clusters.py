@@ -15,9 +15,7 @@ from distributed import Client, LocalCluster
 
 @contextlib.contextmanager
 def two_workers(**options: Any) -> Iterator[Client]:
-    dask.config.set(
-        {"distributed.admin.tick.limit": "1 h", "distributed.logging.distributed": "error"}
-    )
+    dask.config.set({"distributed.admin.tick.limit": "1 h"})
     with (
         LocalCluster(
             n_workers=2,

@@ -210,13 +210,13 @@ def train(
         Of a dask cluster that is to hold the rows (extra ``dask``). `X` is a dask array then, `y`
         one or any other, and evaluation sets may be of either kind: the workers make the rows of
         dask arrays from the graph and keep them (:func:`fastgrok.distributed.scatter`, whose
-        result is taken as well, without `executor`). A pass sends the parameters to the workers and adds
-        what comes back in the order of the rows, so that the bits are those of the rows here, for
-        any number of workers. A worker that is lost is replaced by another, which makes its rows
-        again; the run goes on to the same bits. `threads` is that of what is done here. Not with
-        `checkpoint` and ``lr="auto"``, nor are rows attacked there. A leap over rows of up to 16
-        columns, of a cycle, or whose rounding errors begin to matter copies all rows here, if they are
-        no more than 2^27 entries; of more it is not tried.
+        result is taken as well, without `executor`). A pass sends the parameters to the workers
+        and adds what comes back in the order of the rows, so that the bits are those of the rows
+        here, for any number of workers. A worker that is lost is replaced by another, which makes
+        its rows again; the run goes on to the same bits. `threads` is that of what is done here.
+        Not with `checkpoint` and ``lr="auto"``, nor are rows attacked there. A leap over rows of up
+        to 16 columns, of a cycle, or whose rounding errors begin to matter copies all rows here,
+        if they are no more than 2^27 entries; of more it is not tried.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does. Where more than 10^6 exact
@@ -351,9 +351,9 @@ def train_many(
     ----------
     problems : iterable of dict
         The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
-        `executor`, `progress` and `checkpoint` are not for single runs and must be left out. Runs with `stop`
-        are taken one after the other, by all threads; `on_record` is called when all runs are
-        over.
+        `executor`, `progress` and `checkpoint` are not for single runs and must be left out. Runs
+        with `stop` are taken one after the other, by all threads; `on_record` is called when all
+        runs are over.
     threads : int, optional
         For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
         results are the same to the last bit for any number.

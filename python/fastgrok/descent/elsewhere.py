@@ -7,32 +7,26 @@ from typing import Any
 
 from fastgrok import _checks
 from fastgrok.descent.auto_rate import is_auto
-from fastgrok.descent.sets import are_elsewhere
-from fastgrok.distributed import is_dask_array
-from fastgrok.linear import Pgd
+from fastgrok.distributed import Rows, is_dask_array
 
 
-def refuse(
-    given: Mapping[str, Any], data: Mapping[str, object], name: Callable[[str], str]
-) -> None:
+def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
     """
-    Refuse arguments of `fastgrok.train` that need the rows here where they are not.
+    Refuse arguments of `fastgrok.train` that need the rows here where they are not to be.
 
     Raises
     ------
     ValueError, TypeError
         Which names the argument and what to do.
     """
-    there = are_elsewhere(data["train"])
-    if given["executor"] is not None and not there:
+    brought = given["executor"] is not None
+    there = isinstance(given["X"], Rows)
+    if brought and not there and not is_dask_array(given["X"]):
         raise TypeError(
             f"{name('X')} must be a dask array with {name('executor')}, got "
             f"{_checks.show(given['X'])}: dask.array.from_array makes one"
         )
-    for key, value in (given["evals"] or {}).items():
-        if isinstance(value, Pgd) and is_dask_array(value.X):
-            raise ValueError(f"{name('evals')}[{key!r}] must have its rows here to be attacked")
-    if not there:
+    if not (brought or there):
         return
     if is_auto(name("lr"), given["lr"]):
         raise ValueError(f"{name('lr')} must be a number where a cluster holds the rows")

@@ -1,6 +1,6 @@
 """Data sets as the core wants them, each made ready once however many runs use it."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,16 +47,12 @@ class Sets:
         _checks.require_columns(names[0], X, columns)
         if isinstance(X, Rows):
             if not (isinstance(y, Labels) and y.are_of(X)):
-                raise TypeError(
-                    f"{names[1]} must be what came with {names[0]}, of the same scatter"
-                )
-            there: Any = X, y
-            return there
+                raise TypeError(f"{names[1]} must be what came with {names[0]} from scatter")
+            return cast(Data, (X, y))
         key = id(X), id(y)
         if key not in self._scattered:
             brought = scattered(X, y, self.executor, names=names)
-            there = brought.X, brought.y
-            self._scattered[key] = (X, y), there
+            self._scattered[key] = (X, y), cast(Data, (brought.X, brought.y))
         return self._scattered[key][1]
 
     def problem(self, data: Data, bias: bool) -> Problem:

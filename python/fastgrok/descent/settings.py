@@ -207,9 +207,8 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        there = are_elsewhere(self.train)
-        rows_here: Any = self.train[0].gathered()[0] if there else self.train[0]
-        X = rows_here.astype(np.float64)
+        X: Any = self.train[0]
+        X = (X.gathered()[0] if are_elsewhere(self.train) else X).astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])
@@ -283,6 +282,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         For arguments that make no sense.
     """
     given = arguments
+    refuse(given, name)
     sets.executor = given["executor"]
     data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
     dim = data[0].shape[1]
@@ -303,7 +303,6 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     evals = _checks.evaluation_sets(
         given["evals"], dim, argument=name("evals"), read=sets.data, features=names
     )
-    refuse(given, {"train": data, **evals}, name)
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
         raise ValueError(f"{name('checkpoint_interval')} must not be negative, got {interval}")

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
@@ -23,6 +24,7 @@ ANY_WITHIN = 60.0
 """Seconds in which one must come where none is left."""
 _ATTEMPTS = 8
 _OWNERS = 1 << 32
+_Asked = tuple[int, int, NDArray[Any]]
 
 
 class ClusterError(FastgrokError):
@@ -69,9 +71,7 @@ class Remote:
     dtype: np.dtype[Any]
     threads: int | None = None
     _pieces: list[_Piece] = field(default_factory=list, init=False)
-    _asked: dict[tuple[int, int], tuple[int, int, NDArray[Any]]] = field(
-        default_factory=dict, init=False
-    )
+    _asked: dict[tuple[int, int], _Asked] = field(default_factory=dict, init=False)
     _problems: int = field(default=0, init=False)
     _workers: int = field(default=0, init=False)
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
@@ -130,15 +130,15 @@ class Remote:
             try:
                 out.append(self._wait(piece, answer))
             except _LostError:
-                again = [self._asked[key] for key in sorted(self._asked)]
-                out.append(
-                    self._insist(
-                        piece, lambda piece: self._call(piece, "answer", [], [*again, asked])
-                    )
-                )
+                out.append(self._insist(piece, partial(self._ask_again, asked)))
         if place >= 0:
             self._asked[owner, place] = asked
         return np.concatenate(out)
+
+    def _ask_again(self, asked: _Asked, piece: _Piece) -> Any:
+        """Ask who has taken over, after what questions before have left."""
+        before = [self._asked[key] for key in sorted(self._asked)]
+        return self._call(piece, "answer", [], [*before, asked])
 
     def _each(self, work: Callable[[_Piece], Any]) -> list[Any]:
         out = []
@@ -162,7 +162,7 @@ class Remote:
                 continue
         raise ClusterError(
             f"{_ATTEMPTS} workers were lost one after the other with rows "
-            f"{piece.start} to {piece.stop - 1} of X; see the logs of the workers, of memory above all"
+            f"{piece.start} to {piece.stop - 1} of X; see what the workers log, of memory above all"
         )
 
     def _replace(self, piece: _Piece) -> None:

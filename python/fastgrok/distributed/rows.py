@@ -49,12 +49,14 @@ class Rows:
         return self._remote.gathered()
 
     def __repr__(self) -> str:
+        """Say how many they are, and on how many workers."""
         where = len(set(self.workers()))
         return (
             f"<{self.shape[0]} x {self.shape[1]} {self.dtype} on {_checks.plural(where, 'worker')}>"
         )
 
     def __array__(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Refuse to be copied by chance."""
         raise TypeError("these rows lie on the workers of a cluster; gathered() copies them here")
 
 
@@ -70,6 +72,7 @@ class Labels:
         return self._remote is rows._remote
 
     def __array__(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Refuse to be copied by chance."""
         raise TypeError("these labels lie on the workers of a cluster")
 
 
@@ -159,7 +162,7 @@ def scattered(
             f"{names[0]} must have 2 dimensions (rows, columns), at least one of each, got shape "
             f"{X.shape}"
         )
-    if any(size != size for size in (*X.shape, *(y.shape if is_dask_array(y) else ()))):
+    if any(np.isnan(size) for size in (*X.shape, *(y.shape if is_dask_array(y) else ()))):
         raise ValueError(f"{names[0]} must have a known shape: call its compute_chunk_sizes()")
     if X.dtype.kind not in "biuf":
         raise TypeError(f"{names[0]} must hold real numbers, got dtype {X.dtype}")

@@ -19,10 +19,8 @@ Recipe = Callable[[np.random.Generator, int], tuple[NDArray[Any], NDArray[Any]]]
 
 
 def _blocks(rows: int, row_bytes: int, block: int | None) -> list[tuple[int, int]]:
-    if block is None:
-        size = max(1, _BLOCK // max(1, row_bytes))
-    else:
-        size = _checks.whole("block", block)
+    usual = max(1, _BLOCK // max(1, row_bytes))
+    size = usual if block is None else _checks.whole("block", block)
     return [(first, min(first + size, rows)) for first in range(0, rows, size)]
 
 
