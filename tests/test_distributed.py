@@ -1,11 +1,16 @@
 """Rows on the workers of a cluster: the bits of one machine, whoever is lost."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 
 import fastgrok as fg
 from clusters import classes, in_blocks, kill_one, same_bits, two_workers
 from fastgrok import distributed
+from fastgrok.distributed import _remote
 
 da = pytest.importorskip("dask.array")
 
@@ -151,3 +156,28 @@ def test_what_is_wrong_is_said(client):
         train(data.X, y, executor=None)
     with pytest.raises(TypeError, match=r"gathered\(\) copies them"):
         fg.margins(data.X, y, np.zeros(20))
+
+
+def test_ctrl_c_stops_a_run_and_the_rows_serve_the_next(client):
+    X, y = classes(4001, 24)
+    data = distributed.scatter(in_blocks(X, (1000,)), y, client)
+    threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(fg.Interrupted) as stopped:
+        fg.train(data.X, data.y, steps=10**6, lr=0.5, engine="exact")
+    assert stopped.value.trajectory is not None
+    same_bits(fg.train(data.X, data.y, **EXACT), fg.train(X, y, **EXACT))
+
+
+def test_without_any_worker_it_ends(monkeypatch):
+    monkeypatch.setattr(_remote, "ANY_WITHIN", 0.5)
+    X, y = classes(4001, 24)
+    with two_workers() as client:
+        data = distributed.scatter(in_blocks(X, (1000,)), y, client)
+
+        def progress(step):
+            if step > 0:
+                client.cluster.scale(0)
+
+        with pytest.raises(distributed.ClusterError, match=r"no worker for 0\.5 s") as ended:
+            fg.train(data.X, data.y, steps=10**6, lr=0.5, engine="exact", progress=progress)
+        assert ended.value.trajectory.steps[0] == 0

@@ -20,7 +20,7 @@ def client():
     [
         (2001, 20, 0.3, {"steps": 10**6, "lr": 0.5}),
         (1500, 33, 0.0, {"steps": 10**7, "lr": 0.5, "rtol": 1e-6}),
-        (1500, 20, 0.0, {"steps": 10**7, "lr": 0.5, "optimizer": "normalized"}),
+        (1500, 20, 0.0, {"steps": 3000, "lr": 0.01, "optimizer": "normalized"}),
         (1500, 20, 0.3, {"steps": 10**5, "lr": 0.2, "weight_decay": 1e-3, "bias": False}),
         (3000, 4, 0.3, {"steps": 10**6, "lr": 0.5}),
     ],

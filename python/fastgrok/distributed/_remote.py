@@ -43,6 +43,8 @@ class _Piece:
     start: int  # rows
     stop: int
     worker: str = ""
+    token: str = ""
+    bringing: Any = None  # tasks that fill it
     future: Any = None
     actor: Any = None
 
@@ -89,7 +91,16 @@ class Remote:
             if end > done:
                 self._pieces.append(_Piece((done, end), rows[done], rows[end], worker))
                 done = end
-        self._each(self._load)
+        lost: list[_Piece] = []
+        for stage in (self._begin, self._bring, self._finish):  # of all at once
+            for piece in self._pieces:
+                try:
+                    if piece not in lost:
+                        stage(piece)
+                except _LostError:
+                    lost.append(piece)
+        for piece in lost:
+            self._insist(piece)
 
     def problem(self, bias: bool) -> Problem:
         """Return a problem of these rows for the engines."""
@@ -109,7 +120,12 @@ class Remote:
     def gathered(self) -> tuple[NDArray[Any], F64]:
         """Return copies of all rows and labels."""
         if self._here is None:
-            parts = self._each(lambda piece: self._call(piece, "rows"))
+            parts = []
+            for piece in self._pieces:
+                try:
+                    parts.append(self._rows_of(piece))
+                except _LostError:
+                    parts.append(self._insist(piece, self._rows_of))
             self._here = (
                 np.concatenate([X for X, _ in parts]),
                 np.concatenate([y for _, y in parts]),
@@ -140,24 +156,16 @@ class Remote:
         before = [self._asked[key] for key in sorted(self._asked)]
         return self._call(piece, "answer", [], [*before, asked])
 
-    def _each(self, work: Callable[[_Piece], Any]) -> list[Any]:
-        out = []
-        for piece in self._pieces:
-            try:
-                out.append(work(piece))
-            except _LostError:
-                out.append(self._insist(piece, work))
-        return out
+    def _rows_of(self, piece: _Piece) -> Any:
+        return self._call(piece, "rows")
 
-    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
+    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any] | None = None) -> Any:
         """Do it on another worker, and on another if that is lost as well."""
         for _ in range(_ATTEMPTS):
             try:
                 self._replace(piece)
                 self._load(piece)
-                if work == self._load:
-                    return None
-                return work(piece)
+                return None if work is None else work(piece)
             except _LostError:
                 continue
         raise ClusterError(
@@ -167,7 +175,7 @@ class Remote:
 
     def _replace(self, piece: _Piece) -> None:
         """Choose another worker: one that holds nothing, soon; else the one that holds least."""
-        piece.future = piece.actor = None
+        piece.future = piece.actor = piece.bringing = None
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
         while True:
             workers = self._alive(ANY_WITHIN)
@@ -194,14 +202,15 @@ class Remote:
 
     def _load(self, piece: _Piece) -> None:
         """Make the rows of a piece on its worker, from the graph."""
-        import dask  # noqa: PLC0415
+        for stage in (self._begin, self._bring, self._finish):
+            stage(piece)
 
-        token = uuid.uuid4().hex
-        shape = (piece.stop - piece.start, self.shape[1])
+    def _begin(self, piece: _Piece) -> None:
+        piece.token = uuid.uuid4().hex
         piece.future = self.client.submit(
             Shard,
-            token,
-            shape,
+            piece.token,
+            (piece.stop - piece.start, self.shape[1]),
             self.dtype.str,
             piece.start,
             (self.shape[0], *piece.part),
@@ -210,25 +219,33 @@ class Remote:
             workers=[piece.worker],
             allow_other_workers=False,
             pure=False,
-            key=f"fastgrok-rows-{token}",
+            key=f"fastgrok-rows-{piece.token}",
         )
         piece.actor = self._result(piece, piece.future)
+
+    def _bring(self, piece: _Piece) -> None:
+        import dask  # noqa: PLC0415
+
         tasks = []
         for what, array in (("X", self.X), ("y", self.y)):
             if isinstance(array, np.ndarray):
                 labels = array[piece.start : piece.stop].astype(np.int8)
-                tasks.append(dask.delayed(fill)(token, piece.start, what, labels))
+                tasks.append(dask.delayed(fill)(piece.token, piece.start, what, labels))
                 continue
             edges = np.concatenate(([0], np.cumsum(array.chunks[0])))
             first = int(np.searchsorted(edges, piece.start, "right")) - 1
             last = int(np.searchsorted(edges, piece.stop, "left"))
             blocks = array.blocks[first:last].to_delayed().reshape(-1)
             for block, begin in zip(blocks, edges[first:last], strict=True):
-                tasks.append(dask.delayed(fill)(token, int(begin), what, block))
-        for future in self.client.compute(
+                tasks.append(dask.delayed(fill)(piece.token, int(begin), what, block))
+        piece.bringing = self.client.compute(
             tasks, workers=[piece.worker], allow_other_workers=False, optimize_graph=True
-        ):
+        )
+
+    def _finish(self, piece: _Piece) -> None:
+        for future in piece.bringing:
             self._result(piece, future)
+        piece.bringing = []
         self._call(piece, "ready")
 
     def _result(self, piece: _Piece, future: Any) -> Any:
