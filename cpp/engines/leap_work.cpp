@@ -23,6 +23,7 @@ LeapWork::LeapWork(Passes& passes, Loss loss)
       problem_(passes.problem()),
       loss_(loss),
       squares_(problem_.rows()),
+      sum_(length()),
       known_(kMostKnown),
       lists_(passes.chunks()),
       begin_(passes.chunks() + 1, 0) {
@@ -105,15 +106,7 @@ Vector LeapWork::answer(Question what, const Vector& about) {
 void LeapWork::first(Loss loss, double shift, const Vector& u) {
     listed_ = false;
     at_.clear();
-    bits_.resize(whole_lanes(problem_.rows()));
-    const double most = traits_of(loss).zero_above;
-    for_chunks(problem_.rows(), length(), [&](std::size_t c) {
-        double* const sum = passes_.zero_partial(c);
-        double* const bits = bits_.data() + problem_.first_row(c);
-        problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, most, shift, bits, sum);
-        });
-    });
+    passes_.first(u, loss, sum_, shift, &bits_);
     if (loss == loss_ && shift == 0.0) at_ = u;
 }
 
@@ -228,17 +221,10 @@ Vector LeapWork::weigh(Loss loss, double shift, double norm, const Vector& u) {
 }
 
 void LeapWork::second(const Vector& v) {
-    for_chunks(count(), length(), [&](std::size_t c) {
-        double* const sum = passes_.zero_partial(c);
-        const std::size_t begin = first_place(c), n = end_place(c) - begin;
-        const auto add = [&](auto rows) {
-            kernels_for(rows).second(rows, weights_.data() + begin, v.data(), sum);
-        };
-        if (listed_)
-            problem_.visit_index(rows_.data() + begin, n, add);
-        else
-            problem_.visit_chunk(c, add);
-    });
+    if (listed_)
+        passes_.second_of(rows_, begin_, weights_, v, sum_);
+    else
+        passes_.second(weights_, v, sum_);
 }
 
 void LeapWork::sum_sizes(const RoundingShare& share, const Vector& u) {

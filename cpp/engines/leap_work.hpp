@@ -83,6 +83,7 @@ private:
     Loss loss_;
     std::vector<float> norms_;               // of the rows, in bits
     Vector squares_;                         // ||x_i||^2
+    Vector sum_;                             // over all chunks here, of which nobody asks
     std::vector<std::vector<float>> known_;  // bits at points that are kept
     Vector at_;                              // where bits_ are without a shift; or empty
     Vector bits_, weights_;
