@@ -21,7 +21,7 @@ def client():
         yield client
 
 
-EXACT = {"steps": 120, "lr": 0.5, "engine": "exact"}
+EXACT = {"steps": 120, "lr": 0.5, "engine": "exact", "record": 20}
 
 
 @pytest.mark.parametrize(

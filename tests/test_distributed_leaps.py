@@ -27,6 +27,7 @@ def client():
 )
 def test_leaps_have_the_bits_of_one_machine(client, n, d, noise, options):
     (X, y), (Z, t) = classes(n, d, noise=noise), classes(900, d, seed=1)
+    options = {"record": fg.log_spaced(options["steps"], 4), **options}
     here = fg.train(X, y, evals={"test": (Z, t)}, **options)
     evals = {"test": (in_blocks(Z, (100,)), t)}
     there = fg.train(in_blocks(X, (n // 3,)), y, evals=evals, executor=client, **options)
@@ -36,7 +37,8 @@ def test_leaps_have_the_bits_of_one_machine(client, n, d, noise, options):
 
 def test_a_worker_is_killed_in_the_middle_of_a_leap(client):
     X, y = classes(3000, 24, noise=0.0)
-    options = {"steps": 10**7, "lr": 0.5, "rtol": 1e-6}
+    steps = 10**7
+    options = {"steps": steps, "lr": 0.5, "rtol": 1e-6, "record": fg.log_spaced(steps, 4)}
     here = fg.train(X, y, **options)
     data = distributed.scatter(in_blocks(X, (1000,)), y, client)
     killed = []
