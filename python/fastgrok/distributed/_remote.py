@@ -77,6 +77,7 @@ class Remote:
     _problems: int = field(default=0, init=False)
     _workers: int = field(default=0, init=False)
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
+    _failed: ClusterError | None = field(default=None, init=False)
 
     def place(self) -> None:
         """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
@@ -105,6 +106,7 @@ class Remote:
     def problem(self, bias: bool) -> Problem:
         """Return a problem of these rows for the engines."""
         self._problems += 1
+        self._failed = None
         number = self._problems * _OWNERS
 
         def ask(what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
@@ -139,6 +141,8 @@ class Remote:
     def _ask(self, what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
         for key in [key for key in self._asked if key[0] in forgotten]:
             del self._asked[key]
+        if self._failed is not None:  # what is left of a run need not wait for workers again
+            raise self._failed
         asked = (what, owner, about)
         sent = [(piece, self._send(piece, "answer", forgotten, [asked])) for piece in self._pieces]
         out = []
@@ -146,7 +150,11 @@ class Remote:
             try:
                 out.append(self._wait(piece, answer))
             except _LostError:
-                out.append(self._insist(piece, partial(self._ask_again, asked)))
+                try:
+                    out.append(self._insist(piece, partial(self._ask_again, asked)))
+                except ClusterError as error:
+                    self._failed = error
+                    raise
         if place >= 0:
             self._asked[owner, place] = asked
         return np.concatenate(out)
@@ -263,6 +271,8 @@ class Remote:
         return self._wait(piece, self._send(piece, name, *arguments))
 
     def _send(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        if piece.actor is None:
+            return LookupError("no worker has these rows")
         try:
             return getattr(piece.actor, name)(*arguments)
         except Exception as error:
