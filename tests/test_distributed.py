@@ -1,5 +1,6 @@
 """Rows on the workers of a cluster: the bits of one machine, whoever is lost."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -124,6 +125,24 @@ def test_rows_are_made_by_recipe(client):
     rows = np.concatenate([part[0] for part in parts]).astype(np.float32)
     labels = np.concatenate([part[1] for part in parts])
     same_bits(fg.train(X, y, executor=client, **EXACT), fg.train(rows, labels, **EXACT))
+
+
+def test_workers_are_killed_while_they_make_their_rows(client, tmp_path):
+    folder = str(tmp_path)
+
+    def recipe(rng, n):
+        for death in range(2):  # mkdir is done once
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(f"{folder}/{death}")
+                os.kill(os.getpid(), signal.SIGKILL)
+        X = rng.normal(size=(n, 20))
+        return X, np.where(X[:, 0] > 0.3 * rng.normal(size=n), 1, -1)
+
+    X, y = distributed.from_recipe(recipe, 3001, 20, seed=4, block=700)
+    there = fg.train(X, y, executor=client, **EXACT)
+    assert sorted(os.listdir(folder)) == ["0", "1"]
+    rows, labels = X.compute(scheduler="sync"), y.compute(scheduler="sync")
+    same_bits(there, fg.train(rows, labels, **EXACT))
 
 
 def test_what_is_wrong_is_said(client):

@@ -45,6 +45,7 @@ class _Piece:
     worker: str = ""
     token: str = ""
     bringing: Any = None  # tasks that fill it
+    ready: bool = False
     future: Any = None
     actor: Any = None
 
@@ -92,16 +93,22 @@ class Remote:
             if end > done:
                 self._pieces.append(_Piece((done, end), rows[done], rows[end], worker))
                 done = end
-        lost: list[_Piece] = []
-        for stage in (self._begin, self._bring, self._finish):  # of all at once
-            for piece in self._pieces:
-                try:
-                    if piece not in lost:
-                        stage(piece)
-                except _LostError:
-                    lost.append(piece)
-        for piece in lost:
-            self._insist(piece)
+        for _ in range(_ATTEMPTS):
+            try:
+                for stage in (self._begin, self._bring, self._finish):  # of all at once
+                    for piece in self._pieces:
+                        if not piece.ready:
+                            stage(piece)
+                return
+            except _LostError:
+                # Blocks that two need may be waiting for the one that is gone: both begin again.
+                for piece in self._pieces:
+                    self._drop(piece)
+                workers = self._alive(ANY_WITHIN)
+                for piece in self._pieces:
+                    if piece.worker not in workers:
+                        self._replace(piece)
+        raise self._too_many_lost()
 
     def problem(self, bias: bool) -> Problem:
         """Return a problem of these rows for the engines."""
@@ -176,14 +183,19 @@ class Remote:
                 return None if work is None else work(piece)
             except _LostError:
                 continue
-        raise ClusterError(
-            f"{_ATTEMPTS} workers were lost one after the other with rows "
-            f"{piece.start} to {piece.stop - 1} of X; see what the workers log, of memory above all"
+        raise self._too_many_lost()
+
+    def _too_many_lost(self) -> ClusterError:
+        return ClusterError(
+            f"{_ATTEMPTS} workers were lost one after the other while they made rows of X; see "
+            "what the workers log, of memory above all"
         )
 
     def _replace(self, piece: _Piece) -> None:
         """Choose another worker: one that holds nothing, soon; else the one that holds least."""
-        piece.future = piece.actor = piece.bringing = None
+        self._drop(piece)
+        piece.future = piece.actor = None
+        piece.ready = False
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
         while True:
             workers = self._alive(ANY_WITHIN)
@@ -250,11 +262,17 @@ class Remote:
             tasks, workers=[piece.worker], allow_other_workers=False, optimize_graph=True
         )
 
+    def _drop(self, piece: _Piece) -> None:
+        if piece.bringing:
+            self.client.cancel(piece.bringing, force=True)
+        piece.bringing = None
+
     def _finish(self, piece: _Piece) -> None:
         for future in piece.bringing:
             self._result(piece, future)
         piece.bringing = []
         self._call(piece, "ready")
+        piece.ready = True
 
     def _result(self, piece: _Piece, future: Any) -> Any:
         """Wait for what the worker of a piece does."""
@@ -262,7 +280,9 @@ class Remote:
             try:
                 return future.result(timeout=1.0)
             except TimeoutError:  # not yet; who is lost may never answer
-                if piece.worker not in self.client.nthreads():
+                workers = self.client.nthreads()
+                brings = [other for other in self._pieces if other.bringing or other is piece]
+                if any(other.worker not in workers for other in brings):
                     raise _LostError from None
             except Exception as error:
                 self._judge(piece, error)
