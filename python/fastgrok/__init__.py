@@ -110,7 +110,7 @@ _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
     __all__ = list(_WHERE)
-    __all__ += ["__version__", "datasets", "theory"]
+    __all__ += ["__version__", "datasets", "distributed", "theory"]
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and keep it."""
