@@ -8,12 +8,12 @@ which is slow for small arrays.
 
 With two columns the arithmetic is the limit. A register of four rows takes, in AVX2 with FMA,
 
-    3 + 1 + 11 + 1 + 3 = 19  multiply-adds or multiplications: the product with u, the reduction
-                             of the argument, exp, its scale, the sums over the rows
-    2                        a comparison and a maximum, that bound the argument
-    4.5                      cycles of the one division
+    3 + 6 + 1 + 3 = 13  multiply-adds or multiplications: the product with u, the two polynomials
+                        of a power of two, its scale, the sums over the rows
+    2                   a comparison and a maximum, that bound the argument
+    4.5                 cycles of the one division
 
-on the two pipes that do these on Zen 3: (19 + 2 + 4.5) / 2 = 12.75 cycles. Additions and integer
+on the two pipes that do these on Zen 3: (13 + 2 + 4.5) / 2 = 9.75 cycles. Additions and integer
 shifts go to other pipes. The processor's clock comes from a chain of integer operations of one
 cycle, each of which needs the one before.
 """
@@ -28,7 +28,7 @@ import numpy as np
 from _race import fastest
 
 BEYOND_CACHES = 1 << 29
-CYCLES_A_REGISTER = (19 + 2 + 4.5) / 2
+CYCLES_A_REGISTER = (13 + 2 + 4.5) / 2
 ROWS_A_REGISTER = 4
 
 

@@ -25,10 +25,8 @@ def _irises(first: int, second: int) -> Set:
 
 
 def _spector() -> Set:
-    from statsmodels.datasets import spector  # noqa: PLC0415
-
-    data = spector.load_pandas()
-    return data.exog.to_numpy(dtype=float), 2.0 * data.endog.to_numpy() - 1.0
+    table = np.loadtxt(_DATA / "spector.csv", delimiter=",", skiprows=1)
+    return table[:, :3], 2.0 * table[:, 3] - 1.0
 
 
 def _factors(drop: bool) -> Set:

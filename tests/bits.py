@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 import fastgrok as fg
 from cases import LENGTHS, SEVERAL_CHUNKS, point, problem
 from fastgrok import _core
+from fastgrok._checks import sparse
 from fastgrok.descent.optimizers import OPTIMIZERS
 
 SHAPES = (*((n, LENGTHS[-k]) for k, n in enumerate(LENGTHS)), (1, 1), (65, 65), *SEVERAL_CHUNKS)
@@ -122,6 +124,8 @@ def compute(
             out[f"{at} weights"] = run.weights
             out[f"{at} losses"] = np.array([run.loss, run.losses["same"]])
             out[f"{at} sharpness"] = np.array([run.sharpness, run.sharpness_mean])
+            if n * d < 3 * 10**6:
+                out |= sparse_rows(X, y, f"{at} sparse", threads)
             if n * d < 10**5:
                 other = fg.train(
                     X, y, steps=STEPS, lr=0.5 / (1 + d), bias=bias, keep_weights=True,
@@ -130,6 +134,24 @@ def compute(
                 )  # fmt: skip
                 out[f"{at} other steps"] = other.weights
     return out
+
+
+def sparse_rows(X: NDArray[Any], y: NDArray[Any], at: str, threads: int) -> dict[str, NDArray[Any]]:
+    """The passes, and a run, over the entries that are not small."""
+    few = scipy.sparse.csr_array(np.where(np.abs(X) > 0.3, X, 0.0))
+    core = sparse.problem(few, y, True)
+    w, b = point(X.shape[1])
+    g, g_b = core.gradient(w, b, "logistic", threads)
+    steps = STEPS if X.size < 10**5 else 3
+    run = fg.train(few, y, steps=steps, lr=0.5 / (1 + X.shape[1]), threads=threads)
+    return {
+        f"{at} margins": core.margins(w, b, threads),
+        f"{at} accurate": core.accurate_margins(w, b, threads),
+        f"{at} gradient": np.append(g, g_b),
+        f"{at} weights": np.append(run.w, run.bias_final),
+        f"{at} losses": run.loss,
+        f"{at} sharpness": run.sharpness,
+    }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 import fastgrok as fg
 from cases import TESTS
 from fastgrok.descent import running
+from fastgrok.testing import assert_same_bits  # noqa: F401 - the tests import it from here
 
 
 def bits(run: fg.Trajectory) -> dict[str, Any]:
@@ -29,12 +30,6 @@ def bits(run: fg.Trajectory) -> dict[str, Any]:
                 (part.dtype, part.shape, part.tobytes()) if isinstance(part, np.ndarray) else part
             )
     return out
-
-
-def assert_same_bits(got: fg.Trajectory, expected: fg.Trajectory) -> None:
-    ours, theirs = bits(got), bits(expected)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
 
 
 @contextmanager

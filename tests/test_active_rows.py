@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import fastgrok as fg
 from cases import python
 from fastgrok import _core
+from fastgrok.testing import assert_same_bits
 
 TAILS = [name for name, says in _core.losses().items() if says["exponential_tail"]]
 
@@ -41,10 +42,6 @@ def descent(
 def weights(run):
     assert run.run(lambda step: False, 10.0) == "done"
     return run.recorded()["weights"]
-
-
-def assert_same_bits(a, b):
-    np.testing.assert_array_equal(a.view(np.uint64), b.view(np.uint64))
 
 
 def separable(n, d, dtype=np.float64, seed=0):

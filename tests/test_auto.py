@@ -7,8 +7,8 @@ import pytest
 
 import fastgrok as fg
 from cases import problem as drawn
+from fastgrok.descent.allowed import exact_limit
 from fastgrok.descent.endings import lost_for
-from fastgrok.descent.settings import _exact_limit
 from fastgrok.theory.bias import Slab
 from fastgrok.theory.edge import GaussianNoise
 from leaps import cube, difference
@@ -150,11 +150,11 @@ def test_an_error_that_is_not_allowed_is_told_with_the_way_out():
 
 
 def test_how_many_exact_steps_are_affordable_by_default():
-    assert _exact_limit("", None, np.empty((2000, 2))) == 1e8
-    assert _exact_limit("", None, np.broadcast_to(0.0, (10**4, 999))) == 1e6
-    assert _exact_limit("", None, np.broadcast_to(0.0, (10**8, 999))) == 1e4
-    assert _exact_limit("", 7.0, np.empty((2000, 2))) == 7.0
-    assert _exact_limit("", 1e300, np.empty((2000, 2))) == 2.0**53
+    assert exact_limit("", None, np.empty((2000, 2))) == 1e8
+    assert exact_limit("", None, np.broadcast_to(0.0, (10**4, 999))) == 1e6
+    assert exact_limit("", None, np.broadcast_to(0.0, (10**8, 999))) == 1e4
+    assert exact_limit("", 7.0, np.empty((2000, 2))) == 7.0
+    assert exact_limit("", 1e300, np.empty((2000, 2))) == 2.0**53
 
 
 @pytest.mark.parametrize("settings", [{"steps": 2000}, {"steps": 9000, "record": 1}])

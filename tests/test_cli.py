@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastgrok
+import pages
 from cases import python
 from fastgrok import papers
 from fastgrok.cli import main
@@ -96,7 +97,16 @@ def test_one_figure_into_a_folder(tiny, tmp_path, capsys):
 
 def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
     assert main(["reproduce", "all", "--quick", "--out", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == set(papers.PAPERS)
+    assert {path.name for path in tmp_path.iterdir()} == {*papers.PAPERS, papers.GALLERY}
+    page = tmp_path / papers.GALLERY
+    read = pages.read(page)
+    pages.check_links(page, read)
+    for paper in papers.PAPERS.values():
+        anchors = {f"{paper.key}-{item.name.replace(' ', '-')}" for item in paper.items}
+        assert anchors <= set(read.ids)
+        pictures = {f"{paper.key}/{path.name}" for path in (tmp_path / paper.key).glob("*.png")}
+        assert pictures <= set(read.images)
+    pages.check_in_browser(page, read, tmp_path)
 
 
 @pytest.mark.parametrize(

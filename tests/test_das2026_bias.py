@@ -233,7 +233,8 @@ def small():
 def test_everything_is_written(small, name, tmp_path):
     data = small[name]
     output = getattr(das2026, f"write_{name}")(data, tmp_path)
-    ends = ("-mean.png", "-sum.png", "-records.csv", "-phases.csv", ".npz", ".md")
+    pictures = ("-mean.png", "-mean.svg", "-sum.png", "-sum.svg")
+    ends = (*pictures, "-records.csv", "-phases.csv", ".npz", ".md")
     assert {path.name for path in output.files} == {name + end for end in ends}
     with (tmp_path / f"{name}-phases.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

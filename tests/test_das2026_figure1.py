@@ -107,10 +107,11 @@ class TestFiles:
         folder, output = written
         names = {path.name for path in output.files}
         assert names == {
-            "figure1-mean.png",
-            "figure1-sum.png",
-            "figure1-errors.png",
-            "figure1-adversarial.png",
+            *(
+                f"figure1-{key}.{suffix}"
+                for key in ("mean", "sum", "errors", "adversarial")
+                for suffix in ("png", "svg")
+            ),
             "figure1-adversarial-records.csv",
             "figure1-adversarial-times.csv",
             "figure1-records.csv",

@@ -87,7 +87,7 @@ def test_support_vectors_that_do_not_face_each_other_break_the_assumption():
 
 def test_everything_is_written(small, tmp_path):
     output = das2026.write_figure3(small, tmp_path)
-    names = {"figure3.png", "figure3-points.csv", "figure3.npz", "figure3.md"}
+    names = {"figure3.png", "figure3.svg", "figure3-points.csv", "figure3.npz", "figure3.md"}
     assert {path.name for path in output.files} == {p.name for p in tmp_path.iterdir()} == names
     with (tmp_path / "figure3-points.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -83,7 +83,8 @@ def small():
 
 def test_everything_is_written(small, tmp_path):
     output = das2026.write_table1(small, tmp_path)
-    names = {"table1.png", "table1.csv", "table1-times.csv", "table1.npz", "table1.md"}
+    ends = (".png", ".svg", ".csv", "-times.csv", ".npz", ".md")
+    names = {f"table1{end}" for end in ends}
     assert {path.name for path in output.files} == {p.name for p in tmp_path.iterdir()} == names
     with (tmp_path / "table1.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -105,6 +105,7 @@ def test_files(data: _theory_runs.Theory, tmp_path: Path) -> None:
     output = das2026.write_theory(data, tmp_path)
     assert {path.name for path in output.files} == {
         "theory.png",
+        "theory.svg",
         "theory-records.csv",
         "theory-times.csv",
         "theory.npz",

@@ -346,7 +346,7 @@ X = np.array([[1.0, 2.0], [3.0, 4.0]])
         (ValueError, "X must be C-contiguous with 2 dimensions", {"X": X[0]}),
         (ValueError, "at least one row", {"X": X[:0]}),
         (ValueError, "one label a row", {"y": [1.0]}),
-        (ValueError, "labels -1 and", {"y": [1.0, 0.0]}),
+        (ValueError, "labels -1 and", {"y": [1.0, 2.0]}),
         (ValueError, "w_true must have length 2", {"w_true": [1.0]}),
         (ValueError, "gamma must be greater than 0", {"gamma": 0.0}),
         (TypeError, "support must hold row numbers", {"support": [0.5]}),

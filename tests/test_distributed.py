@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import fastgrok as fg
 from clusters import classes, in_blocks, kill_one, same_bits, two_workers
@@ -166,6 +167,12 @@ def test_what_is_wrong_is_said(client):
         train(in_blocks(wrong, (300,)))
     with pytest.raises(ValueError, match=r"^checkpoint must be None"):
         train(checkpoint="file")
+    with pytest.raises(ValueError, match=r"^sample_weight must be None where a cluster"):
+        train(sample_weight=np.ones(1000))
+    with pytest.raises(ValueError, match=r"^classes must be None where a cluster"):
+        train(classes=(-1, 1))
+    with pytest.raises(TypeError, match=r"^a block of X must be a dense array, got csr_array"):
+        train(in_blocks(X, (300,)).rechunk({1: -1}).map_blocks(scipy.sparse.csr_array))
     with pytest.raises(ValueError, match=r"^lr must be a number"):
         train(lr="auto")
     with pytest.raises(ValueError, match=r"evals\['t'\] X must have 20 columns"):
@@ -173,6 +180,8 @@ def test_what_is_wrong_is_said(client):
     data = distributed.scatter(blocks, y, client)
     with pytest.raises(TypeError, match=r"^y must be what came with X"):
         train(data.X, y, executor=None)
+    with pytest.raises(ValueError, match=r"^problems\[0\] has rows on a cluster"):
+        fg.train_many([{"X": data.X, "y": data.y, **EXACT}])
     with pytest.raises(TypeError, match=r"gathered\(\) copies them"):
         fg.margins(data.X, y, np.zeros(20))
 

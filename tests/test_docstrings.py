@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import fastgrok as fg
-from fastgrok import datasets, geometry, linear, papers, plots, questions, records
+from fastgrok import datasets, geometry, linear, papers, plots, questions, records, sweeps, testing
 from fastgrok._checks.docstrings import described
 from fastgrok.papers import beck2025, das2026
 from fastgrok.papers import open as questions_left
+from fastgrok.testing import strategies
 from fastgrok.theory import bias, edge, two_point
 
 FILES = sorted(Path(fg.__file__).parent.rglob("*.py"))
@@ -37,7 +38,10 @@ def test_every_heading_stands_alone(file):
                 assert following == "-" * len(line), place
 
 
-HOUSE = (fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records)
+HOUSE = (
+    fg, fg.stop, linear, geometry, bias, edge, two_point, datasets, plots, questions, records,
+    sweeps, testing, strategies,
+)  # fmt: skip
 PAPERS = (papers, das2026, beck2025, questions_left)
 
 

@@ -137,20 +137,6 @@ def test_labels_in_a_series_of_any_type(dtype):
         fg.accuracy(X, labels + 2, [1.0, 0.5, -1.0])
 
 
-def test_labels_in_a_frame_of_one_column_are_to_be_taken_out_of_it():
-    labels = pd.DataFrame({"y": Y})
-    with pytest.raises(ValueError, match=r"got shape \(12, 1\): pass y.iloc\[:, 0\]$"):
-        fg.train(frame(), labels, steps=3, lr=0.1)
-    fg.train(frame(), labels.iloc[:, 0], steps=3, lr=0.1)
-
-
-def test_labels_of_strings_in_a_series():
-    labels = pd.Series(np.where(Y > 0, "yes", "no"))
-    for given in (labels, labels.astype("category"), labels.astype("string"), labels.tolist()):
-        with pytest.raises(TypeError, match=r"got '(yes|no)': use np.where\(.* == 'yes', 1, -1\)"):
-            fg.train(frame(), given, steps=1, lr=0.1)
-
-
 def test_columns_of_an_evaluation_set_are_those_of_the_training_set():
     data = frame()
     same = fg.train(data, Y, steps=9, lr=0.1, evals={"t": (data.copy(), Y), "a": (X, Y)})
@@ -179,13 +165,20 @@ def test_labels_have_the_index_of_their_rows():
     assert fg.accuracy(data, labels.to_numpy(), [1.0, 0.5, -1.0]) == expected
     turned = labels.sample(frac=1.0, random_state=0)
     first = int(np.argmax(turned.index != data.index))
-    words = rf"y.* must have the index of .*X.*, but its row {first} is {turned.index[first]}"
+    words = (
+        rf"(y|weight).* must have the index of .*X.*, but its row {first} is {turned.index[first]}"
+    )
     calls = (
         lambda: fg.accuracy(data, turned, [1.0, 0.5, -1.0]),
         lambda: fg.adversarial_accuracy(data, turned, [1.0, 0.5, -1.0]),
         lambda: fg.train(data, turned, steps=3, lr=0.1),
         lambda: fg.max_margin(data, turned),
         lambda: fg.train_many([{"X": data, "y": turned, "steps": 3, "lr": 0.1}]),
+        lambda: fg.train(data, labels, steps=3, lr=0.1, sample_weight=turned.abs()),
+        lambda: fg.margins(data, labels, [1.0, 0.5, -1.0], sample_weight=turned.abs()),
+        lambda: fg.accuracy(data, labels, [1.0, 0.5, -1.0], sample_weight=turned.abs()),
+        lambda: fg.stable_lr(data, labels, sample_weight=turned.abs()),
+        lambda: fg.separation(data, labels, weights=turned.abs()),
     )
     for call in calls:
         with pytest.raises(ValueError, match=words):

@@ -47,9 +47,9 @@ def rows(tmp_path):
 @pytest.fixture
 def nothing_kept(monkeypatch):
     small = functools.partial(_core.Problem, kept=0)
+    small.sparse = _core.Problem.sparse
     monkeypatch.setattr(_core, "Problem", small)
-    for module in ("fastgrok.descent.sets", "fastgrok.linear._margins", "fastgrok.geometry._rows"):
-        monkeypatch.setattr(f"{module}.Problem", small)
+    monkeypatch.setattr("fastgrok._checks.sparse.Problem", small)
 
 
 @pytest.mark.parametrize(

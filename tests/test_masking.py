@@ -128,7 +128,9 @@ def test_the_picture_shows_the_points(small):
 
 def test_the_files(small, tmp_path):
     output = das2026.write_masking(small, tmp_path)
-    assert [path.name for path in output.files] == ["masking.png", "masking.csv", "masking.md"]
+    assert [path.name for path in output.files] == [
+        f"masking.{suffix}" for suffix in ("png", "svg", "csv", "md")
+    ]
     with (tmp_path / "masking.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(small.points)
@@ -161,7 +163,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "Figure masking: adversarial accuracy against ||w||" in shown
     assert "=> DIFFERS" in shown
     assert {path.name for path in tmp_path.iterdir()} == {
-        "masking.png", "masking.csv", "masking.md"
+        "masking.png", "masking.svg", "masking.csv", "masking.md"
     }  # fmt: skip
 
 

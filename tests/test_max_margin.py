@@ -307,7 +307,7 @@ def test_no_margin(X, y, bias, verdict):
         ({"X": [[1.0, np.nan]]}, ValueError, r"X must be finite.*X\[0, 1\] = nan"),
         ({"X": [1.0, 2.0]}, ValueError, r"X must have 2 dimensions"),
         ({"y": [1, 1]}, ValueError, r"one label a row: 1 row, 2 labels"),
-        ({"y": [0]}, ValueError, r"labels -1 and \+1 only"),
+        ({"y": [2]}, ValueError, r"labels -1 and \+1 only"),
         ({"bias": "fixed"}, ValueError, "bias must be one of 'none', 'penalized', 'free'"),
         ({"bias": 1}, TypeError, "bias must be one of"),
         ({"bias": "free"}, ValueError, r"needs labels of both classes, but all 1 are \+1"),

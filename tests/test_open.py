@@ -132,7 +132,8 @@ def test_figures_at_a_size_that_takes_no_time(name, tmp_path, monkeypatch):
     item = questions.PAPER.find("figure", name)
     output = item.make(Settings(scale="quick", threads=2, progress=False), tmp_path)
     assert {path.name for path in output.files} >= {
-        f"{name}{suffix}" for suffix in (".png", ".npz", ".md", "-times.csv", "-records.csv")
+        f"{name}{suffix}"
+        for suffix in (".png", ".svg", ".npz", ".md", "-times.csv", "-records.csv")
     }
     assert all(path.stat().st_size > 0 for path in output.files)
     with (tmp_path / f"{name}-times.csv").open() as file:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 import fastgrok as fg
-from fastgrok.descent import settings
+from fastgrok.descent import allowed
 from fastgrok.descent.again import FollowedLeaps
 from fastgrok.questions import _crossings, _rerun
 from fastgrok.questions.grokking import POPULATION_SIZE
@@ -163,7 +163,7 @@ def test_records_one_step_apart_are_in_doubt_too():
 
 def test_where_a_finer_leap_fails_the_error_of_the_run_is_gone_back_to(monkeypatch):
     """As if finer leaps were lost beyond an offset of 1e5, which only shifts scales."""
-    monkeypatch.setattr(settings, "EXACT_STEPS", 20_000.0)
+    monkeypatch.setattr(allowed, "EXACT_STEPS", 20_000.0)
     rng = np.random.default_rng(0)
     cloud, y = rng.normal(size=(30, 2)), np.where(rng.random(30) < 0.5, -1.0, 1.0)
     tried, spent = [], []

@@ -53,7 +53,7 @@ def test_files(tmp_path, monkeypatch):
     monkeypatch.setitem(item._DRAWS, "quick", 3)
     output = item.make_separable_fraction(Settings(scale="quick", progress=False), tmp_path)
     assert sorted(path.name for path in output.files) == [
-        f"separable.{kind}" for kind in ("csv", "md", "npz", "png")
+        f"separable.{kind}" for kind in ("csv", "md", "npz", "png", "svg")
     ]
     assert all(path.stat().st_size > 0 for path in output.files)
     with (tmp_path / "separable.csv").open() as file:

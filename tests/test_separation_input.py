@@ -76,7 +76,9 @@ def test_labels_of_no_two_classes_are_refused(labels, message):
         ({"weights": -np.ones(8)}, "weights must not be negative, but"),
         ({"weights": np.ones(7)}, "weights must have length 8"),
         ({"names": ["a"]}, "names must be 2 strings"),
-        ({"sample_weight": np.ones(8)}, "did you mean weights"),
+        ({"weights": np.zeros(8)}, "weights must not all be zero"),
+        ({"sample_weight": -np.ones(8)}, "sample_weight must not be negative, but"),
+        ({"sample_weight": np.ones(8), "weights": np.ones(8)}, "only one may be given"),
     ],
 )
 def test_other_arguments_that_make_no_sense(options, message):
@@ -116,7 +118,9 @@ def test_flags_beside_numbers_and_their_names():
     assert found.aliased == [2]
     assert found.determined == [True, False, False, False]
     text = str(found)
-    assert "sex_m        finite     aliased" in text
+    assert "sex_m        aliased    a combination of columns before it, left out" in text
+    assert found.coefficients[2] == "finite"
+    assert list(found.to_pandas()["aliased"]) == [False, False, True, False]
     assert "rank 3 of 4 columns; aliased: sex_m" in text
     assert "<th>sex_f</th><td>+inf</td>" in found._repr_html_()
     assert found.certificate("sex_f").verdict == "+inf"

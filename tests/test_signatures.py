@@ -9,9 +9,13 @@ import fastgrok as fg
 from cases import problem
 from fastgrok import plots
 from fastgrok.descent import settings
+from fastgrok.testing import strategies
 from fastgrok.theory import bias, edge, mixture, squared, two_point
 
-MODULES = (fg, fg.datasets, fg.stop, plots, bias, edge, mixture, squared, two_point)
+MODULES = (
+    fg, fg.datasets, fg.distributed, fg.stop, plots, bias, edge, mixture, squared, two_point,
+    strategies,
+)  # fmt: skip
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES
@@ -65,6 +69,7 @@ CALLS = {
     "stable_lr": lambda **k: fg.stable_lr(X, Y, **k),
     "accuracy": lambda **k: fg.accuracy(X, Y, [1.0, 1.0], **k),
     "log_spaced": lambda **k: fg.log_spaced(9, **k),
+    "sweep": lambda **k: fg.sweep("edge", {"lam": [0.3]}, **k),
 }
 
 
@@ -96,6 +101,7 @@ CALLS = {
         ("train", "wd", "weight_decay"),
         ("accuracy", "n_jobs", "threads"),
         ("log_spaced", "perdecade", "per_decade"),
+        ("sweep", "verbose", "progress"),
     ],
 )
 def test_a_misspelt_keyword_says_which_was_meant(function, wrong, meant):
@@ -118,7 +124,7 @@ def test_arrays_in_a_wrong_argument_show_their_shapes():
 
 
 def test_a_keyword_of_nothing_lists_those_there_are():
-    with pytest.raises(TypeError, match=r"'zzz'; it has X, y, w, b, tie, threads$"):
+    with pytest.raises(TypeError, match=r"'zzz'; it has X, y, w, b, tie, sample_weight, threads$"):
         fg.accuracy(X, Y, [1.0, 1.0], zzz=1)
     with pytest.raises(TypeError, match=r"which is no argument of train \(did you mean lr\?\)$"):
         fg.train_many([{"X": X, "y": Y, "steps": 3, "learning_rate": 0.1}])

@@ -87,7 +87,7 @@ py::tuple evaluate(const BoundAttack& self, const Array<double>& w, double b,
         for (const Evaluation& e :
              attack.evaluate_unchecked(u, kind, parse_tie(tie_negative), sound)) {
             sums.push_back(e.loss_sum);
-            correct.push_back(e.correct);
+            correct.push_back(static_cast<std::int64_t>(e.correct));
         }
     });
     return py::make_tuple(to_array(sums), to_array(correct), sound);

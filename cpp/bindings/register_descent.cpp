@@ -156,6 +156,10 @@ Array<double> weights_of(const Descent& self, const Vector& parameters) {
     return to_array(w);
 }
 
+bool is_weighted(const Descent& self) {
+    return self.problem().weights() != nullptr;
+}
+
 // Of the records from that one on.
 py::dict records_of(const Descent& self, std::size_t first) {
     const Records& r = self.records();
@@ -176,7 +180,11 @@ py::dict records_of(const Descent& self, std::size_t first) {
     out["b"] = numbers(r.b);
     out["norm_w"] = numbers(r.norm_w);
     out["loss_sum"] = rows(r.loss_sum, self.sets());
-    out["correct"] = rows(r.correct, self.sets());
+    if (is_weighted(self))
+        out["correct"] = rows(r.correct, self.sets());
+    else  // whole numbers
+        out["correct"] =
+            rows(std::vector<std::int64_t>(r.correct.begin(), r.correct.end()), self.sets());
     out["sharpness"] = numbers(r.sharpness);
     out["sharpness_mean"] = numbers(r.sharpness_mean);
     out["regime"] = numbers(r.regime);
@@ -277,7 +285,12 @@ void restore(Descent& self, const py::dict& state, bool ahead) {
     }
     Records r;
     r.steps = values_of<double>(state, "steps");
-    r.correct = values_of<std::int64_t>(state, "correct");
+    if (is_weighted(self)) {
+        r.correct = values_of<double>(state, "correct");
+    } else {
+        const auto correct = values_of<std::int64_t>(state, "correct");
+        r.correct.assign(correct.begin(), correct.end());
+    }
     r.b = values_of<double>(state, "b");
     r.norm_w = values_of<double>(state, "norm_w");
     r.loss_sum = values_of<double>(state, "loss_sum");

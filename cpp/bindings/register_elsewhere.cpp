@@ -67,6 +67,7 @@ public:
     Server(Shared problem, std::size_t rows, std::size_t first, std::size_t end, int threads)
         : problem_(std::move(problem)) {
         auto part = std::make_shared<Problem>(problem_->problem);
+        require(!part->sparse(), "rows elsewhere are dense");
         const std::size_t all =
             Problem(nullptr, rows, part->layout().cols, true).partition().count();
         require(first < end && end <= all, "there are no such chunks");

@@ -243,14 +243,15 @@ void register_leaping(py::module_& m) {
                                py::is_final())
         .def(py::init([](Descent& descent, double rtol, double exact_limit, bool must_leap,
                          double horizon, const py::function& exact_null,
-                         std::vector<std::pair<double, double>> kept) {
+                         std::vector<std::pair<double, double>> kept, std::size_t paired_from) {
                  return std::make_unique<LeapingDescent>(
                      descent, LeapingOptions{rtol, exact_limit, must_leap, horizon,
-                                             asking(exact_null), std::move(kept)});
+                                             asking(exact_null), std::move(kept), paired_from});
              }),
              py::arg("descent"), py::kw_only(), py::arg("rtol"), py::arg("exact_limit"),
              py::arg("must_leap"), py::arg("horizon"), py::arg("exact_null"),
-             py::arg("kept") = std::vector<std::pair<double, double>>{}, py::keep_alive<1, 2>(),
+             py::arg("kept") = std::vector<std::pair<double, double>>{},
+             py::arg("paired_from") = LeapingOptions{}.paired_from, py::keep_alive<1, 2>(),
              py::keep_alive<1, 7>())
         .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def("recalls", &LeapingDescent::recalls, py::arg("steps"))
@@ -278,6 +279,7 @@ void register_leaping(py::module_& m) {
                                    out["records"] = spent.records;
                                    return out;
                                })
+        .def_property_readonly("passes_together", &LeapingDescent::passes_together)
         .def_property_readonly("reason", &LeapingDescent::reason)
         .def_property_readonly("leaps", [](const LeapingDescent& self) {
             py::list out;

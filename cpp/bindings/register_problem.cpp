@@ -1,6 +1,8 @@
 // Problem: margins, losses, gradients and curvature of a data set.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "engines/curvature.hpp"
 #include "engines/row_sizes.hpp"
 #include "engines/support.hpp"
@@ -20,9 +22,16 @@ const Real* data_of(const py::array& x) {
     return data;
 }
 
-const double* labels_of(const py::array& x, const Array<double>& y) {
-    require(y.ndim() == 1 && y.shape(0) == x.shape(0), "y must have one label a row of X");
+const double* labels_of(std::size_t rows, const Array<double>& y) {
+    require(y.ndim() == 1 && static_cast<std::size_t>(y.shape(0)) == rows,
+            "y must have one label a row of X");
     return data_of<double>(y);
+}
+
+std::variant<const double*, const float*> numbers_of(const py::array& x) {
+    if (x.dtype().equal(py::dtype::of<double>())) return data_of<double>(x);
+    if (x.dtype().equal(py::dtype::of<float>())) return data_of<float>(x);
+    throw py::type_error("X must be float64 or float32 in native byte order");
 }
 
 // Whether an array lies in a mapping that nobody can write to through it: mmap.mmap with
@@ -52,25 +61,79 @@ Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool
                      std::size_t kept) {
     require(x.ndim() == 2 && x.shape(0) > 0 && x.shape(1) > 0, "X must have rows and columns");
     require((x.flags() & py::array::c_style) != 0, "X must be C-contiguous");
-    const double* labels = labels_of(x, y);
     const auto rows = static_cast<std::size_t>(x.shape(0));
     const auto cols = static_cast<std::size_t>(x.shape(1));
-    std::variant<const double*, const float*> data;
-    if (x.dtype().equal(py::dtype::of<double>())) {
-        data = data_of<double>(x);
-    } else if (x.dtype().equal(py::dtype::of<float>())) {
-        data = data_of<float>(x);
-    } else {
-        throw py::type_error("X must be float64 or float32 in native byte order");
-    }
+    const double* labels = labels_of(rows, y);
+    const auto data = numbers_of(x);
     if (!is_mapped(x)) kept = Problem::kKeepAll;
     py::gil_scoped_release release;
     return Problem(data, labels, rows, cols, bias, align, kept);
 }
 
+// Whether the columns of every row increase.
+bool increase(const std::int32_t* columns, const std::int64_t* begin, std::size_t rows) {
+    bool out = true;
+    for (std::size_t i = 0; i < rows; ++i)
+        for (std::int64_t k = begin[i] + 1; k < begin[i + 1]; ++k)
+            out &= columns[k - 1] < columns[k];
+    return out;
+}
+
+// Whether the rows follow each other from the first entry to the last.
+bool cover(const std::int64_t* begin, std::size_t rows, py::ssize_t entries) {
+    return begin[0] == 0 && begin[rows] == entries && std::is_sorted(begin, begin + rows + 1);
+}
+
+bool columns_increase(const Array<std::int32_t>& columns, const Array<std::int64_t>& begin) {
+    const auto rows = static_cast<std::size_t>(begin.size()) - 1;
+    require(begin.ndim() == 1 && begin.size() > 0 && columns.ndim() == 1 &&
+                cover(begin.data(), rows, columns.size()),
+            "begin must lead from row to row");
+    const auto* of = columns.data();
+    const auto* from = begin.data();
+    py::gil_scoped_release release;
+    return increase(of, from, rows);
+}
+
+Problem make_sparse(const SparseArrays& sparse, std::size_t cols, const Array<double>& y,
+                    bool bias) {
+    const std::size_t rows = sparse.begin->size() - 1;
+    require(rows > 0 && cols > 0, "X must have rows and columns");
+    require(sparse.x.ndim() == 1 && sparse.columns.ndim() == 1 &&
+                sparse.x.shape(0) == sparse.columns.shape(0) &&
+                (sparse.x.flags() & py::array::c_style) != 0,
+            "sparse rows must have a column for every entry");
+    const double* labels = labels_of(rows, y);
+    const auto data = numbers_of(sparse.x);
+    const std::int32_t* columns = data_of<std::int32_t>(sparse.columns);
+    py::gil_scoped_release release;
+    const std::int64_t* begin = sparse.begin->data();
+    bool in_order = cover(begin, rows, sparse.columns.size()) && increase(columns, begin, rows);
+    const std::int32_t last = static_cast<std::int32_t>(std::min<std::size_t>(cols, INT32_MAX)) - 1;
+    for (std::size_t i = 0; in_order && i < rows; ++i)
+        if (begin[i] < begin[i + 1])
+            in_order = columns[begin[i]] >= 0 && columns[begin[i + 1] - 1] <= last;
+    if (!in_order)
+        throw std::invalid_argument("sparse rows must have their columns in order, none twice");
+    // Which may be read as without a sign, since none is negative.
+    return Problem(data, reinterpret_cast<const std::uint32_t*>(columns), begin, labels, rows, cols,
+                   bias);
+}
+
+std::shared_ptr<BoundProblem> from_sparse(py::array x, Array<std::int32_t> columns,
+                                          const Array<std::int64_t>& begin, std::size_t cols,
+                                          Array<double> y, bool bias) {
+    require(begin.ndim() == 1 && begin.shape(0) > 0, "sparse rows must begin somewhere");
+    auto places =
+        std::make_shared<std::vector<std::int64_t>>(begin.data(), begin.data() + begin.size());
+    return std::make_shared<BoundProblem>(
+        SparseArrays{std::move(x), std::move(columns), std::move(places)}, cols, std::move(y),
+        bias);
+}
+
 Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
     require_here(rows.problem);
-    const double* labels = labels_of(rows.x, y);
+    const double* labels = labels_of(rows.problem.rows(), y);
     py::gil_scoped_release release;
     return Problem(rows.problem, labels, bias);
 }
@@ -92,8 +155,8 @@ Array<double> by_row(const BoundProblem& self, const Array<double>& w, double b,
     return out;
 }
 
-std::pair<double, std::int64_t> evaluate(const BoundProblem& self, const Array<double>& w, double b,
-                                         const std::string& loss, bool tie_negative, int threads) {
+std::pair<double, double> evaluate(const BoundProblem& self, const Array<double>& w, double b,
+                                   const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.parameters(w, b);
     const Loss kind = parse_loss(loss);
     py::gil_scoped_release release;
@@ -171,8 +234,22 @@ py::object support(const BoundProblem& self, int exponent, double feature, doubl
 BoundProblem::BoundProblem(py::array x_, Array<double> y_, bool bias, bool align, std::size_t kept)
     : x(std::move(x_)), y(std::move(y_)), problem(make_problem(x, y, bias, align, kept)) {}
 
+BoundProblem::BoundProblem(SparseArrays sparse_, std::size_t cols, Array<double> y_, bool bias)
+    : x(sparse_.x),
+      sparse(std::move(sparse_)),
+      y(std::move(y_)),
+      problem(make_sparse(sparse, cols, y, bias)) {}
+
 BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias)
-    : x(rows.x), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
+    : x(rows.x), sparse(rows.sparse), y(std::move(y_)), problem(relabel(rows, y, bias)) {}
+
+BoundProblem::BoundProblem(const BoundProblem& rows, const Array<double>& weights)
+    : x(rows.x), sparse(rows.sparse), y(rows.y), problem(rows.problem) {
+    require_here(problem);
+    require(weights.ndim() == 1 && static_cast<std::size_t>(weights.shape(0)) == problem.rows(),
+            "weights must have one entry a row of X");
+    problem.weigh(weights.data());
+}
 
 Vector BoundProblem::parameters(const Array<double>& w, double b) const {
     require(w.ndim() == 1 && static_cast<std::size_t>(w.shape(0)) == problem.layout().cols,
@@ -183,12 +260,18 @@ Vector BoundProblem::parameters(const Array<double>& w, double b) const {
 void register_problem(py::module_& m) {
     m.def("leave", &leave, py::arg("array").noconvert(),
           "Give back the memory of an array that lies in a read-only map of a file.");
+    m.def("columns_increase", &columns_increase, py::arg("columns").noconvert(),
+          py::arg("begin").noconvert(),
+          "Whether the columns of every sparse row increase, and so none is there twice.");
     py::class_<BoundProblem, Shared>(
         m, "Problem", "Rows and labels, checked by the caller, ready for the kernels.",
         py::is_final())
         .def(py::init<py::array, Array<double>, bool, bool, std::size_t>(),
              py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("bias"),
              py::arg("align") = true, py::arg("kept") = kKept)
+        .def_static("sparse", &from_sparse, py::arg("values").noconvert(),
+                    py::arg("columns").noconvert(), py::arg("begin").noconvert(), py::arg("cols"),
+                    py::arg("y").noconvert(), py::arg("bias"))
         .def_property_readonly("rows", [](const BoundProblem& p) { return p.problem.rows(); })
         .def_property_readonly("cols",
                                [](const BoundProblem& p) { return p.problem.layout().cols; })
@@ -202,6 +285,14 @@ void register_problem(py::module_& m) {
                 return std::make_shared<BoundProblem>(self, std::move(y), bias);
             },
             py::arg("y").noconvert(), py::arg("bias"))
+        .def(
+            "weighted",
+            [](const BoundProblem& self, const Array<double>& weights) {
+                return std::make_shared<BoundProblem>(self, weights);
+            },
+            py::arg("weights").noconvert())
+        .def_property_readonly("total_weight",
+                               [](const BoundProblem& p) { return p.problem.total_weight(); })
         .def("margins", &by_row<&Passes::margins>, py::arg("w").noconvert(), py::arg("b"),
              py::arg("threads"))
         .def("accurate_margins", &by_row<&Passes::accurate_margins>, py::arg("w").noconvert(),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/layout.hpp"
 #include "core/team.hpp"
 
 namespace fastgrok {
@@ -11,6 +12,9 @@ namespace {
 
 constexpr std::size_t kCached = std::size_t{1} << 22;  // copied to be aligned
 constexpr std::size_t kFar = std::size_t{1} << 24;     // beyond the caches
+// Entries of a chunk of sparse rows for each column, of which its sums have one each: those take
+// little of the time and of the memory then.
+constexpr std::size_t kSparseWork = 8;
 
 // From row to row of a copy: whole cache lines, but not a multiple of 1 kB, because rows that are
 // taken together would contend for the same places of a cache.
@@ -67,10 +71,10 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
       y_(y),
       rows_(rows),
       bias_(bias),
-      layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
+      layout_(layout_of(cols)),
       stride_(cols),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {
-    const std::size_t row = cols * visit_row(0, [](auto* first) { return sizeof(*first); });
+    const std::size_t row = cols * std::visit([](auto* first) { return sizeof(*first); }, x_);
     far_ = kFar / row < rows;
     if (kept / row < rows) {
         window_ = whole_lanes(std::min(kept, kWindow) / row + 1);
@@ -81,13 +85,26 @@ Problem::Problem(std::variant<const double*, const float*> x, const double* y, s
         std::visit([this](auto* given) { this->align(given); }, x_);
 }
 
+Problem::Problem(std::variant<const double*, const float*> x, const std::uint32_t* column,
+                 const std::int64_t* begin, const double* y, std::size_t rows, std::size_t cols,
+                 bool bias)
+    : x_(x),
+      y_(y),
+      rows_(rows),
+      bias_(bias),
+      layout_(layout_of(cols)),
+      column_(column),
+      begin_(begin),
+      stride_(cols),
+      partition_(rows, rows, sparse_entries(begin, rows), kSparseWork * layout_.length) {}
+
 Problem::Problem(std::shared_ptr<Elsewhere> elsewhere, std::size_t rows, std::size_t cols,
                  bool bias)
     : elsewhere_(std::move(elsewhere)),
       y_(nullptr),
       rows_(rows),
       bias_(bias),
-      layout_(is_packed(cols) ? packed_layout(cols) : plain_layout(cols)),
+      layout_(layout_of(cols)),
       stride_(cols),
       partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {}
 
@@ -95,7 +112,7 @@ void Problem::be_part(std::size_t rows, std::size_t first, std::size_t end) {
     const std::size_t cols = layout_.cols;
     partition_ =
         Partition(packed() ? whole_lanes(rows) / kLanes : rows, rows, cols + 1).part(first, end);
-    const std::size_t row = cols * visit_row(0, [](auto* x) { return sizeof(*x); });
+    const std::size_t row = cols * std::visit([](auto* x) { return sizeof(*x); }, x_);
     far_ = kFar / row < rows;  // by which kernels go about it
 }
 
@@ -115,6 +132,8 @@ void Problem::align(const Real* x) {
 Problem::Problem(const Problem& rows, const double* y, bool bias) : Problem(rows) {
     y_ = y;
     bias_ = bias;
+    weights_ = nullptr;
+    total_weight_ = static_cast<double>(rows_);
     if (y != rows.y_) pack();
 }
 
@@ -128,14 +147,30 @@ Problem::Problem(const Problem& rows, std::shared_ptr<const Blocks<double>> pack
 
 void Problem::pack() {
     const std::size_t cols = layout_.cols, size = kLanes * (cols + 1);
-    if (!is_packed(cols)) return;
+    if (begin_ != nullptr || !is_packed(cols)) return;
     auto packed = std::make_shared<Blocks<double>>(whole_lanes(rows_) / kLanes * size);
-    for (std::size_t i = 0; i < rows_; i += kLanes)
-        visit_row(i, [&](auto* x) {
-            pack_block(x, y_ + i, std::min(rows_ - i, kLanes), cols,
+    for (std::size_t i = 0; i < rows_; i += kLanes) {
+        leave_before(i, 1);
+        const auto pack = [&](auto* x) {
+            pack_block(x + i * stride_, y_ + i, std::min(rows_ - i, kLanes), cols,
                        packed->data() + i / kLanes * size);
-        });
+        };
+        std::visit(pack, x_);
+    }
     packed_ = std::move(packed);
+}
+
+void Problem::weigh(const double* weights) {
+    auto padded = std::make_shared<Vector>(whole_lanes(rows_), 0.0);
+    std::copy(weights, weights + rows_, padded->begin());
+    total_weight_ = 0.0;
+    for (std::size_t c = 0; c < partition_.count(); ++c) {
+        double sum = 0.0;
+        for (std::size_t i = first_row(c); i < std::min(first_row(c + 1), rows_); ++i)
+            sum += weights[i];
+        total_weight_ += sum;
+    }
+    weights_ = std::move(padded);
 }
 
 std::size_t Problem::first_row(std::size_t chunk) const {
@@ -161,7 +196,8 @@ RowNorms Problem::find_norms(int threads) const {
         while (shares.take(me.index, c)) {
             const std::size_t end = std::min(first_row(c + 1), rows_);
             for (std::size_t i = first_row(c); i < end; ++i)
-                norms.bits[i] = visit_row(i, [&](auto* x) { return row_norm(x, layout_.cols); });
+                norms.bits[i] =
+                    visit_row(i, [](auto* x, std::size_t n, auto) { return row_norm(x, n); });
             leave_chunk(c);
         }
     });

@@ -27,6 +27,7 @@ void taking_over(char*) {}
 #endif
 
 std::atomic<bool> child_of_fork{false};
+thread_local TeamOwner* lender = nullptr;
 
 // Registered when the module is loaded, whoever uses OpenMP in the parent: libgomp is shared.
 [[maybe_unused]] const int registered =
@@ -86,6 +87,14 @@ void Shares::refill() {
     }
 }
 
+void borrow_team(TeamOwner& owner) {
+    lender = &owner;
+}
+
+bool is_child_of_fork() {
+    return child_of_fork.load();
+}
+
 int usable_threads(int threads) {
     if (threads <= 1 || child_of_fork.load()) return 1;
     return std::min(threads, omp_get_thread_limit());
@@ -100,6 +109,7 @@ int default_threads() {
 [[gnu::no_sanitize("thread")]] void run_team(int threads, void (*work)(const Member&, void*),
                                              void* context) {
     threads = usable_threads(threads);
+    if (threads > 1 && lender != nullptr) return lender->run_for_other(threads, work, context);
     if (threads == 1) {
         Meeting alone(1);
         work(Member{0, alone}, context);

@@ -75,8 +75,8 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, double most,
     } else {
         const List& list = levels_[depth_ - 1].chunks[chunk];
         if (problem_.packed()) {
-            first(
-                PackedRows{list.blocks.data(), list.rows.size() / kLanes, problem_.layout().cols});
+            first(PackedRows{list.blocks.data(), list.rows.size() / kLanes, problem_.layout().cols,
+                             problem_.weights() == nullptr ? nullptr : list.weights.data()});
         } else {
             problem_.visit_index(list.rows.data(), list.rows.size(), first);
         }
@@ -261,6 +261,10 @@ void ActiveRows::fill(List& list, std::size_t chunk) {
         double* to = list.blocks.data() + k / kLanes * size + k % kLanes;
         for (std::size_t j = 0; j <= problem_.layout().cols; ++j) to[j * kLanes] = from[j * kLanes];
     }
+    if (problem_.weights() == nullptr) return;
+    list.weights.assign(list.rows.size(), 0.0);
+    for (std::size_t k = 0; k < list.rows.size(); ++k)
+        if (list.rows[k] != kNoRow) list.weights[k] = problem_.weight(list.rows[k]);
 }
 
 std::size_t ActiveRows::missed(const Vector& bits, double most) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "engines/storage.hpp"
 
@@ -65,6 +66,7 @@ Attack::Attack(const Problem& problem, const AttackSettings& settings, int threa
       threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
       ask_(std::move(ask)),
       scratch_(threads_) {
+    if (problem.sparse()) throw std::invalid_argument("attacks need dense rows");
     const std::size_t cols = problem.layout().cols, grid = settings.grid();
     for (Scratch& s : scratch_) {
         for (Vector* v : {&s.radii, &s.drops, &s.margins}) v->resize(grid * kLanes);
@@ -121,7 +123,9 @@ bool Attack::are_sound(const Block& block, const Scratch& s) const {
     bool inside = true;
     if (settings_.has_box())
         problem_.visit_rows(block.first, block.count, [&](auto rows) {
-            inside = kernels_for(rows).inside(rows, settings_.lower.data(), settings_.upper.data());
+            if constexpr (Attackable<decltype(rows)>)
+                inside =
+                    kernels_for(rows).inside(rows, settings_.lower.data(), settings_.upper.data());
         });
     return inside;
 }
@@ -140,10 +144,11 @@ void Attack::closed_margins(const Target& target, const Block& block, Interrupt&
                 slice(all, block.first - problem_.first_row(block.chunk), block.count);
             const Retreat retreat{target.magnitude.data(), target.positive.data(),
                                   target.negative.data()};
-            for (std::size_t k = 0; k < grid && !interrupt.due(); k += kRadiiAtOnce)
-                kernels_for(rows).drop(rows, retreat, s.radii.data() + k * kLanes,
-                                       std::min(kRadiiAtOnce, grid - k), kLanes,
-                                       s.drops.data() + k * kLanes);
+            if constexpr (Attackable<decltype(rows)>)
+                for (std::size_t k = 0; k < grid && !interrupt.due(); k += kRadiiAtOnce)
+                    kernels_for(rows).drop(rows, retreat, s.radii.data() + k * kLanes,
+                                           std::min(kRadiiAtOnce, grid - k), kLanes,
+                                           s.drops.data() + k * kLanes);
         });
     for (std::size_t k = 0; k < grid * kLanes; k += kLanes)
         for (std::size_t i = 0; i < block.count; ++i) {
@@ -207,7 +212,7 @@ std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie,
     const std::size_t grid = settings_.grid(), chunks = problem_.partition().count();
     const bool closed = has_closed_form();
     const double* y = problem_.labels();
-    std::vector<Evaluation> parts(chunks * grid, Evaluation{0.0, 0});
+    std::vector<Evaluation> parts(chunks * grid, Evaluation{0.0, 0.0});
     for_blocks([&](const Block& block, Scratch& s, Interrupt& interrupt) {
         if (closed || sound != nullptr) clean_margins(target, block, s);
         if (sound != nullptr && !are_sound(block, s)) sound->store(false);
@@ -218,10 +223,10 @@ std::vector<Evaluation> Attack::evaluate(const Vector& u, Loss loss, Tie tie,
             Evaluation& part = parts[block.chunk * grid + k];
             for (std::size_t i = 0; i < block.count; ++i) {
                 const bool tied = m[i] == 0.0 && tie == Tie::negative && y[block.first + i] < 0.0;
-                part.correct += m[i] > 0.0 || tied;
+                part.correct += m[i] > 0.0 || tied ? 1.0 : 0.0;
                 m[i] = std::scalbn(m[i], target.exponent);
             }
-            part.loss_sum += kernels().loss_sum(m, block.count, loss);
+            part.loss_sum += kernels().loss_sum(m, nullptr, block.count, loss);
         }
     });
     for (std::size_t c = 1; c < chunks; ++c)

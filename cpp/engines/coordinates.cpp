@@ -43,9 +43,8 @@ Vector signed_row(const Problem& problem, std::size_t row) {
     const std::size_t cols = problem.layout().cols;
     const double y = problem.labels()[row];
     Vector z(problem.bias() ? cols + 1 : cols, y);
-    problem.visit_row(row, [&](const auto* x) {
-        for (std::size_t j = 0; j < cols; ++j) z[j] = y * static_cast<double>(x[j]);
-    });
+    problem.copy_row(row, z.data());
+    for (std::size_t j = 0; j < cols; ++j) z[j] *= y;
     return z;
 }
 

@@ -43,8 +43,8 @@ Descent::Descent(std::shared_ptr<const Problem> problem,
       active_(*problem_, options.loss,
               options.stepper.keeps_proportions() ? options.skip : Skip::never, passes_.threads()),
       loss_(traits_of(options.loss)),
-      rows_exponent_(exponent(static_cast<double>(problem_->rows())) +
-                     exponent(active_.largest_norm()) + exponent(rate_) + 3),
+      rows_exponent_(exponent(problem_->total_weight()) + exponent(active_.largest_norm()) +
+                     exponent(rate_) + 3),
       sharpness_(passes_, options.loss, options.watch_sharpness),
       u_(problem_->pack_parameters(w, b)),
       next_u_(u_),

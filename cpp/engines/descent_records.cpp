@@ -47,10 +47,11 @@ bool Descent::enough_wait() const {
     if (!gathers_records() || waiting_.size() == kMostWaiting) return true;
     std::size_t rows = problem_->rows();
     for (const auto& eval : evals_) rows += eval->rows();
-    const std::size_t length = problem_->layout().length, one_more = waiting_.size() + 1;
-    if (one_more * length > kMostParameters) return true;
+    const std::size_t one_more = waiting_.size() + 1;
+    if (one_more * problem_->layout().length > kMostParameters) return true;
     const double passes = static_cast<double>(one_more) + sharpness_.most_passes(waiting_.back());
-    return passes * static_cast<double>(length) * static_cast<double>(rows) > kMostVisits;
+    const auto entries = static_cast<double>(problem_->row_entries());
+    return passes * entries * static_cast<double>(rows) > kMostVisits;
 }
 
 void Descent::forget_waiting() {

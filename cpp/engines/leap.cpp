@@ -236,6 +236,7 @@ bool Leap::try_step(double k, double s) {
         h_ = h * (shorter > 0.3 ? shorter : 0.3);
         return false;
     }
+    if (wait_) wait_();
     last_error_ = error;
     recent_error_ = error + kKept * recent_error_;
     statistics_.step_error += error;

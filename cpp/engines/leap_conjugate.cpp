@@ -82,12 +82,15 @@ public:
 
     std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
                                                           const ExactNull& exact_null) override {
+        if (!turns_later()) return nullptr;
+        return turned_along(problem().here(), curvatures(u), exact_null);
+    }
+
+    bool turns_later() const override {
         // What a dense Hessian may cost, in columns and in products of entries.
         constexpr std::size_t kMostCols = 128, kMostProducts = 50'000'000;
         const std::size_t cols = layout().cols + 1;
-        if (!turns() || cols > kMostCols || problem().rows() * cols * cols > kMostProducts)
-            return nullptr;
-        return turned_along(problem().here(), curvatures(u), exact_null);
+        return turns() && cols <= kMostCols && problem().rows() * cols * cols <= kMostProducts;
     }
 
     std::unique_ptr<LeapField> turned_field(

@@ -150,6 +150,8 @@ private:
         for (std::size_t i = 0; i < bits_.size(); ++i) weights[i] = bits_[i] * traits_.per_unit();
         kernels().curvature(weights.data(), weights.data(), problem().rows(), loss_);
         for (double& weight : weights) weight *= rate_;
+        if (problem().weights() != nullptr)
+            for (std::size_t i = 0; i < problem().rows(); ++i) weights[i] *= problem().weight(i);
     }
 
     // out += factor J v.

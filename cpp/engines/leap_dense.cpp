@@ -44,7 +44,7 @@ protected:
                 z[j] = row[j * kLanes];
                 terms += std::fabs(z[j] * u[j]);
             }
-            const auto c = of_rows.coefficient(bits_[i], terms);
+            const auto c = of_rows.coefficient(bits_[i], terms, problem.weight(i));
             for (std::size_t j = 0; j < moving; ++j) {
                 double along = 0.0;
                 for (std::size_t k = 0; k < moving; ++k) along += inverse(j, k) * z[k];

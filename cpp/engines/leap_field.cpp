@@ -42,29 +42,26 @@ void LeapField::measure_rows(int exponent) {
     }
     if (!problem.packed() && bias()) {  // whose norms are known
         const RowNorms& norms = problem.norms(given_.threads());
-        for (const double bits : norms.bits) squares_sum_ += bits * bits * (kLogOf2 * kLogOf2);
+        for (std::size_t i = 0; i < problem.rows(); ++i)
+            squares_sum_ += problem.weight(i) * norms.bits[i] * norms.bits[i] * (kLogOf2 * kLogOf2);
         largest_row_ = norms.largest;
         return;
     }
     for (std::size_t i = 0; i < problem.rows(); ++i) {
-        const double size = problem.visit_row(i, [&](const auto* x) {
-            return plain_norm(problem.layout().cols,
-                              [x](std::size_t j) { return static_cast<double>(x[j]); });
-        });
+        const double size = row_norm(problem, i);
         const double scaled = exponent == 0 ? size : std::scalbn(size, exponent),
                      square = scaled * scaled + one;
         largest = std::max(largest, square);
-        squares_sum_ += square;
+        squares_sum_ += problem.weight(i) * square;
     }
     largest_row_ = std::sqrt(largest);
 }
 
 double squared_row(const Problem& problem, std::size_t row) {
-    const std::size_t cols = problem.layout().cols;
-    return problem.visit_row(row, [&](const auto* x) {
+    return problem.visit_row(row, [](const auto* x, std::size_t n, auto) {
         double lanes[kLanes] = {};
-        for (std::size_t j = 0; j < cols; ++j)
-            lanes[j % kLanes] += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+        for (std::size_t k = 0; k < n; ++k)
+            lanes[k % kLanes] += static_cast<double>(x[k]) * static_cast<double>(x[k]);
         double sum = 0.0;
         for (const double lane : lanes) sum += lane;
         return sum;
@@ -102,19 +99,21 @@ void LeapField::sum_sizes(const Vector& u, Vector& out, const RoundingShare& sha
     const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
     out.assign(u.size(), 0.0);
     for (std::size_t i = 0; i < problem.rows(); ++i) {
-        const auto add = [&](auto entry, double last) {
+        const auto add = [&](std::size_t n, auto column, auto entry, double last) {
             double terms = std::fabs(last * u[intercept]);
-            for (std::size_t j = 0; j < cols; ++j) terms += std::fabs(entry(j) * u[j]);
-            const double times = share(bits_[i], terms);
-            for (std::size_t j = 0; j < cols; ++j) out[j] += times * std::fabs(entry(j));
+            for (std::size_t k = 0; k < n; ++k) terms += std::fabs(entry(k) * u[column(k)]);
+            const double times = share(bits_[i], terms, problem.weight(i));
+            for (std::size_t k = 0; k < n; ++k) out[column(k)] += times * std::fabs(entry(k));
             if (problem.bias()) out[intercept] += times * std::fabs(last);
         };
         if (problem.packed()) {
             const double* z = problem.block(i / kLanes) + i % kLanes;
-            add([z](std::size_t j) { return z[j * kLanes]; }, z[cols * kLanes]);
+            add(
+                cols, [](std::size_t j) { return j; }, [z](std::size_t j) { return z[j * kLanes]; },
+                z[cols * kLanes]);
         } else {
-            problem.visit_row(i, [&](const auto* x) {
-                add([x](std::size_t j) { return static_cast<double>(x[j]); }, 1.0);
+            problem.visit_row(i, [&](const auto* x, std::size_t n, auto column) {
+                add(n, column, [x](std::size_t k) { return static_cast<double>(x[k]); }, 1.0);
             });
         }
     }

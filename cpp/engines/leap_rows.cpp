@@ -42,7 +42,7 @@ LeapRows::LeapRows(Passes& passes, Loss loss)
     largest_norm_ = largest * kLog2E * (1.0 + kFloat);
     // Beyond floats a margin in bits could not be told.
     possible_ = largest_norm_ > 0x1p-100 && largest_norm_ < 0x1p100;
-    rows_exponent_ = std::ilogb(static_cast<double>(problem_.rows())) + std::ilogb(largest) + 3;
+    rows_exponent_ = std::ilogb(problem_.total_weight()) + std::ilogb(largest) + 3;
 }
 
 LeapRows::~LeapRows() {

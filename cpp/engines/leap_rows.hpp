@@ -34,9 +34,9 @@ public:
     // How many rows that looked at.
     std::size_t count() const { return listed_ ? count_ : problem_.rows(); }
 
-    // Weighs these rows with l''(m_i) of a loss, shifted, and sums of that by t = x_i . w / ||w||,
-    // w being the weights of u, which was looked at: of t^2, of t, of 1, of ||x_i||^2 - t^2 and of
-    // ||x_i||^2.
+    // Weighs these rows with l''(m_i) of a loss, shifted, times their own weight, and sums of that
+    // by t = x_i . w / ||w||, w being the weights of u, which was looked at: of t^2, of t, of 1, of
+    // ||x_i||^2 - t^2 and of ||x_i||^2.
     struct Sums {
         double along, mixed, all, across, squares;
     };
@@ -45,8 +45,8 @@ public:
     // Passes::second over them, with these weights.
     void second(const Vector& v, Vector& out);
 
-    // out <- the sum over them of share(bits, terms) |(x_i, 1)|, `terms` being the sum of the sizes
-    // of the terms of the row's margin at u.
+    // out <- the sum over them of share(bits, terms, weight) |(x_i, 1)|, `terms` being the sum of
+    // the sizes of the terms of the row's margin at u.
     void sum_sizes(const Vector& u, Vector& out, const RoundingShare& share);
 
     // The least bits of the margins, rows that were not looked at counting with what they exceed;
@@ -90,7 +90,7 @@ private:
     bool possible_ = false;           // that rows are left out
     bool useful_ = false;             // some rows matter and others don't
     double error_;           // bound of the rounding of a margin, per norm of row and parameters
-    int rows_exponent_ = 0;  // 2^rows_exponent_ > n * largest row norm
+    int rows_exponent_ = 0;  // 2^rows_exponent_ > total weight * largest norm
     double largest_norm_ = 0.0;  // in bits
     double most_ = 0.0;          // rows with larger margins, in bits, are left out
     std::size_t needed_ = 0;     // rows that were not above it
@@ -116,10 +116,8 @@ void LeapRows::sample(double wanted, Add add) {
     for (std::size_t c = 0; c < passes_.chunks(); ++c)
         here_->sample(c, rate, starts[c], [&](std::size_t row, double factor) {
             add([&](double* to) {
-                problem_.visit_row(row, [&](const auto* x) {
-                    for (std::size_t j = 0; j < cols; ++j)
-                        to[j] = factor * static_cast<double>(x[j]);
-                });
+                problem_.copy_row(row, to);
+                for (std::size_t j = 0; j < cols; ++j) to[j] *= factor;
                 if (size > cols) to[cols] = factor;
             });
         });

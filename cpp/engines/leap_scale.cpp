@@ -50,10 +50,7 @@ double least_weights(const Problem& problem, Loss loss, bool decays) {
         return largest > 0.0 ? kMargin / largest : 0.0;
     }
     for (std::size_t i = 0; i < problem.rows(); ++i)
-        largest = std::max(largest, problem.visit_row(i, [&](const auto* x) {
-            return plain_norm(problem.layout().cols,
-                              [x](std::size_t j) { return static_cast<double>(x[j]); });
-        }));
+        largest = std::max(largest, row_norm(problem, i));
     return largest > 0.0 ? kMargin / largest : 0.0;
 }
 

@@ -27,7 +27,7 @@ LeapWork::LeapWork(Passes& passes, Loss loss)
       known_(kMostKnown),
       lists_(passes.chunks()),
       begin_(passes.chunks() + 1, 0) {
-    for_chunks(problem_.rows(), problem_.layout().cols, [&](std::size_t c) {
+    for_chunks(problem_.rows(), problem_.row_entries(), [&](std::size_t c) {
         for (std::size_t i = first_place(c); i < end_place(c); ++i)
             squares_[i] = squared_row(problem_, i);
     });
@@ -115,7 +115,7 @@ Vector LeapWork::first_listed(Loss loss, double most, const Vector& u) {
     at_.clear();
     listed_bits_.resize(whole_lanes(rows_.size()));
     Vector needed(passes_.chunks(), 0.0);
-    for_chunks(rows_.size(), problem_.layout().cols, [&](std::size_t c) {
+    for_chunks(rows_.size(), problem_.row_entries(), [&](std::size_t c) {
         double* const sum = passes_.zero_partial(c);
         const std::size_t n = begin_[c + 1] - begin_[c];
         problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
@@ -204,6 +204,8 @@ Vector LeapWork::weigh(Loss loss, double shift, double norm, const Vector& u) {
         double* const q = weights_.data();
         for (std::size_t k = begin; k < end; ++k) q[k] = (bits_[row(k)] - shift) * unit;
         kernels().curvature(q + begin, q + begin, end - begin, loss);
+        if (problem_.weights() != nullptr)
+            for (std::size_t k = begin; k < end; ++k) q[k] *= problem_.weight(row(k));
         double along = 0.0, mixed = 0.0, all = 0.0, across = 0.0, squares = 0.0;
         for (std::size_t k = begin; k < end; ++k) {
             const std::size_t i = row(k);
@@ -228,25 +230,30 @@ void LeapWork::second(const Vector& v) {
 }
 
 void LeapWork::sum_sizes(const RoundingShare& share, const Vector& u) {
-    const std::size_t cols = problem_.layout().cols, intercept = problem_.layout().intercept;
+    const std::size_t intercept = problem_.layout().intercept;
     Vector size(u);
     for (double& x : size) x = std::fabs(x);
-    for_chunks(count(), cols, [&](std::size_t c) {
+    for_chunks(count(), problem_.row_entries(), [&](std::size_t c) {
         double* const sum = passes_.zero_partial(c);
-        for (std::size_t place = first_place(c); place < end_place(c); ++place)
-            problem_.visit_row(row(place), [&](const auto* x) {
+        for (std::size_t place = first_place(c); place < end_place(c); ++place) {
+            const std::size_t i = row(place);
+            problem_.visit_row(i, [&](const auto* x, std::size_t n, auto column) {
+                const auto entry = [x](std::size_t k) {
+                    return std::fabs(static_cast<double>(x[k]));
+                };
                 double lanes[kRowLanes] = {};
-                std::size_t j = 0;
-                for (; j + kRowLanes <= cols; j += kRowLanes)
+                std::size_t k = 0;
+                for (; k + kRowLanes <= n; k += kRowLanes)
                     for (std::size_t l = 0; l < kRowLanes; ++l)
-                        lanes[l] += std::fabs(static_cast<double>(x[j + l])) * size[j + l];
-                for (; j < cols; ++j) lanes[0] += std::fabs(static_cast<double>(x[j])) * size[j];
+                        lanes[l] += entry(k + l) * size[column(k + l)];
+                for (; k < n; ++k) lanes[0] += entry(k) * size[column(k)];
                 double terms = size[intercept];
                 for (const double lane : lanes) terms += lane;
-                const double times = share(bits_[row(place)], terms);
-                for (j = 0; j < cols; ++j) sum[j] += times * std::fabs(static_cast<double>(x[j]));
+                const double times = share(bits_[i], terms, problem_.weight(i));
+                for (k = 0; k < n; ++k) sum[column(k)] += times * entry(k);
                 sum[intercept] += times;
             });
+        }
     });
 }
 
@@ -278,15 +285,14 @@ Vector LeapWork::shares(double rate) const {
 
 Vector LeapWork::sampled(double rate, bool bias, const Vector& starts) const {
     const std::size_t cols = problem_.layout().cols, from = problem_.partition().first();
+    Vector x(cols);
     if (starts.size() < from + passes_.chunks())
         throw std::invalid_argument("a sample of rows has fewer chunks than these");
     Vector out;
     for (std::size_t c = 0; c < passes_.chunks(); ++c)
         sample(c, rate, starts[from + c], [&](std::size_t i, double factor) {
-            problem_.visit_row(i, [&](const auto* x) {
-                for (std::size_t j = 0; j < cols; ++j)
-                    out.push_back(factor * static_cast<double>(x[j]));
-            });
+            problem_.copy_row(i, x.data());
+            for (const double entry : x) out.push_back(factor * entry);
             if (bias) out.push_back(factor);
         });
     return out;

@@ -30,8 +30,9 @@ public:
     //     leap_keep          place, u                keeps the bits at u, without a shift
     //     leap_list          radius, most, places,   lists the rows that may have bits <= most;
     //                        their factors           how many
-    //     leap_weigh         loss, shift, ||w||, u   l''(m_i), and the sums of it times t^2, t, 1,
-    //                                                |x_i|^2 - t^2 and |x_i|^2, t = x_i . w / ||w||
+    //     leap_weigh         loss, shift, ||w||, u   l''(m_i) times the row's weight, and the sums
+    //                                                of it times t^2, t, 1, |x_i|^2 - t^2 and
+    //                                                |x_i|^2, t = x_i . w / ||w||
     //     leap_second        v                       the sums of Passes::second
     //     leap_sum_sizes     of, log_rate, u         the sums of LeapField::sum_sizes
     //     leap_least                                 the least bits, or NaN

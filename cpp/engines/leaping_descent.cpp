@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <sstream>
+#include <thread>
 
 namespace fastgrok {
 namespace {
@@ -33,9 +34,10 @@ constexpr double kMostCounted = 0x1p53;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
-bool follow(Leap& leap, double k, double horizon) {
-    while (leap.now() < k) {
-        const Leap::Status status = leap.step(horizon);
+template <class Way, class Step>
+bool follow(const Way& way, double k, Step step) {
+    while (way.now() < k) {
+        const Leap::Status status = step();
         if (status == Leap::Status::failed) return false;
         if (status == Leap::Status::converged) return true;
     }
@@ -239,19 +241,27 @@ void LeapingDescent::set_out(const Starts& starts, int period, double tolerance,
     attempt.report.tolerance = tolerance;
     attempt.stride = period;
     const int order = motion_.memory > 1.0 ? kOrderOfMemory : kOrder;
+    const Problem& problem = descent_.problem();
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
-        const Problem& problem = descent_.problem();
         const Loss loss = descent_.options().loss;
         const int threads = descent_.options().threads;
-        const auto poll = [this] { polled(); };
+        // Who polls must be who runs.
+        const auto poll = [this, runner = std::this_thread::get_id()] {
+            if (std::this_thread::get_id() == runner) polled();
+        };
         auto field = period > 1 ? make_cycle_field(problem, loss, motion_, period, threads, poll)
                                 : make_descent_field(problem, loss, motion_, threads, poll);
         return std::make_unique<Leap>(std::move(field), period > 1 ? starts.rounds : starts.single,
                                       LeapOptions{allowed, order, longest_still});
     };
     attempt.fine = make(tolerance, 0.25);
-    attempt.coarse = make(kRatio * tolerance, 0.5);
+    attempt.coarse = std::make_unique<CoarseLeap>(make(kRatio * tolerance, 0.5),
+                                                  std::floor(horizon_ / attempt.stride));
+    if (problem.elsewhere() == nullptr && problem.plain() &&
+        problem.bytes() >= options_.paired_from && !is_child_of_fork() &&
+        attempt.coarse->can_go_beside())
+        attempt.coarse->go_beside(*attempt.fine);
 }
 
 // With the exact iterate of a step.
@@ -262,11 +272,12 @@ void LeapingDescent::compare(Attempt& attempt, double step, const Vector& exact)
     const double end = std::floor(horizon_ / attempt.stride);
     const auto follow_fine = [&] {
         const StepsLap lap(spent_, *attempt.fine);
-        return follow(*attempt.fine, k, end);
+        return follow(*attempt.fine, k, [&] { return attempt.fine->step(end); });
     };
     const auto follow_coarse = [&] {
         const Lap lap(spent_.second);
-        return follow(*attempt.coarse, k, end);
+        return follow(*attempt.coarse, k,
+                      [&] { return attempt.coarse->step([this] { polled(); }); });
     };
     if (!follow_fine() || !follow_coarse()) {
         report.ended = "the motion was not smooth at step " + text(report.first);
@@ -336,12 +347,12 @@ bool LeapingDescent::leap_finer(const Starts& starts, const Starts& beside, Atte
 void LeapingDescent::close(Attempt& attempt) {
     LeapReport& report = attempt.report;
     report.statistics = attempt.fine->statistics();
-    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
-        const LeapCosts& costs = way->field().costs();
+    for (const LeapCosts& costs : {attempt.fine->field().costs(), attempt.coarse->costs()}) {
         report.costs.evaluations += costs.evaluations;
         report.costs.products += costs.products;
         report.costs.factorizations += costs.factorizations;
     }
+    passes_together_ += attempt.coarse->passes_together();
     way_.passes_spent += static_cast<double>(report.costs.evaluations + report.costs.products);
     if (!(report.last > static_cast<double>(descent_.step()))) return;
     way_.leaps.push_back(report);
@@ -379,20 +390,20 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
     keep_step(attempt);
     if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
         return false;
-    return pays(attempt, fine);
+    return pays(attempt, fine.now(), fine.statistics().accepted);
 }
 
 bool LeapingDescent::step_coarse(Attempt& attempt) {
-    Leap& coarse = *attempt.coarse;
+    CoarseLeap& coarse = *attempt.coarse;
     const Lap lap(spent_.second);
-    const Leap::Status status = coarse.step(std::floor(horizon_ / attempt.stride));
+    const Leap::Status status = coarse.step([this] { polled(); });
     if (status == Leap::Status::failed) {
         attempt.report.ended =
             "the error could not be estimated beyond step " + text(coarse.now() * attempt.stride);
         return false;
     }
     attempt.coarse_converged = status == Leap::Status::converged;
-    return pays(attempt, coarse);
+    return pays(attempt, coarse.now(), coarse.accepted());
 }
 
 }  // namespace fastgrok

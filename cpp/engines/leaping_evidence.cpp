@@ -147,17 +147,15 @@ double LeapingDescent::rounding_at(Attempt& attempt, double step, double of_step
     return attempt.rounding;
 }
 
-// Whether one way of the leap gets on, and leaps have cost less so far than all steps of the run
-// would.
-bool LeapingDescent::pays(Attempt& attempt, const Leap& leap) {
+// Whether one way of the leap, at k after so many steps, gets on, and leaps have cost less so far
+// than all steps of the run would.
+bool LeapingDescent::pays(Attempt& attempt, double k, std::int64_t accepted) {
     LeapReport& report = attempt.report;
     double passes = way_.passes_spent;
-    for (const Leap* way : {attempt.fine.get(), attempt.coarse.get()}) {
-        const LeapCosts& costs = way->field().costs();
+    for (const LeapCosts& costs : {attempt.fine->field().costs(), attempt.coarse->costs()})
         passes += static_cast<double>(costs.evaluations + costs.products);
-    }
-    const double now = leap.now() * attempt.stride;
-    const auto steps = static_cast<double>(leap.statistics().accepted);
+    const double now = k * attempt.stride;
+    const auto steps = static_cast<double>(accepted);
     too_dear_ = !options_.must_leap && passes > horizon_;
     if (too_dear_)
         report.ended = "it took more passes over the data than all steps would";

@@ -23,8 +23,11 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 17;
 constexpr std::size_t kFewestRows = 8;
 
 std::size_t rows_of_a_block(const Problem& problem) {
-    const std::size_t row = problem.visit_row(0, [&](auto* x) { return sizeof(*x); });
-    const std::size_t rows = kBlockBytes / (row * problem.layout().cols);
+    const std::size_t entry =
+        problem.visit_row(0, [](auto* x, std::size_t, auto) { return sizeof(*x); });
+    const std::size_t rows =
+        problem.sparse() ? kBlockBytes / ((entry + sizeof(std::uint32_t)) * problem.row_entries())
+                         : kBlockBytes / (entry * problem.layout().cols);
     return std::max(kFewestRows, rows / kFewestRows * kFewestRows);
 }
 

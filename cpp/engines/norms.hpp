@@ -42,6 +42,13 @@ double plain_norm(std::size_t n, Value value) {
     return in_range_of_squares(sum) ? std::sqrt(sum) : scaled_norm(n, value);
 }
 
+// ||x_i||.
+inline double row_norm(const Problem& problem, std::size_t row) {
+    return problem.visit_row(row, [](const auto* x, std::size_t n, auto) {
+        return plain_norm(n, [x](std::size_t k) { return static_cast<double>(x[k]); });
+    });
+}
+
 // The same from the sum of the squares where that serves. NaN stays NaN.
 inline double norm(const double* a, std::size_t n, double square) {
     return in_range_of_squares(square) || square != square ? std::sqrt(square) : norm(a, n);

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "asked.hpp"
+#include "engines/paired_passes.hpp"
 #include "engines/storage.hpp"
 
 namespace fastgrok {
@@ -26,6 +27,11 @@ void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, doub
     double p[kLanes], q[kLanes], weighted[kLanes];
     for (std::size_t block = 0; block < rows.count; ++block) {
         kernels().coefficients(bits + block * kLanes, kLanes, loss, shift, p, q);
+        for (std::size_t i = 0; rows.weights != nullptr && i < kLanes; ++i) {
+            const double weight = rows.weights[block * kLanes + i];
+            p[i] *= weight;
+            q[i] *= weight;
+        }
         const double* const columns = rows.blocks + block * kLanes * length;
         double* triangle = out + length;
         for (std::size_t j = 0; j < length; ++j) {
@@ -61,7 +67,7 @@ Passes::Passes(const Problem& problem, int threads)
 template <class Chunk>
 void Passes::for_chunks(Chunk work, std::size_t rows) {
     if (problem_.elsewhere() != nullptr) throw std::logic_error("these rows lie elsewhere");
-    const bool alone = rows * problem_.layout().length < kLeastWork;
+    const bool alone = rows * problem_.row_entries() < kLeastWork;
     const int threads = alone ? 1 : threads_;
     Shares shares(chunks(), threads);
     run_team(threads, [&](const Member& me) {
@@ -148,21 +154,38 @@ Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss,
     const std::size_t begin = problem_.first_row(chunk);
     const std::size_t n = std::min(problem_.first_row(chunk + 1), problem_.rows()) - begin;
     const double* y = problem_.labels() + begin;
+    const double* const weights = weights_from(begin);
+    const double loss_sum = kernels().loss_sum(m, weights, n, loss);
+    if (weights != nullptr) {
+        // In the order of Problem::total_weight(), which is the sum if all are right.
+        double correct = 0.0;
+        for (std::size_t i = 0; i < n; ++i) {
+            const bool tied = m[i] == 0.0 && tie == Tie::negative && y[i] < 0.0;
+            correct += m[i] > 0.0 || tied ? weights[i] : 0.0;
+        }
+        return {loss_sum, correct};
+    }
     std::int64_t correct = 0;
     for (std::size_t i = 0; i < n; ++i) correct += m[i] > 0.0;
     if (tie == Tie::negative)
         for (std::size_t i = 0; i < n; ++i) correct += m[i] == 0.0 && y[i] < 0.0;
-    return {kernels().loss_sum(m, n, loss), correct};
+    return {loss_sum, static_cast<double>(correct)};
+}
+
+const double* Passes::weights_from(std::size_t row) const {
+    const double* const weights = problem_.weights();
+    return weights == nullptr ? nullptr : weights + row;
 }
 
 // Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
 // margins. There is `room` for twice as many.
-void Passes::project_chunk(const double* m, std::size_t n, Loss loss, const double* along,
-                           std::size_t apart, std::size_t vectors, Vector& room,
-                           double* out) const {
+void Passes::project_chunk(const double* m, const double* weights, std::size_t n, Loss loss,
+                           const double* along, std::size_t apart, std::size_t vectors,
+                           Vector& room, double* out) const {
     double* const q = room.data();
     double* const weighted = q + apart;
     kernels().curvature(m, q, n, loss);
+    for (std::size_t i = 0; weights != nullptr && i < n; ++i) q[i] *= weights[i];
     for (std::size_t a = 0; a < vectors; ++a) {
         for (std::size_t i = 0; i < n; ++i) weighted[i] = q[i] * along[a * apart + i];
         for (std::size_t b = 0; b <= a; ++b)
@@ -207,7 +230,7 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
             throw std::logic_error("an answer about rows elsewhere is of another length");
         for (std::size_t c = 0; c < chunks(); ++c)
             for (std::size_t k = 0; k < us.size(); ++k, next += 2 + pairs) {
-                out.of[k * chunks() + c] = {next[0], static_cast<std::int64_t>(next[1])};
+                out.of[k * chunks() + c] = {next[0], next[1]};
                 std::copy_n(next + 2, pairs, out.projected.data() + (k * chunks() + c) * pairs);
             }
         return out;
@@ -245,9 +268,13 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
             const auto t = static_cast<std::size_t>(thread);
             double* const m = margins[t].data();
             problem_.visit_chunk(c, [&](auto of_chunk) {
-                if constexpr (!std::is_same_v<decltype(of_chunk), PackedRows>)
+                if constexpr (ForMany<decltype(of_chunk)>)
                     kernels_for(of_chunk).many_margins(of_chunk, together.data(), count + vectors,
                                                        m, rows, work.data() + t * kManyRoom);
+                else
+                    for (std::size_t k = 0; k < count + vectors; ++k)
+                        kernels_for(of_chunk).margins(of_chunk, &together[k * length],
+                                                      m + k * rows);
             });
             const std::size_t n =
                 std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
@@ -255,7 +282,8 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
                 const std::size_t place = (first + k) * chunks() + c;
                 out.of[place] = evaluate_chunk(c, m + k * rows, loss, tie);
                 if (vectors > 0)
-                    project_chunk(m + k * rows, n, loss, m + count * rows, rows, vectors, rooms[t],
+                    project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss,
+                                  m + count * rows, rows, vectors, rooms[t],
                                   out.projected.data() + place * pairs);
             }
         });
@@ -269,14 +297,45 @@ void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector
         return add_chunks(out);
     }
     if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
-    const double most = traits_of(loss).zero_above;
+    RowPass pass{.u = u.data(), .loss = loss, .shift = shift};
+    pass.most = traits_of(loss).zero_above;
+    if (bits != nullptr) pass.bits = bits->data();
+    make_paired(pass);
+    add_chunks(out);
+}
+
+void Passes::make_paired(const RowPass& pass) {
+    if (paired_ != nullptr) return paired_->make(*this, pass);
+    make(pass);
+}
+
+RowPass Passes::in_chunk(RowPass pass, std::size_t chunk) {
+    const std::size_t first = problem_.first_row(chunk);
+    if (pass.weight != nullptr) pass.weight += first;
+    if (pass.bits != nullptr) pass.bits += first;
+    pass.out = zero_partial(chunk);
+    return pass;
+}
+
+void Passes::make(const RowPass& pass) {
     for_chunks([&](std::size_t c) {
-        double* to = bits == nullptr ? nullptr : bits->data() + problem_.first_row(c);
+        const RowPass of = in_chunk(pass, c);
         problem_.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).first(rows, u.data(), loss, most, shift, to, zero_partial(c));
+            if (of.weight != nullptr)
+                kernels_for(rows).second(rows, of.weight, of.u, of.out);
+            else
+                kernels_for(rows).first(rows, of.u, of.loss, of.most, of.shift, of.bits, of.out);
         });
     });
-    add_chunks(out);
+}
+
+void Passes::make_both(const RowPass& pass, Passes& other, const RowPass& others) {
+    for_chunks([&](std::size_t c) {
+        const RowPass one = in_chunk(pass, c), two = other.in_chunk(others, c);
+        problem_.visit_chunk(c, [&](auto rows) {
+            if constexpr (ForTwoPasses<decltype(rows)>) kernels_for(rows).both(rows, one, two);
+        });
+    });
 }
 
 double Passes::keep_direction(const Vector& u, Loss loss, Vector& out) {
@@ -322,14 +381,12 @@ void Passes::curvature_weights(const Vector& u, Loss loss, Vector& weights) {
     const Vector& m = margins(u);
     weights.resize(m.size());
     kernels().curvature(m.data(), weights.data(), m.size(), loss);
+    const double* const times = problem_.weights();
+    for (std::size_t i = 0; times != nullptr && i < m.size(); ++i) weights[i] *= times[i];
 }
 
 void Passes::second(const Vector& weights, const Vector& v, Vector& out) {
-    for_chunks([&](std::size_t c) {
-        const double* q = weights.data() + problem_.first_row(c);
-        problem_.visit_chunk(
-            c, [&](auto rows) { kernels_for(rows).second(rows, q, v.data(), zero_partial(c)); });
-    });
+    make_paired({.u = v.data(), .weight = weights.data()});
     add_chunks(out);
 }
 

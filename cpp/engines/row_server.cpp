@@ -91,10 +91,7 @@ Vector RowServer::row_sizes() {
         double squares = 0.0, largest = 0.0, plain = 0.0;
         const std::size_t end = std::min(rows_->first_row(c + 1), rows_->rows());
         for (std::size_t i = rows_->first_row(c); i < end; ++i) {
-            const double size = rows_->visit_row(i, [&](const auto* x) {
-                return plain_norm(rows_->layout().cols,
-                                  [x](std::size_t j) { return static_cast<double>(x[j]); });
-            });
+            const double size = row_norm(*rows_, i);
             squares += norms.bits[i] * norms.bits[i] * (kLogOf2 * kLogOf2);
             largest = std::max(largest, size);
             plain += size * size;
@@ -117,7 +114,7 @@ Vector RowServer::evaluate(const Vector& about) {
         for (std::size_t k = 0; k < us.size(); ++k) {
             const std::size_t place = k * chunks + c;
             out.push_back(told.of[place].loss_sum);
-            out.push_back(static_cast<double>(told.of[place].correct));
+            out.push_back(told.of[place].correct);
             const auto from = told.projected.begin() + static_cast<std::ptrdiff_t>(place * pairs);
             out.insert(out.end(), from, from + static_cast<std::ptrdiff_t>(pairs));
         }

@@ -59,16 +59,29 @@ void add_sizes(const PlainRows<Real>& rows, double* room, double* squares, doubl
     }
 }
 
+template <class Real>
+void add_sizes(const SparseRows<Real>& rows, double*, double* squares, double* columns) {
+    for (std::size_t i = 0; i < rows.count; ++i) {
+        squares[i] = 0.0;
+        for (std::int64_t k = rows.begin[i]; k < rows.begin[i + 1]; ++k) {
+            const double x = static_cast<double>(rows.x[k]);
+            squares[i] += x * x;
+            columns[rows.column[k]] = std::max(columns[rows.column[k]], std::fabs(x));
+        }
+    }
+}
+
 }  // namespace
 
 RowSizes row_sizes(const Problem& problem, int threads) {
     const std::size_t cols = problem.layout().cols, chunks = problem.partition().count();
     RowSizes out{Vector(whole_lanes(problem.rows())), Vector(cols, 0.0)};
     std::vector<Vector> columns(chunks, Vector(cols, 0.0));
-    const bool alone = problem.rows() * cols < kLeastWork;
+    const bool alone = problem.rows() * problem.row_entries() < kLeastWork;
     const int most = alone ? 1 : std::min(usable_threads(threads), static_cast<int>(chunks));
     const auto members = static_cast<std::size_t>(most);
-    std::vector<Vector> rooms(members, Vector(problem.packed() ? 0 : kTogether * cols));
+    const bool dense = !problem.packed() && !problem.sparse();
+    std::vector<Vector> rooms(members, Vector(dense ? kTogether * cols : 0));
     Shares shares(chunks, most);
     run_team(most, [&](const Member& me) {
         std::size_t c;

@@ -29,7 +29,7 @@ constexpr int kMostProducts = 40;
 double Sharpness::free_passes() const {
     const Problem& problem = passes_.problem();
     return kFreeEntries /
-           (static_cast<double>(problem.rows()) * static_cast<double>(problem.layout().length));
+           (static_cast<double>(problem.rows()) * static_cast<double>(problem.row_entries()));
 }
 
 bool Sharpness::is_due(const SharpnessState& state, const Found& found, double step) const {

@@ -38,7 +38,8 @@ public:
         const std::size_t n = problem.rows();
         const std::size_t fewest = std::max<std::size_t>(64, 4 * dim_);
         pooled_ = std::clamp(n / 16, fewest, std::max<std::size_t>(256, 16 * dim_));
-        everything_ = 2 * n <= 3 * pooled_;
+        // Rows of a pool are copied with all their zeros.
+        everything_ = 2 * n <= 3 * pooled_ || problem.sparse();
         if (everything_) pooled_ = n;
         steps_left_ = 200 + 8 * dim_;
     }
@@ -110,9 +111,8 @@ private:
     void copy_row(std::size_t row, double* out) const {
         const double y = problem_.labels()[row];
         const double unit = std::ldexp(y, -units_.exponent);
-        problem_.visit_row(row, [&](auto* x) {
-            for (std::size_t j = 0; j < cols_; ++j) out[j] = unit * static_cast<double>(x[j]);
-        });
+        problem_.copy_row(row, out);
+        for (std::size_t j = 0; j < cols_; ++j) out[j] *= unit;
         if (problem_.bias()) out[cols_] = y * units_.feature;
     }
 

@@ -9,7 +9,9 @@
 #include "many_rows.hpp"
 #include "packed_newton.hpp"
 #include "packed_rows.hpp"
+#include "paired_rows.hpp"
 #include "plain_rows.hpp"
+#include "sparse_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
@@ -49,14 +51,6 @@ inline Vec keep_first(Vec a, int n) {
     return load_tail(all, n);
 }
 
-template <class Function>
-inline double sum_of(const double* x, std::size_t n, Function f) {
-    return sum_lanes(n, [=](std::size_t i, int count) {
-        const Vec value = f(load_some(x + i, count));
-        return count < kWidth ? keep_first(value, count) : value;
-    });
-}
-
 void exp_all(const double* x, double* out, std::size_t n) {
     map(x, out, n, [](Vec v) { return exp(v); });
 }
@@ -87,9 +81,21 @@ void coefficients(const double* t, std::size_t n, Loss loss, double shift, doubl
     });
 }
 
-double loss_sum(const double* margin, std::size_t n, Loss loss) {
-    return with_loss(
-        loss, [=]<class L>(L) { return sum_of(margin, n, [](Vec m) { return L::value(m); }); });
+double loss_sum(const double* margin, const double* weight, std::size_t n, Loss loss) {
+    return with_loss(loss, [=]<class L>(L) {
+        const auto value = [=](std::size_t i, int count) {
+            return L::value(load_some(margin + i, count));
+        };
+        const auto kept = [](Vec a, int count) {
+            return count < kWidth ? keep_first(a, count) : a;
+        };
+        if (weight == nullptr)
+            return sum_lanes(
+                n, [=](std::size_t i, int count) { return kept(value(i, count), count); });
+        return sum_lanes(n, [=](std::size_t i, int count) {
+            return kept(value(i, count) * load_some(weight + i, count), count);
+        });
+    });
 }
 
 double dot(const double* a, const double* b, std::size_t n) {
@@ -100,8 +106,14 @@ double dot(const double* a, const double* b, std::size_t n) {
 
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
-    return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>, plain_first<Real>,
-            plain_second<Real>,  plain_drop<Real>,         plain_inside<Real>};
+    return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>,
+            plain_first<Real>,   plain_second<Real>,       plain_both<Real>,
+            plain_drop<Real>,    plain_inside<Real>};
+}
+
+template <class Real>
+constexpr Kernels::Sparse<Real> sparse() {
+    return {sparse_margins<Real>, sparse_accurate<Real>, sparse_first<Real>, sparse_second<Real>};
 }
 
 #define FASTGROK_STRING_(name) #name
@@ -124,6 +136,8 @@ const Kernels table = {
     {packed_margins, packed_accurate, packed_first, packed_newton, packed_second, packed_drop},
     plain<double>(),
     plain<float>(),
+    sparse<double>(),
+    sparse<float>(),
 };
 
 }  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

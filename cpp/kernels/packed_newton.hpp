@@ -6,8 +6,8 @@
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
-// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m). Column j times q
-// takes the place of the coefficients when the columns from j on are added.
+// The sums of p z_j and, for j <= k, of q z_j z_k, p = -l'(m) and q = l''(m), weighted. Column j
+// times q takes the place of the coefficients when the columns from j on are added.
 template <class L, int D>
 inline void newton_packed(PackedRows rows, const double* v, double shift, double* bits,
                           double* out) {
@@ -17,16 +17,20 @@ inline void newton_packed(PackedRows rows, const double* v, double shift, double
     double lanes[(kMost + kMost * (kMost + 1) / 2) * kLanes];
     double p[kBlocksAtOnce * kLanes], q[kBlocksAtOnce * kLanes], qz[kBlocksAtOnce * kLanes];
     for (std::size_t i = 0; i < sums * kLanes; ++i) lanes[i] = 0.0;
+    double kept[kBlocksAtOnce * kLanes];
+    const Slopes<L> slopes{L::traits.zero_above, shift, bits, nullptr};
     for (std::size_t k = 0; k < rows.count; k += kBlocksAtOnce) {
         const std::size_t count = rows.count - k < kBlocksAtOnce ? rows.count - k : kBlocksAtOnce;
         const std::size_t n = count * kLanes;
         const double* blocks = rows.blocks + k * stride;
-        dot_blocks<D>(blocks, count, cols, v, p);
-        if (bits != nullptr)
-            for (std::size_t i = 0; i < n; i += kWidth) store(bits + k * kLanes + i, load(p + i));
-        slopes<L>(L::traits.zero_above, shift, n, p);
+        begin_batch<D>(blocks, count, cols, v, k * kLanes, p, kept, slopes);
+        end_batch(count, k * kLanes, p, kept, slopes);
         for (std::size_t i = 0; i < n; i += kWidth)
             store(q + i, L::curvature_of_slope(load(p + i)));
+        if (rows.weights != nullptr) {
+            multiply(rows.weights + k * kLanes, n, p);
+            multiply(rows.weights + k * kLanes, n, q);
+        }
         add_panels<kColumnsAtOnce>(blocks, length, count, stride, p, lanes);
         double* triangle = lanes + length * kLanes;
         for (std::size_t j = 0; j < length; ++j) {

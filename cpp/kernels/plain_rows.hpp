@@ -121,7 +121,8 @@ template <std::size_t K, class Real>
 struct Strip {
     const Real* x[K];
     double y[kStripRoom] = {};
-    double c[kStripRoom] = {};  // products, then coefficients
+    double weighted[kStripRoom] = {};  // y times the rows' weights, if they have any
+    double c[kStripRoom] = {};         // products, then coefficients
     std::size_t n = 0;
 
     void find(PlainRows<Real> rows, std::size_t i) {
@@ -131,6 +132,7 @@ struct Strip {
             const std::size_t row = rows.index != nullptr ? rows.index[k] : k;
             x[r] = rows.x + row * rows.stride;
             y[r] = r < n ? rows.y[row] : 0.0;
+            if (rows.weights != nullptr) weighted[r] = y[r] * rows.weights[row];
             c[r] = 0.0;
         }
     }
@@ -174,8 +176,8 @@ FASTGROK_STRIP void dot_and_add(Strip<K, Real>& strip, std::size_t cols, const d
     for (std::size_t r = 0; r < K; ++r) strip.c[r] += b;
 }
 
-// out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, n, t) turns n
-// values of t = x . w + b into c.
+// out += sum over rows of c_i (x_i, 1), row after row, where weigh(first row, labels, these times
+// the rows' weights, n, t) turns n values of t = x . w + b into c.
 template <std::size_t K, Beside kBeside, class Real, class Weigh>
 inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t intercept = plain_layout(rows.cols).intercept;
@@ -192,7 +194,7 @@ inline void accumulate_strips(PlainRows<Real> rows, const double* u, Weigh weigh
     if (K < rows.count) strip->find(rows, K);
     for (std::size_t i = 0; i < rows.count; i += K) {
         // Long chains of operations, which end while the next products are under way.
-        weigh(i, last->y, last->n, last->c);
+        weigh(i, last->y, rows.weights != nullptr ? last->weighted : last->y, last->n, last->c);
         const bool more = i + K < rows.count;
         if constexpr (kBeside != Beside::nothing)
             if (more) next->find(rows, i + 2 * K < rows.count ? i + 2 * K : i + K);
@@ -243,19 +245,28 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     }
 }
 
+// Of n products with a strip's rows the coefficients of `first`, from the labels and these times
+// the rows' weights; the margins go to `bits` unless it is null.
+template <class L>
+inline void weigh_by_slope(const double* y, const double* weighted, std::size_t n, double most,
+                           double shift, double* bits, double* t) {
+    for (std::size_t r = 0; r < n; r += kWidth) {
+        const Vec m = load(t + r) * load(y + r) * set1(L::traits.unit);
+        store(t + r, m);
+        if (bits != nullptr)
+            for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[k] = t[k];
+        store(t + r, L::slope(m, set1(most), set1(shift)) * load(weighted + r));
+    }
+}
+
 template <class Real>
 void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                  double* bits, double* out) {
     with_loss(loss, [=]<class L>(L) {
-        const auto weigh = [=](std::size_t row, const double* y, std::size_t n, double* t) {
-            for (std::size_t r = 0; r < n; r += kWidth) {
-                const Vec label = load(y + r);
-                const Vec m = load(t + r) * label * set1(L::traits.unit);
-                store(t + r, m);
-                if (bits != nullptr)
-                    for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
-                store(t + r, L::slope(m, set1(most), set1(shift)) * label);
-            }
+        const auto weigh = [=](std::size_t row, const double* y, const double* weighted,
+                               std::size_t n, double* t) {
+            double* const to = bits == nullptr ? nullptr : bits + row;
+            weigh_by_slope<L>(y, weighted, n, most, shift, to, t);
         };
         accumulate_plain(rows, u, weigh, out);
     });
@@ -263,7 +274,8 @@ void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, 
 
 template <class Real>
 void plain_second(PlainRows<Real> rows, const double* weight, const double* v, double* out) {
-    const auto weigh = [weight](std::size_t row, const double*, std::size_t n, double* t) {
+    const auto weigh = [weight](std::size_t row, const double*, const double*, std::size_t n,
+                                double* t) {
         for (std::size_t r = 0; r < n; ++r) t[r] *= weight[row + r];
     };
     accumulate_plain(rows, v, weigh, out);

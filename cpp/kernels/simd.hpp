@@ -7,6 +7,7 @@
 //   kAccumulators                   registers that sums may take beside a few operands
 //   load, load_tail, store, set1    float sources are widened; load_tail reads n < kWidth, rest 0
 //   + - * /, fma(a, b, c)           a * b + c, rounded once (twice on v2, which has no FMA)
+//                                   registers, or numbers one by one
 //   product_error(a, b, p)          a * b - p, rounded once: with p = a * b what its rounding lost
 //   max_keep_nan, min_keep_nan      of (a, b): b where either is NaN
 //   abs, negate_abs                 |x|, -|x|

@@ -52,6 +52,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return {_mm256_fmadd_pd(a.r, b.r, c.r)};
 }
+inline double fma(double a, double b, double c) {
+    return __builtin_fma(a, b, c);
+}
 inline Vec product_error(Vec a, Vec b, Vec p) {
     return {_mm256_fmsub_pd(a.r, b.r, p.r)};
 }

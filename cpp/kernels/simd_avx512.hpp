@@ -51,6 +51,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return {_mm512_fmadd_pd(a.r, b.r, c.r)};
 }
+inline double fma(double a, double b, double c) {
+    return __builtin_fma(a, b, c);
+}
 inline Vec product_error(Vec a, Vec b, Vec p) {
     return {_mm512_fmsub_pd(a.r, b.r, p.r)};
 }

@@ -45,6 +45,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return {vfmaq_f64(c.r, a.r, b.r)};
 }
+inline double fma(double a, double b, double c) {
+    return __builtin_fma(a, b, c);
+}
 inline Vec product_error(Vec a, Vec b, Vec p) {
     return {vfmaq_f64(vnegq_f64(p.r), a.r, b.r)};
 }

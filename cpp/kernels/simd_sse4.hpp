@@ -45,6 +45,9 @@ inline Vec operator/(Vec a, Vec b) {
 inline Vec fma(Vec a, Vec b, Vec c) {
     return a * b + c;
 }
+inline double fma(double a, double b, double c) {
+    return a * b + c;
+}
 // By the C library, which finds the processor's FMA if there is one.
 inline Vec product_error(Vec a, Vec b, Vec p) {
     double x[2], y[2], z[2];

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
         FastgrokError as FastgrokError,
         LeapWarning as LeapWarning,
         StabilityWarning as StabilityWarning,
+        SweepWarning as SweepWarning,
     )
     from fastgrok.geometry import (
         KernelRows as KernelRows,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to 
     from fastgrok.linear.config import show_config as show_config
     from fastgrok.questions import GrokkingTimes as GrokkingTimes, Hit as Hit, Phases as Phases
     from fastgrok.records import EngineReport as EngineReport, LeapReport as LeapReport
+    from fastgrok.sweeps import sweep as sweep
     from fastgrok.training import train as train, train_many as train_many
     from fastgrok.trajectory import Trajectory as Trajectory
 
@@ -88,7 +90,7 @@ _FROM = {
     "descent.errors": ("CheckpointError", "DivergenceError", "Interrupted", "LeapError"),
     "descent.stable": ("stable_lr",),
     "descent.steps": ("log_spaced",),
-    "errors": ("FastgrokError", "LeapWarning", "StabilityWarning"),
+    "errors": ("FastgrokError", "LeapWarning", "StabilityWarning", "SweepWarning"),
     "geometry": (
         "KernelRows", "Limit", "MaxMargin", "NotSeparableError", "Separability", "Separation",
         "kernel_rows", "max_margin", "regularized_limit", "separability", "separation",
@@ -100,11 +102,13 @@ _FROM = {
     "linear.config": ("show_config",),
     "questions": ("GrokkingTimes", "Hit", "Phases"),
     "records": ("EngineReport", "LeapReport"),
+    "sweeps": ("sweep",),
     "training": ("train", "train_many"),
     "trajectory": ("Trajectory",),
 }  # fmt: skip
 _PACKAGES = {
-    "datasets", "distributed", "errors", "geometry", "plots", "theory", "training", "trajectory",
+    "datasets", "distributed", "errors", "geometry", "plots", "sweeps", "testing", "theory",
+    "training", "trajectory",
 }  # fmt: skip
 _WHERE = {name: module for module, names in _FROM.items() for name in names}
 

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import NoReturn
@@ -23,6 +24,7 @@ from fastgrok.papers import (
     require_matplotlib,
     table_lines,
     tally,
+    write_gallery,
     write_overview,
 )
 
@@ -160,7 +162,11 @@ def _parser() -> argparse.ArgumentParser:
         "where a leap is not possible",
     )
     reproduce.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for the results; default: ./fastgrok-PAPER"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the results; default: ./fastgrok-PAPER, and of all papers, with a page "
+        "index.html, ./fastgrok-gallery",
     )
     reproduce.add_argument(
         "--threads", type=_positive, metavar="K", help="runs at the same time; default: all cores"
@@ -218,6 +224,7 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
         threads=_checks.threads(arguments.threads),
         seeds=arguments.seeds,
     )
+    gallery: list[tuple[Paper, list[tuple[Item, Output]]]] = []
     for paper, items in chosen:
         folder = _folder(paper, arguments)
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,6 +237,10 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
         if items == paper.items:
             print(f"The report: {write_overview(paper, made, folder, size=_size(settings))}")
         print(f"Results are in {folder.resolve()}")
+        gallery.append((paper, made))
+        if arguments.paper == _ALL:  # also of those that are done when a later one is stopped
+            page = write_gallery(gallery, folder.parent, size=_size(settings))
+            print(f"All pictures, with the verdicts: {page}")
     return 0
 
 
@@ -251,11 +262,13 @@ def _items(paper: Paper, arguments: argparse.Namespace) -> tuple[Item, ...]:
 
 
 def _folder(paper: Paper, arguments: argparse.Namespace) -> Path:
+    if arguments.paper == _ALL:
+        return (arguments.out or Path("fastgrok-gallery")) / paper.key
     if arguments.out is None:
         dim = "" if arguments.dim is None else f"-d{arguments.dim}"
         return Path(f"fastgrok-{paper.key}{dim}")
     out: Path = arguments.out
-    return out / paper.key if arguments.paper == _ALL else out
+    return out
 
 
 def _make(item: Item, settings: Settings, folder: Path) -> Output:
@@ -263,9 +276,10 @@ def _make(item: Item, settings: Settings, folder: Path) -> Output:
     print(f"{item.name.capitalize()}: {item.title} ({size})", flush=True)
     began = perf_counter()
     output = item.make(settings, folder)
+    output = replace(output, seconds=perf_counter() - began)
     for verdict in output.verdicts:
         print(f"\n{verdict.text()}")
-    print(f"\n{item.name.capitalize()} took {perf_counter() - began:.0f} s and wrote")
+    print(f"\n{item.name.capitalize()} took {output.seconds:.0f} s and wrote")
     for path in output.files:
         print(f"  {path}")
     return output

@@ -14,3 +14,7 @@ class StabilityWarning(UserWarning):
 
 class LeapWarning(UserWarning):
     """A leap was lost, and more exact steps follow than one may want to wait for."""
+
+
+class SweepWarning(UserWarning):
+    """Some cells of a sweep failed: they are NaN, and `traceback` in the data set says why."""

@@ -1,4 +1,8 @@
-"""Estimators with the manners of scikit-learn, which must be installed (1.6 or newer)."""
+"""
+Estimators with the manners of scikit-learn, which must be installed (1.6 or newer).
+
+From 1.9 on they take callbacks (``set_callbacks``): descent calls them at every record.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,33 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
 
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks  # of 1.9
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for that of newer versions."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Change nothing: there are none."""
+        return method
+
+
 _SINGLE = (np.float64, np.float32)
 
 
-class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class _StoppedError(Exception):
+    """Ends a run because a callback said so."""
+
+
+class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What a hyperplane between two classes makes of rows."""
 
     classes_: NDArray[Any]
@@ -28,16 +50,22 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     intercept_: F64
 
     def __sklearn_tags__(self) -> Any:
-        """Say that there are two classes only."""
+        """Say that there are two classes only, and that rows may be sparse."""
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = False
         return tags
 
-    def _labelled(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], F64]:
-        """Rows, and labels -1 and +1 of the two classes."""
-        rows, labels = validate_data(self, X, y, dtype=_SINGLE)
+    def _labelled(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[NDArray[Any], F64, F64 | None]:
+        """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
+        rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
         check_classification_targets(labels)
-        classes, which = np.unique(labels, return_inverse=True)
+        weights = None
+        if sample_weight is not None:
+            weights = _checks.row_weights("sample_weight", sample_weight, len(labels))
+        classes = np.unique(labels if weights is None else labels[weights > 0.0])
         if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass: "
@@ -48,7 +76,20 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y must hold two classes, got one class only: {classes.tolist()[0]!r}"
             )
         self.classes_ = classes
-        return rows, np.where(which == 1, 1.0, -1.0)
+        return rows, np.where(labels == classes[1], 1.0, -1.0), weights
+
+    def _begun(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, subtasks: int = 0
+    ) -> tuple[Any, dict[str, Any]]:
+        """Tell callbacks that a fit begins; None if there are none to tell."""
+        if not getattr(self, "_skl_callbacks", None):
+            return None, {}
+        of: dict[str, Any] = {"estimator": self, "X": X, "y": y}
+        if sample_weight is not None:
+            of["metadata"] = {"sample_weight": sample_weight}
+        context = self._init_callback_context(max_subtasks=subtasks)
+        context.call_on_fit_task_begin(**of)
+        return context, of
 
     def _set(self, w: F64, b: float) -> None:
         self.coef_, self.intercept_ = w[None].copy(), np.array([b])
@@ -59,7 +100,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -68,7 +109,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Logits.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=_SINGLE)
+        rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
         out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
         return out
 
@@ -78,7 +119,7 @@ class _LinearBinary(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -131,7 +172,8 @@ class GDLogisticRegression(_LinearBinary):
     n_iter_ : ndarray of shape (1,)
         Steps taken.
     trajectory_ : Trajectory
-        The run: losses, accuracies and margins along the way.
+        The run: losses, accuracies and margins along the way. Where a callback stops it, which is
+        asked after every record, it may go on some records further than coefficients do.
     n_features_in_, feature_names_in_ :
         As in every estimator.
     """
@@ -166,24 +208,64 @@ class GDLogisticRegression(_LinearBinary):
         self.rtol = rtol
         self.threads = threads
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> GDLogisticRegression:
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> GDLogisticRegression:
         """
         Train from zero weights.
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
+        sample_weight : array_like of shape (n,), optional
+            How often each row counts; those of weight 0 are left out.
 
         Returns
         -------
         GDLogisticRegression
             Itself.
         """
-        rows, signs = self._labelled(X, y)
-        self.trajectory_ = train(
+        rows, signs, weights = self._labelled(X, y, sample_weight)
+        steps = _checks.whole("steps", self.steps)
+        context, of = self._begun(X, y, sample_weight, log_spaced(steps).size)
+        last: tuple[int, F64, float] | None = None
+
+        def tell(step: int, w: F64, b: float) -> dict[str, float]:
+            nonlocal last
+            task = context.subcontext(task_name="record")
+            task.call_on_fit_task_begin(**of)
+            there = {
+                "coef_": w[None], "intercept_": np.array([b]), "n_iter_": np.array([float(step)])
+            }  # fmt: skip
+            if task.call_on_fit_task_end(**of, reconstruction_attributes=there):
+                last = step, w, b
+                raise _StoppedError
+            return {}
+
+        try:
+            self.trajectory_ = self._trained(rows, signs, weights, context and tell)
+            last = int(self.trajectory_.steps[-1]), self.trajectory_.w, self.trajectory_.bias_final
+        except _StoppedError as stopped:
+            self.trajectory_ = stopped.trajectory  # type: ignore[attr-defined]
+        assert last is not None
+        self._set(*last[1:])
+        self.n_iter_ = np.array([float(last[0])])
+        if context is not None:
+            context.call_on_fit_task_end(**of, reconstruction_attributes={})
+        return self
+
+    def _trained(
+        self,
+        rows: NDArray[Any],
+        signs: F64,
+        weights: F64 | None,
+        tell: Callable[[int, F64, float], Any] | None,
+    ) -> Trajectory:
+        return train(
             rows,
             signs,
             steps=self.steps,
@@ -197,10 +279,9 @@ class GDLogisticRegression(_LinearBinary):
             schedule=self.schedule,
             rtol=self.rtol,
             threads=self.threads,
+            sample_weight=weights,
+            on_record=tell,
         )
-        self._set(self.trajectory_.w, self.trajectory_.bias_final)
-        self.n_iter_ = np.array([self.trajectory_.steps[-1]])
-        return self
 
     def predict_proba(self, X: ArrayLike) -> F64:
         """
@@ -208,7 +289,7 @@ class GDLogisticRegression(_LinearBinary):
 
         Parameters
         ----------
-        X : array_like of shape (m, d)
+        X : array_like or sparse matrix of shape (m, d)
             Rows.
 
         Returns
@@ -248,7 +329,7 @@ class MaxMarginClassifier(_LinearBinary):
     support_ : ndarray of int
         Rows on the margin.
     result_ : MaxMargin
-        All of what was found, certificate included.
+        All of what was found, certificate included; of the rows that are not left out.
     n_features_in_, feature_names_in_ :
         As in every estimator.
     """
@@ -266,16 +347,21 @@ class MaxMarginClassifier(_LinearBinary):
         self.tol = tol
         self.threads = threads
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> MaxMarginClassifier:
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> MaxMarginClassifier:
         """
         Find it.
 
         Parameters
         ----------
-        X : array_like of shape (n, d)
+        X : array_like or sparse matrix of shape (n, d)
             Rows.
         y : array_like of shape (n,)
             Labels of two classes.
+        sample_weight : array_like of shape (n,), optional
+            Rows of weight 0 are left out; nothing depends on the other weights.
 
         Returns
         -------
@@ -287,10 +373,19 @@ class MaxMarginClassifier(_LinearBinary):
         NotSeparableError
             If no hyperplane separates the classes, with the proof.
         """
-        rows, signs = self._labelled(X, y)
+        rows, signs, weights = self._labelled(X, y, sample_weight)
+        context, of = self._begun(X, y, sample_weight)
+        live = np.arange(len(signs)) if weights is None else np.flatnonzero(weights)
         found = max_margin(
-            rows, signs, bias=self.bias, norm=self.norm, tol=self.tol, threads=self.threads
+            rows[live] if len(live) < len(signs) else rows,
+            signs[live],
+            bias=self.bias,
+            norm=self.norm,
+            tol=self.tol,
+            threads=self.threads,
         )
-        self.result_, self.margin_, self.support_ = found, found.margin, found.support
+        self.result_, self.margin_, self.support_ = found, found.margin, live[found.support]
         self._set(found.w, found.b)
+        if context is not None:
+            context.call_on_fit_task_end(**of, reconstruction_attributes={})
         return self

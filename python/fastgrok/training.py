@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -57,27 +57,32 @@ def train(
     checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
     stop: Stop | Iterable[Stop] | None = None,
     on_record: Callable[[int, F64, float], Any] | None = None,
+    sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
 ) -> Trajectory:
     r"""
     Train a linear classifier by full-batch gradient descent.
 
-    The loss is c sum_i l(m_i) over the margins m_i = y_i (w . x_i + b), and each step is
-    (w, b) <- (w, b) - lr * gradient, in float64, unless another `optimizer`, a `weight_decay` or a
-    `schedule` is asked for.
+    The loss is c sum_i s_i l(m_i) over the margins m_i = y_i (w . x_i + b), s_i = 1 or the
+    `sample_weight`, and a step (w, b) <- (w, b) - lr * gradient, in float64, unless another
+    `optimizer`, a `weight_decay` or a `schedule` is asked for.
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows in any layout. float32 is kept and read as such, all else becomes float64; a
-        C-contiguous array of either is used in place. A copy in another layout, of float64, is made
-        of rows of up to 16 columns, and of others of up to 4 MiB that don't begin on a cache line.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows in any layout. Those of scipy.sparse stay sparse: CSR of float64 or float32 with
+        sorted columns, none twice, is used in place, all else copied to that. float32 is kept and
+        read as such, all else becomes float64; a C-contiguous array of either is used in place. A
+        copy in another layout, of float64, is made of rows of up to 16 columns, and of others of up
+        to 4 MiB that don't begin on a cache line.
         More columns in a read-only map of a file (``np.load(..., mmap_mode="r")``,
         ``Dataset.load(..., mmap=True)``) may be larger than memory: from 1 GiB on, passes give back
         the memory of the rows behind them, and hold a 64th of the file for each thread. The bits
-        are those of rows in memory. A pass takes two to three times as long while the system's page
-        cache holds the file; what it cannot hold is read from the disk at every pass.
-    y : array_like of shape (n,)
-        Labels -1 and +1.
+        are those of rows in memory. A pass takes two to three times as long, or as the disk takes.
+    y : array_like of shape (n,) or (n, 1)
+        Labels of two classes: -1 and +1; 0 and 1, or False and True, of which the second is +1; or
+        two strings (also of a categorical column), the second in order +1, unless `classes` says
+        otherwise. ``Trajectory.classes`` has them. There may be one class alone, not of strings.
     steps : int or integral float
         Number of updates: any float64 such as 1e60, but at most 2**53 with ``engine="exact"``, with
         a checkpoint, and with what "leap" refuses (see `engine`).
@@ -95,7 +100,7 @@ def train(
         goes to and fro about the minimum.
     reduction : {"mean", "sum"}, default "mean"
         c = 1/n (Beck et al. 2025) or 1 (Das et al. 2026, eq. 3). The sum with learning rate eta
-        is the mean with n eta.
+        is the mean with n eta. With a `sample_weight` its sum takes the place of n.
     bias : bool, default True
         False: b stays at `b0`.
     w0 : array_like of shape (d,), optional
@@ -165,10 +170,10 @@ def train(
         an increasing array. The last step is always recorded, whether named or not. Default:
         :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
-        Sets to evaluate at every record, name: (X, y), or anything with ``.X`` and ``.y`` such
-        as a Dataset, or under attack a :class:`fastgrok.Pgd`, all of the same number of columns;
-        or a whole population in closed form, :class:`fastgrok.theory.edge.GaussianNoise`,
-        :class:`fastgrok.theory.bias.Slab` or
+        Sets to evaluate at every record, name: (X, y), with labels of the same classes or -1 and
+        +1, or anything with ``.X`` and ``.y`` such as a Dataset, or under attack a
+        :class:`fastgrok.Pgd`, all of the same number of columns; or a whole population in closed
+        form, :class:`fastgrok.theory.edge.GaussianNoise`, :class:`fastgrok.theory.bias.Slab` or
         :class:`fastgrok.theory.mixture.GaussianMixture`. "train" is the training set's own name.
     keep_weights : bool, default False
         Keep (w, b) at every record. They are also kept where an evaluation set needs them
@@ -207,16 +212,8 @@ def train(
         set to since, as by threadpoolctl. Small problems use one, and so does a child of fork,
         where OpenMP has no threads. The result is the same to the last bit for any number.
     executor : distributed.Client, optional
-        Of a dask cluster that is to hold the rows (extra ``dask``). `X` is a dask array then, `y`
-        one or any other, and evaluation sets may be of either kind: the workers make the rows of
-        dask arrays from the graph and keep them (:func:`fastgrok.distributed.scatter`, whose
-        result is taken as well, without `executor`). A pass sends the parameters to the workers
-        and adds what comes back in the order of the rows, so that the bits are those of the rows
-        here, for any number of workers. A worker that is lost is replaced by another, which makes
-        its rows again; the run goes on to the same bits. `threads` is that of what is done here.
-        Not with `checkpoint` and ``lr="auto"``, nor are rows attacked there. A leap over rows of up
-        to 16 columns, of a cycle, or whose rounding errors begin to matter copies all rows here,
-        if they are no more than 2^27 entries; of more it is not tried.
+        Of a dask cluster whose workers hold the rows of dask arrays, `X` and any of `evals`, and
+        give the same bits; :mod:`fastgrok.distributed` says how, and what is not to be had there.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does. Where more than 10^6 exact
@@ -226,18 +223,17 @@ def train(
         A file to keep the state of the run in, written at the start, every `checkpoint_interval`
         seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
         to the same bits as without a stop; a finished run is returned at once. What is kept of a
-        leap is what it begins from, and it is made again. All that the bits
-        depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `skip_rows`, `exact_limit`, `checkpoint_interval` and `on_record`, of exact steps also
-        `rtol` and `engine`, and whether the
-        processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
-        than before the run is taken further, finished or not, to the bits of one that had them
-        from the start, or, where that would have leaped earlier, to within `rtol`: it records what
-        the shorter run has recorded, which is added to the default of `record`; a `schedule` must
-        be one of fastgrok's. Populations may be
-        other ones, though one that needs the weights counts as `keep_weights`. One run at a time
-        should use a file; of two, each does all the work, and the file is whole at any time. A
-        writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
+        leap is what it begins from, and it is made again. All that the bits depend on must be as it
+        was: the data, and every argument but `threads`, `progress`, `skip_rows`, `exact_limit`,
+        `checkpoint_interval` and `on_record`, of exact steps also `rtol` and `engine`, and whether
+        the processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
+        than before the run is taken further, finished or not, to the bits of one that had them from
+        the start, or, where that would have leaped earlier, to within `rtol`: it records what the
+        shorter run has recorded, which is added to the default of `record`; a `schedule` must be
+        one of fastgrok's. Populations may be other ones, though one that needs the weights counts
+        as `keep_weights`. One run at a time should use a file; of two, each does all the work, and
+        the file is whole at any time. A writer that is killed can leave a ``.fastgrok-*.tmp``
+        beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.
@@ -256,11 +252,16 @@ def train(
         before, and a few leaps more. A function of your own counts as `keep_weights`.
     on_record : callable, optional
         Called at every record in order with the step, the weights (shape (d,), a read-only copy)
-        and the bias; it returns a number, or a dict of names to numbers, the same names every
-        time: the columns ``Trajectory.values``. A single number is called like the function, or
-        "value". It is called a few times a second for what has been recorded since, at the end,
-        and again for all records of a checkpoint. What it raises ends the run. It counts as
-        `keep_weights`.
+        and the bias; it returns a number, or a dict of names to numbers, the same names every time:
+        the columns ``Trajectory.values``. A single number is called like the function, or "value".
+        It is called a few times a second for what has been recorded since, at the end, and again
+        for all records of a checkpoint. What it raises ends the run. It counts as `keep_weights`.
+    sample_weight : array_like of shape (n,), optional
+        How often each row counts, at least 0: as if it were repeated so often, up to rounding. One
+        of weight 0 is left out. The maximum margin that a run tends to does not depend on the
+        others. ``Trajectory.counts`` are sums of weights, if all are whole, else out of 10^12.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Returns
     -------
@@ -350,10 +351,9 @@ def train_many(
     Parameters
     ----------
     problems : iterable of dict
-        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
-        `executor`, `progress` and `checkpoint` are not for single runs and must be left out. Runs
-        with `stop` are taken one after the other, by all threads; `on_record` is called when all
-        runs are over.
+        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`, `executor`,
+        `progress` and `checkpoint` are not for single runs and must be left out. Runs with `stop`
+        are taken one after the other, by all threads; `on_record` is called when all runs are over.
     threads : int, optional
         For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
         results are the same to the last bit for any number.

@@ -40,9 +40,11 @@ class Trajectory(Questions):
         Loss on every data set, reduced (mean or sum) as in training; on a population, the
         expected loss of a point.
     counts : dict of str to ndarray of int64, shape (R,)
-        Number of correctly classified points of every data set that is not a population.
+        Number of correctly classified points of every data set that is not a population. Of a
+        training set with a `sample_weight` the sum of their weights, if all weights are whole, else
+        out of 10^12.
     sizes : dict of str to int
-        Number of points of every data set that is not a population.
+        Number of points of every data set that is not a population, likewise.
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
         stable where it is below 2. Never above the true value. Computed to rounding for at most
@@ -76,10 +78,12 @@ class Trajectory(Questions):
     params : dict
         The settings of the run: steps, lr, optimizer (and its options), loss, reduction,
         bias, tie, rows, dim, where there is decay weight_decay and decay_bias, where there is one
-        the schedule, and interrupted, diverged_at or stopped (which condition of `stop`, and at
-        which step) if the run ended before its time.
+        the schedule, total_weight of rows that have weights (those of weight 0 are no rows),
+        classes unless they are -1 and +1, and interrupted, diverged_at or stopped (which condition
+        of `stop`, and at which step) if the run ended before its time.
     data : tuple of (X, y), or None
-        The training data, so that `phases` and `refine` need not be given them. Not saved.
+        The training data, the labels as -1 and +1, without rows of weight 0, so that `phases` and
+        `refine` need not be given them. Not saved.
     probabilities : dict of str to ndarray of float64, shape (R,)
         Probability that a point of a population is classified correctly, of every population
         among the evaluation sets.
@@ -93,6 +97,8 @@ class Trajectory(Questions):
     values : dict of str to ndarray of float64, shape (R,)
         What the function `on_record` of `fastgrok.train` returned at every record, by name; NaN at
         records that it was not called for because it had failed.
+    sample_weight : ndarray of float64, shape (n,), or None
+        That of `fastgrok.train`, with what is 0 in it.
     """
 
     @described(plots.accuracy_curves)

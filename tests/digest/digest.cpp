@@ -75,7 +75,8 @@ void print_elementary() {
         print("exp dot n=" + std::to_string(n), digest);
         for (Loss loss : kLosses) {
             Digest sum;
-            sum.add(k.loss_sum(from, n, loss));
+            sum.add(k.loss_sum(from, nullptr, n, loss));
+            sum.add(k.loss_sum(from, from, n, loss));
             print(std::string("loss_sum ") + name_of(loss) + " n=" + std::to_string(n), sum);
         }
     }
@@ -111,6 +112,11 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     const Problem& problem = *data->problem;
     Passes passes(problem, 1);
     Generator random(n + d);
+    Problem with_weights = problem;
+    Vector times(n);
+    for (std::size_t i = 0; i < n; ++i) times[i] = 0.3 + static_cast<double>(i % 7);
+    with_weights.weigh(times.data());
+    Passes weighted(with_weights, 1);
     std::vector<double> w(d), v(d);
     for (double& x : w) x = draw(random, kind) * (kind == Kind::tiny ? -0x1p-900 : 2.0);
     for (double& x : v) x = draw(random, kind);
@@ -184,6 +190,14 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
         passes.curvature_weights(u, loss, weights);
         passes.second(weights, direction, out);
         print_sum("second " + suffix, out);
+        weighted.first(u, loss, out);
+        print_sum("weighted first " + suffix, out);
+        Vector others;
+        if (problem.packed()) weighted.newton(u, loss, 0.0, bits, out, others);
+        others.push_back(weighted.evaluate(u, loss, Tie::wrong).loss_sum);
+        Digest total;
+        total.add_all(others);
+        print("weighted " + suffix + name, total);
     }
 }
 

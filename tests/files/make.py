@@ -2,7 +2,8 @@
 The files of this folder, and the calls that made them.
 
 They were written by fastgrok 0.1.0 before the package was divided into packages (`flipped`
-by the version that brought flipped labels), and must be read for ever. What they hold is in the
+by the version that brought flipped labels; those with a number in their names by the version of
+checkpoints with that number), and must be read for ever. What they hold is in the
 .json files, as text, taken from the runs themselves and not from what was written. A newer format
 gets files of its own beside them, written by the version
 that brings it. ``test_old_files.py`` uses the calls.

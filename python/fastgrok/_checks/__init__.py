@@ -7,8 +7,8 @@ from fastgrok._checks._arguments import (
     Names,
     array_of,
     as_float,
+    at_most_threads,
     choice,
-    data,
     finite,
     flag,
     labels,
@@ -20,25 +20,29 @@ from fastgrok._checks._arguments import (
     short_name,
     show,
     threads,
-    unread_data,
+    unread_matrix,
     vector,
     whole,
 )
 from fastgrok._checks._blocks import blocks
-from fastgrok._checks._classes import Classes, two_classes
+from fastgrok._checks._classes import SIGNS, Classes, data, signs_of, two_classes, unread_data
 from fastgrok._checks._evaluation_sets import EvaluationSet, Labelled, evaluation_sets
+from fastgrok._checks._weights import Weights, row_weights
 from fastgrok._checks._words import plural
 
 __all__ = [
     "F64",
     "MAX_EXACT_STEPS",
+    "SIGNS",
     "Classes",
     "Data",
     "EvaluationSet",
     "Labelled",
     "Names",
+    "Weights",
     "array_of",
     "as_float",
+    "at_most_threads",
     "blocks",
     "choice",
     "data",
@@ -52,11 +56,14 @@ __all__ = [
     "plural",
     "real",
     "require_columns",
+    "row_weights",
     "short_name",
     "show",
+    "signs_of",
     "threads",
     "two_classes",
     "unread_data",
+    "unread_matrix",
     "vector",
     "whole",
 ]

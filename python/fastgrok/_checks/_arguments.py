@@ -7,14 +7,16 @@ Every message names the argument and shows its value, shape or dtype. Wrong valu
 import math
 import os
 import reprlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgrok._checks import frames
+from fastgrok._checks import frames, sparse
 from fastgrok._checks._blocks import blocks
 from fastgrok._checks._words import plural
 from fastgrok._core import default_threads
@@ -26,6 +28,7 @@ Names = tuple[str, str]
 MAX_EXACT_STEPS = 2**53
 """Largest step number: beyond it a float64 no longer tells neighbouring steps apart."""
 MAX_THREADS = 2**16
+_MOST_THREADS: ContextVar[int] = ContextVar("most_threads", default=MAX_THREADS)
 _BLOCK = 1 << 16
 
 
@@ -73,6 +76,8 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
 def array_of(name: str, value: Any) -> NDArray[Any]:
     """Make an array of it, whatever its type says to that."""
     try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
         return np.asarray(value)
     except MemoryError:
         raise
@@ -97,8 +102,8 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
-def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
-    """Return the array if all of it is finite."""
+def finite(name: str, out: NDArray[Any], place: Callable[[int], str] | None = None) -> NDArray[Any]:
+    """Return the array if all of it is finite; `place` says where its k-th number stands."""
     if out.size <= _BLOCK and np.isfinite(out).all():
         return out
     flat = out.reshape(-1)
@@ -111,6 +116,7 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
             bad += good.size - int(np.count_nonzero(good))
     if bad:
         where = ", ".join(str(i) for i in np.unravel_index(first, out.shape))
+        where = where if place is None else place(first)
         raise ValueError(
             f"{name} must be finite, but {bad} of its {plural(flat.size, 'value')} "
             f"{'is' if bad == 1 else 'are'} NaN or infinite; "
@@ -119,23 +125,44 @@ def finite(name: str, out: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[Any]:
-    """Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64."""
-    return finite(name, _matrix(name, value, columns))
+def matrix(
+    name: str, value: ArrayLike, columns: int | None = None, *, sparse_too: bool = False
+) -> NDArray[Any]:
+    """
+    Rows of features: (n, d), both at least 1, finite; float32 stays, all else is float64.
+
+    Sparse ones are made dense, or with `sparse_too` a csr_array (see `fastgrok._checks.sparse`).
+    """
+    rows = unread_matrix(name, value, columns, sparse_too)
+    return finite(name, rows) if isinstance(rows, np.ndarray) else rows
 
 
-def _matrix(name: str, value: ArrayLike, columns: int | None) -> NDArray[Any]:
-    array = numbers(name, value)
+def unread_matrix(
+    name: str, value: Any, columns: int | None = None, sparse_too: bool = False
+) -> Any:
+    """Rows that are not looked at yet: :func:`finite` is to follow."""
+    array = value if (is_sparse := sparse.is_sparse(value)) else numbers(name, value)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions (rows, columns), got shape {array.shape}")
-    if array.size == 0:
+    if 0 in array.shape:
         raise ValueError(
             f"{name} must have at least one row and one column, got shape {array.shape}"
         )
     require_columns(name, array, columns)
+    if is_sparse:
+        rows = sparse.compressed(name, array, _entries)
+        return rows if sparse_too else sparse.dense(name, rows)
+    return _as_rows(name, array)
+
+
+def _as_rows(name: str, array: NDArray[Any]) -> NDArray[Any]:
     single = array.dtype.kind == "f" and array.dtype.itemsize == 4
     rows: NDArray[Any] = as_float(name, array, np.float32 if single else np.float64)
     return rows
+
+
+def _entries(name: str, values: NDArray[Any], place: Callable[[int], str]) -> NDArray[Any]:
+    return finite(name, _as_rows(f"{name}.data", values), place)
 
 
 def require_columns(name: str, array: NDArray[Any], columns: int | None) -> None:
@@ -156,38 +183,19 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
     return finite(name, as_float(name, array))
 
 
-def labels(name: str, value: ArrayLike, rows: int) -> F64:
+def labels(name: str, array: NDArray[Any], rows: int) -> F64:
     """
-    Labels -1 and +1, one a row.
+    Labels -1 and +1 in numbers of one dimension, one a row.
 
     In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
     """
-    array = array_of(name, value)
-    text = array.dtype.kind in "UST" or (
-        array.dtype.kind == "O" and any(isinstance(item, str) for item in array.flat)
-    )
-    if not text:
-        array = numbers(name, value)
-    if array.ndim != 1:
-        column = array.ndim == 2 and array.shape[1] == 1
-        place = ".iloc[:, 0]" if frames.is_frame(value) else "[:, 0]"
-        hint = f": pass {short_name(name)}{place}" if column else ""
-        raise ValueError(f"{name} must have 1 dimension, got shape {array.shape}{hint}")
     if array.size != rows:
         raise ValueError(
             f"{name} must have one label a row: {plural(rows, 'row')}, "
             f"{plural(array.size, 'label')}"
         )
-    if array.dtype.kind == "b":
-        raise TypeError(
-            f"{name} must hold labels -1 and +1, got dtype bool: use "
-            f"np.where({short_name(name)}, 1, -1)"
-        )
-    if text:
-        raise TypeError(
-            f"{name} must hold labels -1 and +1, got {show(array.item(0))}"
-            f"{_two_classes(name, value, array)}"
-        )
+    if array.dtype.kind == "f":
+        frames.require_exact(name, array)
     out = np.require(array, np.float64, ["C_CONTIGUOUS", "ALIGNED"])
     if out.size <= _BLOCK and (np.abs(out) == 1.0).all():
         return out
@@ -201,7 +209,7 @@ def labels(name: str, value: ArrayLike, rows: int) -> F64:
         first = int(wrong[0])
         raise ValueError(
             f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
-            f"({wrong.size} of {rows} are neither){_two_classes(name, value, array)}"
+            f"({wrong.size} of {rows} are neither){_two_classes(name, array)}"
         )
     return out
 
@@ -212,33 +220,12 @@ def short_name(name: str) -> str:
     return last if last.isidentifier() else "y"
 
 
-def _two_classes(name: str, value: object, array: NDArray[Any]) -> str:
-    """Say how to make labels of other names of two classes."""
-    try:
-        classes = np.unique(array).tolist()
-    except TypeError:  # objects without an order
-        return ""
+def _two_classes(name: str, array: NDArray[Any]) -> str:
+    """Say how to make labels of other numbers of two classes."""
+    classes = np.unique(array).tolist()
     if len(classes) != 2 or classes[1] != classes[1]:
         return ""
-    short = short_name(name)
-    array_name = short if hasattr(value, "dtype") else f"np.asarray({short})"
-    return f": use np.where({array_name} == {classes[1]!r}, 1, -1)"
-
-
-def data(
-    X: ArrayLike, y: ArrayLike, *, names: Names = ("X", "y"), columns: int | None = None
-) -> Data:
-    """Rows and their labels."""
-    rows = matrix(names[0], X, columns)
-    frames.require_same_index(names, X, y)
-    return rows, labels(names[1], y, rows.shape[0])
-
-
-def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
-    """Rows and their labels, the rows not looked at yet: :func:`finite` is to follow."""
-    rows = _matrix("X", X, None)
-    frames.require_same_index(("X", "y"), X, y)
-    return rows, labels("y", y, rows.shape[0])
+    return f": use np.where({short_name(name)} == {classes[1]!r}, 1, -1)"
 
 
 def _scalar(name: str, value: object, kind: str) -> Any:
@@ -318,10 +305,24 @@ def threads(value: object) -> int:
     Count threads: None is the cores this process may use, at most OMP_NUM_THREADS and OpenMP's own.
 
     OpenMP's own number is that variable when it was loaded, what it has been set to since, as by
-    threadpoolctl, and 1 in a child of fork.
+    threadpoolctl, and 1 in a child of fork. Inside `at_most_threads` None is no more than that.
     """
     if value is not None:
         return whole("threads", value, maximum=MAX_THREADS)
-    most = min(len(os.sched_getaffinity(0)), default_threads())
+    most = min(len(os.sched_getaffinity(0)), default_threads(), _MOST_THREADS.get())
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(most, int(limit)) if limit.isdecimal() and int(limit) >= 1 else most
+
+
+@contextmanager
+def at_most_threads(most: int) -> Iterator[None]:
+    """
+    Let ``threads=None`` mean no more than that, in calls that this thread makes inside.
+
+    Other threads are not concerned, so that many jobs side by side can have a core each.
+    """
+    before = _MOST_THREADS.set(most)
+    try:
+        yield
+    finally:
+        _MOST_THREADS.reset(before)

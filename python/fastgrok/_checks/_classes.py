@@ -7,10 +7,72 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames
-from fastgrok._checks._arguments import F64, array_of, labels, numbers, show
+from fastgrok._checks._arguments import (
+    F64,
+    Data,
+    Names,
+    array_of,
+    labels,
+    matrix,
+    numbers,
+    short_name,
+    show,
+    unread_matrix,
+)
+from fastgrok._checks._blocks import blocks
 
 Classes = tuple[Any, Any]
 """The one that stands for -1, and the one for +1."""
+SIGNS: Classes = (-1, 1)
+_BLOCK = 1 << 16
+
+
+def data(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    names: Names = ("X", "y"),
+    columns: int | None = None,
+    sparse_too: bool = False,
+) -> Data:
+    """Rows, as `matrix` has them, and the signs of their labels, whatever these are called."""
+    rows = matrix(names[0], X, columns, sparse_too=sparse_too)
+    frames.require_same_index(names, X, y)
+    return rows, two_classes(names[1], y, rows.shape[0])[0]
+
+
+def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
+    """Rows and the signs of their labels, the rows not looked at yet: `finite` is to follow."""
+    rows = unread_matrix("X", X)
+    frames.require_same_index(("X", "y"), X, y)
+    return rows, two_classes("y", y, rows.shape[0])[0]
+
+
+def signs_of(name: str, value: ArrayLike, rows: int, classes: Classes) -> F64:
+    """
+    Signs of labels that are called as those of another set.
+
+    Numbers may be -1 and +1, or 0 and 1, whichever of them those were, and also where they had
+    names: signs are what training makes of these.
+    """
+    array = _one_dimension(name, value)
+    numeric = array.dtype.kind in "biuf"
+    if not numeric and _are_numbers(classes):
+        raise ValueError(
+            f"{name} must hold -1 and 1, or 0 and 1, as that of the training set, but "
+            f"{short_name(name)}[0] is {show(array.item(0))}"
+        )
+    if numeric and (_are_numbers(classes) or not any(_has(array, label) for label in classes)):
+        return two_classes(name, value, rows)[0]
+    return two_classes(name, value, rows, classes)[0]
+
+
+def _are_numbers(classes: Classes) -> bool:
+    return classes in (SIGNS, (0, 1))  # as False and True are
+
+
+def _has(array: NDArray[Any], label: object) -> bool:
+    return bool(np.any(np.asarray(array == label, dtype=bool)))
 
 
 def two_classes(
@@ -28,7 +90,7 @@ def two_classes(
     if classes is None:
         pair = _pair(name, array)
         if pair is None:
-            return labels(name, value if array.ndim else array, rows), (-1, 1)
+            return labels(name, array, rows), SIGNS
     else:
         listed = list(classes) if not isinstance(classes, str) else [classes]
         if len(listed) != 2 or listed[0] == listed[1]:
@@ -36,7 +98,8 @@ def two_classes(
                 f"classes must be the label of the first class and that of the second, got "
                 f"{show(classes)}"
             )
-        pair = (listed[0], listed[1])
+        first, second = (x.item() if isinstance(x, np.generic) else x for x in listed)
+        pair = (first, second)
     positive = array == pair[1]
     wrong = np.flatnonzero(~(np.asarray(positive, dtype=bool) | (array == pair[0])))
     if wrong.size:
@@ -51,11 +114,14 @@ def two_classes(
 def _one_dimension(name: str, value: Any) -> NDArray[Any]:
     """Make an array of labels, a column of which is taken for what it holds."""
     if frames.is_frame(value):
-        value = value.to_numpy() if hasattr(value, "to_numpy") else value
+        value = frames.only_column(value)
     if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
         value = np.array(value, dtype=object)  # or NaN would be a name
     array = array_of(name, value)
-    if array.dtype.kind == "O" and not any(isinstance(item, str) for item in array.flat):
+    text = array.dtype.kind in "UST" or (
+        array.dtype.kind == "O" and any(isinstance(item, str) for item in array.flat)
+    )
+    if not text or isinstance(value, np.ma.MaskedArray):
         array = numbers(name, value)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -69,7 +135,13 @@ def _pair(name: str, array: NDArray[Any]) -> Classes | None:
     if array.dtype.kind == "b":
         return False, True
     if array.dtype.kind in "biuf":
-        return (0, 1) if np.isin(array, (0, 1)).all() and np.any(array == 0) else None
+        zero = False
+        for _, block in blocks(array, _BLOCK):  # no mask as large as the labels
+            zeros = block == 0
+            if not (zeros | (block == 1)).all():
+                return None
+            zero |= bool(zeros.any())
+        return (0, 1) if zero else None
     other = [i for i, item in enumerate(array.tolist()) if not isinstance(item, str)]
     if other:
         raise ValueError(
@@ -80,5 +152,8 @@ def _pair(name: str, array: NDArray[Any]) -> Classes | None:
     found = sorted(set(array.tolist()))
     if len(found) != 2:
         shown = ", ".join(repr(item) for item in found[:5])
-        raise ValueError(f"{name} must hold the labels of two classes, got {len(found)}: {shown}")
+        alone = "; of one class alone pass -1 or +1" if len(found) == 1 else ""
+        raise ValueError(
+            f"{name} must hold the labels of two classes, got {len(found)}: {shown}{alone}"
+        )
     return found[0], found[1]

@@ -6,7 +6,8 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from fastgrok._checks import frames
-from fastgrok._checks._arguments import Data, data, show
+from fastgrok._checks._arguments import Data, Names, matrix, show
+from fastgrok._checks._classes import SIGNS, Classes, signs_of
 from fastgrok._checks._words import plural
 from fastgrok._checks.populations import Population
 
@@ -23,17 +24,25 @@ class Labelled(Protocol):
 EvaluationSet = tuple[ArrayLike, ArrayLike] | Labelled | Population
 
 
+def _read(X: ArrayLike, y: ArrayLike, *, names: Names, columns: int, classes: Classes) -> Data:
+    rows = matrix(names[0], X, columns, sparse_too=True)
+    frames.require_same_index(names, X, y)
+    return rows, signs_of(names[1], y, rows.shape[0], classes)
+
+
 def evaluation_sets(
     evals: Mapping[str, EvaluationSet] | None,
     columns: int,
     *,
     argument: str = "evals",
-    read: Callable[..., Data] = data,
+    read: Callable[..., Data] = _read,
     features: frames.Features | None = None,
+    classes: Classes = SIGNS,
 ) -> dict[str, Data | Population]:
     """Named evaluation sets, each with the training set's columns, as `read` gives it.
 
-    `features` are the names of these columns, as far as they have any.
+    `features` are the names of these columns, as far as they have any, and `classes` what the
+    training set's labels are called.
     """
     if evals is None:
         return {}
@@ -58,11 +67,11 @@ def evaluation_sets(
                     f"{prefix}must be a pair (X, y), got {plural(len(value), 'value')}"
                 )
             frames.require_features(names[0], value[0], features)
-            checked[name] = read(value[0], value[1], names=names, columns=columns)
+            checked[name] = read(value[0], value[1], names=names, columns=columns, classes=classes)
         elif hasattr(value, "X") and hasattr(value, "y"):
             named = value if frames.features(value) else value.X
             frames.require_features(names[0], named, features)
-            checked[name] = read(value.X, value.y, names=names, columns=columns)
+            checked[name] = read(value.X, value.y, names=names, columns=columns, classes=classes)
         else:
             raise TypeError(f"{prefix}must be (X, y) or have .X and .y, got {show(value)}")
     return checked

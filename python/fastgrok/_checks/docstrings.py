@@ -38,6 +38,8 @@ def described(*sources: Callable[..., Any]) -> Callable[[T], T]:
         names, _, kind = see[1].partition(" : ")
         said = _parameters(known[see[2]] or "")
         full = [f"{name} : {kind or said[name][0]}\n{said[name][1]}" for name in names.split(", ")]
-        return "\n".join([*full, f"    {see[3]}"] if see[3] else full)
+        if see[3]:  # behind a list a line would belong to its last point
+            full += ["", f"    {see[3]}"] if "\n    - " in f"\n{full[-1]}" else [f"    {see[3]}"]
+        return "\n".join(full)
 
     return complete

@@ -31,6 +31,14 @@ def _named_columns(value: Any) -> list[str] | None:
     return names if known and hasattr(value, "shape") else None
 
 
+def only_column(frame: Any) -> Any:
+    """Return the column of a frame that has but one, or else the frame."""
+    if len(frame.shape) != 2 or frame.shape[1] != 1:
+        return frame
+    names = _named_columns(frame)
+    return frame.iloc[:, 0] if names is None else frame[names[0]]
+
+
 def is_column(value: object) -> bool:
     """Whether it is a series, an index or an array of pandas, which can have missing values."""
     return hasattr(value, "isna") and hasattr(value, "to_numpy") and not is_frame(value)

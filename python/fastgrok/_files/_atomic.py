@@ -7,9 +7,13 @@ import glob
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+_PREFIX = ".fastgrok-"
+_OLD_SECONDS = 60.0
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], None]) -> None:
@@ -47,9 +51,22 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove what writers of `path` that were killed left beside it, as far as is allowed."""
     target = Path(os.path.realpath(path))
     for leftover in target.parent.glob(f"{glob.escape(_temporary_stem(target))}*.tmp"):
-        with contextlib.suppress(OSError), open(leftover, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a writer that lives holds it
-            leftover.unlink()
+        _remove_unlocked(leftover)
+
+
+def remove_old_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove what writers of any file in a folder left there when they were killed, a while ago."""
+    for leftover in Path(folder).glob(f"{_PREFIX}*.tmp"):
+        with contextlib.suppress(OSError):
+            # A writer that lives may not have locked it yet.
+            if time.time() - leftover.stat().st_mtime > _OLD_SECONDS:
+                _remove_unlocked(leftover)
+
+
+def _remove_unlocked(leftover: Path) -> None:
+    with contextlib.suppress(OSError), open(leftover, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a writer that lives holds it
+        leftover.unlink()
 
 
 def _replace(temporary: Path, target: Path) -> None:
@@ -63,4 +80,4 @@ def _replace(temporary: Path, target: Path) -> None:
 def _temporary_stem(target: Path) -> str:
     """How the names of a file's temporary files begin: short, however long its own name is."""
     key = hashlib.blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
-    return f".fastgrok-{key}-"
+    return f"{_PREFIX}{key}-"

@@ -43,7 +43,7 @@ class Dataset:
     X : (n, d) array of float64 or float32
         The points, C-contiguous, at least one row and one column.
     y : (n,) array
-        Labels -1 and +1; float64 afterwards.
+        Labels of two classes, as `fastgrok.train` has them; float64 -1 and +1 afterwards.
     w_true : (d,) array of float64, optional
         Unit normal of the hyperplane through the origin that defines the labels; None where the
         labels aren't defined by one.
@@ -95,7 +95,7 @@ class Dataset:
         rows, dim = X.shape
         set_field = object.__setattr__
         set_field(self, "X", _read_only(X))
-        set_field(self, "y", _read_only(_checks.labels("y", self.y, rows)))
+        set_field(self, "y", _read_only(_checks.two_classes("y", self.y, rows)[0]))
         if self.w_true is not None:
             set_field(self, "w_true", _read_only(_checks.vector("w_true", self.w_true, dim)))
         if self.gamma is not None:
@@ -248,6 +248,8 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
         for name in ("y", "support", "w_true", "flipped"):
             if f"{name}.npy" in names:
                 fields[name] = _read_array(archive, f"{name}.npy")
+        if "y" in fields:  # signs: names of classes are not kept
+            _checks.labels("y", fields["y"], fields["y"].size)
         fields["X"] = _map_array(archive, file, path) if mmap else _read_array(archive, "X.npy")
         return fields
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import Weights
 from fastgrok.descent import optimizers, stable, table
 from fastgrok.descent.stable import REDUCTIONS
 
@@ -23,6 +24,7 @@ def is_auto(name: str, lr: object) -> bool:
 def auto_rate(
     given: Mapping[str, Any],
     rows: NDArray[Any],
+    weights: Weights | None,
     loss: str,
     optimizer: optimizers.Optimizer,
     name: Callable[[str], str],
@@ -38,6 +40,7 @@ def auto_rate(
         _checks.flag(name("bias"), given["bias"]),
         optimizer,
         f"{lr}='auto' cannot be: {name('loss')}",
+        weights=None if weights is None else weights.values,
     )
     if rate == np.inf:
         raise ValueError(f"{lr} must be a number where all rows are 0 and bias=False, got 'auto'")

@@ -29,7 +29,7 @@ DEFAULT_INTERVAL = 30.0
 """Seconds between two writes."""
 
 FORMAT = b"fastgrok-checkpoint"
-VERSION = b"5"
+VERSION = b"6"
 """Raised when the format changes, and also when the bits that a step gives change."""
 
 _LONGEST_FIRST_LINE = 64

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64, Data
+from fastgrok._checks import F64, Data, Weights
 from fastgrok._checks.populations import Population, points
 
 
@@ -24,13 +24,15 @@ class Columns:
         The data sets that the run evaluates, "train" first, and populations.
     loss, reduction, tie : str
         As of `fastgrok.train`.
+    weights : Weights, optional
+        Of the rows of the training set.
 
     Attributes
     ----------
     steps, b, norm_w : ndarray of float64, shape (R,)
         As of a Trajectory.
     sizes : dict of str to int
-        Points of every set that is no population.
+        Points of every set that is no population; of weighted rows see `Weights.size`.
     """
 
     def __init__(
@@ -41,13 +43,16 @@ class Columns:
         loss: str,
         reduction: str,
         tie: str,
+        weights: Weights | None = None,
     ) -> None:
-        self._kept, self._data = kept, data
+        self._kept, self._data, self._weights = kept, data, weights
         self._loss, self._reduction, self._tie = loss, reduction, tie
         self.steps: F64 = kept["steps"]
         self.b: F64 = kept["b"]
         self.norm_w: F64 = kept["norm_w"]
         self.sizes = {name: value[0].shape[0] for name, value in points(data).items()}
+        if weights is not None:
+            self.sizes["train"] = weights.size
         self._column = {name: i for i, name in enumerate(self.sizes)}
 
     @property
@@ -58,7 +63,10 @@ class Columns:
 
     def counts(self, name: str) -> NDArray[np.int64]:
         """Give the number of points that are classified correctly, shape (R,)."""
-        return self._kept["correct"][:, self._column[name]].copy()
+        correct = self._kept["correct"][:, self._column[name]]
+        if self._weights is not None and name == "train":
+            return self._weights.counts(correct)
+        return correct.astype(np.int64)
 
     def losses(self, name: str) -> F64:
         """Give the loss, shape (R,)."""
@@ -66,7 +74,8 @@ class Columns:
             return self.curves(name)[1]
         losses: F64 = self._kept["loss_sum"][:, self._column[name]].copy()
         if self._reduction == "mean":
-            losses /= self.sizes[name]
+            weights = self._weights if name == "train" else None
+            losses /= self.sizes[name] if weights is None else weights.total
         return losses
 
     def curves(self, name: str) -> tuple[F64, F64]:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from fastgrok._checks import calls
+from fastgrok._checks import calls, sparse
 from fastgrok.descent.sets import Sets
 from fastgrok.descent.settings import Settings
 from fastgrok.errors import LeapWarning
@@ -19,7 +19,7 @@ def warn_of_a_long_way(settings: Settings, sets: Sets) -> None:
     never = settings.never_leaps
     if settings.engine != "auto" or never is None or settings.steps <= settings.exact_limit:
         return
-    entries = settings.train[0].size + settings.train[0].shape[0]
+    entries = sparse.entries(settings.train[0])
     every = _duration(settings.steps * _seconds_of_a_step(settings, sets, entries))
     calls.warn(
         f"{never}: each of the {whole_number(settings.steps)} steps is taken, "

@@ -7,7 +7,8 @@ from typing import Any
 
 from fastgrok import _checks
 from fastgrok.descent.auto_rate import is_auto
-from fastgrok.distributed import Rows, is_dask_array
+from fastgrok.distributed import Rows
+from fastgrok.distributed.rows import is_dask_array
 
 
 def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
@@ -30,6 +31,15 @@ def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
         return
     if is_auto(name("lr"), given["lr"]):
         raise ValueError(f"{name('lr')} must be a number where a cluster holds the rows")
+    if given["sample_weight"] is not None:
+        raise ValueError(
+            f"{name('sample_weight')} must be None where a cluster holds the rows, which count "
+            "once each: repeat rows, or train on rows that are here"
+        )
+    if given["classes"] is not None:
+        raise ValueError(
+            f"{name('classes')} must be None where a cluster holds the labels, which are -1 and +1"
+        )
     if given["checkpoint"] is not None:
         raise ValueError(
             f"{name('checkpoint')} must be None where a cluster holds the rows: a worker that is "

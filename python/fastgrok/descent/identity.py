@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import Data, blocks
+from fastgrok._checks import Data, blocks, sparse
 from fastgrok._core import simd
 
 BLOCK = 1 << 24
@@ -45,16 +46,28 @@ def identity(
 
 
 def _describe_set(data: Data) -> dict[str, Any]:
+    X: Any
     X, y = data
-    return {"X": _describe(X), "y": _describe(y)}
+    if not sparse.is_sparse(X):
+        return {"X": _describe(X), "y": _describe(y)}
+    parts = X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    rows = _description(X.shape, f"sparse {X.dtype.str}", parts)
+    return {"X": rows, "y": _describe(y)}
 
 
 def _describe(array: NDArray[Any]) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return _description(array.shape, array.dtype.str, [array])
+
+
+def _description(
+    shape: tuple[int, ...], dtype: str, parts: Iterable[NDArray[Any]]
+) -> dict[str, Any]:
     digest = hashlib.blake2b(digest_size=DIGEST)
-    for _, block in blocks(flat, BLOCK):
-        digest.update(block.data)
-    return {"shape": list(array.shape), "dtype": array.dtype.str, "digest": digest.hexdigest()}
+    for array in parts:
+        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        for _, block in blocks(flat, BLOCK):
+            digest.update(block.data)
+    return {"shape": list(shape), "dtype": dtype, "digest": digest.hexdigest()}
 
 
 def _simd_family(name: str) -> str:

@@ -10,14 +10,14 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from fastgrok import _checks
-from fastgrok._checks import calls
+from fastgrok._checks import calls, sparse
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, Ensemble, Problem
 from fastgrok.descent import running
 from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
 from fastgrok.descent.running import R, carried_out, in_any_case, setting_out
-from fastgrok.descent.sets import Sets
+from fastgrok.descent.sets import Sets, are_elsewhere
 from fastgrok.descent.settings import ARGUMENTS, DEFAULTS, Settings, check
 from fastgrok.descent.watching import watching
 from fastgrok.errors import StabilityWarning
@@ -149,7 +149,10 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
                 f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
                 f"got {_checks.show(value)}"
             )
-    return check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+    settings = check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+    if any(map(are_elsewhere, settings.data.values())):
+        raise ValueError(f"{me} has rows on a cluster, which train takes, one run after the other")
+    return settings
 
 
 def _plan(
@@ -161,7 +164,7 @@ def _plan(
         if i in alone:
             continue
         rows, labels = one.train
-        large = rows.nbytes > LARGE and not one.leaps
+        large = sparse.nbytes(rows) > LARGE and not one.leaps
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
     groups = sorted(shared.values(), key=lambda group: -work[group[0]])

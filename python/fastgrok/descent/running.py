@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64, MAX_EXACT_STEPS, Data, calls, plural
+from fastgrok._checks import F64, MAX_EXACT_STEPS, SIGNS, Data, Weights, calls, plural
 from fastgrok._checks.populations import Population, points
 from fastgrok._checks.progress import progress_bar
 from fastgrok._core import Descent, LeapingDescent, simd
@@ -199,7 +199,9 @@ def in_any_case(
             spent={} if leaping is None or not leaps else leaping.spent,
         )
         kept = descent.recorded()
-        fields = _fields(kept, data, params)
+        fields = _fields(kept, data, params, settings.weights)
+        if settings.classes != SIGNS:
+            params["classes"] = list(settings.classes)
         values = {} if watch is None else watch.values(descent, kept["steps"].size)
         return kind(
             **fields,
@@ -210,6 +212,7 @@ def in_any_case(
             feature_names=settings.feature_names,
             start=np.append(settings.w0, settings.b0),
             values=values,
+            sample_weight=settings.given_weights,
         )
 
     try:
@@ -323,11 +326,15 @@ def _written(
 
 
 def _fields(
-    kept: dict[str, NDArray[Any]], data: dict[str, Data | Population], params: dict[str, Any]
+    kept: dict[str, NDArray[Any]],
+    data: dict[str, Data | Population],
+    params: dict[str, Any],
+    weights: Weights | None,
 ) -> dict[str, Any]:
     """Return the arrays of a record by the names of its fields."""
     steps_dtype = np.int64 if params["steps"] <= MAX_EXACT_STEPS else np.float64
-    seen = Columns(kept, data, **{name: params[name] for name in ("loss", "reduction", "tie")})
+    same = {name: params[name] for name in ("loss", "reduction", "tie")}
+    seen = Columns(kept, data, weights=weights, **same)
     losses: dict[str, F64] = {}
     probabilities: dict[str, F64] = {}
     for name in data:

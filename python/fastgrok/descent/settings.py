@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet, frames
+from fastgrok._checks import F64, Classes, Data, EvaluationSet, Weights, frames, sparse
 from fastgrok._checks.populations import Population, need_weights, points
 from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, table
+from fastgrok.descent.allowed import exact_limit, rtol, skip
 from fastgrok.descent.auto_rate import auto_rate, is_auto
 from fastgrok.descent.elsewhere import refuse
 from fastgrok.descent.identity import identity
@@ -23,7 +24,7 @@ from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_non
 from fastgrok.descent.on_record import OnRecord
 from fastgrok.descent.on_record import check as check_function
 from fastgrok.descent.schedules import Schedule
-from fastgrok.descent.sets import Sets, are_elsewhere
+from fastgrok.descent.sets import Sets, are_elsewhere, dense_here
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
 from fastgrok.descent.stop import Condition, conditions
@@ -46,6 +47,8 @@ DEFAULTS: dict[str, Any] = {
     "engine": "auto",
     "record": None,
     "evals": None,
+    "sample_weight": None,
+    "classes": None,
     "keep_weights": False,
     "rtol": 1e-8,
     "skip_rows": "auto",
@@ -63,9 +66,6 @@ DEFAULTS: dict[str, Any] = {
 """Those of `fastgrok.train`, which writes them out for its readers: a test holds both together."""
 ARGUMENTS = (*REQUIRED, *DEFAULTS)
 ENGINES = ("auto", *table.ENGINES)
-MIN_RTOL = 1e-11  # below it a leap's error cannot be told from rounding
-EXACT_STEPS, EXACT_ENTRIES, FEWEST_EXACT = 1e8, 1e13, 1e4
-"""How many steps, and entries of X multiplied with, are affordable; so many steps always are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,14 @@ class Settings:
     Attributes
     ----------
     data : dict
-        The training set and then the evaluation sets and populations, by name.
+        The training set, without rows of weight 0, and then the evaluation sets and populations,
+        by name.
+    weights : Weights or None
+        Of the training set's rows.
+    given_weights : ndarray or None
+        The same, and those that are 0.
+    classes : tuple
+        What the labels are called.
     record : ndarray of int64, or of float64 beyond 2**53
         The steps to record.
     progress, checkpoint
@@ -86,6 +93,9 @@ class Settings:
     """
 
     data: dict[str, Data | Population]
+    weights: Weights | None
+    given_weights: F64 | None
+    classes: Classes
     evals: Mapping[str, EvaluationSet]
     steps: int
     optimizer: optimizers.Optimizer
@@ -115,6 +125,11 @@ class Settings:
         """The training set."""
         return points(self.data)["train"]
 
+    @property
+    def total_weight(self) -> float:
+        """What the mean loss is divided by."""
+        return self.train[0].shape[0] if self.weights is None else self.weights.total
+
     def evals_among(self, data: Mapping[str, Data | Population]) -> dict[str, EvaluationSet]:
         """Return the evaluation sets among `data`, checked, for a trajectory to keep."""
         return {
@@ -142,12 +157,13 @@ class Settings:
     @property
     def work(self) -> int:
         """Entries of X that the run multiplies with, if it looks at all rows and leaps well."""
-        rows, dim = self.train[0].shape
-        return int((min(self.steps, FEWEST_STEPS) if self.leaps else self.steps) * rows * (dim + 1))
+        steps = min(self.steps, FEWEST_STEPS) if self.leaps else self.steps
+        return int(steps * sparse.entries(self.train[0]))
 
     def params(self) -> dict[str, Any]:
         """Return the settings that a trajectory shows."""
         rows, dim = self.train[0].shape
+        weighted = {} if self.weights is None else {"total_weight": self.weights.total}
         return {
             "steps": self.steps,
             **self.optimizer.params(),
@@ -158,11 +174,12 @@ class Settings:
             "tie": self.tie,
             "rows": rows,
             "dim": dim,
+            **weighted,
         }
 
     def problem(self, sets: Sets) -> Problem:
         """Prepare the training set."""
-        return sets.problem(self.train, self.bias)
+        return sets.problem(self.train, self.bias, self.weights)
 
     def descent(self, sets: Sets, threads: int) -> Descent:
         """Prepare the run."""
@@ -175,7 +192,7 @@ class Settings:
             ],
             self.record.astype(np.float64),
             loss=self.loss,
-            scale=1.0 if self.reduction == "sum" else 1.0 / self.train[0].shape[0],
+            scale=1.0 if self.reduction == "sum" else 1.0 / self.total_weight,
             lr=self.optimizer.lr,
             stepper=self.optimizer.for_core(),
             w=self.w0,
@@ -207,8 +224,7 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X: Any = self.train[0]
-        X = (X.gathered()[0] if are_elsewhere(self.train) else X).astype(np.float64)
+        X = dense_here(self.train[0]).astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])
@@ -253,6 +269,8 @@ class Settings:
             settings["stop"] = [str(one) for one in self.stop]
         arrays: dict[str, NDArray[Any]] = {"w0": self.w0, "record": self.record}
         arrays |= self.optimizer.schedule.arrays()
+        if self.weights is not None:
+            arrays["sample_weight"] = self.weights.values
         data = points(self.data)
         for name in list(data)[1:]:
             value = self.evals[name]
@@ -283,8 +301,13 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     """
     given = arguments
     refuse(given, name)
-    sets.executor = given["executor"]
-    data = sets.data(given["X"], given["y"], names=(name("X"), name("y")))
+    data, classes = sets.training(given, name)
+    weights = given_weights = None
+    if given["sample_weight"] is not None:
+        given_weights = _checks.row_weights(
+            name("sample_weight"), given["sample_weight"], data[0].shape[0], given["X"], name("X")
+        )
+        data, weights = sets.weighted(data, given_weights)
     dim = data[0].shape[1]
     engine = _checks.choice(name("engine"), given["engine"], ENGINES)
     auto = is_auto(name("lr"), given["lr"])
@@ -292,7 +315,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     steps = _checks.whole(name("steps"), given["steps"], maximum=int(np.finfo(np.float64).max))
     optimizer = optimizers.check(given, 1.0 if auto else given["lr"], steps, name)
     if auto and "lr" not in (given["optimizer_options"] or {}):
-        rate = auto_rate(given, data[0], loss, optimizer, name)
+        rate = auto_rate(given, data[0], weights, loss, optimizer, name)
         optimizer = dataclasses.replace(optimizer, lr=rate)
     parts = {"loss": loss, **optimizer.parts}
     never = why_never(loss, optimizer, steps)
@@ -301,7 +324,12 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         _checks.whole(name("steps"), given["steps"], maximum=_checks.MAX_EXACT_STEPS, why=why)
     names = frames.features(given["X"])
     evals = _checks.evaluation_sets(
-        given["evals"], dim, argument=name("evals"), read=sets.data, features=names
+        given["evals"],
+        dim,
+        argument=name("evals"),
+        read=sets.data,
+        features=names,
+        classes=classes,
     )
     interval = _checks.real(name("checkpoint_interval"), given["checkpoint_interval"])
     if interval < 0.0:
@@ -309,10 +337,13 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
     _check_together(engine, parts, evals, name)
     stop = conditions(name("stop"), given["stop"])
     on_record = check_function(name("on_record"), given["on_record"])
-    weights = on_record is not None or any(one.needs_weights for one in stop)
+    needs = on_record is not None or any(one.needs_weights for one in stop)
     w0, record, file, progress = (given[key] for key in ("w0", "record", "checkpoint", "progress"))
     settings = Settings(
         data={"train": data, **evals},
+        weights=weights,
+        given_weights=given_weights,
+        classes=classes,
         evals=given["evals"] or {},
         steps=steps,
         optimizer=optimizer,
@@ -326,11 +357,11 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         ),
         keep_weights=_checks.flag(name("keep_weights"), given["keep_weights"])
         or need_weights(evals)
-        or weights,
+        or needs,
         engine=engine,
-        rtol=_rtol(name("rtol"), given["rtol"]),
-        exact_limit=_exact_limit(name("exact_limit"), given["exact_limit"], data[0]),
-        skip_rows=_skip(name("skip_rows"), given["skip_rows"]),
+        rtol=rtol(name("rtol"), given["rtol"]),
+        exact_limit=exact_limit(name("exact_limit"), given["exact_limit"], data[0]),
+        skip_rows=skip(name("skip_rows"), given["skip_rows"]),
         tie=_checks.choice(name("tie"), given["tie"], TIES),
         watch_sharpness=_checks.flag(name("watch_sharpness"), given["watch_sharpness"]),
         threads=_checks.threads(given["threads"]),
@@ -367,29 +398,3 @@ def _check_together(
     for key, value in evals.items():
         if isinstance(value, Population):
             formula(dict.fromkeys(value.losses), parts["loss"], f"{name('evals')}[{key!r}]")
-
-
-def _rtol(name: str, value: Any) -> float:
-    rtol = _checks.real(name, value)
-    if not MIN_RTOL <= rtol < 1.0:
-        raise ValueError(
-            f"{name} must be at least {MIN_RTOL} and below 1, got {_checks.show(value)}"
-        )
-    return rtol
-
-
-def _exact_limit(name: str, value: Any, rows: NDArray[Any]) -> float:
-    if value is not None:
-        return min(_checks.real(name, value, positive=True), float(_checks.MAX_EXACT_STEPS))
-    return affordable(*rows.shape)
-
-
-def affordable(rows: int, columns: int) -> float:
-    """Return how many exact steps may be taken, unless the caller says otherwise."""
-    return float(max(FEWEST_EXACT, min(EXACT_STEPS, EXACT_ENTRIES // (rows * (columns + 1)))))
-
-
-def _skip(name: str, skip_rows: object) -> str:
-    if isinstance(skip_rows, str):
-        return _checks.choice(name, skip_rows, ("auto",))
-    return "always" if _checks.flag(name, skip_rows) else "never"

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, blocks
+from fastgrok._checks import F64, blocks, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok.descent import optimizers, schedules, table
 from fastgrok.descent._eigenvalues import above_eigenvalues, add_products
+from fastgrok.descent._sparse_eigenvalues import above_sparse
 from fastgrok.descent.optimizers import Optimizer
 from fastgrok.linear.losses import LOSSES
 
 REDUCTIONS = ("mean", "sum")
 _BITS = 24
+_EPS = float(np.finfo(np.float64).eps)
 _LARGEST = float(np.finfo(np.float64).max)
 """The limit of what hardly moves."""
 _BLOCK = 1 << 22  # numbers converted to float64 at a time
@@ -35,6 +37,7 @@ def stable_lr(
     weight_decay: float = 0.0,
     optimizer: str = "gd",
     optimizer_options: Mapping[str, float] | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     r"""
     Learning rate up to which descent is surely stable, wherever the weights are.
@@ -52,10 +55,10 @@ def stable_lr(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows, sparse as in :func:`fastgrok.train`.
     y : array_like of shape (n,)
-        Labels -1 and +1. The bound is the same for all.
+        Labels of two classes. The bound is the same for all.
     loss : {"logistic", "squared_hinge", "squared"}, default "logistic"
         The exponential loss has no such bound: its curvature exp(-m) grows without end where
         margins are negative. Nor has the hinge, whose slope jumps.
@@ -69,6 +72,8 @@ def stable_lr(
         The others have no such limit: the size of their steps does not fall with the gradient.
     optimizer_options : dict, optional
         "momentum" (default 0.9), for those that have it.
+    sample_weight : array_like of shape (n,), optional
+        As in :func:`fastgrok.train`.
 
     Returns
     -------
@@ -89,7 +94,10 @@ def stable_lr(
     The eigenvalue is that of the smaller Gram matrix, with a bound of its rounding errors added:
     some n d min(n, d) operations, and min(n, d)^2 numbers in memory. Beyond 512 rows it is found by
     iterations (ARPACK), which come from below, and a Cholesky factorization proves that a number
-    some 1e-9 of it larger lies above all others. Ctrl-C ends all of that at once.
+    some 1e-9 of it larger lies above all others. Ctrl-C ends all of that at once. Of sparse rows,
+    where both n and d are beyond 2048, no Gram matrix is made: the eigenvalue is that of the
+    magnitudes \|z_ij\| by power iterations, as proved by quotients (Collatz and Wielandt). It is
+    the same where no entry is negative, else larger, so that the rate is lower than it need be.
 
     Examples
     --------
@@ -97,7 +105,10 @@ def stable_lr(
     >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2), rounded down
     1.7777777...
     """
-    rows, _ = _checks.data(X, y)
+    rows, _ = _checks.data(X, y, sparse_too=True)
+    weights = None
+    if sample_weight is not None:
+        weights = _checks.row_weights("sample_weight", sample_weight, rows.shape[0], X)
     _checks.choice("loss", loss, LOSSES)
     _checks.choice("reduction", reduction, REDUCTIONS)
     asked = {
@@ -110,7 +121,7 @@ def stable_lr(
     how = optimizers.check(asked, 1.0, 0, str)
     if missing := table.lack("stable_lr", how.parts):
         raise ValueError(f"{missing.whose} has no learning rate that is stable: {missing}")
-    return bound(rows, loss, reduction, _checks.flag("bias", bias), how)
+    return bound(rows, loss, reduction, _checks.flag("bias", bias), how, weights=weights)
 
 
 def bound(
@@ -120,6 +131,7 @@ def bound(
     bias: bool,
     optimizer: Optimizer,
     name: str = "loss",
+    weights: F64 | None = None,
 ) -> float:
     """Return `stable_lr` of checked arguments; `name` is what a message is to call the loss."""
     if missing := table.lack("stable_lr", {"loss": loss}):
@@ -130,7 +142,7 @@ def bound(
             f"{name}={loss!r} has not {table.TRAITS[missing.trait]}, so that no learning rate is "
             f"stable for all weights; {how}"
         )
-    rate = _bound_of_loss(rows, loss, reduction, bias)
+    rate = _bound_of_loss(rows, loss, reduction, bias, weights)
     if optimizer.weight_decay == 0.0 and (optimizer.name == "gd" or rate == math.inf):
         return rate
     # As harmonic sums, which stay in range: this is half the curvature.
@@ -173,33 +185,27 @@ def _rounded_down(rate: float) -> float:
     return math.ldexp(math.floor(math.ldexp(mantissa, _BITS)), power - _BITS)
 
 
-def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) -> float:
+def _bound_of_loss(rows: Any, loss: str, reduction: str, bias: bool, weights: F64 | None) -> float:
     """Of plain descent, without decay."""
     n, d = rows.shape
-    largest = max(float(np.abs(block).max()) for _, block in blocks(rows, _BLOCK))
-    largest = max(largest, 1.0 if bias else 0.0)
+    largest = max(sparse.largest(rows), 1.0 if bias else 0.0)
     if largest == 0.0:
         return math.inf
     exponent = int(np.frexp(largest)[1])  # keeps every product in range
 
-    one = math.ldexp(1.0, -exponent)
-
-    def scaled(part: NDArray[Any]) -> F64:
-        z: F64 = np.ldexp(part.astype(np.float64), -exponent)
-        return z
-
-    gram = np.zeros((min(d + bias, n),) * 2)
-    if d + bias <= n:
-        for _, block in blocks(rows, _BLOCK):
-            z = scaled(block)
-            add_products(gram, (np.column_stack([z, np.full(len(z), one)]) if bias else z).T)
-    else:
-        columns = max(1, _BLOCK // n)
-        for at in range(0, d, columns):
-            add_products(gram, scaled(rows[:, at : at + columns]))
-        gram += one * one if bias else 0.0
     scale = 1.0 / n if reduction == "mean" else 1.0
-    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above_eigenvalues(gram, n + d))
+    roots = np.ones(n)
+    if weights is not None:  # as factors of the rows, rounded up
+        most = float(weights.max())
+        scale = most / float(weights.sum()) if reduction == "mean" else most
+        scale *= 1.0 + (2 * n + 8) * _EPS
+        roots = np.sqrt(weights / most)
+    one = math.ldexp(1.0, -exponent) * roots if bias else None
+    if isinstance(rows, np.ndarray):
+        above = above_eigenvalues(_gram(rows, exponent, roots, one), n + d)
+    else:
+        above = above_sparse(rows, exponent, roots, one)
+    rate = 2.0 / (scale * LOSSES[loss].largest_curvature * above)
     mantissa, power = math.frexp(rate)
     mantissa = math.floor(math.ldexp(mantissa, _BITS))
     try:
@@ -211,3 +217,26 @@ def _bound_of_loss(rows: NDArray[Any], loss: str, reduction: str, bias: bool) ->
             f"X must be smaller, or no lr in float64 is stable: its largest value is {largest:.3g}"
         )
     return out
+
+
+def _gram(rows: NDArray[Any], exponent: int, roots: F64, one: F64 | None) -> F64:
+    """Products of the columns of (x_i / 2^exponent) root_i and `one`, or of the rows if fewer."""
+    n, d = rows.shape
+    columns = d if one is None else d + 1
+
+    def scaled(part: NDArray[Any], of: slice) -> F64:
+        z: F64 = np.ldexp(part.astype(np.float64), -exponent) * roots[of, None]
+        return z
+
+    gram = np.zeros((min(columns, n),) * 2)
+    if columns <= n:
+        for first, block in blocks(rows, _BLOCK):
+            here = slice(first, first + len(block))
+            z = scaled(block, here)
+            add_products(gram, (z if one is None else np.column_stack([z, one[here]])).T)
+    else:
+        width = max(1, _BLOCK // n)
+        for at in range(0, d, width):
+            add_products(gram, scaled(rows[:, at : at + width], slice(n)))
+        gram += 0.0 if one is None else np.multiply.outer(one, one)
+    return gram

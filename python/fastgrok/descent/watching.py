@@ -144,7 +144,9 @@ class Watch:
         self, kept: dict[str, NDArray[Any]], data: Mapping[str, Data | Population]
     ) -> Columns:
         one = self._settings
-        return Columns(kept, data, loss=one.loss, reduction=one.reduction, tie=one.tie)
+        return Columns(
+            kept, data, loss=one.loss, reduction=one.reduction, tie=one.tie, weights=one.weights
+        )
 
     def _looked(self, seen: Columns) -> int | None:
         """Enter new records; how many of them there are up to the one where a condition is met."""

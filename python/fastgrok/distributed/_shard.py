@@ -82,7 +82,7 @@ def fill(token: str, first: int, what: str, block: Any) -> None:
     shard = _FILLED.get(token)
     if shard is None:
         raise LookupError("the rows that these belong to are not here")
-    block = np.asarray(block)
+    block = _checks.numbers(f"a block of {what}", block)
     begin, stop = max(first, shard.start), min(first + len(block), shard.start + len(shard.X))
     block = block[begin - first : stop - first]
     place = slice(begin - shard.start, stop - shard.start)

@@ -40,7 +40,7 @@ class Rows:
         """Addresses of the workers that hold rows, in the order of the rows."""
         return self._remote.workers()
 
-    def problem(self, bias: bool) -> Problem:
+    def _problem(self, bias: bool) -> Problem:
         """Return a problem of these rows for the engines."""
         return self._remote.problem(bias)
 

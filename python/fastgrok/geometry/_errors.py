@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry._separability import Separability, decide
 from fastgrok.geometry._solution import MODELS
@@ -63,7 +63,7 @@ def refuse_if_not_separable(X: NDArray[Any], y: F64, kind: str, threads: int) ->
 
 def none_found(X: NDArray[Any], kind: str, separable: bool | None) -> Exception:
     """Why no margin was found: the dual coefficients are of the size of 1 / |X|^2."""
-    if np.frexp(np.abs(X).max())[1] < _SMALLEST:
+    if np.frexp(sparse.largest(X))[1] < _SMALLEST:
         return ValueError("X is too small for weights in float64: multiply it by some number")
     return FastgrokError(
         f"the rows {'are' if separable else 'may be'} separable {MODELS[kind]}, "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
@@ -62,7 +62,8 @@ class Solver:
         self._appended = kind == "penalized" and not self._one_class and few
         self._appended &= 2.0**_UNITS < largest.max() < 2.0**_MOST_POWER
         if self._appended:
-            together = np.column_stack([X, np.ones(len(X))]).astype(np.float64)
+            whole = sparse.dense("X", X)
+            together = np.column_stack([whole, np.ones(len(whole))]).astype(np.float64)
             self.rows, self.penalty = Rows(together, y, False, threads), None
             self.sizes, self.exponent, largest = self.rows.sizes()
         self._columns = np.ldexp(largest, -self.exponent)
@@ -176,7 +177,8 @@ class Solver:
 
     def _refuse_if_not_separable(self) -> None:
         """No margin was found: either there is none, or it is too small for soft margins."""
-        self._separable = refuse_if_not_separable(self.X, self.y, self.kind, self.threads)
+        rows = sparse.dense("X", self.X)
+        self._separable = refuse_if_not_separable(rows, self.y, self.kind, self.threads)
 
     def _none_found(self) -> Exception:
         return none_found(self.X, self.kind, self._separable)
@@ -245,7 +247,7 @@ class Solver:
         With M the margin from the origin and u the unit vector that has it, w = u M / (1 + M^2) and
         b = y / (1 + M^2); where there is no such u, w = 0.
         """
-        X = np.ldexp(self.X.astype(np.float64), -self.exponent)
+        X = np.ldexp(sparse.dense("X", self.X).astype(np.float64), -self.exponent)
         y = float(self.y[0])
         try:
             found = Solver(X, self.y, "none", self.tol, self.threads).solve(None)

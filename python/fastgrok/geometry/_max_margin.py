@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
+from fastgrok._checks import sparse
 from fastgrok._checks.calls import helpful, warn
 from fastgrok.geometry._margin_solver import Solver
 from fastgrok.geometry._polyhedral_solver import PolyhedralSolver
@@ -62,10 +63,12 @@ def max_margin(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows; float32 is read as it is, all else as float64.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64. Of sparse ones (as in
+        :func:`fastgrok.train`) only those on which the solver works are made dense, but in l_inf
+        and l_1, and where there may be no margin, all of them, up to 1 GiB.
     y : array_like of shape (n,)
-        Labels -1 and +1; both must occur for ``bias="free"``.
+        Labels of two classes, as `fastgrok.train` has them; both must occur for ``bias="free"``.
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.
@@ -111,7 +114,7 @@ def max_margin(
     separable data", NeurIPS; Lawson and Hanson (1974), "Solving least squares problems", chapter
     23; Goldfarb and Idnani (1983), Mathematical Programming 27.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     kind = _kind(bias)
     chosen = _checks.choice("norm", norm, NORMS)
     tolerance = _checks.real("tol", tol, positive=True)
@@ -135,7 +138,8 @@ def max_margin(
         if chosen == "l2":
             found = Solver(rows, signs, kind, tolerance, count).solve(point)
         else:
-            solver = PolyhedralSolver(rows, signs, kind, chosen, tolerance, count)
+            whole = sparse.dense("X", rows)
+            solver = PolyhedralSolver(whole, signs, kind, chosen, tolerance, count)
             found = solver.solve(point)
     if found.gap > tolerance:
         reason = (

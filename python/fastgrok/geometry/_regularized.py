@@ -68,7 +68,8 @@ def regularized_limit(
     X : array_like of shape (n, d)
         Finite rows; float32 is read as it is, all else as float64.
     y : array_like of shape (n,)
-        Labels -1 and +1; both must occur beside a bias without decay.
+        Labels of two classes, as `fastgrok.train` has them; both must occur beside a bias without
+        decay.
     weight_decay : float
         Greater than 0.
     loss : {"logistic", "exponential", "squared_hinge"}, default "logistic"

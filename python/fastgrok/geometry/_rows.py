@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
-from fastgrok._core import Problem
+from fastgrok._checks import F64, sparse
 
 Index = NDArray[np.intp]
 _FEW = 4
@@ -43,7 +42,7 @@ class Rows:
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), float64 or float32, C-contiguous
+    X : ndarray of shape (n, d), float64 or float32, C-contiguous, or csr_array
         Finite rows.
     y : ndarray of shape (n,), float64
         Labels -1 and +1.
@@ -55,9 +54,9 @@ class Rows:
 
     def __init__(self, X: NDArray[Any], y: F64, bias: bool, threads: int) -> None:
         self.X, self.y, self.bias, self.threads = X, y, bias, threads
-        self.count = len(X)
+        self.count = X.shape[0]
         self.dim = X.shape[1] + bias
-        self._problem = Problem(X, y, bias, align=False)
+        self._problem = sparse.problem(X, y, bias, align=False)
 
     def split(self, theta: F64) -> tuple[F64, float]:
         """(w, b) of a vector of the extended space."""
@@ -122,7 +121,7 @@ class Rows:
         vectors = out[:, : self.X.shape[1]]
         # All rows in order are read as they lie.
         whole = count == self.count and np.array_equal(index, np.arange(count))
-        rows = self.X if whole else self.X[index]
+        rows = sparse.dense("X", self.X if whole else self.X[index])
         signs = self.y[index]
         if abs(shift) < 1000:
             np.multiply(rows, np.ldexp(signs, shift)[:, None], out=vectors)
@@ -158,7 +157,7 @@ def scaled_norms(
         squares = _squares(X) + float(bias)
     if not 1e-200 < squares.max() < np.inf:
         shift = int(np.frexp(_largest(X, bias).max())[1])
-        scaled = np.ldexp(X.astype(np.float64), -shift)
+        scaled = np.ldexp(sparse.dense("X", X).astype(np.float64), -shift)
         squares = np.einsum("ij,ij->i", scaled, scaled) + np.ldexp(float(bias), -2 * shift)
     norms = np.sqrt(squares)
     exponent = int(np.frexp(norms.max())[1])
@@ -167,6 +166,8 @@ def scaled_norms(
 
 def _squares(X: NDArray[Any]) -> F64:
     """Squares of the rows' norms; of few columns one after the other, for rows are short then."""
+    if sparse.is_sparse(X):
+        return _squares_of_sparse(X)
     if X.shape[1] > _FEW:
         out: F64 = np.einsum("ij,ij->i", X, X, dtype=np.float64)
         return out
@@ -177,6 +178,15 @@ def _squares(X: NDArray[Any]) -> F64:
     return out
 
 
+def _squares_of_sparse(X: Any) -> F64:
+    squares = np.square(X.data, dtype=np.float64)
+    by_row = type(X)((squares, X.indices, X.indptr), shape=X.shape).sum(axis=1)
+    return np.asarray(by_row, dtype=np.float64).ravel()
+
+
 def _largest(X: NDArray[Any], bias: bool) -> F64:
-    out: F64 = np.maximum(X.max(axis=1), -X.min(axis=1)).astype(np.float64)
+    if sparse.is_sparse(X):
+        out: F64 = abs(X).max(axis=1).toarray().ravel().astype(np.float64)
+    else:
+        out = np.maximum(X.max(axis=1), -X.min(axis=1)).astype(np.float64)
     return np.maximum(out, 1.0) if bias else out

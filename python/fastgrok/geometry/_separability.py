@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._search import Search
@@ -111,8 +111,9 @@ def separability(
         Finite rows; float32 is read as it is, all else as float64. Beside a bias integers may be
         larger than 2^53, such as times in nanoseconds, where those of a column differ by less.
     y : array_like of shape (n,), optional
-        Labels -1 and +1. Default: all the same, so that the question is whether the rows lie
-        strictly on one side of a hyperplane through the origin (Beck et al. 2025).
+        Labels of two classes, as `fastgrok.train` has them. Default: all the same, so that the
+        question is whether the rows lie strictly on one side of a hyperplane through the origin
+        (Beck et al. 2025).
     bias : bool, optional
         Whether the hyperplane may miss the origin. Default: True if `y` is given, as in
         `fastgrok.train`, whose model the verdict is on; False for rows alone.
@@ -204,6 +205,8 @@ def decide(X: NDArray[Any], y: F64, bias: bool, threads: int) -> Separability:
 
 def _without_offsets(X: ArrayLike) -> tuple[ArrayLike, list[int]]:
     """Integers beyond 2^53 less the smallest of their column, which a bias makes up for."""
+    if sparse.is_sparse(X):
+        return X, []
     array = _checks.numbers("X", X)
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.size == 0:
         return X, []

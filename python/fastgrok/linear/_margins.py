@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok._core import Problem
 
@@ -66,6 +66,7 @@ def margins(
     b: float = 0.0,
     *,
     normalized: bool = True,
+    sample_weight: ArrayLike | None = None,
     threads: int | None = None,
 ) -> F64:
     """
@@ -73,10 +74,11 @@ def margins(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows; float32 is read as it is, all else as float64.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows; float32 is read as it is, all else as float64. Sparse ones as in
+        :func:`fastgrok.train`.
     y : array_like of shape (n,)
-        Labels -1 and +1.
+        Labels of two classes, as `fastgrok.train` has them.
     w : array_like of shape (d,)
         Weights.
     b : float, default 0.0
@@ -85,6 +87,8 @@ def margins(
         True: geometric margins, the signed distance of each row from the hyperplane in the units
         of `X`, right also where ||w|| itself would overflow or underflow. False: y (x . w + b) as
         it is.
+    sample_weight : array_like of shape (n,), optional
+        Rows of weight 0 are left out, of the result as well. No margin depends on the others.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
         last bit for any number.
@@ -92,7 +96,8 @@ def margins(
     Returns
     -------
     ndarray of shape (n,), float64
-        Positive where the row is on its label's side.
+        Positive where the row is on its label's side; of the rows with weights that are not 0, if
+        there are weights.
 
     Raises
     ------
@@ -101,11 +106,15 @@ def margins(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     count = _checks.threads(threads)
-    problem = Problem(rows, signs, True)
+    if sample_weight is not None:
+        live = _checks.row_weights("sample_weight", sample_weight, len(signs), X) > 0.0
+        if not live.all():
+            rows, signs = rows[live], signs[live]
+    problem = sparse.problem(rows, signs, True)
     if not _checks.flag("normalized", normalized):
         return problem.margins(weights, bias, count)
     if not weights.any():
@@ -126,6 +135,7 @@ def accuracy(
     b: float = 0.0,
     *,
     tie: str = "wrong",
+    sample_weight: ArrayLike | None = None,
     threads: int | None = None,
 ) -> float:
     """
@@ -133,10 +143,10 @@ def accuracy(
 
     Parameters
     ----------
-    X : array_like of shape (n, d)
-        Finite rows.
+    X : array_like or sparse matrix of shape (n, d)
+        Finite rows, sparse as in :func:`fastgrok.train`.
     y : array_like of shape (n,)
-        Labels -1 and +1.
+        Labels of two classes, as `fastgrok.train` has them.
     w : array_like of shape (d,)
         Weights; zeros are allowed.
     b : float, default 0.0
@@ -144,13 +154,16 @@ def accuracy(
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong for both classes, or as class -1, which is what a
         threshold sigmoid(logit) > 0.5 does (Das et al. 2026).
+    sample_weight : array_like of shape (n,), optional
+        How often each row counts, not negative.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says.
 
     Returns
     -------
     float
-        In [0, 1], an exact count divided by n.
+        In [0, 1], an exact count divided by n; with weights the sum of those of the rows that are
+        right, divided by the sum of all.
 
     Raises
     ------
@@ -159,16 +172,20 @@ def accuracy(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, sparse_too=True)
     weights = _checks.vector("w", w, rows.shape[1])
     bias = _checks.real("b", b)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
-    values, _ = _margins_in_range(Problem(rows, signs, True), weights, bias, count)
-    correct = np.count_nonzero(values > 0.0)
+    values, _ = _margins_in_range(sparse.problem(rows, signs, True), weights, bias, count)
+    right = values > 0.0
     if negative:
-        correct += np.count_nonzero((values == 0.0) & (signs < 0.0))
-    return correct / len(rows)
+        right |= (values == 0.0) & (signs < 0.0)
+    if sample_weight is None:
+        return np.count_nonzero(right) / len(signs)
+    of_rows = _checks.row_weights("sample_weight", sample_weight, len(signs), X)
+    # Added in the same order as all of them, a part is never more.
+    return float(np.where(right, of_rows, 0.0).sum() / of_rows.sum())
 
 
 def hyperplane_distance(w: ArrayLike, b: float) -> float:

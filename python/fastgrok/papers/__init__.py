@@ -2,6 +2,7 @@
 
 from fastgrok.papers._catalogue import Item, Output, Paper, Settings, Stopped
 from fastgrok.papers._draw import require_matplotlib
+from fastgrok.papers._gallery import GALLERY, write_gallery
 from fastgrok.papers._report import Finding, Outcome, Verdict
 from fastgrok.papers._summary import REPORT, table_lines, tally, write_overview
 from fastgrok.papers.beck2025 import PAPER as _BECK2025
@@ -9,6 +10,7 @@ from fastgrok.papers.das2026 import PAPER as _DAS2026
 from fastgrok.papers.open import PAPER as _OPEN
 
 __all__ = [
+    "GALLERY",
     "PAPERS",
     "REPORT",
     "Finding",
@@ -22,6 +24,7 @@ __all__ = [
     "require_matplotlib",
     "table_lines",
     "tally",
+    "write_gallery",
     "write_overview",
 ]
 

@@ -50,10 +50,13 @@ class Output:
         What was written.
     verdicts : tuple of Verdict
         What was judged.
+    seconds : float
+        How long it took; NaN if nobody looked.
     """
 
     files: tuple[Path, ...]
     verdicts: tuple[Verdict, ...]
+    seconds: float = float("nan")
 
 
 class Stopped(KeyboardInterrupt):

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok.plots import palette
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours that stay apart for colour-blind readers too (Okabe and Ito 2008), the yellow left out.
-BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
-
-#: All of them, for curves that are many.
-PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK)
+#: Colours that stay apart for colour-blind readers too, all of them and by name.
+PALETTE = palette.PALETTE
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = PALETTE
 
 #: Text width of a page, in inches.
 PAGE_WIDTH = 7.2

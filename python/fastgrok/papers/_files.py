@@ -26,7 +26,13 @@ def write_item(
     verdicts: Sequence[Verdict],
     report: str,
 ) -> Output:
-    """Write the files NAME.* and NAME-KEY.* into an existing folder; without arrays no npz."""
+    """
+    Write the files NAME.* and NAME-KEY.* into an existing folder; without arrays no npz.
+
+    Pictures are written as PNG and as SVG, which is the same file for the same picture.
+    """
+    from matplotlib import rc_context  # noqa: PLC0415
+
     files = []
 
     def path(key: str, suffix: str) -> Path:
@@ -35,6 +41,8 @@ def write_item(
 
     for key, picture in pictures.items():
         picture.savefig(path(key, "png"), dpi=_DPI)
+        with rc_context({"svg.hashsalt": "fastgrok"}):
+            picture.savefig(path(key, "svg"), dpi=_DPI, metadata={"Date": None})
     for key, rows in tables.items():
         write_csv(path(key, "csv"), rows)
     if arrays is not None:

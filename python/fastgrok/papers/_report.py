@@ -79,6 +79,8 @@ class Verdict:
         How it is judged, for the report; may be empty.
     parts : bool
         Whether the findings are parts of the claim and not readings.
+    stated : str
+        The value that the paper states, if the claim is about one.
     """
 
     claim: str
@@ -86,18 +88,24 @@ class Verdict:
     findings: tuple[Finding, ...]
     note: str = ""
     parts: bool = False
+    stated: str = ""
 
     @classmethod
-    def of_readings(cls, claim: str, findings: Iterable[Finding], note: str = "") -> "Verdict":
+    def of_readings(
+        cls, claim: str, findings: Iterable[Finding], note: str = "", stated: str = ""
+    ) -> "Verdict":
         """Judge a claim that was held against every reading of the paper, by `combine`."""
         readings = tuple(findings)
-        return cls(claim, combine(f.outcome for f in readings), readings, note)
+        return cls(claim, combine(f.outcome for f in readings), readings, note, stated=stated)
 
     @classmethod
-    def of_all(cls, claim: str, findings: Iterable[Finding], note: str = "") -> "Verdict":
+    def of_all(
+        cls, claim: str, findings: Iterable[Finding], note: str = "", stated: str = ""
+    ) -> "Verdict":
         """Judge a claim that says all that the findings are about, by `combine_all`."""
         parts = tuple(findings)
-        return cls(claim, combine_all(f.outcome for f in parts), parts, note, parts=True)
+        outcome = combine_all(f.outcome for f in parts)
+        return cls(claim, outcome, parts, note, parts=True, stated=stated)
 
     @property
     def label(self) -> str:
@@ -314,6 +322,18 @@ def assemble_report(
         made_by,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def head_and_foot(report: str) -> tuple[str, str]:
+    """
+    Return what a report of `assemble_report` says it is made of, and by.
+
+    Parameters
+    ----------
+    report : str
+        The report.
+    """
+    return report.split("\n\n")[1], report.rsplit("\n## Made by\n", 1)[-1].strip()
 
 
 def versions() -> str:

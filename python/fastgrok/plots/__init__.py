@@ -1,7 +1,7 @@
-"""Curves of a run, as functions that take and return matplotlib Axes.
+"""Curves of runs and maps of sweeps, as functions that take and return matplotlib Axes.
 
 Every function draws on the axes given, or on those of a new figure, and returns them. The step
-axis is logarithmic and starts at 1: the record of step 0 is not drawn.
+axis of a run is logarithmic and starts at 1: the record of step 0 is not drawn.
 """
 
 from fastgrok.plots._curves import (
@@ -13,13 +13,16 @@ from fastgrok.plots._curves import (
     phase_shading,
     sharpness_curve,
 )
+from fastgrok.plots._maps import band, phase_diagram
 
 __all__ = [
     "accuracy_curves",
     "alignment_curve",
+    "band",
     "bias_curve",
     "distance_curve",
     "loss_curves",
+    "phase_diagram",
     "phase_shading",
     "sharpness_curve",
 ]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import _checks
 from fastgrok._checks import EvaluationSet
 from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.descent.stable import most_sharpness
 from fastgrok.linear import hyperplane_distance
+from fastgrok.plots._axes import given_or_new
 from fastgrok.questions import limits
 from fastgrok.questions.alignments import alignment
 from fastgrok.questions.asked import Questions
@@ -318,14 +318,7 @@ def phase_shading(ax: Axes, phases: Phases) -> Axes:
 
 
 def _step_axes(run: Record, ax: Axes | None) -> Axes:
-    try:
-        import matplotlib.pyplot as plt  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError("plotting needs matplotlib: pip install 'fastgrok[plot]'") from error
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    elif not hasattr(ax, "get_xlim"):
-        raise TypeError(f"ax must be matplotlib axes or None, got {_checks.show(ax)}")
+    ax = given_or_new(ax)
     drawn = ax.get_xlim()[1] if ax.has_data() else 10.0
     last = float(run.steps[-1]) if run.steps.size else 1.0
     ax.set_xscale("log")

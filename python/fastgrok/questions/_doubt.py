@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._checks import F64, Data, EvaluationSet, Weights, sparse
 from fastgrok._checks.populations import Population
 from fastgrok._checks.shares import POPULATION_SIZE
 from fastgrok._core import Problem
@@ -45,17 +45,29 @@ class Doubt:
         The same, checked.
     tie : str
         The run's.
+    weights : Weights, optional
+        Of the rows.
     """
 
-    def __init__(self, value: EvaluationSet, data: Data | Population, tie: str) -> None:
+    def __init__(
+        self,
+        value: EvaluationSet,
+        data: Data | Population,
+        tie: str,
+        weights: Weights | None = None,
+    ) -> None:
         self._value, self._data = value, data
         self._tie = tie
+        self._count = np.count_nonzero if weights is None else weights.count
         if isinstance(data, Population):
             return
         rows = data[0]
-        self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         self._threads = _checks.threads(None)
-        self._problem = Problem(*data, True)
+        self._problem = sparse.problem(*data, True)
+        if sparse.is_sparse(rows):
+            self._norms = np.sqrt(self._problem.sizes(self._threads)[0])
+        else:
+            self._norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         if isinstance(value, Pgd):
             self._norms += value._settings.longest_move(rows.shape[1])
             self._attack = value._settings.of(self._problem)
@@ -87,12 +99,12 @@ class Doubt:
         for i in range(records):
             m = self._margins(w[i], float(b[i]))
             error = of_w[i] * self._norms + of_b[i]
-            out.surely[i] = np.count_nonzero(m > error)
-            out.possibly[i] = np.count_nonzero(m > -error)
+            out.surely[i] = self._count(m > error)
+            out.possibly[i] = self._count(m > -error)
             right = m > 0.0
             if before is not None:
-                out.gained[i - 1] = np.count_nonzero(right & ~before)
-                out.lost[i - 1] = np.count_nonzero(before & ~right)
+                out.gained[i - 1] = self._count(right & ~before)
+                out.lost[i - 1] = self._count(before & ~right)
             before = right
         return out
 

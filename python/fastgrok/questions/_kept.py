@@ -8,13 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
+from fastgrok._checks import sparse
 from fastgrok.records import Record
+
+_MOST_REPEATED = 10**8
 
 
 def training_data(
     run: Record, X: NDArray[Any] | None, y: NDArray[Any] | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return X and y, or the run's own; ValueError if neither is there or the shapes differ."""
+    """
+    Return rows and signs, or the run's own, without rows of weight 0.
+
+    ValueError if neither is there or the shapes differ.
+    """
     if (X is None) != (y is None):
         raise ValueError("X and y must be given together")
     if X is None or y is None:
@@ -22,7 +30,14 @@ def training_data(
             raise ValueError(
                 "this run does not hold its training data (it was loaded): give X and y"
             )
-        X, y = run.data
+        return run.data
+    y = _checks.two_classes("y", y, len(y), _given_classes(run))[0]
+    if run.sample_weight is not None and len(run.sample_weight) == len(y) == np.shape(X)[0]:
+        live = run.sample_weight > 0.0
+        if not live.all():
+            given: Any = X
+            rows = given.tocsr() if sparse.is_sparse(given) else np.asarray(given)
+            X, y = rows[live], y[live]
     expected = (run.params["rows"], run.params["dim"])
     if np.shape(X) != expected or np.shape(y) != expected[:1]:
         raise ValueError(
@@ -30,6 +45,34 @@ def training_data(
             f"shapes {expected} and {expected[:1]}"
         )
     return X, y
+
+
+def row_weights(run: Record) -> NDArray[np.float64] | None:
+    """Return the weights of the rows that `training_data` gives."""
+    return None if run.sample_weight is None else run.sample_weight[run.sample_weight > 0.0]
+
+
+def repeated_data(run: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the run's own data, rows as often as their weights say; ValueError if not whole."""
+    assert run.data is not None
+    weights = row_weights(run)
+    if weights is None:
+        return run.data
+    X, y = run.data
+    total = float(weights.sum())
+    if (weights != np.floor(weights)).any() or total * X.shape[1] > _MOST_REPEATED:
+        raise ValueError(
+            "limit must be None for a run with sample_weight, unless its limit is max_margin or "
+            "weights are whole numbers and rows not too many: this limit depends on the weights, "
+            "and is found for rows that are repeated"
+        )
+    times = weights.astype(np.int64)
+    rows: Any = X[np.repeat(np.arange(len(y)), times)]  # sparse ones too
+    return rows, np.repeat(y, times)
+
+
+def _given_classes(run: Record) -> tuple[Any, Any] | None:
+    return None if run.classes == _checks.SIGNS else run.classes
 
 
 def evaluation_set(run: Record, name: str, evals: Mapping[str, Any] | None) -> Any:
@@ -46,4 +89,8 @@ def evaluation_set(run: Record, name: str, evals: Mapping[str, Any] | None) -> A
     if name not in evals:
         known = ", ".join(repr(other) for other in evals) or "nothing"
         raise ValueError(f"evals must hold {name!r}, the test set to refine; it holds {known}")
-    return evals[name]
+    value = evals[name]
+    if isinstance(value, tuple | list) and len(value) == 2:
+        signs = _checks.signs_of(f"evals[{name!r}] y", value[1], len(value[1]), run.classes)
+        return value[0], signs
+    return value

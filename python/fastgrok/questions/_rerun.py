@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64
+from fastgrok._checks import F64, sparse
 from fastgrok.descent.again import FollowedLeaps, exact_steps
+from fastgrok.descent.allowed import FEWEST_EXACT, affordable
 from fastgrok.descent.errors import DivergenceError
-from fastgrok.descent.settings import FEWEST_EXACT, affordable
 from fastgrok.errors import LeapWarning
 from fastgrok.questions._doubt import Doubt
-from fastgrok.questions._kept import evaluation_set, training_data
+from fastgrok.questions._kept import evaluation_set, row_weights, training_data
 from fastgrok.questions._meter import Meter
 from fastgrok.records import Record
 
@@ -66,6 +66,7 @@ class Rerun:
         self._followed: FollowedLeaps[Record] | None = None
         self._own = X is None, evals is None
         self.X, self.y = training_data(run, X, y)
+        self.weights = row_weights(run)
         self.evals = {} if test == "train" else {test: evaluation_set(run, test, evals)}
 
     def train(
@@ -101,6 +102,7 @@ class Rerun:
             "w0": np.array(w),
             "b0": float(b),
             "watch_sharpness": False,
+            "sample_weight": self.weights,
             **{name: self.run.params[name] for name in same if name in self.run.params},
         }
 
@@ -229,7 +231,7 @@ class Rerun:
             "progress": self.meter.still,
         }
         if self.rtol < run.engine.rtol:  # where that takes long, the error of the run will do
-            most = affordable(run.params["rows"], run.params["dim"])
+            most = affordable(sparse.entries(self.X))
             few = max(FEWEST_EXACT, most / 100, 4.0 * run.engine.exact_steps)
             arguments["exact_limit"] = min(few, most)
         with warnings.catch_warnings():  # what is lost at a finer rtol says nothing about the run
@@ -266,10 +268,13 @@ class Rerun:
         params = self.run.params
         if name == "train":
             value: Any = (self.X, self.y)
-            data: Any = _checks.data(self.X, self.y)
-        else:
-            value = self.evals[name]
-            data = _checks.evaluation_sets({name: value}, params["dim"])[name]
+            data: Any = _checks.data(self.X, self.y, sparse_too=True)
+            weights = None
+            if self.weights is not None:
+                weights = _checks.Weights(self.weights, self.run.params["total_weight"])
+            return Doubt(value, data, params["tie"], weights)
+        value = self.evals[name]
+        data = _checks.evaluation_sets({name: value}, params["dim"])[name]
         return Doubt(value, data, params["tie"])
 
     def mismatch(self, name: str) -> ValueError:

@@ -12,6 +12,7 @@ from fastgrok.descent import table
 from fastgrok.descent.directions import ball, bias_kind, cosines, cosines_of, norm_of_limit
 from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.geometry import NORMS, MaxMargin, NotSeparableError, max_margin
+from fastgrok.questions._kept import repeated_data
 from fastgrok.records import Record
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def margin_of(run: Record, norm: str) -> MaxMargin | LateTime:
             raise
         from fastgrok.theory.bias import late_time  # noqa: PLC0415
 
-        return late_time(*run.data, params["lr"], params["reduction"], loss=params["loss"])
+        X, y = repeated_data(run)
+        return late_time(X, y, params["lr"], params["reduction"], loss=params["loss"])
 
 
 def alignment(run: Record, solution: MaxMargin | LateTime | str | None) -> Alignment:

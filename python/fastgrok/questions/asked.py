@@ -156,7 +156,7 @@ class Questions(Record):
         X : ndarray, shape (n, d), optional
             The training data of the run. Default: ``data``; needed after `load`.
         y : ndarray, shape (n,), optional
-            Their labels, -1 or +1.
+            Their labels, called as in training.
         evals : mapping of str to (X, y), Dataset, Pgd or population, optional
             Must hold `test`; other entries are not used. Default: ``evals``; needed after `load`
             unless `test` is ``"train"``.
@@ -268,7 +268,7 @@ class Questions(Record):
             The training data of the run. Default: ``data``; needed after `load` unless the run has
             the weights of all these steps.
         y : ndarray, shape (n,), optional
-            Their labels, -1 or +1.
+            Their labels, called as in training.
         progress
             As of `fastgrok.train`, for what is followed again.
 
@@ -312,11 +312,11 @@ class Questions(Record):
         Parameters
         ----------
         support : array_like of int
-            Row indices of the support vectors (`Dataset.support`).
+            Row indices of the support vectors (`Dataset.support`), not counting rows of weight 0.
         X : ndarray, shape (n, d), optional
             The training data; needed after `load`, which does not bring them back.
         y : ndarray, shape (n,), optional
-            Their labels, -1 or +1.
+            Their labels, called as in training.
         test : str, optional
             Evaluation set whose accuracy defines ``t3``. Default: ``"concentrated"`` if the
             run has one, else its only evaluation set, else ``t3`` is None.

@@ -13,7 +13,7 @@ from fastgrok._checks import F64
 from fastgrok.descent import schedules, table
 from fastgrok.descent.again import exact_steps, follow_leaps
 from fastgrok.descent.optimizers import OPTIMIZERS
-from fastgrok.questions._kept import training_data
+from fastgrok.questions._kept import row_weights, training_data
 from fastgrok.records import Record
 
 SAME = 1e-9
@@ -101,6 +101,7 @@ class _Again:
             "watch_sharpness": False,
             "keep_weights": True,
             "progress": progress,
+            "sample_weight": row_weights(run),
             **{key: params[key] for key in same if key in params},
         }
 

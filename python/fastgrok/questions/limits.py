@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Data, EvaluationSet
+from fastgrok._checks import F64, Data, EvaluationSet, sparse
 from fastgrok._checks.populations import Population
-from fastgrok._core import Problem
 from fastgrok.descent import table
 from fastgrok.geometry import Limit as RegularizedLimit
 from fastgrok.geometry import MaxMargin, regularized_limit
 from fastgrok.linear import Pgd
+from fastgrok.questions._kept import repeated_data, row_weights
 from fastgrok.questions.alignments import bias_of, late_part, margin_of
 from fastgrok.records import Record
 
@@ -124,7 +124,8 @@ def _optimum(run: Record) -> RegularizedLimit:
     assert run.data is not None
     params = run.params
     keys = ("loss", "reduction", "bias", "decay_bias")
-    return regularized_limit(*run.data, params["weight_decay"], **{k: params[k] for k in keys})
+    X, y = repeated_data(run)
+    return regularized_limit(X, y, params["weight_decay"], **{k: params[k] for k in keys})
 
 
 def _check_optimum(limit: RegularizedLimit, run: Record) -> None:
@@ -155,22 +156,30 @@ def _check_run(limit: Margin, run: Record) -> None:
     from fastgrok.theory.edge import StationaryPoint  # noqa: PLC0415
 
     _check_tends(run)
-    if not isinstance(limit, StationaryPoint) and limit.dual.size != run.params["rows"]:
+    rows, weighted = run.params["rows"], "total_weight" in run.params
+    if weighted and not isinstance(limit, MaxMargin):
+        total = run.params["total_weight"]  # of rows that are repeated
+        rows = int(total) if total.is_integer() else total
+    if not isinstance(limit, StationaryPoint) and limit.dual.size != rows:
         raise ValueError(
-            f"limit must be of the run's {_checks.plural(run.params['rows'], 'row')}, "
+            f"limit must be of the run's {_checks.plural(rows, 'row')}"
+            f"{', as often as they weigh' * (rows != run.params['rows'])}, "
             f"got one of {limit.dual.size}"
         )
     if isinstance(limit, LateTime):
-        rate = run.params["lr"] / (run.params["rows"] if run.params["reduction"] == "mean" else 1)
+        rate = run.params["lr"] / (rows if run.params["reduction"] == "mean" else 1)
         if not np.isclose(limit.rate, rate, rtol=1e-9, atol=0.0):
             raise ValueError(
                 "limit must be late_time for the run's lr and reduction, "
                 f"{run.params['lr']!r} and {run.params['reduction']!r}: the learning rate of a "
                 f"row is {rate:g}, got {limit.rate:g}"
             )
-    if run.data is not None and not _solves(limit, *run.data):
+    data = run.data
+    if data is not None and not isinstance(limit, MaxMargin):
+        data = repeated_data(run)
+    if data is not None and not _solves(limit, *data):
         raise ValueError(
-            f"limit must be that of the run's training data, of shape {run.data[0].shape}: "
+            f"limit must be that of the run's training data, of shape {data[0].shape}: "
             "got one of other data"
         )
 
@@ -217,7 +226,8 @@ def bias_line(limit: Limit, run: Record, steps: F64) -> F64:
             f"{missing.whose}: {missing}"
         )
     if hasattr(limit, "level"):
-        rate = run.params["lr"] * (run.params["rows"] if run.params["reduction"] == "sum" else 1)
+        rows = run.params.get("total_weight", run.params["rows"])
+        rate = run.params["lr"] * (rows if run.params["reduction"] == "sum" else 1)
         line: F64 = b * np.log(rate * limit.level * steps)
         return line
     if not limit.finite:
@@ -244,10 +254,12 @@ def accuracies(
     if isinstance(limit, RegularizedLimit) or partly is not None:
         out = {}
         if run.data is not None:
-            out["train"] = _accuracy(w, b, run.data, run.data, "train", run.params)
+            out["train"] = _accuracy(
+                w, b, run.data, run.data, "train", run.params, row_weights(run)
+            )
     if evals is None:
         evals = {name: given for name, given in (run.evals or {}).items() if not _masked(given)}
-    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names)
+    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names, classes=run.classes)
     for name, data in sets.items():
         if name not in run.losses:
             raise ValueError(
@@ -264,15 +276,18 @@ def _accuracy(
     given: EvaluationSet,
     name: str,
     params: Mapping[str, Any],
+    weights: F64 | None = None,
 ) -> float:
     if isinstance(data, Population):
         norm = np.array([np.linalg.norm(w)])
         curves = data.curves(norm, np.array([b]), w[None], params["loss"], params["tie"])
         return float(curves[0][0])
-    problem = Problem(data[0], data[1], True)
+    problem = sparse.problem(*data, True)
     where = w, b, params["loss"], params["tie"] == "negative", _checks.threads(None)
     if not isinstance(given, Pgd):
-        return problem.evaluate(*where)[1] / problem.rows
+        if weights is not None:
+            problem = problem.weighted(weights)
+        return problem.evaluate(*where)[1] / problem.total_weight
     if _masked(given):
         raise ValueError(
             f"evals[{name!r}] has no limit: what automatic differentiation reports depends on "

@@ -12,7 +12,7 @@ from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok.linear import margins
 from fastgrok.linear.losses import LOSSES, Loss
-from fastgrok.questions._kept import training_data
+from fastgrok.questions._kept import row_weights, training_data
 from fastgrok.questions.grokking import grokking_times
 from fastgrok.records import Record
 
@@ -125,17 +125,23 @@ def _support_shares(
     Where no row has a slope left that of the record before holds on; NaN if there is none.
     """
     loss = LOSSES[run.params["loss"]]
-    scale = 1.0 if run.params["reduction"] == "sum" else 1.0 / len(y)
+    of_rows = row_weights(run)
+    times = np.ones(len(y)) if of_rows is None else of_rows
+    scale = 1.0
+    if run.params["reduction"] == "mean":
+        scale = 1.0 / run.params.get("total_weight", len(y))
     shares = np.empty(len(weights))
     share = np.nan
     for record, row in enumerate(weights):
         m = margins(X, y, row[:-1], float(row[-1]), normalized=False)
         logs = loss.log_slope(m)
         if (top := logs.max()) > -np.inf:
-            relative = np.exp(logs - top)
+            relative = times * np.exp(logs - top)
             share = relative[support].sum() / relative.sum()
         shares[record] = share
-    if len(weights) and not _same_loss(run.losses["train"][-1] / scale, m, _off(X, row), loss):
+    if len(weights) and not _same_loss(
+        run.losses["train"][-1] / scale, m, _off(X, row), loss, times
+    ):
         raise ValueError("X, y are not the data of this run: its last recorded loss differs")
     return shares
 
@@ -147,11 +153,11 @@ def _off(X: NDArray[Any], row: F64) -> F64:
     return size
 
 
-def _same_loss(recorded: float, m: F64, off: F64, loss: Loss) -> bool:
+def _same_loss(recorded: float, m: F64, off: F64, loss: Loss, times: F64) -> bool:
     """Whether a sum of losses is one of these margins; the losses are convex."""
     low, high = m - off, m + off
     with np.errstate(over="ignore", under="ignore"):
-        least = float(np.sum(loss.value(np.clip(loss.least_at, low, high))))
-        most = float(np.sum(np.maximum(loss.value(low), loss.value(high))))
+        least = float(np.sum(times * loss.value(np.clip(loss.least_at, low, high))))
+        most = float(np.sum(times * np.maximum(loss.value(low), loss.value(high))))
     slack = 1.0 + SAME_LOSS_RTOL
     return least / slack - 1e-300 <= recorded <= most * slack + 1e-300

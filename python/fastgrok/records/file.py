@@ -32,6 +32,7 @@ _DTYPES = {
     "probabilities": "float64",
     "start": "float64",
     "values": "float64",
+    "sample_weight": "float64",
 }
 _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 
@@ -60,6 +61,8 @@ def save(run: Record, path: str | os.PathLike[str]) -> None:
         arrays["weights"] = run.weights
     if run.start is not None:
         arrays["start"] = run.start
+    if run.sample_weight is not None:
+        arrays["sample_weight"] = run.sample_weight
     if run.values:
         header["values"] = list(run.values)
         arrays["values"] = np.stack(list(run.values.values()))
@@ -141,5 +144,6 @@ def _fields(header: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
         "probabilities": populations,
         "feature_names": None if names is None else tuple(map(str, names)),
         "start": arrays.get("start"),
+        "sample_weight": arrays.get("sample_weight"),
         "values": dict(zip(header.get("values", []), arrays.get("values", []), strict=True)),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgrok._checks import plural
+from fastgrok._checks.shares import POPULATION_SIZE
 
 # What the engine that leaps allows: exact steps beside the beginning of a leap may differ from it
 # by this share of rtol, and those of a spot check by this share of their own increment.
@@ -106,14 +107,14 @@ def summary(run: Any) -> str:
         else f"{'AdamW' if optimizer == 'adamw' else optimizer.capitalize()} with "
     )
     lines = [
-        f"Trajectory: {params['rows']} x {params['dim']}, {params['loss']} loss "
+        f"Trajectory: {params['rows']} x {params['dim']}{_weighted(params)}, {params['loss']} loss "
         f"({params['reduction']}), {bias}, {how}lr {params['lr']:g}{_knobs(params)}, {_steps(run)}",
         f"  engine    {run.engine}",
     ]
     if run.steps.size:
         right = ", ".join(
             f"{name} {run.counts[name][-1]}/{run.sizes[name]} = {accuracy[-1]:.4g}"
-            if name in run.counts
+            if run.sizes.get(name, POPULATION_SIZE) != POPULATION_SIZE
             else f"{name} {accuracy[-1]:.4g}"
             for name, accuracy in run.accuracy.items()
         )
@@ -128,6 +129,11 @@ def summary(run: Any) -> str:
                 "  values    " + ", ".join(f"{n} {v[-1]:.4g}" for n, v in run.values.items())
             )
     return "\n".join(lines)
+
+
+def _weighted(params: Any) -> str:
+    """Say that rows have weights."""
+    return f" (weighing {params['total_weight']:.6g})" if "total_weight" in params else ""
 
 
 def _knobs(params: Any) -> str:

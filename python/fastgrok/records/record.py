@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import EvaluationSet, plural
+from fastgrok._checks import SIGNS, EvaluationSet, plural
 from fastgrok.records.frozen import ByName, frozen
 from fastgrok.records.reports import EngineReport
 
@@ -46,6 +46,7 @@ class Record:
     feature_names: tuple[str, ...] | None = None
     start: NDArray[np.float64] | None = None
     values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    sample_weight: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check that the shapes fit together and make the arrays read-only."""
@@ -69,6 +70,15 @@ class Record:
         fitting["w"] = (self.w.size,)
         if self.start is not None:
             fitting["start"] = (self.w.size + 1,)
+        if self.sample_weight is not None and (
+            self.sample_weight.ndim != 1
+            or np.count_nonzero(self.sample_weight) != self.params["rows"]
+        ):
+            raise ValueError(
+                f"sample_weight has shape {self.sample_weight.shape} and "
+                f"{np.count_nonzero(self.sample_weight)} that are not 0, for "
+                f"{plural(self.params['rows'], 'row')}"
+            )
         if self.weights is not None:
             fitting["weights"] = (*records, self.w.size + 1)
         own = self.__dict__
@@ -84,6 +94,12 @@ class Record:
     def loss(self) -> NDArray[np.float64]:
         """Training loss at every record, shape (R,)."""
         return self.losses["train"]
+
+    @property
+    def classes(self) -> tuple[Any, Any]:
+        """What the labels are called: the one that counts as -1, and the one that does as +1."""
+        negative, positive = self.params.get("classes", SIGNS)
+        return negative, positive
 
     @property
     def accuracy(self) -> dict[str, NDArray[np.float64]]:

@@ -131,7 +131,9 @@ class EngineReport:
         Of a run that leaped, where its time went, in seconds: ``"exact steps"`` with their records,
         ``"evaluations"`` and ``"products"`` of the integration that is recorded, the
         ``"second integration"`` that shows the error, the ``"checks"`` of stability, of rounding
-        and of spots, and the ``"records"`` of leaps. Else empty.
+        and of spots, and the ``"records"`` of leaps. Where rows lie beyond the caches both
+        integrations go on together: the second then has what it took alone, and what they took
+        together counts as evaluations and products. Else empty.
     closed : tuple of (int, int), or None
         Step and length of a cycle of which not all rounds were walked: from that step on the whole
         state, to the last bit, recurred after so many steps, so that every later record is known

@@ -38,7 +38,7 @@ def reduced_model(
     The weights are taken to lie along w_true, the support vectors on the margin, and the other
     points of each class as a continuous density p_1 of u = ``|w_true . x|`` over u >= gamma/2, that
     of the uniform law on the cube. With sigmoid sig, s = lr t (sum of the losses) or lr t / n
-    (mean) and N_c = n_c - s_c other points in class c,
+    (mean) and N_c = n_c - s_c other points in class c::
 
         d||w||/ds = sum_c N_c int u p_1(u) sig(-(||w|| u + c b)) du
                     + (gamma/2) [s_+ sig(-m-b) + s_- sig(-m+b)],    m = ||w|| gamma/2,

@@ -57,7 +57,7 @@ def state(
     X : array_like of shape (n, d)
         Finite rows.
     y : array_like of shape (n,)
-        Labels -1 and +1.
+        Labels of two classes, as `fastgrok.train` has them.
     lr : float
         Learning rate, greater than 0.
     reduction : {"mean", "sum"}, default "mean"

@@ -10,10 +10,13 @@ class Partition {
 public:
     static constexpr std::size_t kMostChunks = 64;
 
-    // `units` are rows, or blocks of 16 packed rows; a row has `entries` numbers.
-    Partition(std::size_t units, std::size_t rows, std::size_t entries) : units_(units) {
+    // `units` are rows, or blocks of 16 packed rows; a row has `entries` numbers, of which a chunk
+    // gets at least so many.
+    Partition(std::size_t units, std::size_t rows, std::size_t entries, std::size_t least = 0)
+        : units_(units) {
+        if (least < kLeastWork) least = kLeastWork;
         while (count_ < kMostChunks && rows >= 2 * count_ * fewest_rows() &&
-               rows * entries >= 2 * count_ * kLeastWork)
+               rows * entries >= 2 * count_ * least)
             count_ *= 2;
         chunks_ = count_;
     }

@@ -1,4 +1,4 @@
-// The two storages of rows. Pointers and sizes only.
+// The storages of rows. Pointers and sizes only.
 #pragma once
 
 #include "core/types.hpp"
@@ -11,6 +11,7 @@ struct PackedRows {
     const double* blocks = nullptr;  // 16 * (cols + 1) doubles a block
     std::size_t count = 0;           // blocks
     std::size_t cols = 0;
+    const double* weights = nullptr;  // by row, or null where all are 1
 };
 
 // Rows as the caller gave them, float64 or float32: all of them in order, or those of an index. In
@@ -24,6 +25,22 @@ struct PlainRows {
     std::size_t stride = cols;             // numbers
     bool far = false;                      // one of so many that no cache holds them
     const std::uint32_t* index = nullptr;  // increasing
+    const double* weights = nullptr;       // as y lies, or null where all are 1
+};
+
+// Sparse rows as the caller gave them, float64 or float32: row i has the entries x[k] in the
+// columns column[k], which increase, for begin[i] <= k < begin[i + 1]. All rows in order, or those
+// of an index.
+template <class Real>
+struct SparseRows {
+    const Real* x = nullptr;
+    const std::uint32_t* column = nullptr;
+    const std::int64_t* begin = nullptr;
+    const double* y = nullptr;
+    std::size_t count = 0;  // rows
+    std::size_t cols = 0;
+    const std::uint32_t* index = nullptr;  // increasing
+    const double* weights = nullptr;       // as y lies, or null where all are 1
 };
 
 // What an l_inf attack in a box needs to know: the weights' magnitudes, and by column the side of

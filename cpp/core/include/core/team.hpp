@@ -83,6 +83,21 @@ int default_threads();
 // `work` must not throw.
 void run_team(int threads, void (*work)(const Member&, void*), void* context);
 
+// Runs teams for another thread, which waits meanwhile.
+class TeamOwner {
+public:
+    virtual void run_for_other(int threads, void (*work)(const Member&, void*), void* context) = 0;
+
+protected:
+    ~TeamOwner() = default;
+};
+
+// Whatever team this thread asks for from now on is that of the owner.
+void borrow_team(TeamOwner& owner);
+
+// Whether threads that were begun before may be missing.
+bool is_child_of_fork();
+
 template <class Work>
 void run_team(int threads, Work work) {
     run_team(threads, [](const Member& me, void* w) { (*static_cast<Work*>(w))(me); }, &work);

@@ -79,7 +79,7 @@ private:
     // place in the order of the lane's sum; free places hold zeros and kNoRow.
     struct List {
         std::vector<std::uint32_t> rows;
-        Vector blocks;
+        Vector blocks, weights;
     };
     struct Level {
         Vector u;

@@ -42,11 +42,11 @@ constexpr Regime regime_of_period(int period) {
     return static_cast<Regime>(period > 2 ? period : (period + 2) % 3);
 }
 
-// What is kept at each recorded step. Column 0 of loss_sum and correct is the training set.
+// What is kept at each recorded step. Column 0 of loss_sum and correct is the training set, where
+// each row counts as often as its weight says.
 struct Records {
     std::vector<double> steps;  // whole numbers, beyond 2^53 as far as these can be told apart
-    std::vector<std::int64_t> correct;
-    std::vector<double> b, norm_w, loss_sum, sharpness, sharpness_mean, weights;
+    std::vector<double> b, norm_w, loss_sum, correct, sharpness, sharpness_mean, weights;
     std::vector<std::int8_t> regime;
     Vector last_parameters;  // at the last record, or at the start
 

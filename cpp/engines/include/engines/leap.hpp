@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engines/leap_field.hpp"
@@ -58,6 +60,9 @@ public:
     // apart; std::invalid_argument otherwise.
     Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start,
          const LeapOptions& options);
+
+    // Called before an accepted step shows: until then all that can be asked is as after the last.
+    void wait_before_steps(std::function<void()> wait) { wait_ = std::move(wait); }
 
     // One accepted step, not beyond `horizon`, which has to lie fewest_iterations() beyond now().
     Status step(double horizon);
@@ -137,6 +142,7 @@ private:
     bool converged_ = false;
     Vector residual_, correction_, sum_, known_slope_, known_shift_;
     LeapStatistics statistics_;
+    std::function<void()> wait_;
 };
 
 }  // namespace fastgrok

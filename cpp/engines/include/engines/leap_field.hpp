@@ -54,6 +54,8 @@ public:
     virtual std::shared_ptr<const Coordinates> better_coordinates(const Vector&, const ExactNull&) {
         return nullptr;
     }
+    // Whether there may ever be some.
+    virtual bool turns_later() const { return true; }
     // All parameters are in these from now on.
     void turn(std::shared_ptr<const Coordinates> coordinates);
     // Or of another field that takes this one's place, unless it is null.
@@ -92,6 +94,9 @@ public:
     // power of this; and so do the size of a gradient that F is divided by, and its direction.
     double bend(double change) const { return (traits_.bend * largest_row_ + turning_) * change; }
 
+    // Makes passes over all rows, as given, together with others.
+    void pair(PairedPasses& with) { given_.pair(with); }
+
     const Layout& layout() const { return passes().problem().layout(); }
     const LeapCosts& costs() const { return costs_; }
 
@@ -122,8 +127,8 @@ protected:
     // What is to be said of rows where it was last evaluated.
     RoundingShare share(RoundingShare::Of of) const { return {of, loss_, log_rate_}; }
 
-    // out <- the sum of share(bits, terms) |z_row|, `terms` being the sum of the sizes of the terms
-    // of its margin at u.
+    // out <- the sum of share(bits, terms, weight) |z_row|, `terms` being the sum of the sizes of
+    // the terms of its margin at u.
     virtual void sum_sizes(const Vector& u, Vector& out, const RoundingShare& share);
 
     // The least of the bits of the margins where it was last evaluated; NaN if there is one.
@@ -171,7 +176,7 @@ private:
     double least_;                      // of the weights, against which errors are measured
     bool decays_last_ = false;          // of the parameters
     double pace_ = -1.0;                // of the schedule, if it is not to be that at s
-    double largest_row_, squares_sum_;  // of the rows (x_i, 1)
+    double largest_row_, squares_sum_;  // of the rows (x_i, 1), the sum weighted
     int may_amplify_ = -1;              // not known yet
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engines/coarse_leap.hpp"
 #include "engines/descent.hpp"
 #include "engines/leaping_state.hpp"
 #include "engines/spent.hpp"
@@ -26,6 +27,8 @@ struct LeapingOptions {
     ExactNull exact_null;  // see turned_along(); may be empty
     // Steps, from and to, between which recall() may tell where leaps went.
     std::vector<std::pair<double, double>> kept;
+    // Rows of so many bytes are read once for passes of both integrations: no cache holds them.
+    std::size_t paired_from = std::size_t{1} << 26;
 };
 
 class LeapingDescent {
@@ -69,6 +72,8 @@ public:
     double reached() const { return way_.reached; }  // the last step that was computed
     std::int64_t exact_steps() const { return descent_.step() - descent_.cycles().skipped(); }
     Spent spent() const;
+    // How often two passes of leaps were made for one reading of the rows.
+    std::int64_t passes_together() const { return passes_together_; }
     // How many exact steps are about to be taken at the least because a leap was lost; the poll is
     // asked when they begin. 0 otherwise.
     double exact_ahead() const { return exact_ahead_; }
@@ -79,7 +84,8 @@ private:
         double k, w, b;  // a step of the map, ||w - w'||, |b - b'|
     };
     struct Attempt {
-        std::unique_ptr<Leap> fine, coarse;
+        std::unique_ptr<Leap> fine;
+        std::unique_ptr<CoarseLeap> coarse;  // is the first to end
         LeapReport report;
         bool coarse_converged = false;
         std::deque<Difference> differences;  // of the two, the latest last
@@ -149,7 +155,7 @@ private:
     void watch_rounding(Attempt& attempt);
     double rounding_at(Attempt& attempt, double step, double of_steps);
     void announce_exact(double until);
-    bool pays(Attempt& attempt, const Leap& leap);
+    bool pays(Attempt& attempt, double k, std::int64_t accepted);
     bool spot_check(Attempt& attempt);
     std::int64_t whole_rounds(const Attempt& attempt, std::int64_t steps) const;
     // An iterate, those of its round where there is a cycle, and the mean with the one before.
@@ -179,6 +185,7 @@ private:
     LeapingState way_;
     std::vector<Kept> kept_;
     Spent spent_;  // but for records
+    std::int64_t passes_together_ = 0;
 };
 
 }  // namespace fastgrok

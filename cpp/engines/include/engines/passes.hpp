@@ -14,10 +14,13 @@ namespace fastgrok {
 // What a zero logit counts as.
 enum class Tie { wrong, negative };
 
+// Of weighted rows, how often each counts is its weight.
 struct Evaluation {
     double loss_sum;
-    std::int64_t correct;
+    double correct;
 };
+
+class PairedPasses;
 
 class Passes {
 public:
@@ -61,7 +64,7 @@ public:
                               const std::vector<Vector>& on);
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
-    // 0.
+    // 0. Each row's share is times its weight, here and in what follows.
     // `bits`, if given, gets the margins in the loss's unit, padded like those above. Of a loss
     // that takes a shift 2^shift times the sum.
     void first(const Vector& u, Loss loss, Vector& out, double shift = 0.0, Vector* bits = nullptr);
@@ -83,6 +86,14 @@ public:
     // place.
     void second_of(const std::vector<std::uint32_t>& rows, const std::vector<std::size_t>& begin,
                    const Vector& weights, const Vector& v, Vector& out);
+
+    // From now on first() and second() read the rows together with the passes of another, to the
+    // same bits.
+    void pair(PairedPasses& with) { paired_ = &with; }
+    // Of first() and second() all but the sum over the chunks; together with one by `other` over
+    // the same rows, which are not packed.
+    void make(const RowPass& pass);
+    void make_both(const RowPass& pass, Passes& other, const RowPass& others);
 
     // For an engine that runs a team of its own over many steps: where the sums over the rows of
     // one chunk go, the same made zero, and their sum.
@@ -110,11 +121,16 @@ private:
     void for_chunks(Chunk work) {
         for_chunks(std::move(work), problem_.rows());
     }
+    void make_paired(const RowPass& pass);
+    RowPass in_chunk(RowPass pass, std::size_t chunk);
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
-    void project_chunk(const double* margins, std::size_t n, Loss loss, const double* along,
-                       std::size_t apart, std::size_t vectors, Vector& room, double* out) const;
+    const double* weights_from(std::size_t row) const;
+    void project_chunk(const double* margins, const double* weights, std::size_t n, Loss loss,
+                       const double* along, std::size_t apart, std::size_t vectors, Vector& room,
+                       double* out) const;
 
     const Problem& problem_;
+    PairedPasses* paired_ = nullptr;
     int threads_;
     std::size_t stride_;
     Vector partials_, margins_, newton_partials_;

@@ -22,13 +22,13 @@ struct RoundingShare {
     Loss loss;
     double log_rate;  // of e^s times the rate
 
-    // The coefficient of a row with so many bits of margin, and its rounding error; `terms` is the
-    // sum of the sizes of the margin's terms.
+    // The coefficient of a row with so many bits of margin and this weight, and its rounding error;
+    // `terms` is the sum of the sizes of the margin's terms.
     struct Coefficient {
         double value, error;  // its size, whatever its sign
         double change;        // with its margin, at most
     };
-    Coefficient coefficient(double bits, double terms) const {
+    Coefficient coefficient(double bits, double terms, double weight) const {
         constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
         // Of the slope itself, and of a margin for each of its terms: its product, and what is
         // added.
@@ -36,12 +36,12 @@ struct RoundingShare {
         const double m = bits * traits_of(loss).per_unit(), log_factor = log_rate;
         return with_loss(loss, [&]<class L>(L) -> Coefficient {
             if constexpr (L::traits.exponential_tail()) {
-                const double value = L::scaled_slope(log_factor, m);
+                const double value = weight * L::scaled_slope(log_factor, m);
                 return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms),
                         value};
             } else if constexpr (L::traits.twice_differentiable) {
-                const double value = L::scaled_slope(log_factor, m);
-                const double change = std::exp(log_factor) * L::traits.most_curvature;
+                const double value = weight * L::scaled_slope(log_factor, m);
+                const double change = weight * std::exp(log_factor) * L::traits.most_curvature;
                 return {value, kUnit * (kOfSlope * value + kOfTerms * change * terms), change};
             } else {
                 return {};  // not built with such a loss
@@ -49,9 +49,9 @@ struct RoundingShare {
         });
     }
 
-    double operator()(double bits, double terms) const {
-        if (of == Of::change) return kUnits * (1.0 + terms) * coefficient(bits, 0.0).change;
-        const Coefficient c = coefficient(bits, terms);
+    double operator()(double bits, double terms, double weight) const {
+        if (of == Of::change) return kUnits * (1.0 + terms) * coefficient(bits, 0.0, weight).change;
+        const Coefficient c = coefficient(bits, terms, weight);
         return c.error + kOfSums * c.value;
     }
 };

@@ -14,14 +14,47 @@ inline const Kernels::Plain<double>& kernels_for(const PlainRows<double>&) {
 inline const Kernels::Plain<float>& kernels_for(const PlainRows<float>&) {
     return kernels().plain32;
 }
+inline const Kernels::Sparse<double>& kernels_for(const SparseRows<double>&) {
+    return kernels().sparse64;
+}
+inline const Kernels::Sparse<float>& kernels_for(const SparseRows<float>&) {
+    return kernels().sparse32;
+}
 
 // `count` rows from `first` on, a multiple of kLanes.
 inline PackedRows slice(PackedRows rows, std::size_t first, std::size_t count) {
-    return {rows.blocks + first * (rows.cols + 1), whole_lanes(count) / kLanes, rows.cols};
+    return {rows.blocks + first * (rows.cols + 1), whole_lanes(count) / kLanes, rows.cols,
+            rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 template <class Real>
 PlainRows<Real> slice(PlainRows<Real> rows, std::size_t first, std::size_t count) {
-    return {rows.x + first * rows.stride, rows.y + first, count, rows.cols, rows.stride, rows.far};
+    return {rows.x + first * rows.stride,
+            rows.y + first,
+            count,
+            rows.cols,
+            rows.stride,
+            rows.far,
+            nullptr,
+            rows.weights == nullptr ? nullptr : rows.weights + first};
 }
+template <class Real>
+SparseRows<Real> slice(SparseRows<Real> rows, std::size_t first, std::size_t count) {
+    return {rows.x,
+            rows.column,
+            rows.begin + first,
+            rows.y + first,
+            count,
+            rows.cols,
+            nullptr,
+            rows.weights == nullptr ? nullptr : rows.weights + first};
+}
+
+// What only some storages have kernels for: attacks, many parameter vectors at once, and two passes.
+template <class Rows>
+concept Attackable = requires(const Rows& rows) { kernels_for(rows).drop; };
+template <class Rows>
+concept ForMany = requires(const Rows& rows) { kernels_for(rows).many_margins; };
+template <class Rows>
+concept ForTwoPasses = requires(const Rows& rows) { kernels_for(rows).both; };
 
 }  // namespace fastgrok

@@ -13,6 +13,17 @@ inline constexpr std::size_t kMostTileEntries = 192, kSolvedCols = 32;
 // Doubles that many_margins works in.
 inline constexpr std::size_t kManyRoom = 3072 + 49152;
 
+// One of two passes over plain rows that are made together: `second` with these weights, or `first`
+// where there are none.
+struct RowPass {
+    const double* u = nullptr;  // or v
+    const double* weight = nullptr;
+    Loss loss{};
+    double most = 0.0, shift = 0.0;
+    double* bits = nullptr;
+    double* out = nullptr;
+};
+
 struct Kernels {
     const char* name;
 
@@ -27,8 +38,8 @@ struct Kernels {
     void (*coefficients)(const double* t, std::size_t n, Loss loss, double shift, double* slope,
                          double* curvature);
 
-    // Sum of the losses of n margins in 16 lanes.
-    double (*loss_sum)(const double* margin, std::size_t n, Loss loss);
+    // Sum of the losses of n margins in 16 lanes, times their weights unless these are null.
+    double (*loss_sum)(const double* margin, const double* weight, std::size_t n, Loss loss);
 
     // a . b in 16 lanes.
     double (*dot)(const double* a, const double* b, std::size_t n);
@@ -64,7 +75,8 @@ struct Kernels {
     //   newton   the same over all rows with m_i unit <= zero_above (+ shift), followed by the
     //            upper triangle, row by row, of the sum of l''(m_i) (x_i, 1) (x_i, 1)^T, shifted
     //            likewise
-    //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product
+    //   second   sum of weight_i ((x_i, 1) . v) (x_i, 1), a Hessian-vector product; the rows' own
+    //            weights, with which `first` and `newton` multiply each row's share, are not used
     //   drop     sum over j of |w_j| min(radius_i, |side_j - x_ij|) for `count` radii of each row;
     //            those of one row, and their results, lie `stride` apart, 16 to a block of rows
     // `first` and `second` find zeros in `out`, or of plain rows the sum over rows before these: it
@@ -85,6 +97,8 @@ struct Kernels {
     //   many_margins  the margins of `count` parameter vectors, which lie one after the other, each
     //                 to the bits of `margins`; those of one begin `apart` behind the last one's.
     //                 `room` has kManyRoom doubles, at a cache line
+    //   both          two passes for one reading of the rows, each to the bits of it alone; their
+    //                 `out` must not overlap
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
@@ -94,6 +108,7 @@ struct Kernels {
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
+        void (*both)(PlainRows<Real> rows, const RowPass& one, const RowPass& two);
         void (*drop)(PlainRows<Real> rows, const Retreat& retreat, const double* radius,
                      std::size_t count, std::size_t stride, double* out);
         // Whether lower_j <= x_ij <= upper_j throughout; what it says of NaNs means nothing.
@@ -101,6 +116,18 @@ struct Kernels {
     };
     Plain<double> plain64;
     Plain<float> plain32;
+
+    // Of sparse rows, whose `first` and `second` go on from sums likewise.
+    template <class Real>
+    struct Sparse {
+        void (*margins)(SparseRows<Real> rows, const double* u, double* out);
+        void (*accurate)(SparseRows<Real> rows, const double* u, double* out);
+        void (*first)(SparseRows<Real> rows, const double* u, Loss loss, double most, double shift,
+                      double* bits, double* out);
+        void (*second)(SparseRows<Real> rows, const double* weight, const double* v, double* out);
+    };
+    Sparse<double> sparse64;
+    Sparse<float> sparse32;
 };
 
 // The table in use, chosen once: the best that processor and operating system support, or what the

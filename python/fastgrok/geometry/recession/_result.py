@@ -47,7 +47,8 @@ class Separation:
     coefficients : list of str
         By column, the intercept last: "finite" (d_j = 0 for every separating d), "+inf" (d_j > 0
         for some, < 0 for none), "-inf", "either" (both), or "undecided". All of this is said of
-        the model without the `aliased` columns, whose coefficients stay at 0 and count as finite.
+        the model without the `aliased` columns. These have no estimate of their own (R has NA): in
+        this list they count as "finite", because left out means 0, and printing says "aliased".
     direction : tuple of Fraction or None
         By column, the intercept last: z_i . direction > 0 for all of `rows` and 0 for all others,
         without rounding. The largest magnitude is 1.
@@ -212,10 +213,11 @@ class Separation:
             order = sorted(order, key=lambda j: self.coefficients[j] == "finite")[:_MOST_LINES]
         lines = []
         for j in order:
-            meaning = _MEANING[self.coefficients[j]]
+            verdict = self.coefficients[j]
+            meaning = _MEANING[verdict]
             if j in self.aliased:
-                meaning = "aliased: a combination of columns before it, left out"
-            lines.append((self.names[j], self.coefficients[j], meaning))
+                verdict, meaning = "aliased", "a combination of columns before it, left out"
+            lines.append((self.names[j], verdict, meaning))
         return lines
 
     def _tails(self) -> list[str]:

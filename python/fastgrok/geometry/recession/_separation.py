@@ -34,6 +34,7 @@ def separation(
     model: str = "logistic",
     classes: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
+    sample_weight: ArrayLike | None = None,
     threads: int | None = None,
 ) -> Separation:
     """
@@ -62,6 +63,8 @@ def separation(
         What the labels are called, the class of -1 first. Default: as `y` says.
     names : sequence of str, optional
         Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
+    sample_weight : array_like of shape (n,), optional
+        Another name of `weights`, that of `fastgrok.train`; only one of them may be given.
     threads : int, optional
         For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -110,12 +113,13 @@ def separation(
     else:
         signs, pair = _checks.two_classes("y", y, len(rows), classes)
     live = np.arange(len(rows))
+    called = "weights"
+    if sample_weight is not None:
+        if weights is not None:
+            raise ValueError("weights and sample_weight are the same: only one may be given")
+        called, weights = "sample_weight", sample_weight
     if weights is not None:
-        some = _checks.vector("weights", weights, len(rows))
-        if some.min() < 0.0:
-            first = int(np.argmin(some))
-            raise ValueError(f"weights must not be negative, but weights[{first}] = {some[first]}")
-        live = np.flatnonzero(some > 0.0)
+        live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
     own = names or frames.features(X) or [f"x{j}" for j in range(rows.shape[1])]
     if len(own) != rows.shape[1] or not all(isinstance(name, str) for name in own):
         raise ValueError(

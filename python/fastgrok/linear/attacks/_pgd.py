@@ -79,7 +79,7 @@ def pgd(
     X : array_like of shape (n, d)
         Finite rows; float32 is read as it is, all else as float64.
     y : array_like of shape (n,)
-        Labels -1 and +1.
+        Labels of two classes, as `fastgrok.train` has them.
     w : array_like of shape (d,)
         Weights. Of zeros, no row moves (apart from a random start).
     b : float, default 0.0

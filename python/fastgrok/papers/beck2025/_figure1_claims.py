@@ -159,6 +159,7 @@ def _limit(sweep: Sequence[Run]) -> Verdict:
         findings or [Finding("sweep", Outcome.SHORT, "no draw", "no separable draw")],
         "M is the margin of each draw as it is, sigma included, found by quadratic programming "
         f"with certificates; agrees if the last accuracy is within {_NEAR_LIMIT}.",
+        stated="1/2 [1 + erf(1 / (sigma M sqrt 2))]",
     )
 
 
@@ -187,6 +188,7 @@ def _transition(sweep: Sequence[Run]) -> Verdict:
         "Differs if so few, or so many, are too improbable at some lambda; that happens by chance "
         f"with a probability of at most {_IMPLAUSIBLE:g} for all lambda together. In "
         "Section 4 the paper exchanges the two sides once.",
+        stated="lambda = 1/2",
     )
 
 

@@ -130,6 +130,7 @@ def judge_figure8(data: Figure8) -> list[Verdict]:
             "Both models change over at lambda = 1/2",
             edges,
             f"Within {_DEEPEST:g}.",
+            stated="lambda = 1/2",
         ),
     ]
 

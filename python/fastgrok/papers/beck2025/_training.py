@@ -12,9 +12,9 @@ from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin, separability
 from fastgrok.linear import margins
 from fastgrok.papers._runs import Report
-from fastgrok.papers._times import kept_from
 from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step
 from fastgrok.papers.beck2025._draws import F64, LARGE, Draw, Noise
+from fastgrok.questions.levels import kept_from
 from fastgrok.theory.edge import stationary_point
 from fastgrok.training import train, train_many
 from fastgrok.trajectory import Trajectory
@@ -125,7 +125,7 @@ class Run:
 
     def kept_from(self, accuracy: float) -> float:
         """
-        When the population's accuracy reached a level for good, as `_times.kept_from`.
+        When the population's accuracy reached a level for good, as `questions.levels.kept_from`.
 
         Parameters
         ----------

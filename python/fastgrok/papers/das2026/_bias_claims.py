@@ -68,6 +68,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
             f"{setting.PHASE_2_END}",
             _phase_rule,
             decidable=long_enough(data, setting.PHASE_2_END),
+            stated=f"steps {setting.PHASE_1_END} and {setting.PHASE_2_END}",
         ),
         over_readings(
             data.where(_unbalanced),
@@ -120,6 +121,7 @@ def judge_figure4(data: Ensemble) -> list[Verdict]:
             f"{start} the distance |b| / ||w|| peaks near {stated} steps",
             peak_rule(stated),
             decidable=long_enough(data, stated),
+            stated=f"step {stated}",
         )
         for start, part, stated in parts
     ]

@@ -27,7 +27,13 @@ _UNSEEN = "does not show in these runs"
 
 
 def over_readings(
-    data: Ensemble, claim: str, rule: Rule, *, decidable: bool = True, at_any_time: bool = False
+    data: Ensemble,
+    claim: str,
+    rule: Rule,
+    *,
+    decidable: bool = True,
+    at_any_time: bool = False,
+    stated: str = "",
 ) -> Verdict:
     """
     Hold a claim against every reading; one that the runs are too short for stays undecided.
@@ -38,6 +44,7 @@ def over_readings(
     return Verdict.of_readings(
         claim,
         (_of_reading(data.of(variant), rule, decidable, at_any_time) for variant in data.variants),
+        stated=stated,
     )
 
 

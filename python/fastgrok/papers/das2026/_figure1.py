@@ -79,8 +79,8 @@ def write_figure1(data: Ensemble, folder: Path) -> Output:
     """
     Write what Figure 1 consists of into an existing folder.
 
-    The pictures (figure1-*.png), every record and every time (CSV; those under attack apart), the
-    records for NumPy (npz), and the verdicts with the choices made (Markdown).
+    The pictures (``figure1-*.png``), every record and every time (CSV; those under attack apart),
+    the records for NumPy (npz), and the verdicts with the choices made (Markdown).
 
     Parameters
     ----------

@@ -44,6 +44,7 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
             f"Table 1, {row.test}, eps_0 = {row.eps:g}: {_stated(row)}",
             _table_rule(row, row.eps),
             decidable=full,
+            stated=_stated(row),
         )
         for row in table
     ]
@@ -55,6 +56,7 @@ def judge_table1(data: Ensemble) -> list[Verdict]:
             f"{beyond:g} gives, which leaves out the points planted on the margin{held}",
             _table_rule(row, beyond),
             decidable=full,
+            stated=_stated(row),
         )
         for row in table
         if (row.test, row.eps) == ("concentrated", 0.0)
@@ -103,6 +105,7 @@ def _one_run(data: Ensemble, *, decidable: bool) -> Verdict:
         "(concentrated row), belong to one reading",
         rule,
         decidable=decidable,
+        stated=f"T_tr(0) = {number(high)} and {number(low)}",
     )
     note = (
         f"One training run has one T_tr(0), so the two rows, a factor of {number(high / low)} "

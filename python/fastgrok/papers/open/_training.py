@@ -8,9 +8,9 @@ import numpy as np
 
 from fastgrok.descent.steps import log_spaced
 from fastgrok.papers._runs import Report
-from fastgrok.papers._times import kept_from
 from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step, train_cells
 from fastgrok.papers.open._draws import F64, Draw
+from fastgrok.questions.levels import kept_from
 from fastgrok.training import train
 from fastgrok.trajectory import Trajectory
 
@@ -103,7 +103,7 @@ class Run:
 
     def time(self, level: float, name: str = "test") -> float:
         """
-        When an accuracy reached a level for good, in steps, as `_times.kept_from`.
+        When an accuracy reached a level for good, in steps, as `questions.levels.kept_from`.
 
         Infinity if it is not there at the end; NaN if the run ended before its last step by then.
 

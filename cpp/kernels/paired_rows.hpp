@@ -1,0 +1,151 @@
+// Two passes over plain rows for one reading of them, each of which gives what it gives alone,
+// operation by operation: a strip's products with both vectors, then, from a cache, its part of
+// both sums, while the rows of the next strip are asked for.
+#pragma once
+
+#include "plain_rows.hpp"
+
+namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
+namespace {
+
+// Rows whose products with both vectors are under way at once, which is worth more than that their
+// lanes fit in the registers; and rows whose coefficients do.
+constexpr std::size_t kTwoDots = kRowGroups <= 2 ? kLongStrip : kRowsAtOnce;
+constexpr std::size_t kTwoSums = kAccumulators >= 24 ? 8 : 4;
+static_assert(kLongStrip % kTwoDots == 0 && kLongStrip % kTwoSums == 0);
+
+// t[r] = x_r . w as dot_rows() has it.
+template <std::size_t R>
+inline void finish_dots(const Vec (&sum)[R][kRowGroups], double* t) {
+    if constexpr (R == 1) {
+        t[0] = 0.0 + add_lanes(sum[0]);
+    } else {
+        for (std::size_t r = 0; r < R; r += kWidth) {
+            Vec lanes[kWidth];
+            for (std::size_t k = 0; k < kWidth; ++k)
+                lanes[k] = r + k < R ? add_groups(sum[r + k]) : set1(0.0);
+            double sums[kWidth];
+            store(sums, set1(0.0) + sums_across(lanes));
+            for (std::size_t k = 0; k < kWidth && r + k < R; ++k) t[r + k] = sums[k];
+        }
+    }
+}
+
+template <std::size_t R, class Real>
+inline void dot_rows_with_two(const Real* const* x, std::size_t cols, const double* w,
+                              const double* v, double* t, double* s) {
+    const Real* row[R];
+    Vec of_w[R][kRowGroups], of_v[R][kRowGroups];
+    for (std::size_t r = 0; r < R; ++r) {
+        row[r] = x[r];
+        for (int g = 0; g < kRowGroups; ++g) of_w[r][g] = of_v[r][g] = set1(0.0);
+    }
+    std::size_t j = 0;
+    for (; j + kRowLanes <= cols; j += kRowLanes)
+        for (int g = 0; g < kRowGroups; ++g) {
+            const std::size_t at = j + g * kWidth;
+            const Vec wg = load(w + at), vg = load(v + at);
+            for (std::size_t r = 0; r < R; ++r) {
+                const Vec a = load(row[r] + at);
+                of_w[r][g] = fma(a, wg, of_w[r][g]);
+                of_v[r][g] = fma(a, vg, of_v[r][g]);
+            }
+        }
+    for (int g = 0; g < kRowGroups && j < cols; ++g, j += kWidth) {
+        const int left = cols - j < kWidth ? static_cast<int>(cols - j) : kWidth;
+        const Vec wg = load(w + j), vg = load(v + j);
+        for (std::size_t r = 0; r < R; ++r) {
+            const Vec a = load_some(row[r] + j, left);
+            of_w[r][g] = fma(a, wg, of_w[r][g]);
+            of_v[r][g] = fma(a, vg, of_v[r][g]);
+        }
+    }
+    finish_dots(of_w, t);
+    finish_dots(of_v, s);
+}
+
+// out += sum over R rows of c[r] * x_r and other += sum of d[r] * x_r; the R rows of `next` are
+// asked for.
+template <std::size_t R, class Real>
+inline void add_rows_to_two(const Real* const* x, std::size_t cols, const double* c,
+                            const double* d, double* out, double* other, const Real* const* next) {
+    const Real *row[R], *later[R];
+    Vec cc[R], dd[R];
+    for (std::size_t r = 0; r < R; ++r) {
+        row[r] = x[r], later[r] = next[r];
+        cc[r] = set1(c[r]), dd[r] = set1(d[r]);
+    }
+    constexpr std::size_t kLine = kCacheLine / sizeof(Real);
+    const auto add = [&](std::size_t j, int n) {
+        Vec sum = load(out + j), other_sum = load(other + j);
+        for (std::size_t r = 0; r < R; ++r) {
+            const Vec a = load_some(row[r] + j, n);
+            sum = fma(cc[r], a, sum);
+            other_sum = fma(dd[r], a, other_sum);
+        }
+        store(out + j, sum);
+        store(other + j, other_sum);
+    };
+    std::size_t j = 0;
+    for (; j + kLine <= cols; j += kLine) {
+        for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(later[r] + j, 0, kSecondLevel);
+        for (std::size_t k = 0; k < kLine; k += kWidth) add(j + k, kWidth);
+    }
+    for (; j + kWidth <= cols; j += kWidth) add(j, kWidth);
+    if (j < cols) add(j, static_cast<int>(cols - j));
+}
+
+// What one of the passes makes of n products with rows from the i-th on.
+inline void weigh_for(const RowPass& pass, std::size_t i, const double* y, const double* weighted,
+                      std::size_t n, double* t) {
+    if (pass.weight != nullptr) {
+        for (std::size_t r = 0; r < n; ++r) t[r] *= pass.weight[i + r];
+        return;
+    }
+    double* const bits = pass.bits == nullptr ? nullptr : pass.bits + i;
+    with_loss(pass.loss, [=, &pass]<class L>(L) {
+        weigh_by_slope<L>(y, weighted, n, pass.most, pass.shift, bits, t);
+    });
+}
+
+template <class Real>
+void plain_both(PlainRows<Real> rows, const RowPass& one, const RowPass& two) {
+    constexpr std::size_t K = kLongStrip;
+    const std::size_t cols = rows.cols, intercept = plain_layout(cols).intercept;
+    const double b = one.u[intercept], other_b = two.u[intercept];
+    Strip<K, Real> strip, other, next;
+    if (rows.count > 0) next.find(rows, 0);
+    for (std::size_t i = 0; i < rows.count; i += K) {
+        strip = other = next;
+        next.find(rows, i + K < rows.count ? i + K : i);
+        const bool whole = strip.n == K;
+        if (whole) {
+            for (std::size_t r = 0; r < K; r += kTwoDots)
+                dot_rows_with_two<kTwoDots>(strip.x + r, cols, one.u, two.u, strip.c + r,
+                                            other.c + r);
+            for (std::size_t r = 0; r < K; ++r) strip.c[r] += b, other.c[r] += other_b;
+        } else {
+            strip.dot(cols, one.u, b, strip.c);
+            other.dot(cols, two.u, other_b, other.c);
+        }
+        const double* const weighted = rows.weights != nullptr ? strip.weighted : strip.y;
+        weigh_for(one, i, strip.y, weighted, strip.n, strip.c);
+        weigh_for(two, i, strip.y, weighted, strip.n, other.c);
+        if (whole) {
+            constexpr std::size_t R = kTwoSums;
+            for (std::size_t r = 0; r < K; r += R)
+                add_rows_to_two<R>(strip.x + r, cols, strip.c + r, other.c + r, one.out, two.out,
+                                   next.x + r);
+        } else {
+            strip.add_to(cols, one.out);
+            other.add_to(cols, two.out);
+        }
+        for (std::size_t r = 0; r < strip.n; ++r) {
+            one.out[intercept] += strip.c[r];
+            two.out[intercept] += other.c[r];
+        }
+    }
+}
+
+}  // namespace
+}  // namespace fastgrok::FASTGROK_SIMD_NAMESPACE

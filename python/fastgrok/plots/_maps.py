@@ -1,0 +1,313 @@
+"""Pictures of sweeps: phase diagrams, and curves with bands over draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgrok import _checks
+from fastgrok._checks.calls import helpful
+from fastgrok.plots._axes import given_or_new
+from fastgrok.plots._draws import Known, dimension, failures, median, variable
+from fastgrok.plots.palette import MAP, PALETTE
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+# From this ratio of the largest to the smallest on, values are shown on a logarithmic scale.
+_DECADES = 100.0
+_NEVER = "0.25"
+_HATCHES = {"undecided": ("0.92", "////"), "failed": ("1.0", "xxxx")}
+
+
+@helpful
+def phase_diagram(
+    dataset: xr.Dataset,
+    value: str | None = None,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    limits: tuple[float, float] | None = None,
+    contours: bool | Sequence[float] = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """
+    Draw a variable of a sweep over two of its dimensions.
+
+    Over all others (such as draws of the data) the median is taken, of an even number the larger
+    of the two in the middle. Cells in which it is infinite are dark: it never happens. Undecided
+    ones, which are NaN and did not fail, and those where all failed are hatched.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What `sweep` returned.
+    value : str, optional
+        The variable. Default: what the experiment is about, or the only one.
+    x, y : str, optional
+        Dimensions for the axes. Default: the first two that have more than one value.
+    limits : (float, float), optional
+        Values at which the scale of colours begins and ends. Default: the smallest and the largest.
+    contours : bool or sequence of float, default True
+        Draw lines of equal value: at decades, at round values, or at those given.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variable or dimension, or there are not two dimensions.
+    TypeError
+        If `dataset` or `ax` is something else.
+
+    Notes
+    -----
+    A time that was not reached by the horizon is unknown, but later than those that were: a median
+    is drawn as decided if enough draws are. The colours are cividis, which readers who are
+    colour-blind see like others.
+
+    Examples
+    --------
+    >>> import fastgrok as fg
+    >>> found = fg.sweep(
+    ...     "two_point", {"lam": [0.3, 0.4, 0.45], "sigma": [2.0, 4.0]}, progress=False
+    ... )
+    >>> phase_diagram(found, x="sigma", y="lam").get_xlabel()
+    'scale of the points, sigma'
+    """
+    array = variable(dataset, value)
+    across, up = _two(array, x, y)
+    known = median(dataset, array, (up, across))
+    if limits is not None and not limits[0] < limits[1]:
+        raise ValueError(f"limits must be two values in order, got {_checks.show(limits)}")
+    ax = given_or_new(ax)
+    finite = np.ma.masked_invalid(known.values)
+    log = _spans_decades(finite.compressed())
+    from matplotlib.colors import LogNorm, Normalize  # noqa: PLC0415
+
+    edges = [_axis(ax, dim, array) for dim in (across, up)]
+    if finite.count():
+        shown = finite[finite > 0.0] if log else finite
+        ends = (shown.min(), shown.max()) if limits is None else limits
+        norm = (LogNorm if log else Normalize)(*ends, clip=True)
+        mesh = ax.pcolormesh(*edges, finite, cmap=MAP, norm=norm, rasterized=True)
+        bar = ax.figure.colorbar(mesh, ax=ax)
+        bar.set_label(_label(array))
+        _contours(ax, array, (across, up), finite, contours, log)
+    _marks(ax, edges, known)
+    return ax
+
+
+@helpful
+def band(
+    dataset: xr.Dataset,
+    value: str | None = None,
+    *,
+    x: str | None = None,
+    over: str = "seed",
+    share: float = 1.0,
+    ax: Axes | None = None,
+) -> Axes:
+    """
+    Draw a variable of a sweep as curves: medians over draws, with bands.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What `sweep` returned.
+    value : str, optional
+        The variable. Default: what the experiment is about, or the only one.
+    x : str, optional
+        Dimension of the horizontal axis. Default: the last one but `over`, such as the step.
+    over : str, default "seed"
+        Dimension of the draws.
+    share : float, default 1.0
+        Share of the draws that a band holds, the middle ones, in (0, 1]; 1 is from the smallest to
+        the largest.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on: a curve for each combination of the other dimensions.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variable or dimension, or `share` lies outside (0, 1].
+    TypeError
+        If `dataset` or `ax` is something else.
+
+    Notes
+    -----
+    Draws that failed are left out. A curve ends where one of the others is unknown: what is left of
+    them would be a choice of those that are known.
+    """
+    array = variable(dataset, value)
+    over = dimension("over", over, array)
+    dims = [str(dim) for dim in array.dims if dim != over]
+    if not dims:
+        raise ValueError(f"{array.name!r} must have a dimension besides {over!r} to draw it over")
+    along = dims[-1] if x is None else dimension("x", x, array)
+    if along == over:
+        raise ValueError(f"x and over must be different dimensions, got {over!r} twice")
+    share = _checks.real("share", share, positive=True)
+    if share > 1.0:
+        raise ValueError(f"share must be at most 1, got {share!r}")
+    others = [dim for dim in dims if dim != along]
+    ax = given_or_new(ax)
+    places = array[along].to_numpy() if along in array.coords else np.arange(array.sizes[along])
+    broken = failures(dataset, array)
+    stacked = array.stack(curve=others) if others else array.expand_dims("curve")
+    lost = broken.stack(curve=others) if others else broken.expand_dims("curve")
+    for k in range(stacked.sizes["curve"]):
+        draws = stacked.isel(curve=k).transpose(over, along).to_numpy().astype(np.float64)
+        draws = draws[~lost.isel(curve=k).transpose(over, along).to_numpy().any(axis=1)]
+        if not len(draws):
+            continue
+        tails = (0.5 - 0.5 * share, 0.5, 0.5 + 0.5 * share)
+        with np.errstate(invalid="ignore"):
+            low, middle, high = np.quantile(draws, tails, axis=0)
+        named = [f"{dim} = {_short(stacked[dim].to_numpy()[k])}" for dim in others]
+        color = PALETTE[k % len(PALETTE)]
+        ax.fill_between(places, low, high, color=color, alpha=0.25, linewidth=0)
+        ax.plot(places, middle, color=color, label=", ".join(named) or None)
+    _scale(ax, "x", places)
+    ax.set_xlabel(_dim_label(array, along))
+    ax.set_ylabel(_label(array))
+    if others:
+        ax.legend()
+    return ax
+
+
+def _two(array: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str]:
+    wide = [str(dim) for dim in array.dims if array.sizes[dim] > 1]
+    chosen = [dimension(name, dim, array) for name, dim in (("x", x), ("y", y)) if dim is not None]
+    free = iter([dim for dim in wide if dim not in chosen])
+    across = chosen[0] if x is not None else next(free, None)
+    up = chosen[-1] if y is not None else next(free, None)
+    if across is None or up is None or across == up:
+        raise ValueError(
+            f"{array.name!r} must have two dimensions to draw it over, has "
+            f"{dict(zip(map(str, array.dims), array.shape, strict=True))}, with x={x!r} and y={y!r}"
+        )
+    return across, up
+
+
+def _axis(ax: Axes, dim: str, array: xr.DataArray) -> NDArray[np.float64]:
+    """Set an axis up for a dimension, and return the edges of its cells."""
+    which = "y" if ax.get_xlabel() else "x"
+    values = array[dim].to_numpy()
+    if values.dtype.kind not in "iuf":
+        ax.set(
+            **{f"{which}ticks": np.arange(values.size), f"{which}ticklabels": values.astype(str)}
+        )
+        values = np.arange(values.size)
+    ax.set(**{f"{which}label": _dim_label(array, dim)})
+    places = values.astype(np.float64)
+    if values.size > 1 and _scale(ax, which, places):
+        return np.exp(_edges(np.log(places)))
+    return _edges(places)
+
+
+def _edges(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    apart = np.diff(places) if places.size > 1 else np.ones(1)
+    ends = places[0] - 0.5 * apart[0], places[-1] + 0.5 * apart[-1]
+    return np.array([ends[0], *(0.5 * (places[1:] + places[:-1])), ends[1]])
+
+
+def _scale(ax: Axes, which: str, places: NDArray[Any]) -> bool:
+    """Make an axis logarithmic if its values are spaced more evenly that way."""
+    if places.dtype.kind not in "iuf" or places.size < 3:
+        return False
+    later = places[places > 0]
+    if later.size < places.size - 1 or later.size < 3:  # the step 0 of a curve may be missing
+        return False
+    if np.ptp(np.diff(np.log(later))) * np.ptp(later) >= np.ptp(np.diff(later)) * np.ptp(
+        np.log(later)
+    ):
+        return False
+    ax.set(**{f"{which}scale": "log"})
+    return later.size == places.size
+
+
+def _spans_decades(values: NDArray[np.float64]) -> bool:
+    positive = values[values > 0.0]
+    if not positive.size or (values < 0.0).any():
+        return False
+    return bool(positive.max() > _DECADES * positive.min())
+
+
+def _contours(
+    ax: Axes,
+    array: xr.DataArray,
+    dims: tuple[str, str],
+    finite: Any,
+    contours: bool | Sequence[float],
+    log: bool,
+) -> None:
+    if contours is False or min(finite.shape) < 2 or np.ptp(finite.compressed()) == 0.0:
+        return
+    drawn = np.ma.masked_less_equal(finite, 0.0) if log else finite
+    levels: Any = None if contours is True else sorted(contours)
+    if levels is None and log:
+        exponents = np.log10([drawn.min(), drawn.max()])
+        every = max(1, round((exponents[1] - exponents[0]) / 8.0))
+        levels = 10.0 ** np.arange(np.ceil(exponents[0]), np.floor(exponents[1]) + 1, every)
+    if levels is not None and not any(drawn.min() < level < drawn.max() for level in levels):
+        return
+    places = [
+        one if one.dtype.kind in "iuf" else np.arange(one.size)
+        for one in (array[dim].to_numpy() for dim in dims)
+    ]
+    lines = ax.contour(*places, drawn, levels=levels, colors="white", linewidths=0.8)
+    ax.clabel(lines, fontsize="x-small", fmt=lambda level: f"{level:.3g}")
+
+
+def _marks(ax: Axes, edges: list[NDArray[np.float64]], known: Known) -> None:
+    """Mark what is no number, and say what it is."""
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    handles = []
+    never = np.isposinf(known.values)
+    if never.any():
+        solid = np.ma.masked_where(~never, np.ones(never.shape))
+        ax.pcolormesh(*edges, solid, cmap=ListedColormap([_NEVER]), rasterized=True)
+        handles.append(Patch(color=_NEVER, label="never"))
+    for name, mask in (("undecided", known.undecided), ("failed", known.failed)):
+        if mask.any():
+            color, hatch = _HATCHES[name]
+            cells = np.ma.masked_where(~mask, np.ones(mask.shape))
+            style: Any = {"hatch": hatch, "edgecolor": "0.55", "linewidth": 0.0}
+            ax.pcolor(*edges, cells, cmap=ListedColormap([color]), **style)
+            handles.append(Patch(facecolor=color, label=name, **style))
+    if handles:
+        ax.legend(
+            handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles),
+            frameon=False,
+        )  # fmt: skip
+
+
+def _label(array: xr.DataArray) -> str:
+    name = str(array.attrs.get("long_name", array.name))
+    units = array.attrs.get("units")
+    return f"{name} ({units})" if units else name
+
+
+def _dim_label(array: xr.DataArray, dim: str) -> str:
+    return _label(array[dim]) if dim in array.coords else dim
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if np.issubdtype(type(value), np.number) else str(value)

@@ -1,0 +1,75 @@
+"""What is asked of a run whose rows have weights: as of one with repeated rows."""
+
+import numpy as np
+import pytest
+
+import fastgrok as fg
+from cases import problem
+from fastgrok.theory import bias as theory
+from weighted_rows import drawn, repeated
+
+
+@pytest.mark.parametrize("engine", ["exact", "auto"])
+def test_questions_about_a_weighted_run(engine, tmp_path):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(80, 2))
+    y = np.where(X @ [1.0, 0.3] + 0.1 > 0, 1.0, -1.0)
+    X += 0.2 * y[:, None]
+    test = (rng.normal(size=(300, 2)), np.ones(300))
+    times = drawn(80)
+    Xr, yr = repeated(times, X, y)
+    given = {
+        "steps": 60_000, "lr": 0.05, "evals": {"t": test}, "keep_weights": True, "engine": engine,
+        "b0": 3.0,
+    }  # fmt: skip
+    run = fg.train(X, y, sample_weight=times, **given)
+    expected = fg.train(Xr, yr, **given)
+    assert run.refine("t") == expected.refine("t")
+    np.testing.assert_allclose(run.at(777)[0], expected.at(777)[0], rtol=1e-7)
+    live = np.flatnonzero(times)
+    best = fg.max_margin(X[live], y[live])
+    np.testing.assert_allclose(run.alignment(), expected.alignment(), rtol=1e-7)
+    np.testing.assert_allclose(run.alignment(best), run.alignment(), rtol=1e-9)
+    copies = np.repeat(np.arange(len(live)), times[live])
+    own = run.phases(best.support, test="t")
+    theirs = expected.phases(np.flatnonzero(np.isin(copies, best.support)), test="t")
+    assert own == theirs
+    run.save(tmp_path / "run")
+    kept = fg.Trajectory.load(tmp_path / "run")
+    for given_rows in ((X, y), (X[live], y[live])):
+        assert kept.refine("t", *given_rows, {"t": test}) == run.refine("t")
+        assert kept.phases(best.support, *given_rows, test="t") == own
+    with pytest.raises(ValueError, match=r"not the data|not what the run recorded"):
+        kept.phases(best.support, X[live][::-1], y[live], test="t")
+
+
+def test_limits_that_depend_on_weights_are_those_of_repeated_rows():
+    X, y = problem(40, 2)
+    times = drawn(40)
+    Xr, yr = repeated(times, X, y)
+    given = {"steps": 1e6, "lr": 0.05, "weight_decay": 0.01}
+    run = fg.train(X, y, sample_weight=times, **given)
+    limit = fg.regularized_limit(Xr, yr, 0.01)
+    np.testing.assert_allclose(run.w, limit.w, rtol=1e-7)
+    ax = run.plot(limit=limit)
+    assert ax.lines
+    with pytest.raises(ValueError, match="limit must be regularized_limit of the run's"):
+        run.plot(limit=fg.regularized_limit(X, y, 0.01))
+    odd = fg.train(X, y, sample_weight=times + 0.5, **given)
+    with pytest.raises(ValueError, match="weights are whole numbers"):
+        odd.plot(limit=limit)
+
+
+def test_late_time_of_weighted_rows_is_that_of_repeated_ones():
+    X = np.array([[2.0, 0.3], [1.5, -0.2], [0.0, 0.5], [0.0, 0.6], [0.0, 1.0], [0.0, 1.2]])
+    y = np.array([1.0, 1.0, -1.0, 1.0, 1.0, -1.0])
+    times = np.array([1, 2, 3, 1, 2, 4])
+    Xr, yr = repeated(times, X, y)
+    run = fg.train(X, y, steps=1e18, lr=0.05, sample_weight=times, keep_weights=True)
+    late = theory.late_time(Xr, yr, lr=0.05)
+    assert late.overlap.size
+    w, b = late.at(1e18)
+    np.testing.assert_allclose(np.append(run.w, run.bias_final), np.append(w, b), rtol=1e-5)
+    own = run.alignment()
+    np.testing.assert_allclose(own.limit.w_tilde, late.w_tilde, rtol=1e-9)
+    assert own[-1] > 0.99
