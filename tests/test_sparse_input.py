@@ -1,6 +1,8 @@
 """Sparse rows of any format, left as they are, in little memory; and those that are refused."""
 
 import functools
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -196,3 +198,10 @@ def test_a_run_takes_less_than_three_times_the_memory_of_its_rows():
     done = python(MEMORY)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 3.0
+
+
+def test_rows_are_dense_while_another_thread_imports_what_tells_sparse_ones(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse", types.ModuleType("scipy.sparse"))
+    assert not sparse.is_sparse(np.eye(2))
+    monkeypatch.delitem(sys.modules, "scipy.sparse")
+    assert not sparse.is_sparse(np.eye(2))

@@ -140,7 +140,8 @@ def test_an_asynchronous_client_is_refused():
 
 
 PROGRAM = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
 sys.path.insert(0, {str(TESTS)!r})
 import fastgrok as fg
 import sweep_cases
@@ -167,7 +168,10 @@ def test_ctrl_c_stops_trainings_that_would_take_hours(tmp_path):
             time.sleep(0.05)
         time.sleep(0.3)
         job.send_signal(signal.SIGINT)
-        out, error = job.communicate(timeout=60)
+        try:
+            out, error = job.communicate(timeout=60)
+        finally:
+            job.kill()  # or leaving would wait for it
     assert job.returncode == 0, error
     assert re.match(r"KeyboardInterrupt sweep interrupted: 4 of 24 cells done, 0 failed; they", out)
     assert str(tmp_path) in out

@@ -1,6 +1,7 @@
 """What is offered to the tests of others: a differing bit is found, and kinds are what they say."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import tomllib
@@ -59,6 +60,7 @@ def test_a_change_of_any_field_is_found_but_of_what_is_not_compared(field):
         "feature_names": ("a", "b"),
         "start": np.zeros(3),
         "bias_final": 0.25,
+        "sample_weight": np.ones(RUN.sizes["train"]),
         "values": {"new": np.ones(4)},
         "probabilities": {"new": np.ones(4)},
     }
@@ -173,9 +175,13 @@ def test_others():
 def test_pytest_explains_two_runs(tmp_path):
     (tmp_path / "test_it.py").write_text(FAILING)
     command = [sys.executable, "-m", "pytest", "-p", "fastgrok_pytest", "-p", "no:cacheprovider"]
+    # Where CI is set the summary shows all of a message once more.
+    others = ("CI", "BUILD_NUMBER", "PYTEST_ADDOPTS")
+    own = {name: value for name, value in os.environ.items() if name not in others}
     said = subprocess.run(
-        [*command, "-q", "test_it.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [*command, "-q", "test_it.py"], cwd=tmp_path, env=own, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert said.returncode == 1, said.stderr
     assert "3 failed" in said.stdout
     assert said.stdout.count("the runs differ first at record 0 of 9, step 0:") == 2

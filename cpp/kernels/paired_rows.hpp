@@ -98,13 +98,9 @@ inline void add_rows_to_two(const Real* const* x, std::size_t cols, const double
 // What one of the passes makes of n products with rows from the i-th on.
 inline void weigh_for(const RowPass& pass, std::size_t i, const double* y, const double* weighted,
                       std::size_t n, double* t) {
-    if (pass.weight != nullptr) {
-        for (std::size_t r = 0; r < n; ++r) t[r] *= pass.weight[i + r];
-        return;
-    }
-    double* const bits = pass.bits == nullptr ? nullptr : pass.bits + i;
+    if (pass.weight != nullptr) return ByWeight{pass.weight}(i, y, weighted, n, t);
     with_loss(pass.loss, [=, &pass]<class L>(L) {
-        weigh_by_slope<L>(y, weighted, n, pass.most, pass.shift, bits, t);
+        BySlope<L>{pass.most, pass.shift, pass.bits}(i, y, weighted, n, t);
     });
 }
 

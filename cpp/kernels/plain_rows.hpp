@@ -245,40 +245,44 @@ void plain_margins(PlainRows<Real> rows, const double* u, double* out) {
     }
 }
 
-// Of n products with a strip's rows the coefficients of `first`, from the labels and these times
-// the rows' weights; the margins go to `bits` unless it is null.
+// Of n products with rows from the first one on the coefficients of `first`, from the labels and
+// these times the rows' weights; the margins go to `bits` unless it is null.
 template <class L>
-inline void weigh_by_slope(const double* y, const double* weighted, std::size_t n, double most,
-                           double shift, double* bits, double* t) {
-    for (std::size_t r = 0; r < n; r += kWidth) {
-        const Vec m = load(t + r) * load(y + r) * set1(L::traits.unit);
-        store(t + r, m);
-        if (bits != nullptr)
-            for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[k] = t[k];
-        store(t + r, L::slope(m, set1(most), set1(shift)) * load(weighted + r));
+struct BySlope {
+    double most, shift;
+    double* bits;
+
+    void operator()(std::size_t row, const double* y, const double* weighted, std::size_t n,
+                    double* t) const {
+        for (std::size_t r = 0; r < n; r += kWidth) {
+            const Vec m = load(t + r) * load(y + r) * set1(L::traits.unit);
+            store(t + r, m);
+            if (bits != nullptr)
+                for (std::size_t k = r; k < r + kWidth && k < n; ++k) bits[row + k] = t[k];
+            store(t + r, L::slope(m, set1(most), set1(shift)) * load(weighted + r));
+        }
     }
-}
+};
+
+// And those of `second`.
+struct ByWeight {
+    const double* weight;
+
+    void operator()(std::size_t row, const double*, const double*, std::size_t n, double* t) const {
+        for (std::size_t r = 0; r < n; ++r) t[r] *= weight[row + r];
+    }
+};
 
 template <class Real>
 void plain_first(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                  double* bits, double* out) {
-    with_loss(loss, [=]<class L>(L) {
-        const auto weigh = [=](std::size_t row, const double* y, const double* weighted,
-                               std::size_t n, double* t) {
-            double* const to = bits == nullptr ? nullptr : bits + row;
-            weigh_by_slope<L>(y, weighted, n, most, shift, to, t);
-        };
-        accumulate_plain(rows, u, weigh, out);
-    });
+    with_loss(loss,
+              [=]<class L>(L) { accumulate_plain(rows, u, BySlope<L>{most, shift, bits}, out); });
 }
 
 template <class Real>
 void plain_second(PlainRows<Real> rows, const double* weight, const double* v, double* out) {
-    const auto weigh = [weight](std::size_t row, const double*, const double*, std::size_t n,
-                                double* t) {
-        for (std::size_t r = 0; r < n; ++r) t[r] *= weight[row + r];
-    };
-    accumulate_plain(rows, v, weigh, out);
+    accumulate_plain(rows, v, ByWeight{weight}, out);
 }
 
 }  // namespace

@@ -63,7 +63,8 @@ inline Entries<Real> entries_of(SparseRows<Real> rows, std::size_t row) {
 }
 
 // out += sum over rows of c_i (x_i, 1), where weigh(first row, labels, these times the rows'
-// weights, n, t) turns n values of t = x . w + b into c. A row that weighs nothing adds nothing, and is not looked at again.
+// weights, n, t) turns n values of t = x . w + b into c. A row that weighs nothing adds nothing,
+// and is not looked at again.
 template <class Real, class Weigh>
 inline void accumulate_sparse(SparseRows<Real> rows, const double* u, Weigh weigh, double* out) {
     const std::size_t intercept = layout_of(rows.cols).intercept;
@@ -122,23 +123,13 @@ void sparse_accurate(SparseRows<Real> rows, const double* u, double* out) {
 template <class Real>
 void sparse_first(SparseRows<Real> rows, const double* u, Loss loss, double most, double shift,
                   double* bits, double* out) {
-    with_loss(loss, [=]<class L>(L) {
-        const auto weigh = [=](std::size_t row, const double* y, const double* weighted,
-                               std::size_t n, double* t) {
-            double* const to = bits == nullptr ? nullptr : bits + row;
-            weigh_by_slope<L>(y, weighted, n, most, shift, to, t);
-        };
-        accumulate_sparse(rows, u, weigh, out);
-    });
+    with_loss(loss,
+              [=]<class L>(L) { accumulate_sparse(rows, u, BySlope<L>{most, shift, bits}, out); });
 }
 
 template <class Real>
 void sparse_second(SparseRows<Real> rows, const double* weight, const double* v, double* out) {
-    const auto weigh = [weight](std::size_t row, const double*, const double*, std::size_t n,
-                                double* t) {
-        for (std::size_t r = 0; r < n; ++r) t[r] *= weight[row + r];
-    };
-    accumulate_sparse(rows, v, weigh, out);
+    accumulate_sparse(rows, v, ByWeight{weight}, out);
 }
 
 }  // namespace

@@ -98,8 +98,9 @@ Digest drops(const Problem& problem, const Vector& u) {
     for (std::size_t c = 0; c < problem.partition().count(); ++c) {
         const std::size_t row = problem.first_row(c);
         problem.visit_chunk(c, [&](auto rows) {
-            kernels_for(rows).drop(rows, {magnitude.data(), positive.data(), negative.data()},
-                                   radius.data() + row, 2, n, out.data() + row);
+            if constexpr (Attackable<decltype(rows)>)
+                kernels_for(rows).drop(rows, {magnitude.data(), positive.data(), negative.data()},
+                                       radius.data() + row, 2, n, out.data() + row);
         });
     }
     for (std::size_t e = 0; e < 2; ++e)

@@ -3,7 +3,6 @@
 
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "drawn.hpp"
@@ -31,7 +30,7 @@ inline bool print_many(std::size_t n, std::size_t d, bool single, std::size_t co
     Blocks<double> room(kManyRoom);
     for (std::size_t c = 0; c < problem.partition().count(); ++c)
         problem.visit_chunk(c, [&](auto rows) {
-            if constexpr (!std::is_same_v<decltype(rows), PackedRows>)
+            if constexpr (ForMany<decltype(rows)>)
                 kernels_for(rows).many_margins(rows, together.data(), count,
                                                out.data() + problem.first_row(c), n, room.data());
         });

@@ -20,8 +20,9 @@ _MOST_COLUMNS = 2**31 - 1
 
 def is_sparse(value: object) -> bool:
     """Whether it is a sparse matrix or array of scipy, of any format."""
-    module = sys.modules.get("scipy.sparse")
-    return module is not None and bool(module.issparse(value))
+    # Another thread may be importing it just now.
+    known = getattr(sys.modules.get("scipy.sparse"), "issparse", None)
+    return known is not None and bool(known(value))
 
 
 def compressed(

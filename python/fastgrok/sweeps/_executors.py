@@ -76,8 +76,9 @@ def workers_of(executor: object) -> Iterator[Workers]:
 
 
 def _is_client(executor: object) -> bool:
-    distributed = sys.modules.get("distributed")  # whoever has a client has imported it
-    return distributed is not None and isinstance(executor, distributed.Client)
+    # Whoever has a client has imported it; another thread may be doing so just now.
+    client = getattr(sys.modules.get("distributed"), "Client", None)
+    return client is not None and isinstance(executor, client)
 
 
 def _cancel(futures: list[Future[Any]]) -> None:

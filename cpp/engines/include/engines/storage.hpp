@@ -49,7 +49,8 @@ SparseRows<Real> slice(SparseRows<Real> rows, std::size_t first, std::size_t cou
             rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 
-// What only some storages have kernels for: attacks, many parameter vectors at once, and two passes.
+// What only some storages have kernels for: attacks, many parameter vectors at once, and two
+// passes.
 template <class Rows>
 concept Attackable = requires(const Rows& rows) { kernels_for(rows).drop; };
 template <class Rows>
