@@ -14,10 +14,11 @@ class CurvatureWork {
 public:
     explicit CurvatureWork(Passes& passes) : passes_(passes) {}
 
-    // The rows' curvatures at u; the largest by chunk.
+    // The rows' curvatures at u; the largest by chunk, of rows that are not packed.
     Vector weigh(const Vector& u, Loss loss) {
         passes_.curvature_weights(u, loss, weights_);
         begin_.clear();
+        if (passes_.problem().packed()) return {};  // of which no lists are made
         return by_chunk([&](std::size_t begin, std::size_t end) {
             return *std::max_element(weights_.data() + begin, weights_.data() + end);
         });

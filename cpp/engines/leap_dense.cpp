@@ -299,4 +299,11 @@ std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
                                                       std::move(between_passes)));
 }
 
+std::string why_rows_are_too_far(const Problem& problem, int period) {
+    constexpr std::size_t kMostEntries = std::size_t{1} << 27;
+    const bool copied = problem.elsewhere() != nullptr && (period > 1 || problem.packed());
+    if (!copied || problem.rows() * problem.layout().length <= kMostEntries) return {};
+    return "a leap of cycles, or of up to 16 columns, would need all rows here";
+}
+
 }  // namespace fastgrok

@@ -9,8 +9,6 @@
 namespace fastgrok {
 namespace {
 
-// Entries of rows on other machines that are copied here where a leap has to look at them.
-constexpr std::size_t kMostGathered = std::size_t{1} << 27;
 // Fewer steps than this are taken faster one by one.
 constexpr double kFewestLeaped = 2000.0;
 // Of rtol: what a step of the integrator may do wrong, less where a pass is cheap, where the errors
@@ -219,13 +217,8 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       " steps shortly before step " + std::to_string(starts.last);
         return false;
     }
-    // Dense algebra and cycles look at rows one by one.
-    const Problem& problem = descent_.problem();
-    if (problem.elsewhere() != nullptr && (period > 1 || problem.packed()) &&
-        problem.rows() * problem.layout().length > kMostGathered) {
-        way_.reason = "a leap of cycles, or of up to 16 columns, would need all rows here";
-        return false;
-    }
+    way_.reason = why_rows_are_too_far(descent_.problem(), period);
+    if (!way_.reason.empty()) return false;
     const bool dear = is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
     const double loosest =
@@ -236,30 +229,28 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
 }
 
 void LeapingDescent::set_out(const Starts& starts, int period, double tolerance, Attempt& attempt) {
-    attempt.report.period = period;
+    attempt.stride = attempt.report.period = period;
     attempt.report.first = starts.single.back().k;
     attempt.report.tolerance = tolerance;
-    attempt.stride = period;
     const int order = motion_.memory > 1.0 ? kOrderOfMemory : kOrder;
     const Problem& problem = descent_.problem();
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
-        const Loss loss = descent_.options().loss;
-        const int threads = descent_.options().threads;
+        const DescentOptions& of = descent_.options();
         // Who polls must be who runs.
         const auto poll = [this, runner = std::this_thread::get_id()] {
             if (std::this_thread::get_id() == runner) polled();
         };
-        auto field = period > 1 ? make_cycle_field(problem, loss, motion_, period, threads, poll)
-                                : make_descent_field(problem, loss, motion_, threads, poll);
+        auto field = period > 1
+                         ? make_cycle_field(problem, of.loss, motion_, period, of.threads, poll)
+                         : make_descent_field(problem, of.loss, motion_, of.threads, poll);
         return std::make_unique<Leap>(std::move(field), period > 1 ? starts.rounds : starts.single,
                                       LeapOptions{allowed, order, longest_still});
     };
     attempt.fine = make(tolerance, 0.25);
     attempt.coarse = std::make_unique<CoarseLeap>(make(kRatio * tolerance, 0.5),
                                                   std::floor(horizon_ / attempt.stride));
-    if (problem.elsewhere() == nullptr && problem.plain() &&
-        problem.bytes() >= options_.paired_from && !is_child_of_fork() &&
+    if (problem.plain() && problem.bytes() >= options_.paired_from && !is_child_of_fork() &&
         attempt.coarse->can_go_beside())
         attempt.coarse->go_beside(*attempt.fine);
 }

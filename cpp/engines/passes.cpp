@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "asked.hpp"
 #include "engines/paired_passes.hpp"
 #include "engines/storage.hpp"
 
@@ -98,26 +97,8 @@ void Passes::add_chunks(Vector& out) const {
     if (!problem_.bias()) out[problem_.layout().intercept] = 0.0;
 }
 
-Vector Passes::ask(Asked asked, Answer answer) {
-    Vector all = problem_.elsewhere()->ask(asked);
-    if (answer == Answer::numbers) return all;
-    const std::size_t length = problem_.layout().length, width = all.size() / chunks();
-    if (width < length || width * chunks() != all.size())
-        throw std::logic_error("an answer about rows elsewhere is of another length");
-    Vector rest;
-    for (std::size_t c = 0; c < chunks(); ++c) {
-        const double* const of_chunk = all.data() + c * width;
-        std::copy_n(of_chunk, length, partial(c));
-        rest.insert(rest.end(), of_chunk + length, of_chunk + width);
-    }
-    return rest;
-}
-
 double Passes::least_margin(const Vector& u) {
-    if (problem_.elsewhere() != nullptr) {
-        const Vector least = ask({Question::least_margin, About().add(u).done()}, Answer::numbers);
-        return *std::min_element(least.begin(), least.end());
-    }
+    if (problem_.elsewhere() != nullptr) return least_margin_elsewhere(u);
     const Vector& m = margins(u);
     return *std::min_element(m.begin(), m.begin() + static_cast<std::ptrdiff_t>(problem_.rows()));
 }
@@ -219,22 +200,10 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
 
 Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss loss, Tie tie,
                                           const std::vector<Vector>& on) {
+    if (problem_.elsewhere() != nullptr) return evaluate_elsewhere(us, loss, tie, on);
     const std::size_t vectors = on.size(), pairs = vectors * vectors;
     ByChunk out{std::vector<Evaluation>(us.size() * chunks()),
                 Vector(us.size() * chunks() * pairs)};
-    if (problem_.elsewhere() != nullptr) {
-        const Vector told =
-            ask({Question::evaluate, About(loss, tie).add(us).add(on).done()}, Answer::numbers);
-        const double* next = told.data();
-        if (told.size() != out.of.size() * (2 + pairs))
-            throw std::logic_error("an answer about rows elsewhere is of another length");
-        for (std::size_t c = 0; c < chunks(); ++c)
-            for (std::size_t k = 0; k < us.size(); ++k, next += 2 + pairs) {
-                out.of[k * chunks() + c] = {next[0], next[1]};
-                std::copy_n(next + 2, pairs, out.projected.data() + (k * chunks() + c) * pairs);
-            }
-        return out;
-    }
     if (problem_.packed() || (us.size() < 2 && vectors == 0)) {
         for (std::size_t k = 0; k < us.size(); ++k) {
             const double* m = margins(us[k]).data();
@@ -292,10 +261,7 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
 }
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
-    if (problem_.elsewhere() != nullptr) {
-        ask({Question::first, About(loss).add(shift).add(u).done()}, Answer::sums);
-        return add_chunks(out);
-    }
+    if (problem_.elsewhere() != nullptr) return first_elsewhere(u, loss, out, shift);
     if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
     RowPass pass{.u = u.data(), .loss = loss, .shift = shift};
     pass.most = traits_of(loss).zero_above;

@@ -96,8 +96,8 @@ public:
         return sparse() ? sparse_entries(begin_, rows_) : layout_.length;
     }
     const double* labels() const { return y_; }
-    // Rows that are neither packed nor sparse.
-    bool plain() const { return begin_ == nullptr && !packed(); }
+    // Rows that are here, and neither packed nor sparse.
+    bool plain() const { return begin_ == nullptr && elsewhere_ == nullptr && !packed(); }
     // What a pass over plain rows reads.
     std::size_t bytes() const {
         return rows_ * stride_ * std::visit([](auto* x) { return sizeof(*x); }, x_);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "engines/coordinates.hpp"
 #include "engines/leap_scale.hpp"
@@ -192,6 +193,9 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
 std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
                                             const SlowMotion& motion, int period, int threads,
                                             std::function<void()> between_passes = {});
+
+// Why neither is to be made: rows that lie elsewhere would be copied, and are too many. Else "".
+std::string why_rows_are_too_far(const Problem& problem, int period);
 
 // ||x_i||^2.
 double squared_row(const Problem& problem, std::size_t row);

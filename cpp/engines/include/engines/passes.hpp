@@ -115,6 +115,10 @@ public:
     Vector ask(Asked asked, Answer answer);
 
 private:
+    double least_margin_elsewhere(const Vector& u);
+    void first_elsewhere(const Vector& u, Loss loss, Vector& out, double shift);
+    ByChunk evaluate_elsewhere(const std::vector<Vector>& us, Loss loss, Tie tie,
+                               const std::vector<Vector>& on);
     template <class Chunk>
     void for_chunks(Chunk work, std::size_t rows);
     template <class Chunk>
