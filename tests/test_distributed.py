@@ -165,8 +165,6 @@ def test_what_is_wrong_is_said(client):
     wrong[700, 3] = np.nan
     with pytest.raises(ValueError, match=r"X\[\d+:\d+\] must be finite"):
         train(in_blocks(wrong, (300,)))
-    with pytest.raises(ValueError, match=r"^checkpoint must be None"):
-        train(checkpoint="file")
     with pytest.raises(ValueError, match=r"^sample_weight must be None where a cluster"):
         train(sample_weight=np.ones(1000))
     with pytest.raises(ValueError, match=r"^classes must be None where a cluster"):

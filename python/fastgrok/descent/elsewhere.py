@@ -40,8 +40,3 @@ def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
         raise ValueError(
             f"{name('classes')} must be None where a cluster holds the labels, which are -1 and +1"
         )
-    if given["checkpoint"] is not None:
-        raise ValueError(
-            f"{name('checkpoint')} must be None where a cluster holds the rows: a worker that is "
-            "lost is replaced without one"
-        )

@@ -8,10 +8,12 @@ pass sends the parameters to the workers and adds what comes back in the order o
 the bits do not depend on the number of workers. A worker that is lost is replaced by another, which
 makes its rows again; the run goes on to the same bits. ``threads`` is that of what is done here.
 
+A ``checkpoint`` is gone on from on any cluster, or with the rows here.
+
 Rows there are dense, count once each and have labels -1 and +1. They are not to be had with
-``checkpoint``, ``lr="auto"``, ``sample_weight`` and ``classes``, nor are they attacked. A leap over
-rows of up to 16 columns, of a cycle, or whose rounding errors begin to matter copies all rows here,
-if they are no more than 2^27 entries; of more it is not tried.
+``lr="auto"``, ``sample_weight`` and ``classes``, nor are they attacked. A leap over rows of up to
+16 columns, of a cycle, or whose rounding errors begin to matter copies all rows here, if they are
+no more than 2^27 entries; of more it is not tried.
 """
 
 from fastgrok.distributed._remote import ClusterError

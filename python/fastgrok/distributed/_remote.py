@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from time import monotonic, sleep
 from typing import Any
 
@@ -78,6 +79,7 @@ class Remote:
     _problems: int = field(default=0, init=False)
     _workers: int = field(default=0, init=False)
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
+    _known: tuple[list[bytes], list[bytes]] | None = field(default=None, init=False)
     _failed: ClusterError | None = field(default=None, init=False)
 
     def place(self) -> None:
@@ -129,17 +131,16 @@ class Remote:
     def gathered(self) -> tuple[NDArray[Any], F64]:
         """Return copies of all rows and labels."""
         if self._here is None:
-            parts = []
-            for piece in self._pieces:
-                try:
-                    parts.append(self._rows_of(piece))
-                except _LostError:
-                    parts.append(self._insist(piece, self._rows_of))
-            self._here = (
-                np.concatenate([X for X, _ in parts]),
-                np.concatenate([y for _, y in parts]),
-            )
+            X, y = zip(*self._of_all("rows"), strict=True)
+            self._here = np.concatenate(X), np.concatenate(y)
         return self._here
+
+    def digests(self) -> tuple[list[bytes], list[bytes]]:
+        """Return digests of the rows and of the labels of each chunk."""
+        if self._known is None:
+            X, y = zip(*self._of_all("digests"), strict=True)
+            self._known = list(chain(*X)), list(chain(*y))
+        return self._known
 
     def workers(self) -> list[str]:
         """Return the addresses of those that hold rows, in the order of the rows."""
@@ -151,17 +152,12 @@ class Remote:
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
         asked = (what, owner, about)
-        sent = [(piece, self._send(piece, "answer", forgotten, [asked])) for piece in self._pieces]
-        out = []
-        for piece, answer in sent:
-            try:
-                out.append(self._wait(piece, answer))
-            except _LostError:
-                try:
-                    out.append(self._insist(piece, partial(self._ask_again, asked)))
-                except ClusterError as error:
-                    self._failed = error
-                    raise
+        again = partial(self._ask_again, asked)
+        try:
+            out = self._of_all("answer", forgotten, [asked], again=again)
+        except ClusterError as error:
+            self._failed = error
+            raise
         if place >= 0:
             self._asked[owner, place] = asked
         return np.concatenate(out)
@@ -171,16 +167,27 @@ class Remote:
         before = [self._asked[key] for key in sorted(self._asked)]
         return self._call(piece, "answer", [], [*before, asked])
 
-    def _rows_of(self, piece: _Piece) -> Any:
-        return self._call(piece, "rows")
+    def _of_all(
+        self, name: str, *arguments: Any, again: Callable[[_Piece], Any] | None = None
+    ) -> list[Any]:
+        """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
+        again = again or (lambda piece: self._call(piece, name, *arguments))
+        sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
+        out = []
+        for piece, answer in sent:
+            try:
+                out.append(self._wait(piece, answer))
+            except _LostError:
+                out.append(self._insist(piece, again))
+        return out
 
-    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any] | None = None) -> Any:
+    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
         """Do it on another worker, and on another if that is lost as well."""
         for _ in range(_ATTEMPTS):
             try:
                 self._replace(piece)
                 self._load(piece)
-                return None if work is None else work(piece)
+                return work(piece)
             except _LostError:
                 continue
         raise self._too_many_lost()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64
-from fastgrok._core import Problem, RowServer
+from fastgrok._core import Problem, RowServer, chunk_rows
+from fastgrok._files import digests
 
 _FILLED: weakref.WeakValueDictionary[str, Shard] = weakref.WeakValueDictionary()
 """Those of this process, for the tasks that bring their rows."""
@@ -71,6 +72,12 @@ class Shard:
         for what, owner, about in asked:
             out = self._server.answer(what, owner, about)
         return out
+
+    def digests(self) -> tuple[list[bytes], list[bytes]]:
+        """Return those of the rows and of the labels of each chunk."""
+        rows, first, end = self._part
+        edges = [edge - self.start for edge in chunk_rows(rows, self.X.shape[1])[first : end + 1]]
+        return digests(self.X, edges), digests(self.y, edges)
 
     def rows(self) -> tuple[NDArray[Any], F64]:
         """Return all that it holds."""

@@ -44,6 +44,10 @@ class Rows:
         """Return a problem of these rows for the engines."""
         return self._remote.problem(bias)
 
+    def _digests(self) -> tuple[list[bytes], list[bytes]]:
+        """Return those of the rows and of the labels of each chunk."""
+        return self._remote.digests()
+
     def gathered(self) -> tuple[NDArray[Any], F64]:
         """Return copies of all rows and labels, here."""
         return self._remote.gathered()
