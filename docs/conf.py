@@ -55,8 +55,8 @@ _OUTSIDE = r"""(np|matplotlib|numpy|os|pathlib|pd|sklearn|typing|xr)\..+
     |ArrayLike|Axes|Callable|Client|DataFrame|Decimal|DTypeLike|Executor|Figure|Fraction|Mapping
     |NDArray|Path|SearchStrategy|Sequence"""
 _OURS = r"""Bounds|Cell|Condition|Config|EvaluationSet|Evidence|Labelled|Population|Proof
-    |RandomState|Record|RegularizedLimit|Schedule|Stop|_Recorded|D|DataDraws|Draw|Ensemble
-    |Figure\d|Groups|Masking|Options|Row|Theory"""
+    |RandomState|Recipe|Record|RegularizedLimit|Remote|Schedule|Stop|_Recorded|D|DataDraws|Draw
+    |Ensemble|Figure\d|Groups|Masking|Options|Row|Theory"""
 nitpick_ignore_regex = [
     ("py:class", re.sub(r"\s", "", f"{_OUTSIDE}|{_OURS}")),
 ]

@@ -151,8 +151,8 @@ def test_a_flip_in_every_byte(stopped):
 
 def test_a_later_version(stopped):
     content = stopped.read_bytes()
-    stopped.write_bytes(content.replace(b"checkpoint 6\n", b"checkpoint 66\n", 1))
-    assert_refused(stopped, "has format version '66'; this fastgrok reads version '6'")
+    stopped.write_bytes(content.replace(b"checkpoint 7\n", b"checkpoint 77\n", 1))
+    assert_refused(stopped, "has format version '77'; this fastgrok reads version '7'")
 
 
 def npz():

@@ -85,7 +85,9 @@ def test_editors_and_type_checkers_are_told_the_public_names_and_where_they_are(
         assert fg._WHERE.get(name, "") == module.removeprefix("fastgrok").removeprefix(".")
 
 
-@pytest.mark.parametrize("name", ["datasets", "errors", "plots", "sweeps", "theory", "training"])
+@pytest.mark.parametrize(
+    "name", ["datasets", "distributed", "errors", "plots", "sweeps", "theory", "training"]
+)
 def test_packages_are_there_when_they_are_asked_for(name):
     program = f"import fastgrok; print(fastgrok.{name}.__name__)"
     shown = subprocess.run(

@@ -20,10 +20,16 @@ SAVED_FIELDS = {
     "w", "bias_final", "weights", "engine", "params", "probabilities", "feature_names",
 }  # fmt: skip
 FMA = {"v3": True, "v4": True, "neon": True, "v2": False}  # what the bits of a step depend on
-CALLS = {"exact-6.checkpoint": make.exact, "adam-6.checkpoint": make.adam}
-STOPPED_AT = {"exact-6.checkpoint": 500, "adam-6.checkpoint": 270}
-RUNS = {"exact-6.checkpoint": "exact-6", "adam-6.checkpoint": "adam"}  # the bits of the latter last
-FORMAT = b"fastgrok-checkpoint 6\n"
+CALLS = {"exact-7.checkpoint": make.exact, "adam-7.checkpoint": make.adam}
+STOPPED_AT = {"exact-7.checkpoint": 500, "adam-7.checkpoint": 270}
+RUNS = {"exact-7.checkpoint": "exact-6", "adam-7.checkpoint": "adam"}  # whose bits last
+REFUSED = {
+    "exact.checkpoint": (make.exact, 5),
+    "adam.checkpoint": (make.adam, 5),
+    "exact-6.checkpoint": (make.exact, 6),
+    "adam-6.checkpoint": (make.adam, 6),
+}
+FORMAT = b"fastgrok-checkpoint 7\n"
 DIGEST = 32
 
 
@@ -182,17 +188,18 @@ def test_the_same_data_set_gives_the_same_bytes(tmp_path):
 # ------------------------------------------------------------------------------------- checkpoints
 
 # These are read for as long as their steps give the same bits. Who changes the bits raises the
-# version, and then a checkpoint of version 6 must be refused by that name instead, as those of
-# version 5 are.
+# version, and then a checkpoint of version 7 must be refused by that name instead, as those before
+# are.
 
 
-@pytest.mark.parametrize("name", ["exact", "adam"])
+@pytest.mark.parametrize("name", REFUSED)
 def test_a_checkpoint_of_other_bits_is_refused(tmp_path, name):
     copy = tmp_path / "copy"
-    shutil.copy(make.HERE / f"{name}.checkpoint", copy)
-    with pytest.raises(fg.CheckpointError, match=r"version '5'.*version '6'"):
-        getattr(make, name)(checkpoint=copy)
-    assert copy.read_bytes() == (make.HERE / f"{name}.checkpoint").read_bytes()
+    shutil.copy(make.HERE / name, copy)
+    call, version = REFUSED[name]
+    with pytest.raises(fg.CheckpointError, match=rf"version '{version}'.*version '7'"):
+        call(checkpoint=copy)
+    assert copy.read_bytes() == (make.HERE / name).read_bytes()
 
 
 def read_checkpoint(content):

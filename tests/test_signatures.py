@@ -12,7 +12,10 @@ from fastgrok.descent import settings
 from fastgrok.testing import strategies
 from fastgrok.theory import bias, edge, mixture, squared, two_point
 
-MODULES = (fg, fg.datasets, fg.stop, plots, bias, edge, mixture, squared, two_point, strategies)
+MODULES = (
+    fg, fg.datasets, fg.distributed, fg.stop, plots, bias, edge, mixture, squared, two_point,
+    strategies,
+)  # fmt: skip
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

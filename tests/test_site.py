@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fastgrok as fg
-from fastgrok import datasets, papers, plots, sklearn, testing
+from fastgrok import datasets, distributed, papers, plots, sklearn, testing
 from fastgrok.papers import beck2025, das2026
 from fastgrok.papers import open as questions_left
 from fastgrok.testing import strategies
@@ -52,12 +52,10 @@ MODULES = (fg, fg.stop, fg.schedules, datasets, plots, bias, edge, mixture, squa
 
 
 PAPERS = (papers, das2026, beck2025, questions_left)
-NAMED = (*MODULES, *PAPERS, testing, strategies)
+NAMED = (*MODULES, *PAPERS, distributed, testing, strategies)
 
 
-@pytest.mark.parametrize(
-    "module", [*MODULES, *PAPERS, testing, strategies], ids=lambda one: one.__name__
-)
+@pytest.mark.parametrize("module", NAMED, ids=lambda one: one.__name__)
 def test_every_public_name_is_in_the_reference(module):
     for name in module.__all__:
         value = getattr(module, name)

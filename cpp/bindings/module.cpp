@@ -8,6 +8,7 @@ namespace fastgrok {
 void register_attack(pybind11::module_& m);
 void register_dense(pybind11::module_& m);
 void register_draws(pybind11::module_& m);
+void register_elsewhere(pybind11::module_& m);
 void register_ensemble(pybind11::module_& m);
 void register_kernels(pybind11::module_& m);
 void register_leap(pybind11::module_& m);
@@ -31,6 +32,7 @@ PYBIND11_MODULE(_core, m) {
     fastgrok::register_draws(m);
     fastgrok::register_problem(m);
     fastgrok::register_attack(m);
+    fastgrok::register_elsewhere(m);
     fastgrok::register_descent(m);
     fastgrok::register_ensemble(m);
     fastgrok::register_leap(m);

@@ -21,6 +21,8 @@ struct BoundProblem {
     BoundProblem(py::array x, Array<double> y, bool bias, bool align, std::size_t kept);
     BoundProblem(SparseArrays sparse, std::size_t cols, Array<double> y, bool bias);
     BoundProblem(const BoundProblem& rows, Array<double> y, bool bias);  // the same rows
+    BoundProblem(std::shared_ptr<Elsewhere> elsewhere, std::size_t rows, std::size_t cols,
+                 bool bias);
     // The same rows and labels, each row so many times.
     BoundProblem(const BoundProblem& rows, const Array<double>& weights);
 

@@ -197,11 +197,13 @@ void make_records(Descent& self) {
     self.make_records([] {});
 }
 
-// Those that there is memory to make; the others go on to wait.
+// Those that there is memory to make, and whose rows can still be asked; the others go on to wait.
 py::dict recorded(Descent& self, std::size_t first) {
     try {
         make_records(self);
     } catch (const std::bad_alloc&) {
+    } catch (py::error_already_set& error) {
+        if (!error.matches(PyExc_Exception)) throw;
     }
     py::dict out = records_of(self, first);
     out["w_last"] = weights_of(self, self.records().last_parameters);

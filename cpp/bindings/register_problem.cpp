@@ -46,6 +46,10 @@ bool is_mapped(const py::array& x) {
     return py::reinterpret_borrow<py::buffer>(base).request().readonly;
 }
 
+void require_here(const Problem& problem) {
+    require(problem.elsewhere() == nullptr, "the rows lie on other machines");
+}
+
 void leave(const py::array& x) {
     if ((x.flags() & py::array::c_style) == 0 || !is_mapped(x)) return;
     const auto* begin = static_cast<const char*>(x.data());
@@ -128,6 +132,7 @@ std::shared_ptr<BoundProblem> from_sparse(py::array x, Array<std::int32_t> colum
 }
 
 Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
+    require_here(rows.problem);
     const double* labels = labels_of(rows.problem.rows(), y);
     py::gil_scoped_release release;
     return Problem(rows.problem, labels, bias);
@@ -138,6 +143,7 @@ using Shared = std::shared_ptr<BoundProblem>;
 // Of a pass that returns a value for every row.
 template <const Vector& (Passes::*pass)(const Vector&)>
 Array<double> by_row(const BoundProblem& self, const Array<double>& w, double b, int threads) {
+    require_here(self.problem);
     const Vector u = self.parameters(w, b);
     const auto rows = static_cast<py::ssize_t>(self.problem.rows());
     Array<double> out(rows);
@@ -187,6 +193,7 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
 
 // Squares of the rows' norms, and the largest magnitude in every column.
 py::tuple sizes(const BoundProblem& self, int threads) {
+    require_here(self.problem);
     RowSizes found;
     {
         py::gil_scoped_release release;
@@ -201,6 +208,7 @@ py::tuple sizes(const BoundProblem& self, int threads) {
 py::object support(const BoundProblem& self, int exponent, double feature, double tol, bool refine,
                    bool free, const std::vector<int>& columns,
                    const std::optional<std::pair<Array<double>, double>>& start, int threads) {
+    require_here(self.problem);
     require(columns.empty() || columns.size() == self.problem.layout().cols,
             "columns must have one entry a column of X");
     const Vector first = start ? self.parameters(start->first, start->second) : Vector();
@@ -237,6 +245,7 @@ BoundProblem::BoundProblem(const BoundProblem& rows, Array<double> y_, bool bias
 
 BoundProblem::BoundProblem(const BoundProblem& rows, const Array<double>& weights)
     : x(rows.x), sparse(rows.sparse), y(rows.y), problem(rows.problem) {
+    require_here(problem);
     require(weights.ndim() == 1 && static_cast<std::size_t>(weights.shape(0)) == problem.rows(),
             "weights must have one entry a row of X");
     problem.weigh(weights.data());

@@ -98,6 +98,24 @@ Problem::Problem(std::variant<const double*, const float*> x, const std::uint32_
       stride_(cols),
       partition_(rows, rows, sparse_entries(begin, rows), kSparseWork * layout_.length) {}
 
+Problem::Problem(std::shared_ptr<Elsewhere> elsewhere, std::size_t rows, std::size_t cols,
+                 bool bias)
+    : elsewhere_(std::move(elsewhere)),
+      y_(nullptr),
+      rows_(rows),
+      bias_(bias),
+      layout_(layout_of(cols)),
+      stride_(cols),
+      partition_(is_packed(cols) ? whole_lanes(rows) / kLanes : rows, rows, cols + 1) {}
+
+void Problem::be_part(std::size_t rows, std::size_t first, std::size_t end) {
+    const std::size_t cols = layout_.cols;
+    partition_ =
+        Partition(packed() ? whole_lanes(rows) / kLanes : rows, rows, cols + 1).part(first, end);
+    const std::size_t row = cols * std::visit([](auto* x) { return sizeof(*x); }, x_);
+    far_ = kFar / row < rows;  // by which kernels go about it
+}
+
 template <class Real>
 void Problem::align(const Real* x) {
     const std::size_t cols = layout_.cols, stride = stride_of_copy<Real>(cols);
@@ -166,6 +184,11 @@ const RowNorms& Problem::norms(int threads) const {
 
 RowNorms Problem::find_norms(int threads) const {
     RowNorms norms;
+    if (elsewhere_) {  // of which the largest alone is told
+        for (const double largest : elsewhere_->ask({Question::largest_norm, {}}))
+            norms.largest = std::max(norms.largest, largest);
+        return norms;
+    }
     norms.bits.resize(rows_);
     Shares shares(partition_.count(), threads);
     run_team(threads, [&](const Member& me) {

@@ -27,7 +27,9 @@ constexpr std::size_t kSample = 4096;
 ActiveRows::ActiveRows(const Problem& problem, Loss loss, Skip skip, int threads)
     : problem_(problem),
       loss_(loss),
-      skip_(problem.rows() < kNoRow && traits_of(loss).skippable() ? skip : Skip::never),
+      skip_(problem.elsewhere() == nullptr && problem.rows() < kNoRow && traits_of(loss).skippable()
+                ? skip
+                : Skip::never),
       error_(static_cast<double>(problem.layout().cols + 32) *
              std::numeric_limits<double>::epsilon()),
       norms_(problem.norms(threads)),

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "asked.hpp"
+#include "curvature_work.hpp"
 #include "engines/small_matrix.hpp"
 #include "engines/storage.hpp"
 #include "norms.hpp"
@@ -113,48 +115,47 @@ constexpr double kGenericShare = 0.03;
 // A Hessian by its rows' curvatures, without those that add less to it than rounding does.
 class Hessian {
 public:
-    Hessian(Passes& passes, const Vector& u, Loss loss) : passes_(passes) {
-        passes.curvature_weights(u, loss, weights_);
+    Hessian(Passes& passes, const Vector& u, Loss loss) : passes_(passes), here_(passes) {
         const Problem& problem = passes.problem();
         const std::size_t n = problem.rows();
+        const Vector largest = elsewhere()
+                                   ? ask(Question::weigh, About(loss).add(u).done(), kWeights)
+                                   : here_.weigh(u, loss);
         if (problem.packed() || n >= std::numeric_limits<std::uint32_t>::max()) return;
-        const auto end = weights_.begin() + static_cast<std::ptrdiff_t>(n);
-        const double least = kNothing * *std::max_element(weights_.begin(), end);
-        const auto seen =
-            std::count_if(weights_.begin(), end, [&](double q) { return !(q < least); });
-        if (!(static_cast<double>(seen) < kMostListed * static_cast<double>(n))) return;
-        begin_.push_back(0);
-        for (std::size_t c = 0; c < passes.chunks(); ++c) {
-            for (std::size_t i = problem.first_row(c); i < std::min(problem.first_row(c + 1), n);
-                 ++i) {
-                if (weights_[i] < least) continue;  // NaN stays
-                weights_[rows_.size()] = weights_[i];
-                rows_.push_back(static_cast<std::uint32_t>(i));
-            }
-            begin_.push_back(rows_.size());
-        }
+        const double least = kNothing * *std::max_element(largest.begin(), largest.end());
+        const Vector counts = elsewhere()
+                                  ? ask(Question::list_weights, About().add(least).done(), kList)
+                                  : here_.list(least);
+        double seen = 0.0;
+        for (const double count : counts) seen += count;
+        listed_ = seen < kMostListed * static_cast<double>(n);
+        if (listed_) share_ = seen / static_cast<double>(n);
     }
 
     // What a product visits, as a share of a pass.
-    double share() const {
-        return begin_.empty() ? 1.0
-                              : static_cast<double>(rows_.size()) /
-                                    static_cast<double>(passes_.problem().rows());
-    }
+    double share() const { return share_; }
 
-    void operator()(const Vector& v, Vector& out) const {
-        if (begin_.empty()) return passes_.second(weights_, v, out);
-        passes_.second_of(rows_, begin_, weights_, v, out);
+    void operator()(const Vector& v, Vector& out) {
+        if (!elsewhere()) return here_.second(listed_, v, out);
+        const std::size_t listed = listed_ ? 1 : 0;
+        passes_.ask({Question::second, About().add(listed).add(v).done()}, Passes::Answer::sums);
+        passes_.add_chunks(out);
     }
 
 private:
     static constexpr double kNothing = 0x1p-50;  // of the largest curvature
     static constexpr double kMostListed = 0.5;   // more rows are not worth a list
+    enum Place : int { kWeights, kList };
+
+    bool elsewhere() const { return passes_.problem().elsewhere() != nullptr; }
+    Vector ask(Question what, Vector about, Place place) {
+        return passes_.ask({what, std::move(about), 0, place}, Passes::Answer::numbers);
+    }
 
     Passes& passes_;
-    Vector weights_;
-    std::vector<std::uint32_t> rows_;
-    std::vector<std::size_t> begin_;  // of chunks, in the list of rows; empty: all rows
+    CurvatureWork here_;
+    bool listed_ = false;
+    double share_ = 1.0;
 };
 
 }  // namespace
@@ -215,7 +216,7 @@ double largest_eigenvalue(const Problem& problem, const Product& product, double
 double largest_curvature(Passes& passes, const Vector& u, Loss loss, const CurvatureSearch& search,
                          std::vector<Vector>& directions, std::int64_t& passes_spent,
                          const std::function<void()>& between_passes) {
-    const Hessian hessian(passes, u, loss);
+    Hessian hessian(passes, u, loss);
     double visited = 0.0;
     const auto product = [&](const Vector& v, Vector& out) {
         hessian(v, out);

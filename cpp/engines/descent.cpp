@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "asked.hpp"
 #include "engines/lockstep.hpp"
 #include "norms.hpp"
 
@@ -97,6 +98,15 @@ void Descent::interrupt_by(const Ask& ask) {
 
 void Descent::pass_chunk(std::size_t chunk) {
     active_.first_of_chunk(chunk, u_, most_bits_, passes_.zero_partial(chunk));
+}
+
+void Descent::pass_elsewhere() {
+    const auto skip = static_cast<std::size_t>(options_.stepper.keeps_proportions() ? options_.skip
+                                                                                    : Skip::never);
+    const Vector visited =
+        passes_.ask({Question::step, About(options_.loss).add(skip).add(most_bits_).add(u_).done()},
+                    Passes::Answer::sums);
+    for (const double rows : visited) visits_elsewhere_ += static_cast<std::uint64_t>(rows);
 }
 
 void Descent::pass_block(std::size_t chunk, std::size_t first, std::size_t count) {

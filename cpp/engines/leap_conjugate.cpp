@@ -24,7 +24,6 @@ public:
                    std::function<void()> between_passes)
         : LeapField(problem, loss, motion, threads, std::move(between_passes)),
           rows_(given_, loss),
-          squares_(rows_.squares()),
           sampled_(problem, given_.threads()),
           recycled_(layout()),
           of_w_(layout().length),
@@ -32,8 +31,7 @@ public:
           product_(layout().length) {}
 
     void evaluate(const Vector& u, double s, Vector& g) override {
-        factor_ =
-            shifted(s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift, bits_); });
+        factor_ = shifted(s, g, [&](Loss loss, double shift) { rows_.first(u, loss, g, shift); });
         for (double& x : g) x *= factor_;
         if (decay_now_ > 0.0)
             for (std::size_t j = 0; j < g.size(); ++j) g[j] -= decay(j) * u[j];
@@ -54,21 +52,19 @@ public:
         return solved;
     }
 
-    void sum_sizes(const Vector& u, Vector& out, const Share& share) override {
+    void sum_sizes(const Vector& u, Vector& out, const RoundingShare& share) override {
         rows_.sum_sizes(u, out, share);
     }
+    double least_bits() override { return rows_.least_bits(); }
 
     // Estimated: what two patterns of signs of the largest rounding errors move u by.
     double rounding_effect(const Vector& u, double s, const LeapScale& scale,
                            double enough) override {
-        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
+        constexpr double kOfSums = RoundingShare::kOfSums;
         constexpr double kOthers = 2.0;  // other patterns may do more
         Vector size, error(u.size()), effect;
         evaluate(u, s, error);
-        sum_sizes(u, size, [&](std::size_t i, double terms) {
-            const Coefficient c = coefficient(i, terms);
-            return c.error + kOfSums * c.value;
-        });
+        sum_sizes(u, size, share(RoundingShare::Of::error));
         for (std::size_t j = 0; j < u.size(); ++j) size[j] += kOfSums * decay(j) * std::fabs(u[j]);
         const double most = scale.norm(size);
         if (most <= enough) return most;
@@ -87,7 +83,7 @@ public:
     std::shared_ptr<const Coordinates> better_coordinates(const Vector& u,
                                                           const ExactNull& exact_null) override {
         if (!turns_later()) return nullptr;
-        return turned_along(problem(), curvatures(u), exact_null);
+        return turned_along(problem().here(), curvatures(u), exact_null);
     }
 
     bool turns_later() const override {
@@ -99,7 +95,7 @@ public:
 
     std::unique_ptr<LeapField> turned_field(
         std::shared_ptr<const Coordinates> coordinates) override {
-        return make_dense_field(problem(), loss_, motion_, given_.threads(), between_passes_,
+        return make_dense_field(problem().here(), loss_, motion_, given_.threads(), between_passes_,
                                 std::move(coordinates), costs_);
     }
 
@@ -113,7 +109,7 @@ public:
         const auto product = [this](const Vector& v, Vector& out) {
             orthogonal_ = v;
             if (motion_.is_normalized()) project(orthogonal_);
-            rows_.second(weights_, orthogonal_, out);
+            rows_.second(orthogonal_, out);
             ++costs_.products;
             after_pass();
             for (double& x : out) x *= factor_;
@@ -125,13 +121,7 @@ public:
     }
 
 private:
-    double trace() const {
-        const double one = given_.problem().bias() ? 1.0 : 0.0;
-        double sum = 0.0;
-        for (std::size_t k = 0; k < rows_.count(); ++k)
-            sum += weights_[k] * (squares_[rows_.row(k)] + one);
-        return sum;
-    }
+    double trace() const { return sums_.squares + (problem().bias() ? sums_.all : 0.0); }
 
     // into_ <- P H direction_.
     void normalize_all(double s, Vector& g) {
@@ -141,7 +131,7 @@ private:
                 ? (factor_ * trace() + decay_now_ * static_cast<double>(layout().cols + 1)) / size
                 : 0.0;
         factor_ *= normalize(s, g);
-        rows_.second(weights_, direction_, into_);
+        rows_.second(direction_, into_);
         ++costs_.products;
         after_pass();
         for (std::size_t j = 0; j < into_.size(); ++j)
@@ -158,7 +148,7 @@ private:
         // minimum of a quadratic it leaves residuals along the slow directions.
         const bool sampled =
             tail && !across &&
-            sampled_.begin({rows_, weights_, squares_, factor, plain.of_w, plain.of_bias});
+            sampled_.begin({rows_, sums_.squares + sums_.all, factor, plain.of_w, plain.of_bias});
         // A sample does better where there can be one.
         const bool recycled = tail && !across && !sampled_.is_possible();
         if (recycled) recycled_.begin({factor, plain.of_w, plain.of_bias, trace()});
@@ -187,7 +177,7 @@ private:
         for (std::size_t n = 0; n < most; ++n) {
             {
                 const Lap lap(costs_.multiplying);
-                rows_.second(weights_, p_, product_);
+                rows_.second(p_, product_);
             }
             ++costs_.products;
             after_pass();
@@ -217,29 +207,13 @@ private:
     // What the Hessian does to the span of w and the bias, and on average to what is orthogonal to
     // it. All of it comes from margins and row norms.
     void weigh_rows(const Vector& u) {
-        const std::size_t n = rows_.count(), cols = layout().cols;
-        weights_.resize(whole_lanes(n));
-        const double unit = traits_.per_unit();
-        for (std::size_t k = 0; k < n; ++k)
-            weights_[k] = (bits_[rows_.row(k)] - last_shift_) * unit;
-        kernels().curvature(weights_.data(), weights_.data(), n, last_loss_);
-        if (problem().weights() != nullptr)
-            for (std::size_t k = 0; k < n; ++k) weights_[k] *= problem().weight(rows_.row(k));
-
-        const double norm = LeapScale(u, layout()).w, b = u[layout().intercept];
+        const std::size_t cols = layout().cols;
+        const double norm = LeapScale(u, layout()).w;
         for (std::size_t j = 0; j < cols; ++j) of_w_[j] = u[j] / norm;
-        along_ = mixed_ = bias_ = across_ = 0.0;
-        const double* y = given_.problem().labels();
-        for (std::size_t k = 0; k < n; ++k) {
-            const std::size_t i = rows_.row(k);
-            const double q = weights_[k], t = (bits_[i] * unit * y[i] - b) / norm;
-            along_ += q * t * t;
-            mixed_ += q * t;
-            bias_ += q;
-            across_ += q * std::max(squares_[i] - t * t, 0.0);
-        }
-        across_ /= static_cast<double>(std::max<std::size_t>(cols - 1, 1));
-        if (!given_.problem().bias()) mixed_ = bias_ = 0.0;
+        sums_ = rows_.weigh(u, norm, last_loss_, last_shift_);
+        across_ = sums_.across / static_cast<double>(std::max<std::size_t>(cols - 1, 1));
+        mixed_ = problem().bias() ? sums_.mixed : 0.0;
+        bias_ = problem().bias() ? sums_.all : 0.0;
     }
 
     // (I + c (factor_ H + decay))^-1 for the H of weigh_rows().
@@ -249,7 +223,7 @@ private:
               factor(c * field_.factor_),
               of_w(1.0 + c * field_.decay(0)),
               of_bias(1.0 + c * field_.decay(field_.layout().intercept)),
-              along(of_w + factor * field_.along_),
+              along(of_w + factor * field_.sums_.along),
               mixed(factor * field_.mixed_),
               bias(of_bias + factor * field_.bias_),
               across(of_w + factor * field_.across_),
@@ -273,13 +247,12 @@ private:
     };
 
     LeapRows rows_;
-    Vector squares_;  // ||x_i||^2
     SampledHessian sampled_;
     RecycledDirections recycled_;
-    Vector weights_;  // l''(m_i), shifted, times their own, of the rows that matter
-    Vector of_w_;     // w / ||w||
-    Vector into_;     // the derivative of F's direction along itself
-    double factor_ = 0.0, along_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
+    Vector of_w_;  // w / ||w||
+    Vector into_;  // the derivative of F's direction along itself
+    LeapRows::Sums sums_{};
+    double factor_ = 0.0, mixed_ = 0.0, bias_ = 0.0, across_ = 0.0;
     Vector residual_, z_, p_, product_, orthogonal_;
     std::vector<Vector> top_;  // eigenvector of the Hessian
 };

@@ -57,17 +57,13 @@ public:
     // of a round and carried to its end, move u by.
     double rounding_effect(const Vector& u, double s, const LeapScale& scale,
                            double enough) override {
-        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
         constexpr double kOthers = 2.0;  // other patterns may do more
         Vector error(u.size()), all(u.size(), 0.0), effect;
         std::vector<Vector> sizes(weights_.size());
         log_rate_ = s + std::log(rate_);
         k_ = std::exp(s);
         walk(u, error, [&](std::size_t step, const Vector& at) {
-            sum_sizes(at, sizes[step], [&](std::size_t i, double terms) {
-                const Coefficient c = coefficient(i, terms);
-                return c.error + kOfSums * c.value;
-            });
+            sum_sizes(at, sizes[step], share(RoundingShare::Of::error));
             add_multiple(all, 1.0, sizes[step]);
         });
         const double most = scale.norm(all);

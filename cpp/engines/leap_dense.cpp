@@ -32,7 +32,8 @@ protected:
     // over the rows turn into, entry by entry.
     Vector bounds_by(const Matrix& inverse, const Vector& u) const {
         // What a sum in lanes and chunks loses, as a share of the sum of its terms' sizes.
-        constexpr double kOfSums = 2.0 * std::numeric_limits<double>::epsilon();
+        constexpr double kOfSums = RoundingShare::kOfSums;
+        const RoundingShare of_rows = share(RoundingShare::Of::error);
         const Problem& problem = passes().problem();
         const std::size_t n = u.size(), moving = problem.bias() ? n : n - 1;
         Vector out(n, 0.0), sizes(n, 0.0), z(n);
@@ -43,7 +44,7 @@ protected:
                 z[j] = row[j * kLanes];
                 terms += std::fabs(z[j] * u[j]);
             }
-            const Coefficient c = coefficient(i, terms);
+            const auto c = of_rows.coefficient(bits_[i], terms, problem.weight(i));
             for (std::size_t j = 0; j < moving; ++j) {
                 double along = 0.0;
                 for (std::size_t k = 0; k < moving; ++k) along += inverse(j, k) * z[k];
@@ -281,7 +282,7 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
                                               std::function<void()> between_passes) {
     if (!problem.packed())
         return make_conjugate_field(problem, loss, motion, threads, std::move(between_passes));
-    auto field = make_dense_field(problem, loss, motion, threads, std::move(between_passes));
+    auto field = make_dense_field(problem.here(), loss, motion, threads, std::move(between_passes));
     return motion.is_normalized() ? std::move(field) : in_range(std::move(field));
 }
 
@@ -292,10 +293,17 @@ std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
         throw std::invalid_argument(
             "rounds of two steps or more are leaped, and of plain descent only");
     if (!problem.packed())
-        return make_products_cycle_field(problem, loss, motion, period, threads,
+        return make_products_cycle_field(problem.here(), loss, motion, period, threads,
                                          std::move(between_passes));
-    return in_range(std::make_unique<DenseCycleField>(problem, loss, motion, period, threads,
+    return in_range(std::make_unique<DenseCycleField>(problem.here(), loss, motion, period, threads,
                                                       std::move(between_passes)));
+}
+
+std::string why_rows_are_too_far(const Problem& problem, int period) {
+    constexpr std::size_t kMostEntries = std::size_t{1} << 27;
+    const bool copied = problem.elsewhere() != nullptr && (period > 1 || problem.packed());
+    if (!copied || problem.rows() * problem.layout().length <= kMostEntries) return {};
+    return "a leap of cycles, or of up to 16 columns, would need all rows here";
 }
 
 }  // namespace fastgrok

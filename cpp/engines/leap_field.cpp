@@ -31,6 +31,15 @@ void LeapField::measure_rows(int exponent) {
     const double one = bias() ? 1.0 : 0.0;
     double largest = 0.0;
     squares_sum_ = 0.0;
+    if (problem.elsewhere() != nullptr) {
+        const Vector told = given_.ask({Question::row_sizes, {}}, Passes::Answer::numbers);
+        for (std::size_t c = 0; c < told.size(); c += 3) {
+            squares_sum_ += bias() ? told[c] : told[c + 2];
+            largest = std::max(largest, told[c + 1]);
+        }
+        largest_row_ = bias() ? problem.norms(given_.threads()).largest : largest;
+        return;
+    }
     if (!problem.packed() && bias()) {  // whose norms are known
         const RowNorms& norms = problem.norms(given_.threads());
         for (std::size_t i = 0; i < problem.rows(); ++i)
@@ -69,42 +78,23 @@ void LeapField::turn(std::shared_ptr<const Coordinates> coordinates) {
 
 Vector LeapField::curvatures(const Vector& u) {
     Vector weights;
-    given_.curvature_weights(u, loss_, weights);
+    if (problem().elsewhere() != nullptr)
+        Passes(problem().here(), given_.threads()).curvature_weights(u, loss_, weights);
+    else
+        given_.curvature_weights(u, loss_, weights);
     ++costs_.evaluations;
     after_pass();
     return weights;
 }
 
-LeapField::Coefficient LeapField::coefficient(std::size_t row, double terms) const {
-    constexpr double kUnit = 0.5 * std::numeric_limits<double>::epsilon();
-    // Of the slope itself, and of a margin for each of its terms: its product, and what is added.
-    constexpr double kOfSlope = 4.0, kOfTerms = 1.5;
-    const double m = bits_[row] * traits_.per_unit(), log_factor = log_rate_;
-    const double weight = problem().weight(row);
-    return with_loss(loss_, [&]<class L>(L) -> Coefficient {
-        if constexpr (L::traits.exponential_tail()) {
-            const double value = weight * L::scaled_slope(log_factor, m);
-            return {value, kUnit * value * (kOfSlope + kOfTerms * L::steepness(m) * terms), value};
-        } else if constexpr (L::traits.twice_differentiable) {
-            const double value = weight * L::scaled_slope(log_factor, m);
-            const double change = weight * std::exp(log_factor) * L::traits.most_curvature;
-            return {value, kUnit * (kOfSlope * value + kOfTerms * change * terms), change};
-        } else {
-            return {};  // not built with such a loss
-        }
-    });
-}
-
 void LeapField::rounding(const Vector& u, Vector& out) {
-    constexpr double kUnits = 4.0 * std::numeric_limits<double>::epsilon();
     // The margin is off by rounding errors of its terms, the slope by a share like that.
-    sum_sizes(u, out, [&](std::size_t i, double terms) {
-        return kUnits * (1.0 + terms) * coefficient(i, 0.0).change;
-    });
-    for (std::size_t j = 0; j < u.size(); ++j) out[j] += kUnits * decay(j) * std::fabs(u[j]);
+    sum_sizes(u, out, share(RoundingShare::Of::change));
+    for (std::size_t j = 0; j < u.size(); ++j)
+        out[j] += RoundingShare::kUnits * decay(j) * std::fabs(u[j]);
 }
 
-void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) {
+void LeapField::sum_sizes(const Vector& u, Vector& out, const RoundingShare& share) {
     const Problem& problem = passes().problem();
     const std::size_t cols = problem.layout().cols, intercept = problem.layout().intercept;
     out.assign(u.size(), 0.0);
@@ -112,7 +102,7 @@ void LeapField::sum_sizes(const Vector& u, Vector& out, const Share& share) {
         const auto add = [&](std::size_t n, auto column, auto entry, double last) {
             double terms = std::fabs(last * u[intercept]);
             for (std::size_t k = 0; k < n; ++k) terms += std::fabs(entry(k) * u[column(k)]);
-            const double times = share(i, terms);
+            const double times = share(bits_[i], terms, problem.weight(i));
             for (std::size_t k = 0; k < n; ++k) out[column(k)] += times * std::fabs(entry(k));
             if (problem.bias()) out[intercept] += times * std::fabs(last);
         };
@@ -165,13 +155,16 @@ bool LeapField::may_amplify() {
 
 // The last one, if it serves, or one that brings the least margin to 0. What decays has a gradient
 // that does not underflow.
-double LeapField::shift_of_margins() const {
+double LeapField::shift_of_margins() {
     constexpr double kLargeBits = 600.0, kApart = 300.0;
     if (!traits_.exponential_tail() || motion_.decay > 0.0) return 0.0;
-    const auto rows = static_cast<std::ptrdiff_t>(given_.problem().rows());
-    const double least = std::floor(*std::min_element(bits_.begin(), bits_.begin() + rows));
+    const double least = std::floor(least_bits());
     if (!(least > kLargeBits) || !std::isfinite(least)) return 0.0;
     return std::fabs(least - last_shift_) <= kApart ? last_shift_ : least;
+}
+
+double LeapField::least_bits() {
+    return least_of(bits_.data(), given_.problem().rows());
 }
 
 double LeapField::normalize(double s, Vector& g) {
@@ -195,9 +188,8 @@ double LeapField::project(Vector& v) const {
 
 // Whether all went well with a shift: no row lies where the tail is not the slope, and nothing has
 // overflowed.
-bool LeapField::in_range(const Vector& out) const {
-    for (std::size_t i = 0; i < given_.problem().rows(); ++i)
-        if (!(bits_[i] >= traits_.exponential_from)) return false;
+bool LeapField::in_range(const Vector& out) {
+    if (!(least_bits() >= traits_.exponential_from)) return false;
     return std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
 }
 

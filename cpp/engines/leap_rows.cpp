@@ -4,15 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "engines/leap_field.hpp"
-#include "engines/storage.hpp"
 #include "norms.hpp"
 #include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
 
-constexpr std::size_t kMostKnown = 8;
+constexpr std::size_t kMostKnown = LeapWork::kMostKnown;
 // Rows beyond the bound add less than this power of two of the gradient; and the next gradient may
 // be smaller by the other before all rows must be looked at again.
 constexpr int kNegligible = 60;
@@ -22,8 +20,6 @@ constexpr double kMostListed = 0.5;
 // All rows have their turn when lists have visited so many too many of them as a pass would, and
 // the last so many times those that matter.
 constexpr double kMostWasted = 1.0, kLoose = 1.5;
-// Entries that are worth calling threads for.
-constexpr std::size_t kLeastWork = std::size_t{1} << 18;
 // Of floats: what rounding takes of a product and a sum, with some to spare.
 constexpr double kFloat = 0x1p-22;
 
@@ -34,63 +30,51 @@ LeapRows::LeapRows(Passes& passes, Loss loss)
       problem_(passes.problem()),
       loss_(loss),
       error_(static_cast<double>(problem_.layout().cols + 32) *
-             std::numeric_limits<double>::epsilon()),
-      lists_(passes.chunks()),
-      begin_(passes.chunks() + 1, 0) {
-    const bool possible = traits_of(loss).exponential_tail() && !problem_.packed() &&
-                          problem_.rows() < std::numeric_limits<std::uint32_t>::max();
-    if (!possible) return;
-    const RowNorms& norms = problem_.norms(passes.threads());
-    largest_norm_ = norms.largest * kLog2E * (1.0 + kFloat);
+             std::numeric_limits<double>::epsilon()) {
+    if (Elsewhere* const elsewhere = problem_.elsewhere())
+        owner_ = elsewhere->new_owner();
+    else
+        here_ = std::make_unique<LeapWork>(passes, loss);
+    if (!traits_of(loss).exponential_tail() || problem_.packed() ||
+        problem_.rows() >= std::numeric_limits<std::uint32_t>::max())
+        return;
+    const double largest = problem_.norms(passes.threads()).largest;
+    largest_norm_ = largest * kLog2E * (1.0 + kFloat);
     // Beyond floats a margin in bits could not be told.
-    if (!(largest_norm_ > 0x1p-100 && largest_norm_ < 0x1p100)) return;
-    rows_exponent_ = std::ilogb(problem_.total_weight()) + std::ilogb(norms.largest) + 3;
-    norms_.reserve(problem_.rows());
-    for (std::size_t i = 0; i < problem_.rows(); ++i)
-        norms_.push_back(static_cast<float>(norms.bits[i] * (1.0 + kFloat)));
-    for (std::size_t c = 0; c < lists_.size(); ++c)  // for threads, which must not throw
-        lists_[c].reserve(problem_.first_row(c + 1) - problem_.first_row(c));
+    possible_ = largest_norm_ > 0x1p-100 && largest_norm_ < 0x1p100;
+    rows_exponent_ = std::ilogb(problem_.total_weight()) + std::ilogb(largest) + 3;
 }
 
-template <class Chunk>
-void LeapRows::for_chunks(std::size_t rows, std::size_t entries, Chunk work) const {
-    const int threads = rows * entries < kLeastWork ? 1 : passes_.threads();
-    Shares shares(passes_.chunks(), threads);
-    run_team(threads, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) work(c);
-    });
+LeapRows::~LeapRows() {
+    if (!here_) problem_.elsewhere()->forget(owner_);
 }
 
-void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift, Vector& bits) {
-    const bool lists = loss == loss_ && shift == 0.0 && !norms_.empty();
-    listed_ = lists && useful_ && choose(u, bits);
+Vector LeapRows::ask(Question what, Vector about, int place) {
+    if (here_) return here_->answer(what, about);
+    about.insert(about.begin(), static_cast<double>(loss_));
+    return passes_.ask({what, std::move(about), owner_, place},
+                       LeapWork::has_sums(what) ? Passes::Answer::sums : Passes::Answer::numbers);
+}
+
+void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift) {
+    const bool lists = loss == loss_ && shift == 0.0 && possible_;
+    listed_ = lists && useful_ && choose(u);
     if (listed_) {
-        listed_bits_.resize(whole_lanes(rows_.size()));
-        for_chunks(rows_.size(), problem_.row_entries(), [&](std::size_t c) {
-            double* const sum = passes_.zero_partial(c);
-            const std::size_t n = begin_[c + 1] - begin_[c];
-            problem_.visit_index(rows_.data() + begin_[c], n, [&](auto rows) {
-                kernels_for(rows).first(rows, u.data(), loss, traits_of(loss).zero_above, 0.0,
-                                        listed_bits_.data() + begin_[c], sum);
-            });
-        });
+        const Vector needed_in =
+            ask(Question::leap_first_listed, About(loss).add(most_).add(u).done(), LeapWork::kBits);
         passes_.add_chunks(out);
         if (const double needed = bits_needed(out); needed <= most_) {
             needed_ = 0;
-            for (std::size_t k = 0; k < rows_.size(); ++k) {
-                bits[rows_[k]] = listed_bits_[k];
-                needed_ += !(listed_bits_[k] > most_);
-            }
-            wasted_ +=
-                static_cast<double>(rows_.size() - needed_) / static_cast<double>(problem_.rows());
+            for (const double rows : needed_in) needed_ += static_cast<std::size_t>(rows);
+            wasted_ += static_cast<double>(count_ - needed_) / static_cast<double>(problem_.rows());
             most_ = std::min(traits_of(loss_).zero_above, needed + kSpareBits);
             return;
         }
     }
     listed_ = false;
-    passes_.first(u, loss, out, shift, &bits);
-    if (lists) learn(u, bits, out);
+    ask(Question::leap_first, About(loss).add(shift).add(u).done(), LeapWork::kBits);
+    passes_.add_chunks(out);
+    if (lists) learn(u, out);
 }
 
 double LeapRows::bits_needed(const Vector& gradient) const {
@@ -101,36 +85,36 @@ double LeapRows::bits_needed(const Vector& gradient) const {
     return std::min<double>(most, rows_exponent_ - std::ilogb(largest) + kNegligible);
 }
 
-void LeapRows::learn(const Vector& u, const Vector& bits, const Vector& gradient) {
-    const std::size_t n = problem_.rows();
+void LeapRows::learn(const Vector& u, const Vector& gradient) {
     most_ = std::min(traits_of(loss_).zero_above, bits_needed(gradient) + kSpareBits);
     wasted_ = 0.0;
     needed_ = 0;
     double largest = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-        needed_ += !(bits[i] > most_);
-        largest = std::max(largest, std::fabs(bits[i]));
+    const Vector told = ask(Question::leap_learn, About().add(most_).done());
+    for (std::size_t c = 0; c < told.size(); c += 2) {
+        needed_ += static_cast<std::size_t>(told[c]);
+        largest = std::max(largest, told[c + 1]);
     }
-    useful_ =
-        static_cast<double>(needed_) < kMostListed * static_cast<double>(n) && largest < 0x1p100;
+    useful_ = static_cast<double>(needed_) < kMostListed * static_cast<double>(problem_.rows()) &&
+              largest < 0x1p100;
     if (!useful_) return known_.clear();
-    if (known_.size() == kMostKnown)
+    std::size_t place = known_.size();
+    if (known_.size() == kMostKnown) {
         std::rotate(known_.begin(), known_.end() - 1, known_.end());
-    else
+        place = known_.front().place;
+    } else {
         known_.emplace(known_.begin());
-    Known& known = known_.front();
-    known.u = u;
-    known.bits.resize(n);
-    for (std::size_t i = 0; i < n; ++i) known.bits[i] = static_cast<float>(bits[i]);
-    known.size = norm(u.data(), u.size());
-    known.largest = largest;
+    }
+    known_.front() = {u, place, norm(u.data(), u.size()), largest};
+    ask(Question::leap_keep, About().add(place).add(u).done(),
+        LeapWork::kKnown + static_cast<int>(place));
 }
 
 // The rows that may matter at u; false if all had better have their turn.
-bool LeapRows::choose(const Vector& u, Vector& bits) {
-    list(combine(u), bits);
+bool LeapRows::choose(const Vector& u) {
+    count_ = list(combine(u));
     const auto n = static_cast<double>(problem_.rows());
-    const auto listed = static_cast<double>(rows_.size());
+    const auto listed = static_cast<double>(count_);
     const auto needed = static_cast<double>(needed_);
     if (listed > kMostListed * n) return false;
     return wasted_ <= kMostWasted || listed <= kLoose * needed;
@@ -187,86 +171,84 @@ LeapRows::Combination LeapRows::combine(const Vector& u) const {
     return best;
 }
 
-void LeapRows::list(const Combination& of, Vector& bits) {
-    constexpr std::size_t kAtOnce = 512;
-    rows_.clear();
-    if (!std::isfinite(of.radius) || !(of.radius * largest_norm_ < 0x1p100)) {
-        rows_.resize(problem_.rows());  // nothing is known
-        return;
+// How many they are.
+std::size_t LeapRows::list(const Combination& of) {
+    if (!std::isfinite(of.radius) || !(of.radius * largest_norm_ < 0x1p100))
+        return problem_.rows();  // nothing is known
+    Vector places, factors;
+    for (std::size_t j = 0; j < of.factors.size(); ++j) {
+        places.push_back(static_cast<double>(known_[j].place));
+        factors.push_back(of.factors[j]);
     }
-    const auto radius = static_cast<float>(of.radius * (1.0 + 2.0 * kFloat));
-    const auto most = static_cast<float>(most_ + of.rounding);
-    for_chunks(problem_.rows(), known_.size(), [&](std::size_t c) {
-        std::vector<std::uint32_t>& list = lists_[c];
-        list.clear();
-        float least[kAtOnce];
-        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        for (std::size_t i = problem_.first_row(c); i < end; i += kAtOnce) {
-            const std::size_t n = std::min(kAtOnce, end - i);
-            for (std::size_t r = 0; r < n; ++r) least[r] = -radius * norms_[i + r];
-            for (std::size_t j = 0; j < of.factors.size(); ++j) {
-                const float factor = of.factors[j];
-                if (factor == 0.0f) continue;
-                const float* const known = known_[j].bits.data() + i;
-                for (std::size_t r = 0; r < n; ++r) least[r] += factor * known[r];
-            }
-            for (std::size_t r = 0; r < n; ++r) {
-                bits[i + r] = least[r];
-                if (!(least[r] > most)) list.push_back(static_cast<std::uint32_t>(i + r));
-            }
-        }
-    });
-    for (std::size_t c = 0; c < lists_.size(); ++c) {
-        begin_[c] = rows_.size();
-        rows_.insert(rows_.end(), lists_[c].begin(), lists_[c].end());
-    }
-    begin_[lists_.size()] = rows_.size();
+    const Vector counts = ask(Question::leap_list,
+                              About()
+                                  .add(of.radius * (1.0 + 2.0 * kFloat))
+                                  .add(most_ + of.rounding)
+                                  .add(places)
+                                  .add(factors)
+                                  .done(),
+                              LeapWork::kList);
+    std::size_t sum = 0;
+    for (const double count : counts) sum += static_cast<std::size_t>(count);
+    return sum;
 }
 
-void LeapRows::second(const Vector& weights, const Vector& v, Vector& out) {
-    if (!listed_) return passes_.second(weights, v, out);
-    passes_.second_of(rows_, begin_, weights, v, out);
+LeapRows::Sums LeapRows::weigh(const Vector& u, double norm, Loss loss, double shift) {
+    const Vector told = ask(Question::leap_weigh, About(loss).add(shift).add(norm).add(u).done(),
+                            LeapWork::kWeights);
+    Sums out{};
+    for (std::size_t c = 0; c < told.size(); c += 5) {
+        out.along += told[c];
+        out.mixed += told[c + 1];
+        out.all += told[c + 2];
+        out.across += told[c + 3];
+        out.squares += told[c + 4];
+    }
+    return out;
 }
 
-void LeapRows::sum_sizes(const Vector& u, Vector& out,
-                         const std::function<double(std::size_t, double)>& share) {
-    const std::size_t intercept = problem_.layout().intercept;
-    Vector size(u);
-    for (double& x : size) x = std::fabs(x);
-    out.assign(u.size(), 0.0);
-    for_chunks(count(), problem_.row_entries(), [&](std::size_t c) {
-        double* const sum = passes_.zero_partial(c);
-        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        const std::size_t first = listed_ ? begin_[c] : problem_.first_row(c);
-        const std::size_t last = listed_ ? begin_[c + 1] : end;
-        for (std::size_t place = first; place < last; ++place)
-            problem_.visit_row(row(place), [&](const auto* x, std::size_t n, auto column) {
-                const auto entry = [x](std::size_t k) {
-                    return std::fabs(static_cast<double>(x[k]));
-                };
-                double lanes[kRowLanes] = {};
-                std::size_t k = 0;
-                for (; k + kRowLanes <= n; k += kRowLanes)
-                    for (std::size_t l = 0; l < kRowLanes; ++l)
-                        lanes[l] += entry(k + l) * size[column(k + l)];
-                for (; k < n; ++k) lanes[0] += entry(k) * size[column(k)];
-                double terms = size[intercept];
-                for (const double lane : lanes) terms += lane;
-                const double times = share(row(place), terms);
-                for (k = 0; k < n; ++k) sum[column(k)] += times * entry(k);
-                sum[intercept] += times;
-            });
-    });
+void LeapRows::second(const Vector& v, Vector& out) {
+    ask(Question::leap_second, About().add(v).done());
     passes_.add_chunks(out);
 }
 
-Vector LeapRows::squares() const {
-    Vector out(problem_.rows());
-    for_chunks(problem_.rows(), problem_.row_entries(), [&](std::size_t c) {
-        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-        for (std::size_t i = problem_.first_row(c); i < end; ++i) out[i] = squared_row(problem_, i);
-    });
-    return out;
+void LeapRows::sum_sizes(const Vector& u, Vector& out, const RoundingShare& share) {
+    out.assign(u.size(), 0.0);
+    ask(Question::leap_sum_sizes,
+        About().add(static_cast<std::size_t>(share.of)).add(share.log_rate).add(u).done());
+    passes_.add_chunks(out);
+}
+
+double LeapRows::least_bits() {
+    const Vector least = ask(Question::leap_least, {});
+    return least_of(least.data(), least.size());
+}
+
+// What shares in the trace are multiplied with for about so many rows, and where the counts of the
+// chunks' chances begin.
+double LeapRows::rate_of(double wanted, Vector& starts) {
+    double rate = 0.0;
+    Vector told;
+    for (int round = 0; round < 8; ++round) {
+        double certain = 0.0, rest = 0.0;
+        told = ask(Question::leap_shares, About().add(rate).done());
+        for (std::size_t c = 0; c < told.size(); c += 2) {
+            certain += told[c];
+            rest += told[c + 1];
+        }
+        if (!(rest > 0.0)) break;
+        const double next = std::max(rate, (wanted - certain) / rest);
+        if (next == rate) break;
+        rate = next;
+    }
+    told = ask(Question::leap_shares, About().add(rate).done());
+    double sum = LeapWork::kStartOfSample;
+    for (std::size_t c = 0; c < told.size(); c += 2) {
+        starts.push_back(sum);
+        sum += told[c] + rate * told[c + 1];
+        sum -= std::floor(sum);
+    }
+    return rate;
 }
 
 }  // namespace fastgrok

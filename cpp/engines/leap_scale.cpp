@@ -44,6 +44,11 @@ double least_weights(const Problem& problem, Loss loss, bool decays) {
     constexpr double kMargin = 1e-2;
     if (traits_of(loss).exponential_tail() && !decays) return 0.0;
     double largest = 0.0;
+    if (Elsewhere* const elsewhere = problem.elsewhere()) {
+        const Vector told = elsewhere->ask({Question::row_sizes, {}});
+        for (std::size_t c = 0; c < told.size(); c += 3) largest = std::max(largest, told[c + 1]);
+        return largest > 0.0 ? kMargin / largest : 0.0;
+    }
     for (std::size_t i = 0; i < problem.rows(); ++i)
         largest = std::max(largest, row_norm(problem, i));
     return largest > 0.0 ? kMargin / largest : 0.0;

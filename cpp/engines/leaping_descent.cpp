@@ -218,6 +218,8 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
                       " steps shortly before step " + std::to_string(starts.last);
         return false;
     }
+    way_.reason = why_rows_are_too_far(descent_.problem(), period);
+    if (!way_.reason.empty()) return false;
     const bool dear = period == 1 && is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
     const double loosest =
@@ -228,22 +230,21 @@ bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
 }
 
 void LeapingDescent::set_out(const Starts& starts, int period, double tolerance, Attempt& attempt) {
-    attempt.report.period = period;
+    attempt.stride = attempt.report.period = period;
     attempt.report.first = starts.single.back().k;
     attempt.report.tolerance = tolerance;
-    attempt.stride = period;
     const int order = motion_.memory > 1.0 ? kOrderOfMemory : kOrder;
     const Problem& problem = descent_.problem();
     // Where nothing moves yet no tolerance makes the steps of the two different.
     const auto make = [&](double allowed, double longest_still) {
-        const Loss loss = descent_.options().loss;
-        const int threads = descent_.options().threads;
+        const DescentOptions& of = descent_.options();
         // Who polls must be who runs.
         const auto poll = [this, runner = std::this_thread::get_id()] {
             if (std::this_thread::get_id() == runner) polled();
         };
-        auto field = period > 1 ? make_cycle_field(problem, loss, motion_, period, threads, poll)
-                                : make_descent_field(problem, loss, motion_, threads, poll);
+        auto field = period > 1
+                         ? make_cycle_field(problem, of.loss, motion_, period, of.threads, poll)
+                         : make_descent_field(problem, of.loss, motion_, of.threads, poll);
         return std::make_unique<Leap>(std::move(field), period > 1 ? starts.rounds : starts.single,
                                       LeapOptions{allowed, order, longest_still});
     };

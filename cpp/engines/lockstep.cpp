@@ -125,6 +125,7 @@ void Lockstep::drop_ended() {
 
 // A round takes a step of every run: the chunks of all passes first, then the ends of the steps.
 void Lockstep::take_steps(std::int64_t rounds) {
+    if (going_[0]->descent->problem().elsewhere() != nullptr) return take_steps_elsewhere(rounds);
     const std::size_t runs = going_.size(), chunks = going_[0]->descent->passes_.chunks();
     const auto most = static_cast<std::size_t>(threads_);
     // Where there are fewer chunks than threads, several threads take a chunk, for some runs each.
@@ -159,6 +160,17 @@ void Lockstep::take_steps(std::int64_t rounds) {
             }
         }
     });
+}
+
+void Lockstep::take_steps_elsewhere(std::int64_t rounds) {
+    for (bool over = false; !over && rounds > 0; --rounds)
+        for (Run* run : going_) {
+            guarded(*run, [&] {
+                run->descent->pass_elsewhere();
+                run->descent->finish_step();
+            });
+            over |= run->failed || run->descent->diverged_ || run->descent->may_skip();
+        }
 }
 
 // One chunk for the runs going_[begin], ..., going_[end - 1].

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 
 #include "core/problem.hpp"
 
@@ -57,6 +59,25 @@ inline double norm(const double* a, std::size_t n, double square) {
 inline double norm(double a, double b) {
     const double both[] = {a, b};
     return norm(both, 2, a * a + b * b);
+}
+
+// The least of n numbers; NaN if one is.
+inline double least_of(const double* a, std::size_t n) {
+    constexpr std::size_t kAtOnce = 8;
+    double least[kAtOnce];
+    std::fill_n(least, kAtOnce, std::numeric_limits<double>::infinity());
+    std::int64_t undefined[kAtOnce] = {};
+    const auto add = [&](std::size_t i, std::size_t lane) {
+        least[lane] = a[i] < least[lane] ? a[i] : least[lane];
+        undefined[lane] |= a[i] != a[i];
+    };
+    std::size_t i = 0;
+    for (; i + kAtOnce <= n; i += kAtOnce)
+        for (std::size_t lane = 0; lane < kAtOnce; ++lane) add(i + lane, lane);
+    for (; i < n; ++i) add(i, 0);
+    if (std::any_of(undefined, undefined + kAtOnce, [](std::int64_t any) { return any != 0; }))
+        return std::numeric_limits<double>::quiet_NaN();
+    return *std::min_element(least, least + kAtOnce);
 }
 
 // ||a - b||.

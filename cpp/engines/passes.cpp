@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <type_traits>
 
 #include "engines/paired_passes.hpp"
@@ -64,6 +65,7 @@ Passes::Passes(const Problem& problem, int threads)
 
 template <class Chunk>
 void Passes::for_chunks(Chunk work, std::size_t rows) {
+    if (problem_.elsewhere() != nullptr) throw std::logic_error("these rows lie elsewhere");
     const bool alone = rows * problem_.row_entries() < kLeastWork;
     const int threads = alone ? 1 : threads_;
     Shares shares(chunks(), threads);
@@ -95,6 +97,12 @@ void Passes::add_chunks(Vector& out) const {
     if (!problem_.bias()) out[problem_.layout().intercept] = 0.0;
 }
 
+double Passes::least_margin(const Vector& u) {
+    if (problem_.elsewhere() != nullptr) return least_margin_elsewhere(u);
+    const Vector& m = margins(u);
+    return *std::min_element(m.begin(), m.begin() + static_cast<std::ptrdiff_t>(problem_.rows()));
+}
+
 const Vector& Passes::margins(const Vector& u) {
     margins_.resize(whole_lanes(problem_.rows()));
     for_chunks([&](std::size_t c) {
@@ -115,6 +123,7 @@ const Vector& Passes::accurate_margins(const Vector& u) {
 }
 
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
+    if (problem_.elsewhere() != nullptr) return evaluate_all({u}, loss, tie).front();
     const double* m = margins(u).data();
     Evaluation of[Partition::kMostChunks];
     for_chunks(
@@ -169,8 +178,39 @@ void Passes::project_chunk(const double* m, const double* weights, std::size_t n
 std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
                                              Projection* projection) {
     std::vector<Evaluation> out;
-    if (problem_.packed() || (us.size() < 2 && projection == nullptr)) {
+    if (problem_.elsewhere() == nullptr &&
+        (problem_.packed() || (us.size() < 2 && projection == nullptr))) {
         for (const Vector& u : us) out.push_back(evaluate(u, loss, tie));
+        return out;
+    }
+    const std::size_t vectors = projection == nullptr ? 0 : projection->on.size();
+    const std::size_t pairs = vectors * vectors;
+    const ByChunk by_chunk = evaluate_by_chunk(
+        us, loss, tie, projection == nullptr ? std::vector<Vector>() : projection->on);
+    for (std::size_t k = 0; k < us.size(); ++k) {
+        out.push_back(sum(&by_chunk.of[k * chunks()], chunks()));
+        if (projection == nullptr) continue;
+        Vector& total = projection->hessians.emplace_back(pairs, 0.0);
+        for (std::size_t c = 0; c < chunks(); ++c)
+            for (std::size_t p = 0; p < pairs; ++p)
+                total[p] += by_chunk.projected[(k * chunks() + c) * pairs + p];
+    }
+    return out;
+}
+
+Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss loss, Tie tie,
+                                          const std::vector<Vector>& on) {
+    if (problem_.elsewhere() != nullptr) return evaluate_elsewhere(us, loss, tie, on);
+    const std::size_t vectors = on.size(), pairs = vectors * vectors;
+    ByChunk out{std::vector<Evaluation>(us.size() * chunks()),
+                Vector(us.size() * chunks() * pairs)};
+    if (problem_.packed() || (us.size() < 2 && vectors == 0)) {
+        for (std::size_t k = 0; k < us.size(); ++k) {
+            const double* m = margins(us[k]).data();
+            for_chunks([&](std::size_t c) {
+                out.of[k * chunks() + c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie);
+            });
+        }
         return out;
     }
     // Margins that all threads have at once.
@@ -179,18 +219,16 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
     const std::size_t rows = whole_lanes(problem_.rows() / chunks() + 1) + kLanes;
     const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
     const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
-    const std::size_t vectors = projection == nullptr ? 0 : projection->on.size();
-    const std::size_t pairs = vectors * vectors, most = at_once + vectors;
+    const std::size_t most = at_once + vectors;
     const auto threads = static_cast<std::size_t>(threads_);
     std::vector<Vector> margins(threads, Vector(most * rows));
     std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
     Blocks<double> work(threads * kManyRoom);
-    Vector together(most * length), projected(at_once * chunks() * pairs);
-    std::vector<Evaluation> of(at_once * chunks());
+    Vector together(most * length);
     for (std::size_t first = 0; first < us.size(); first += at_once) {
         const std::size_t count = std::min(at_once, us.size() - first);
         const auto column = [&](std::size_t k) -> const Vector& {
-            return k < count ? us[first + k] : projection->on[k - count];
+            return k < count ? us[first + k] : on[k - count];
         };
         for (std::size_t k = 0; k < count + vectors; ++k)
             std::copy(column(k).begin(), column(k).end(),
@@ -210,26 +248,20 @@ std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss
             const std::size_t n =
                 std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
             for (std::size_t k = 0; k < count; ++k) {
-                of[k * chunks() + c] = evaluate_chunk(c, m + k * rows, loss, tie);
+                const std::size_t place = (first + k) * chunks() + c;
+                out.of[place] = evaluate_chunk(c, m + k * rows, loss, tie);
                 if (vectors > 0)
                     project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss,
                                   m + count * rows, rows, vectors, rooms[t],
-                                  &projected[(k * chunks() + c) * pairs]);
+                                  out.projected.data() + place * pairs);
             }
         });
-        for (std::size_t k = 0; k < count; ++k) {
-            out.push_back(sum(&of[k * chunks()], chunks()));
-            if (vectors == 0) continue;
-            Vector& total = projection->hessians.emplace_back(pairs, 0.0);
-            for (std::size_t c = 0; c < chunks(); ++c)
-                for (std::size_t p = 0; p < pairs; ++p)
-                    total[p] += projected[(k * chunks() + c) * pairs + p];
-        }
     }
     return out;
 }
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
+    if (problem_.elsewhere() != nullptr) return first_elsewhere(u, loss, out, shift);
     if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
     RowPass pass{.u = u.data(), .loss = loss, .shift = shift};
     pass.most = traits_of(loss).zero_above;
@@ -277,9 +309,7 @@ double Passes::keep_direction(const Vector& u, Loss loss, Vector& out) {
     const LossTraits& traits = traits_of(loss);
     const auto is_small = [](double x) { return std::fabs(x) < kSmall; };
     if (!traits.exponential_tail() || !std::all_of(out.begin(), out.end(), is_small)) return 0.0;
-    const Vector& m = margins(u);
-    const auto rows = static_cast<std::ptrdiff_t>(problem_.rows());
-    const double shift = std::floor(*std::min_element(m.begin(), m.begin() + rows) * traits.unit);
+    const double shift = std::floor(least_margin(u) * traits.unit);
     if (!(shift > kLargeBits) || !std::isfinite(shift)) return 0.0;  // the terms cancel
     first(u, Loss::exponential, out, shift);
     return shift;

@@ -36,9 +36,7 @@ bool SampledHessian::begin(const Of& of) {
     const auto size = static_cast<double>(size_);
     const double cost =
         size * (0.5 * static_cast<double>(rows_wanted(of.rows)) + size / 6.0) / kFaster;
-    double trace = 0.0;
-    for (std::size_t k = 0; k < of.rows.count(); ++k)
-        trace += of.weights[k] * (of.squares[of.rows.row(k)] + 1.0);
+    const double trace = of.trace;
     if (!(trace > 0.0) || !std::isfinite(trace)) return false;
     if (excess_ > patience_ * cost) {
         excess_ = 0.0;
@@ -75,26 +73,7 @@ void SampledHessian::end(const LeapRows& rows, std::size_t products) {
     excess_ += std::max(taken - kFewProducts, 0.0) * static_cast<double>(rows.count());
 }
 
-// Every row with a chance that is proportional to its trace, and at most 1, in order, so that the
-// sample is the same for any threads.
 void SampledHessian::sample(const Of& of) {
-    const std::size_t n = of.rows.count(), cols = problem_.layout().cols;
-    const auto wanted = static_cast<double>(rows_wanted(of.rows));
-    const auto share = [&](std::size_t k) {
-        return of.weights[k] * (of.squares[of.rows.row(k)] + 1.0);
-    };
-    double rate = 0.0;
-    for (int round = 0; round < 8; ++round) {
-        double certain = 0.0, rest = 0.0;
-        for (std::size_t k = 0; k < n; ++k) {
-            if (rate * share(k) >= 1.0)
-                certain += 1.0;
-            else
-                rest += share(k);
-        }
-        if (!(rest > 0.0)) break;
-        rate = std::max(rate, (wanted - certain) / rest);
-    }
     hessian_.assign(size_ * size_, 0.0);
     Vector rows(kAtOnce * size_);
     std::size_t count = 0;
@@ -127,19 +106,10 @@ void SampledHessian::sample(const Of& of) {
         }
         count = 0;
     };
-    double sum = 0.5;
-    for (std::size_t k = 0; k < n; ++k) {
-        const double chance = std::min(rate * share(k), 1.0);
-        sum += chance;
-        if (!(sum >= 1.0)) continue;
-        sum -= 1.0;
-        const double root = std::sqrt(of.weights[k] / chance);
-        double* const to = rows.data() + count * size_;
-        problem_.copy_row(of.rows.row(k), to);
-        for (std::size_t j = 0; j < cols; ++j) to[j] *= root;
-        if (size_ > cols) to[cols] = root;
+    of.rows.sample(static_cast<double>(rows_wanted(of.rows)), [&](const auto& fill) {
+        fill(rows.data() + count * size_);
         if (++count == kAtOnce) add();
-    }
+    });
     if (count > 0) add();
 }
 

@@ -20,9 +20,8 @@ public:
     // each a pass over the rows, were taken. A sample is taken when products beyond a few have cost
     // as much.
     struct Of {
-        const LeapRows& rows;
-        const Vector& weights;  // l''(m_i) of these rows
-        const Vector& squares;  // ||x_i||^2 of all rows
+        LeapRows& rows;
+        double trace;  // of their Hessian, with a bias
         double factor, of_w, of_bias;
     };
     bool is_possible() const { return !given_up_; }

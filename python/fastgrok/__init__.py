@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 # isort: off
 if TYPE_CHECKING:  # for editors and type checkers; `as` makes a name public to these
-    from fastgrok import datasets as datasets, plots as plots, theory as theory
+    from fastgrok import (
+        datasets as datasets,
+        distributed as distributed,
+        plots as plots,
+        theory as theory,
+    )
     from fastgrok.datasets import Dataset as Dataset
     from fastgrok.descent import schedules as schedules, stop as stop
     from fastgrok.descent.errors import (
@@ -102,14 +107,14 @@ _FROM = {
     "trajectory": ("Trajectory",),
 }  # fmt: skip
 _PACKAGES = {
-    "datasets", "errors", "geometry", "plots", "sweeps", "testing", "theory", "training",
-    "trajectory",
+    "datasets", "distributed", "errors", "geometry", "plots", "sweeps", "testing", "theory",
+    "training", "trajectory",
 }  # fmt: skip
 _WHERE = {name: module for module, names in _FROM.items() for name in names}
 
 if not TYPE_CHECKING:  # which would believe of a module with __getattr__ that it has any name
     __all__ = list(_WHERE)
-    __all__ += ["__version__", "datasets", "theory"]
+    __all__ += ["__version__", "datasets", "distributed", "theory"]
 
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and keep it."""

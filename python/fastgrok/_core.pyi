@@ -95,6 +95,23 @@ class Problem:
     def gradient(self, w: _F64, b: float, loss: str, threads: int) -> tuple[_F64, float]: ...
     def curvature(self, w: _F64, b: float, loss: str, threads: int) -> float: ...
 
+def problem_elsewhere(
+    rows: int,
+    cols: int,
+    bias: bool,
+    ask: Callable[[int, _F64, int, int, list[int]], _F64],
+    gather: Callable[[], Problem],
+) -> Problem: ...
+def chunk_rows(rows: int, cols: int) -> list[int]: ...
+
+@final
+class RowServer:
+    """Answers for chunks of a problem elsewhere."""
+
+    def __init__(self, problem: Problem, rows: int, first: int, end: int, threads: int) -> None: ...
+    def answer(self, what: int, owner: int, about: _F64) -> _F64: ...
+    def forget(self, owner: int) -> None: ...
+
 @final
 class Attack:
     """What an adversary may do to the rows of a problem."""

@@ -51,6 +51,7 @@ def train(
     watch_sharpness: bool = True,
     exact_limit: float | None = None,
     threads: int | None = None,
+    executor: Any = None,
     progress: bool | Callable[[int], None] = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_interval: float = checkpoints.DEFAULT_INTERVAL,
@@ -210,6 +211,9 @@ def train(
         Default: the cores this process may use, at most OMP_NUM_THREADS or what OpenMP has been
         set to since, as by threadpoolctl. Small problems use one, and so does a child of fork,
         where OpenMP has no threads. The result is the same to the last bit for any number.
+    executor : distributed.Client, optional
+        Of a dask cluster whose workers hold the rows of dask arrays, `X` and any of `evals`, and
+        give the same bits; :mod:`fastgrok.distributed` says how, and what is not to be had there.
     progress : bool or callable, default False
         True shows a progress bar. A function is called with the step number a few times a second;
         what it raises ends the run, a KeyboardInterrupt as Ctrl-C does. Where more than 10^6 exact
@@ -219,18 +223,17 @@ def train(
         A file to keep the state of the run in, written at the start, every `checkpoint_interval`
         seconds, at the end and when the run is stopped. If it exists, the run goes on from there,
         to the same bits as without a stop; a finished run is returned at once. What is kept of a
-        leap is what it begins from, and it is made again. All that the bits
-        depend on must be as it was: the data, and every argument but `threads`, `progress`,
-        `skip_rows`, `exact_limit`, `checkpoint_interval` and `on_record`, of exact steps also
-        `rtol` and `engine`, and whether the
-        processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
-        than before the run is taken further, finished or not, to the bits of one that had them
-        from the start, or, where that would have leaped earlier, to within `rtol`: it records what
-        the shorter run has recorded, which is added to the default of `record`; a `schedule` must
-        be one of fastgrok's. Populations may be
-        other ones, though one that needs the weights counts as `keep_weights`. One run at a time
-        should use a file; of two, each does all the work, and the file is whole at any time. A
-        writer that is killed can leave a ``.fastgrok-*.tmp`` beside it; the next call removes it.
+        leap is what it begins from, and it is made again. All that the bits depend on must be as it
+        was: the data, and every argument but `threads`, `progress`, `skip_rows`, `exact_limit`,
+        `checkpoint_interval` and `on_record`, of exact steps also `rtol` and `engine`, and whether
+        the processor has fused multiply-add (``FASTGROK_SIMD=v2`` does without). With more `steps`
+        than before the run is taken further, finished or not, to the bits of one that had them from
+        the start, or, where that would have leaped earlier, to within `rtol`: it records what the
+        shorter run has recorded, which is added to the default of `record`; a `schedule` must be
+        one of fastgrok's. Populations may be other ones, though one that needs the weights counts
+        as `keep_weights`. One run at a time should use a file; of two, each does all the work, and
+        the file is whole at any time. A writer that is killed can leave a ``.fastgrok-*.tmp``
+        beside it; the next call removes it.
     checkpoint_interval : float, default 30.0
         Seconds from the end of a write to the next, longer where a write takes more than a ninth
         of it. 0 writes whenever progress is reported, some ten times a second.
@@ -249,16 +252,14 @@ def train(
         before, and a few leaps more. A function of your own counts as `keep_weights`.
     on_record : callable, optional
         Called at every record in order with the step, the weights (shape (d,), a read-only copy)
-        and the bias; it returns a number, or a dict of names to numbers, the same names every
-        time: the columns ``Trajectory.values``. A single number is called like the function, or
-        "value". It is called a few times a second for what has been recorded since, at the end,
-        and again for all records of a checkpoint. What it raises ends the run. It counts as
-        `keep_weights`.
+        and the bias; it returns a number, or a dict of names to numbers, the same names every time:
+        the columns ``Trajectory.values``. A single number is called like the function, or "value".
+        It is called a few times a second for what has been recorded since, at the end, and again
+        for all records of a checkpoint. What it raises ends the run. It counts as `keep_weights`.
     sample_weight : array_like of shape (n,), optional
-        How often each row counts, not negative: all is as with rows that are repeated so often, up
-        to rounding, and those of weight 0 are left out. The maximum margin that a run tends to does
-        not depend on the others. ``Trajectory.counts`` are sums of weights, if all are whole, else
-        out of 10^12.
+        How often each row counts, at least 0: as if it were repeated so often, up to rounding. One
+        of weight 0 is left out. The maximum margin that a run tends to does not depend on the
+        others. ``Trajectory.counts`` are sums of weights, if all are whole, else out of 10^12.
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says.
 
@@ -350,10 +351,9 @@ def train_many(
     Parameters
     ----------
     problems : iterable of dict
-        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`,
+        The arguments of :func:`fastgrok.train` by name, a dict for each run. `threads`, `executor`,
         `progress` and `checkpoint` are not for single runs and must be left out. Runs with `stop`
-        are taken one after the other, by all threads; `on_record` is called when all runs are
-        over.
+        are taken one after the other, by all threads; `on_record` is called when all runs are over.
     threads : int, optional
         For all runs together. Default, and in a child of fork, as `fastgrok.train` says. The
         results are the same to the last bit for any number.

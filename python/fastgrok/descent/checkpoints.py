@@ -21,15 +21,15 @@ from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from fastgrok._core import Descent, LeapingDescent
-from fastgrok._files import remove_leftovers, write_atomically
+from fastgrok._files import BLOCK, DIGEST, remove_leftovers, write_atomically
 from fastgrok.descent.errors import CheckpointError
-from fastgrok.descent.identity import BLOCK, DIGEST, differences
+from fastgrok.descent.identity import differences
 
 DEFAULT_INTERVAL = 30.0
 """Seconds between two writes."""
 
 FORMAT = b"fastgrok-checkpoint"
-VERSION = b"6"
+VERSION = b"7"
 """Raised when the format changes, and also when the bits that a step gives change."""
 
 _LONGEST_FIRST_LINE = 64

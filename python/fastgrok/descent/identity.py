@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import Data, blocks, sparse
-from fastgrok._core import simd
-
-BLOCK = 1 << 24
-"""Bytes hashed at a time, so that Ctrl-C is heard in between."""
-DIGEST = 32
-"""Bytes of a digest."""
+from fastgrok._checks import Data, sparse
+from fastgrok._core import chunk_rows, simd
+from fastgrok._files import DIGEST, digest, digests
+from fastgrok.distributed import Rows
 
 
 def identity(
@@ -48,26 +45,32 @@ def identity(
 def _describe_set(data: Data) -> dict[str, Any]:
     X: Any
     X, y = data
-    if not sparse.is_sparse(X):
-        return {"X": _describe(X), "y": _describe(y)}
-    parts = X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)
-    rows = _description(X.shape, f"sparse {X.dtype.str}", parts)
-    return {"X": rows, "y": _describe(y)}
+    if sparse.is_sparse(X):
+        parts = X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)
+        rows = _description(X.shape, f"sparse {X.dtype.str}", digest(parts))
+        return {"X": rows, "y": _describe(y)}
+    # Chunk by chunk, as workers of a cluster have them.
+    if isinstance(X, Rows):
+        of_rows, of_labels = X._digests()
+    else:
+        edges = chunk_rows(*X.shape)
+        of_rows, of_labels = digests(X, edges), digests(y, edges)
+    return {
+        "X": _description(X.shape, X.dtype.str, _digest_of(of_rows)),
+        "y": _description(y.shape, "<f8", _digest_of(of_labels)),
+    }
+
+
+def _digest_of(parts: Iterable[bytes]) -> bytes:
+    return hashlib.blake2b(b"".join(parts), digest_size=DIGEST).digest()
 
 
 def _describe(array: NDArray[Any]) -> dict[str, Any]:
-    return _description(array.shape, array.dtype.str, [array])
+    return _description(array.shape, array.dtype.str, digest([array]))
 
 
-def _description(
-    shape: tuple[int, ...], dtype: str, parts: Iterable[NDArray[Any]]
-) -> dict[str, Any]:
-    digest = hashlib.blake2b(digest_size=DIGEST)
-    for array in parts:
-        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        for _, block in blocks(flat, BLOCK):
-            digest.update(block.data)
-    return {"shape": list(shape), "dtype": dtype, "digest": digest.hexdigest()}
+def _description(shape: tuple[int, ...], dtype: str, found: bytes) -> dict[str, Any]:
+    return {"shape": list(shape), "dtype": dtype, "digest": found.hex()}
 
 
 def _simd_family(name: str) -> str:

@@ -17,7 +17,7 @@ from fastgrok.descent import running
 from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import DivergenceError, Interrupted, LeapError
 from fastgrok.descent.running import R, carried_out, in_any_case, setting_out
-from fastgrok.descent.sets import Sets
+from fastgrok.descent.sets import Sets, are_elsewhere
 from fastgrok.descent.settings import ARGUMENTS, DEFAULTS, Settings, check
 from fastgrok.descent.watching import watching
 from fastgrok.errors import StabilityWarning
@@ -29,7 +29,7 @@ LARGE = 1 << 22
 # Threads that work on one group together wait for each other at every step.
 _WORTH_A_TEAM = 0.95
 # What belongs to the call as a whole, and the value that says nothing.
-_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None}
+_NOT_FOR_ONE = {"threads": None, "progress": False, "checkpoint": None, "executor": None}
 
 
 def run_many(
@@ -149,7 +149,10 @@ def _checked(i: int, problem: Mapping[str, Any], sets: Sets) -> Settings:
                 f"{me}[{name!r}] must be left out: train_many cannot have it for one run, "
                 f"got {_checks.show(value)}"
             )
-    return check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+    settings = check({**DEFAULTS, **problem}, sets, lambda name: f"{me}[{name!r}]")
+    if any(map(are_elsewhere, settings.data.values())):
+        raise ValueError(f"{me} has rows on a cluster, which train takes, one run after the other")
+    return settings
 
 
 def _plan(

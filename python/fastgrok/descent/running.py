@@ -19,6 +19,7 @@ from fastgrok.descent.columns import Columns
 from fastgrok.descent.endings import divergence_of, instability_of, lost_for, what_is_kept
 from fastgrok.descent.errors import CheckpointError, DivergenceError, Interrupted, LeapError
 from fastgrok.descent.lost_leaps import LostLeaps, why_exact
+from fastgrok.descent.sets import are_elsewhere
 from fastgrok.descent.settings import Settings
 from fastgrok.descent.watching import Watch
 from fastgrok.errors import StabilityWarning
@@ -206,7 +207,7 @@ def in_any_case(
             **fields,
             engine=used,
             params=params,
-            data=points(data)["train"],
+            data=None if are_elsewhere(data["train"]) else points(data)["train"],
             evals=settings.evals_among(data),
             feature_names=settings.feature_names,
             start=np.append(settings.w0, settings.b0),

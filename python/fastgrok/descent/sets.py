@@ -1,7 +1,7 @@
 """Data sets as the core wants them, each made ready once however many runs use it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,12 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, SIGNS, Classes, Data, Names, Weights, frames, sparse
 from fastgrok._core import Problem
+from fastgrok.distributed import Labels, Rows
+from fastgrok.distributed.rows import is_dask_array, scattered
 
 
 class Sets:
     """The data sets of one call: what shares memory is checked, converted and packed once."""
 
     def __init__(self) -> None:
+        self._executor: Any = None  # what dask arrays are brought to; None: computed here
+        self._scattered: dict[tuple[int, int], tuple[object, Data]] = {}
         # The arrays that stand behind the keys are kept, lest another take the place of one.
         self._rows: dict[object, tuple[object, NDArray[Any]]] = {}
         self._labels: dict[tuple[int, bytes], F64] = {}
@@ -33,17 +37,23 @@ class Sets:
         classes: Classes = SIGNS,
     ) -> Data:
         """Check rows and labels; what comes out is the same object for the same memory."""
+        if self._is_elsewhere(X):
+            return self._elsewhere(X, y, names, columns)
         rows = self._checked_rows(X, names[0], columns)
         frames.require_same_index(names, X, y)
         return rows, self._same(_checks.signs_of(names[1], y, rows.shape[0], classes))
 
     def training(
-        self, X: ArrayLike, y: ArrayLike, classes: Sequence[Any] | None, names: Names = ("X", "y")
+        self, given: Mapping[str, Any], name: Callable[[str], str]
     ) -> tuple[Data, Classes]:
         """Check those that a run is trained on, and say what the labels are called."""
+        X, y, names = given["X"], given["y"], (name("X"), name("y"))
+        self._executor = given["executor"]
+        if self._is_elsewhere(X):
+            return self._elsewhere(X, y, names, None), SIGNS
         rows = self._checked_rows(X, names[0], None)
         frames.require_same_index(names, X, y)
-        signs, called = _checks.two_classes(names[1], y, rows.shape[0], classes)
+        signs, called = _checks.two_classes(names[1], y, rows.shape[0], given["classes"])
         return (rows, self._same(signs)), called
 
     def weighted(self, data: Data, given: F64) -> tuple[Data, Weights]:
@@ -86,9 +96,27 @@ class Sets:
             self._problems[key] = self._plain(data, bias).weighted(weights.values)
         return self._problems[key]
 
+    def _is_elsewhere(self, X: object) -> bool:
+        return isinstance(X, Rows) or (self._executor is not None and is_dask_array(X))
+
+    def _elsewhere(self, X: Any, y: Any, names: Names, columns: int | None) -> Data:
+        """Rows that are on workers, or are brought there, with their labels."""
+        _checks.require_columns(names[0], X, columns)
+        if isinstance(X, Rows):
+            if not (isinstance(y, Labels) and y.are_of(X)):
+                raise TypeError(f"{names[1]} must be what came with {names[0]} from scatter")
+            return cast(Data, (X, y))
+        key = id(X), id(y)
+        if key not in self._scattered:
+            brought = scattered(X, y, self._executor, names=names)
+            self._scattered[key] = (X, y), cast(Data, (brought.X, brought.y))
+        return self._scattered[key][1]
+
     def _plain(self, data: Data, bias: bool) -> Problem:
         rows, signs = data
         key = id(rows), id(signs), 0, bias
+        if key not in self._problems and isinstance(rows, Rows):
+            self._problems[key] = rows._problem(bias)
         if key not in self._problems:
             # Few columns are stored together with the labels: best of all are rows that are.
             like = self._problems.get((id(rows), id(signs), 0, not bias)) or self._first.get(
@@ -107,3 +135,13 @@ def _memory(value: ArrayLike) -> object:
         # A masked array shows the memory of a plain one, but is not the same data.
         return type(value), where, value.shape, value.strides, value.dtype.str
     return id(value)
+
+
+def are_elsewhere(data: object) -> bool:
+    """Whether rows and labels lie on the workers of a cluster."""
+    return isinstance(data, tuple) and isinstance(data[0], Rows)
+
+
+def dense_here(rows: Any) -> NDArray[Any]:
+    """Return the rows of a training set as an array, wherever and whatever they are."""
+    return rows.gathered()[0] if isinstance(rows, Rows) else sparse.dense("X", rows)

@@ -18,12 +18,13 @@ from fastgrok._core import Attack, Descent, LeapingDescent, Problem
 from fastgrok.descent import checkpoints, optimizers, table
 from fastgrok.descent.allowed import exact_limit, rtol, skip
 from fastgrok.descent.auto_rate import auto_rate, is_auto
+from fastgrok.descent.elsewhere import refuse
 from fastgrok.descent.identity import identity
 from fastgrok.descent.leapable import FEWEST_STEPS, may_leap, why_never, why_none
 from fastgrok.descent.on_record import OnRecord
 from fastgrok.descent.on_record import check as check_function
 from fastgrok.descent.schedules import Schedule
-from fastgrok.descent.sets import Sets
+from fastgrok.descent.sets import Sets, are_elsewhere, dense_here
 from fastgrok.descent.stable import REDUCTIONS
 from fastgrok.descent.steps import log_spaced, records
 from fastgrok.descent.stop import Condition, conditions
@@ -55,6 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "watch_sharpness": True,
     "exact_limit": None,
     "threads": None,
+    "executor": None,
     "progress": False,
     "checkpoint": None,
     "checkpoint_interval": checkpoints.DEFAULT_INTERVAL,
@@ -133,7 +135,7 @@ class Settings:
         return {
             name: self.evals[name] if isinstance(self.evals[name], Pgd) else value
             for name, value in data.items()
-            if name != "train"
+            if name != "train" and not are_elsewhere(value)
         }
 
     @property
@@ -222,7 +224,7 @@ class Settings:
 
     def _exact_null(self, rows: list[int]) -> tuple[F64, F64, list[int]]:
         # What is orthogonal to rows of the training set is where a leap loses no digits.
-        X = sparse.dense("X", self.train[0]).astype(np.float64)
+        X = dense_here(self.train[0]).astype(np.float64)
         if self.bias:
             X = np.column_stack([X, np.ones(len(X))])
         null = exact_null_space(X[rows])
@@ -298,8 +300,8 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         For arguments that make no sense.
     """
     given = arguments
-    of_classes = given["classes"]
-    data, classes = sets.training(given["X"], given["y"], of_classes, (name("X"), name("y")))
+    refuse(given, name)
+    data, classes = sets.training(given, name)
     weights = given_weights = None
     if given["sample_weight"] is not None:
         given_weights = _checks.row_weights(

@@ -18,10 +18,23 @@ public:
         while (count_ < kMostChunks && rows >= 2 * count_ * fewest_rows() &&
                rows * entries >= 2 * count_ * least)
             count_ *= 2;
+        chunks_ = count_;
     }
 
-    std::size_t count() const { return count_; }
-    std::size_t begin(std::size_t chunk) const { return units_ * chunk / count_; }
+    // Chunks first to end - 1, as the partition of their units alone.
+    Partition part(std::size_t first, std::size_t end) const {
+        Partition out(*this);
+        out.first_ = first_ + first;
+        out.chunks_ = end - first;
+        out.offset_ = units_ * out.first_ / count_;
+        return out;
+    }
+
+    std::size_t count() const { return chunks_; }
+    std::size_t first() const { return first_; }  // of the chunks, in the whole
+    std::size_t begin(std::size_t chunk) const {
+        return units_ * (first_ + chunk) / count_ - offset_;
+    }
     std::size_t end(std::size_t chunk) const { return begin(chunk + 1); }
 
 private:
@@ -33,7 +46,9 @@ private:
     static constexpr std::size_t kLeastWork = 1u << 14;
 
     std::size_t units_;
-    std::size_t count_ = 1;
+    std::size_t count_ = 1;               // of the whole
+    std::size_t first_ = 0, chunks_ = 1;  // of the part
+    std::size_t offset_ = 0;
 };
 
 }  // namespace fastgrok

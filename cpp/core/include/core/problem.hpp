@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/blocks.hpp"
+#include "core/elsewhere.hpp"
 #include "core/pages.hpp"
 #include "core/partition.hpp"
 #include "core/rows.hpp"
@@ -61,6 +62,18 @@ public:
     // one they are given as before. Beyond kMostPackedCols margins and Passes::newton alone serve.
     Problem(const Problem& rows, std::shared_ptr<const Blocks<double>> packed);
 
+    // Rows that lie elsewhere: of these nothing but their number is here, and only Passes and what
+    // asks through them know what to do with such a problem.
+    Problem(std::shared_ptr<Elsewhere> elsewhere, std::size_t rows, std::size_t cols, bool bias);
+
+    Elsewhere* elsewhere() const { return elsewhere_.get(); }
+    // This, or copies of rows that lie elsewhere.
+    const Problem& here() const { return elsewhere_ ? elsewhere_->gathered() : *this; }
+
+    // Makes these dense rows the chunks first to end - 1 of a problem of so many; they must be
+    // those.
+    void be_part(std::size_t rows, std::size_t first, std::size_t end);
+
     // Counts each row so many times: in losses, gradients and curvatures, not in margins. Positive
     // weights, which are copied; of problems made of this one's rows, those in other coordinates
     // have them.
@@ -74,15 +87,17 @@ public:
     std::size_t rows() const { return rows_; }
     const Layout& layout() const { return layout_; }
     bool bias() const { return bias_; }
-    bool packed() const { return packed_ != nullptr; }
+    bool packed() const {
+        return packed_ != nullptr || (elsewhere_ != nullptr && layout_.cols <= kMostPackedCols);
+    }
     bool sparse() const { return begin_ != nullptr && !packed(); }
     // Numbers of a row that a pass reads, on average, the label or the bias among them.
     std::size_t row_entries() const {
         return sparse() ? sparse_entries(begin_, rows_) : layout_.length;
     }
     const double* labels() const { return y_; }
-    // Rows that are neither packed nor sparse.
-    bool plain() const { return begin_ == nullptr && !packed(); }
+    // Rows that are here, and neither packed nor sparse.
+    bool plain() const { return begin_ == nullptr && elsewhere_ == nullptr && !packed(); }
     // What a pass over plain rows reads.
     std::size_t bytes() const {
         return rows_ * stride_ * std::visit([](auto* x) { return sizeof(*x); }, x_);
@@ -91,7 +106,7 @@ public:
     bool shares_storage(const Problem& other) const {
         return x_ == other.x_ && column_ == other.column_ && begin_ == other.begin_ &&
                rows_ == other.rows_ && layout_.cols == other.layout_.cols &&
-               packed_ == other.packed_;
+               packed_ == other.packed_ && elsewhere_ == other.elsewhere_;
     }
     const Partition& partition() const { return partition_; }
 
@@ -228,6 +243,7 @@ private:
         std::visit([&](auto* x) { leave_pages(x + first * stride_, x + end * stride_); }, x_);
     }
 
+    std::shared_ptr<Elsewhere> elsewhere_;
     std::variant<const double*, const float*> x_;
     const double* y_;
     std::size_t rows_;

@@ -64,6 +64,9 @@ public:
     // Frees them and makes no more; false if that had been so before.
     bool give_up();
 
+    // How many rows the pass that is due, or was made last, looks at.
+    std::size_t rows_of_pass() const { return size(depth_); }
+
     // Row visits so far.
     std::uint64_t visits() const { return visits_; }
 

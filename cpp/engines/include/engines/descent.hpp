@@ -136,7 +136,10 @@ public:
     const Problem& problem() const { return *problem_; }
     const Records& records() const { return records_; }  // those that are made
     double seconds_recording() const { return seconds_recording_; }
-    std::uint64_t row_visits() const { return active_.visits(); }  // by the steps of this object
+    // By the steps of this object.
+    std::uint64_t row_visits() const {
+        return problem_->elsewhere() != nullptr ? visits_elsewhere_ : active_.visits();
+    }
     std::size_t sets() const { return 1 + evals_.size(); }
     bool keeps_weights() const { return options_.keep_weights; }
 
@@ -159,6 +162,7 @@ private:
     // or returns false if that would not help.
     bool sees_all_rows() const { return active_.over_all(); }
     void pass_chunk(std::size_t chunk);
+    void pass_elsewhere();  // all chunks
     void pass_block(std::size_t chunk, std::size_t first, std::size_t count);
     void finish_step();
     bool recover(const std::exception_ptr& failure);
@@ -198,6 +202,7 @@ private:
     Vector u_, next_u_, update_, gradient_;
     double update_square_ = 0.0, largest_ = 0.0;
     Stepper stepper_;
+    std::uint64_t visits_elsewhere_ = 0;
     double most_bits_;  // rows with larger margins are left out of the coming step
     bool diverged_ = false;
     Turns turns_;

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "engines/coordinates.hpp"
 #include "engines/leap_scale.hpp"
 #include "engines/needs.hpp"
 #include "engines/passes.hpp"
+#include "engines/rounding_share.hpp"
 #include "engines/slow_motion.hpp"
 
 namespace fastgrok {
@@ -123,18 +125,15 @@ protected:
         if (between_passes_) between_passes_();
     }
 
-    // The coefficient of a row where it was last evaluated, times e^s rate, and its rounding error;
-    // `terms` is the sum of the sizes of its margin's terms.
-    struct Coefficient {
-        double value, error;  // its size, whatever its sign
-        double change;        // with its margin, at most
-    };
-    Coefficient coefficient(std::size_t row, double terms) const;
+    // What is to be said of rows where it was last evaluated.
+    RoundingShare share(RoundingShare::Of of) const { return {of, loss_, log_rate_}; }
 
-    // out <- the sum of share(row, terms) |z_row|, `terms` being the sum of the sizes of the terms
-    // of its margin at u.
-    using Share = std::function<double(std::size_t row, double terms)>;
-    virtual void sum_sizes(const Vector& u, Vector& out, const Share& share);
+    // out <- the sum of share(bits, terms, weight) |z_row|, `terms` being the sum of the sizes of
+    // the terms of its margin at u.
+    virtual void sum_sizes(const Vector& u, Vector& out, const RoundingShare& share);
+
+    // The least of the bits of the margins where it was last evaluated; NaN if there is one.
+    virtual double least_bits();
 
     Passes& passes() { return turned_ ? *turned_ : given_; }
     const Passes& passes() const { return turned_ ? *turned_ : given_; }
@@ -167,8 +166,8 @@ protected:
     double turning_ = 0.0;  // the trace of the Hessian of what is minimised as a share of ||g||
 
 private:
-    bool in_range(const Vector& out) const;
-    double shift_of_margins() const;
+    bool in_range(const Vector& out);
+    double shift_of_margins();
     double pace_at(double s) const { return pace_ >= 0.0 ? pace_ : motion_.pace(std::exp(s)); }
     bool may_amplify();
     void measure_rows(int exponent);
@@ -194,6 +193,9 @@ std::unique_ptr<LeapField> make_descent_field(const Problem& problem, Loss loss,
 std::unique_ptr<LeapField> make_cycle_field(const Problem& problem, Loss loss,
                                             const SlowMotion& motion, int period, int threads,
                                             std::function<void()> between_passes = {});
+
+// Why neither is to be made: rows that lie elsewhere would be copied, and are too many. Else "".
+std::string why_rows_are_too_far(const Problem& problem, int period);
 
 // ||x_i||^2.
 double squared_row(const Problem& problem, std::size_t row);

@@ -44,6 +44,7 @@ private:
 
     void drop_ended();
     void take_steps(std::int64_t rounds);
+    void take_steps_elsewhere(std::int64_t rounds);
     void pass(std::size_t chunk, std::size_t begin, std::size_t end);
     template <class Work>
     static void guarded(Run& run, Work work);

@@ -38,6 +38,9 @@ public:
     // 2^-53, gamma_k = k eps / (1 - k eps) and k = cols + 2, if nothing overflows or underflows.
     const Vector& accurate_margins(const Vector& u);
 
+    // Of rows that lie elsewhere there are none of these. The least of the first:
+    double least_margin(const Vector& u);
+
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie);
 
     // What to tell besides, of rows that are not packed: of the Hessian at each of `us` the
@@ -51,6 +54,14 @@ public:
     // for as many parameter vectors as there is room for margins.
     std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
                                          Projection* projection = nullptr);
+
+    // What is added up there, by chunk: place k * chunks() + c is of the vector k.
+    struct ByChunk {
+        std::vector<Evaluation> of;
+        Vector projected;  // for each so many numbers as pairs of vectors
+    };
+    ByChunk evaluate_by_chunk(const std::vector<Vector>& us, Loss loss, Tie tie,
+                              const std::vector<Vector>& on);
 
     // Minus the gradient of the summed loss: sum of -l'(m_i) y_i (x_i, 1). Without bias the last is
     // 0. Each row's share is times its weight, here and in what follows.
@@ -88,9 +99,26 @@ public:
     // one chunk go, the same made zero, and their sum.
     double* partial(std::size_t chunk) { return partials_.data() + chunk * stride_; }
     double* zero_partial(std::size_t chunk);
+    template <class Chunk>
+    void for_all_chunks(Chunk work) {  // which must not throw
+        Shares shares(chunks(), threads_);
+        run_team(threads_, [&](const Member& me) {
+            std::size_t c;
+            while (shares.take(me.index, c)) work(c);
+        });
+    }
     void add_chunks(Vector& out) const;
 
+    // Asks about rows that lie elsewhere. Where sums over the rows are answered these go to the
+    // same place; the other numbers come back, chunk by chunk.
+    enum class Answer { numbers, sums };
+    Vector ask(Asked asked, Answer answer);
+
 private:
+    double least_margin_elsewhere(const Vector& u);
+    void first_elsewhere(const Vector& u, Loss loss, Vector& out, double shift);
+    ByChunk evaluate_elsewhere(const std::vector<Vector>& us, Loss loss, Tie tie,
+                               const std::vector<Vector>& on);
     template <class Chunk>
     void for_chunks(Chunk work, std::size_t rows);
     template <class Chunk>

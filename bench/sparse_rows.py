@@ -1,7 +1,7 @@
 """
 Exact steps on sparse rows beside a loop over scipy.sparse products, and their memory.
 
-    python bench/sparse.py [--rows 100000] [--columns 10000] [--entries 20] [--steps 10000]
+    python bench/sparse_rows.py [--rows 100000] [--columns 10000] [--entries 20] [--steps 10000]
                            [--threads 1 2] [--turns 7]
 
 Both descend from zero on the logistic loss, mean over the rows; SciPy's loop is what one would
