@@ -7,6 +7,7 @@
 
 #include "engines/curvature.hpp"
 #include "engines/small_matrix.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -17,6 +18,8 @@ constexpr double kServes = 5.0;
 constexpr std::size_t kDirections = 4;
 // What of the curvature along the first of them may point to others, where a search is not due.
 constexpr double kTurned = 0.05;
+// The step of directions that have turned, until those of two searches in turn lie so close.
+constexpr double kUnsteady = -1.0, kStays = 0.95;
 // While they have visited fewer entries every record has a search of its own.
 constexpr double kFreeEntries = 2e8;
 // All searches together may cost so many passes and this share of the steps; beyond that every
@@ -81,28 +84,30 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                                              const std::function<void()>& between_passes) {
     std::vector<Told> out;
     SharpnessState state = state_;  // which is as it was if a pass throws
-    // Points that are looked at together: few where directions last turned away.
-    std::size_t end = 0, together = points.size();
+    std::size_t end = 0;
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
         const Point& leading = *points[first];
-        const auto renew = [&](Found& found, const Point& point, const Vector& u) {
+        const auto renew = [&](Found& found, const Point& point, const Vector& u, bool turned) {
+            const Vector before = found.directions.empty() ? Vector() : found.directions[0];
             const double largest =
                 search(u, point.counted, found.directions, state.passes, between_passes);
             // Where it overflows there are no directions to go on with.
-            if (!std::isnan(largest)) found.step = point.step;
+            if (std::isnan(largest)) return largest;
+            const bool goes_on = found.step < 0.0 && !before.empty() && !few() &&
+                                 std::abs(dot(before, found.directions[0])) < kStays;
+            found.step = turned || goes_on ? kUnsteady : point.step;
             return largest;
         };
-        if (watched_ && is_due(state, state.at, leading.step))
-            at = renew(state.at, leading, leading.u);
+        // The mean first: the margins that are known then are those that are to be evaluated.
         if (watched_ && !leading.middle.empty() && is_due(state, state.mean, leading.step))
-            mean = renew(state.mean, leading, leading.middle);
+            mean = renew(state.mean, leading, leading.middle, false);
+        if (watched_ && is_due(state, state.at, leading.step))
+            at = renew(state.at, leading, leading.u, false);
         if (!watched_) at = kUnknown;
         if (!watched_ || leading.middle.empty()) mean = kUnknown;
         end = first + 1;  // all points to the next search
-        while (end < points.size() && end - first < together && !searches(state, *points[end]))
-            ++end;
-        together *= 2;
+        while (end < points.size() && !searches(state, *points[end])) ++end;
 
         std::vector<Vector> us;
         for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);
@@ -132,8 +137,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                     &projection.hessians[number][from * (apart + 1)], apart, directions);
                 if (curvature) return *curvature;
                 end = k + 1;  // what follows meets other directions
-                together = 1;
-                return renew(found, point, u);
+                return renew(found, point, u, true);
             };
             Told one{evaluations[k - first], told(state.at, offset, point.u, k - first, 0, at),
                      kUnknown};

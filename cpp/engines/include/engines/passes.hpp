@@ -137,7 +137,8 @@ private:
     PairedPasses* paired_ = nullptr;
     int threads_;
     std::size_t stride_;
-    Vector partials_, margins_, newton_partials_;
+    Vector partials_, newton_partials_;
+    Vector margins_, margins_of_;  // and the parameters whose margins these are
 };
 
 }  // namespace fastgrok

@@ -11,7 +11,7 @@ namespace fastgrok {
 // What searches have left, all that later ones depend on.
 struct SharpnessState {
     // Directions of the largest curvatures at a step, orthonormal, the largest first; where there
-    // are several, that step.
+    // are several, that step. A negative step asks the next record for a search.
     struct Found {
         double step = -1.0;
         std::vector<Vector> directions;
@@ -22,8 +22,8 @@ struct SharpnessState {
 
 // With few columns, and on small data, every record has a search of its own. Else a search leaves
 // several directions, and the steps until a multiple of its own have the largest curvature in their
-// span, which takes no pass, or where that has turned within the span a search that leaves others
-// instead. What is told of a record depends on the records before, however many are looked at
+// span, which takes no pass; where that has turned within the span there are searches until two in
+// turn agree. What is told of a record depends on the records before, however many are looked at
 // together.
 class Sharpness {
 public:
