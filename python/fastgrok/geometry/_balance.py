@@ -126,8 +126,12 @@ class Balance:
         return dict(zip(self._members, raw.tolist(), strict=True))
 
     def exact_weights(self) -> dict[int, Fraction]:
-        """Return the same without rounding or underflow: those of the base, which come first, as
-        they are known, so that only together with exact ones of the base the sum is zero."""
+        """
+        Return the same without underflow.
+
+        Those of the base come first, and are rounded; with exact ones in their place the sum of
+        all rows is zero.
+        """
         exponents = self.rows.scaled(self._members)[1].tolist()
         return {
             i: Fraction(weight) / Fraction(2) ** exponent

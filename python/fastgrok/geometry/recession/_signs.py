@@ -133,7 +133,7 @@ class Signs:
         G = np.ldexp(G, -self._units)
         self._rest_units = self._columns[rest] + self._units
         largest = np.abs(G).max(axis=1, initial=0.0)
-        for k in np.flatnonzero(~((largest > 0.0) & (largest < np.inf))):  # in units far from all
+        for k in np.flatnonzero(~((largest > 0.0) & (largest < np.inf))).tolist():  # far from all
             line = -basis.above[rows[moving[k]]] if moving[k] in rows else rest == moving[k]
             G[k] = in_units(line.tolist(), (-self._rest_units).tolist())
         self.Q: F64 = normalized(Q)
