@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import F64, Classes, frames
+from fastgrok._checks import F64, Classes, frames, sparse
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis, independent_columns, no_rows
@@ -46,7 +46,7 @@ def separation(
         Finite rows, or a data frame, whose columns' names the answer has. float32 is read as it is,
         all else as float64, and integers that float64 cannot hold are refused. Sparse matrices and
         arrays of SciPy may have up to 10^8 entries, zeros included.
-    y : array_like of shape (n,)
+    y : array_like of shape (n,) or (n, 1)
         Labels of two classes: -1 and +1, 0 and 1, False and True, or two strings, of which the
         second in order is the class whose coefficients these are. With ``model="poisson"`` counts,
         or other numbers that are not negative.
@@ -60,7 +60,7 @@ def separation(
         recession, such as probit. "poisson": counts with the logarithm as link, where rows with
         y > 0 hold every direction and those with y = 0 push to smaller means.
     classes : sequence of two labels, optional
-        What the labels are called, the class of -1 first. Default: as `y` says.
+        What the labels are called, the class of -1 first. Default: as `y` says. Not for counts.
     names : sequence of str, optional
         Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
     sample_weight : array_like of shape (n,), optional
@@ -101,11 +101,13 @@ def separation(
     bias = _checks.flag("bias", bias)
     model = _checks.choice("model", model, _MODELS)
     count = _checks.threads(threads)
-    rows = _checks.matrix("X", _dense(X))
+    rows = _dense(X)
     frames.require_same_index(("X", "y"), X, y)
     pair: Classes | None = None
     if model == "poisson":
-        counts = _checks.vector("y", y, len(rows))
+        if classes is not None:
+            raise ValueError(f"classes are of model='logistic' alone, got {_checks.show(classes)}")
+        counts = _checks.vector("y", _checks.one_dimension("y", y), len(rows))
         if counts.min() < 0.0:
             first = int(np.argmin(counts))
             raise ValueError(f"y must not be negative, but y[{first}] = {counts[first]}")
@@ -120,12 +122,7 @@ def separation(
         called, weights = "sample_weight", sample_weight
     if weights is not None:
         live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
-    own = names or frames.features(X) or [f"x{j}" for j in range(rows.shape[1])]
-    if len(own) != rows.shape[1] or not all(isinstance(name, str) for name in own):
-        raise ValueError(
-            f"names must be {_checks.plural(rows.shape[1], 'string')}, one a column, got "
-            f"{_checks.show(own)}"
-        )
+    own = _column_names(names, X, rows.shape[1])
     named = [*own, *[_INTERCEPT] * bias]
     found = _evidence(rows, signs, live, bias, model, count)
     if found is None:
@@ -144,17 +141,32 @@ def separation(
     )  # fmt: skip
 
 
-def _dense(X: ArrayLike) -> ArrayLike:
-    """Sparse rows as an array, if they are not too many."""
-    if not (hasattr(X, "toarray") and hasattr(X, "shape")):
-        return X
-    if np.prod(X.shape, dtype=np.float64) > _MOST_ENTRIES:
+def _dense(X: ArrayLike) -> NDArray[Any]:
+    """Check rows, and make an array of sparse ones if they are not too many."""
+    rows: Any = _checks.matrix("X", X, sparse_too=True)
+    if not sparse.is_sparse(rows):
+        dense: NDArray[Any] = rows
+        return dense
+    if np.prod(rows.shape, dtype=np.float64) > _MOST_ENTRIES:
         raise ValueError(
-            f"X has {X.shape[0]} x {X.shape[1]} entries, more than the {_MOST_ENTRIES} that are "
-            "looked at when sparse: leave out columns or rows"
+            f"X has {rows.shape[0]} x {rows.shape[1]} entries, more than the {_MOST_ENTRIES} that "
+            "are looked at when sparse: leave out columns or rows"
         )
-    out: ArrayLike = X.toarray()
+    out: NDArray[Any] = rows.toarray()
     return out
+
+
+def _column_names(names: Sequence[str] | None, X: ArrayLike, columns: int) -> list[str]:
+    """Names as given, else those of a frame, else numbers."""
+    if names is None:
+        return list(frames.features(X) or [f"x{j}" for j in range(columns)])
+    own = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    if len(own) != columns or not all(isinstance(name, str) for name in own):
+        raise ValueError(
+            f"names must be {_checks.plural(columns, 'string')}, one a column, got "
+            f"{_checks.show(names)}"
+        )
+    return [str(name) for name in own]
 
 
 def _evidence(
