@@ -60,20 +60,14 @@ public:
             stalls = size_ > before ? 0 : stalls + 1;
             if (stalls > kMostStalls) return result();
             if (enter_from_pool()) continue;
-            if (full_ || failed_ || !look_at_all()) return nothing();
+            if (nothing_.full || failed_ || !look_at_all()) return nothing_;
             if (pool_.empty()) return result();
             any = enter_from_pool();
         }
-        return nothing();
+        return nothing_;
     }
 
 private:
-    Support nothing() const {
-        Support out;
-        out.full = full_;
-        return out;
-    }
-
     // The sum of the rows, as theta would be.
     const Vector& mean() {
         const Layout& layout = problem_.layout();
@@ -283,8 +277,8 @@ private:
             }
         }
         if (wanted.empty()) return false;
-        full_ = limited_ && members_.room() == 0;
-        if (full_) return false;
+        nothing_.full = limited_ && members_.room() == 0;
+        if (nothing_.full) return false;
         const double below = 1.0 - kShare * (1.0 - least);
         std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
         const std::size_t count =
@@ -386,7 +380,8 @@ private:
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_, pool_;
     std::size_t pooled_ = 0, steps_left_ = 0;
-    bool everything_ = false, failed_ = false, full_ = false;
+    bool everything_ = false, failed_ = false;
+    Support nothing_;  // what there is where nothing was found
     Vector theta_, alpha_, mean_, margins_;
     Table<double> rows_;  // of the pool, unless that is everything
     double size_ = 0.0, slack_ = 0.0;
