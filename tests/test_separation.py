@@ -33,6 +33,41 @@ def test_small_poisson_sets(data, bias, counts):
     assert_right(X, counts[: len(X)], bias, "poisson")
 
 
+EXPONENTS = st.lists(st.integers(-150, 150), min_size=6, max_size=6)
+
+
+@given(
+    data=small_sets(6), bias=st.booleans(), rows=EXPONENTS, columns=EXPONENTS,
+    model=st.sampled_from(["logistic", "poisson"]), apart=st.sampled_from([0.0, 1.0, 2.0]),
+)  # fmt: skip
+@settings(max_examples=15)
+def test_rows_and_columns_in_units_far_apart(data, bias, rows, columns, model, apart):
+    """Weights that are exact are known even where float64 does not hold them."""
+    X, y = data
+    n, d = X.shape
+    X = X * 10.0 ** (apart * np.array(rows[:n], float))[:, None]
+    X = X * 10.0 ** ((2.0 - apart) * np.array(columns[:d], float))
+    X = np.where(np.isfinite(X), X, 1.0)
+    assert_right(X, y if model == "logistic" else y > 0, bias, model)
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [
+        # A balance of which one weight is 10^180 times another.
+        ([[0, 0], [0, 0], [0, 0], [0, 1e-74], [1e150, 0], [0, 0], [0, 1e105]],
+         [-1, -1, 1, 1, -1, -1, -1]),
+        # The last column is that of the first row times 10^250.
+        ([[1e-125, 1e125], [-1e-125, -1e125], [1e120, 1e-120], [3.0, 1.0]], [1, 1, 1, -1]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("model", ["logistic", "poisson"])
+def test_balances_of_weights_far_apart(X, y, model):
+    y = np.array(y)
+    for bias in (False, True):
+        assert_right(np.array(X, float), y if model == "logistic" else y > 0, bias, model)
+
+
 @pytest.mark.parametrize("kind", ["factors", "flags", "comparisons", "repeated", "low rank"])
 @given(seed=st.integers(0, 10**9), bias=st.booleans(), noise=st.floats(0.0, 3.0))
 @settings(max_examples=10)

@@ -83,6 +83,7 @@ def test_labels_of_no_two_classes_are_refused(labels, message):
         ({"names": "ab"}, "names must be 2 strings, one a column, got 'ab'"),
         ({"names": 5}, "names must be 2 strings, one a column, got 5"),
         ({"names": [1, 2]}, "names must be 2 strings"),
+        ({"model": "poisson", "classes": (0, 1)}, "classes are of model='logistic' alone"),
         ({"weights": np.zeros(8)}, "weights must not all be zero"),
         ({"sample_weight": -np.ones(8)}, "sample_weight must not be negative, but"),
         ({"sample_weight": np.ones(8), "weights": np.ones(8)}, "only one may be given"),
@@ -91,6 +92,24 @@ def test_labels_of_no_two_classes_are_refused(labels, message):
 def test_other_arguments_that_make_no_sense(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         fg.separation(X, Y, **options)
+
+
+@pytest.mark.parametrize("as_given", [np.array, pd.Index, tuple, iter])
+def test_names_of_columns(as_given):
+    found = fg.separation(X, Y, names=as_given(["dose", "age"]))
+    assert found.names == ["dose", "age", "(intercept)"]
+    assert found.certificate("dose").verdict == "+inf"
+
+
+@pytest.mark.parametrize("as_given", [np.array, pd.Series, lambda y: np.array(y)[:, None], list,
+                                      lambda y: pd.DataFrame({"count": y})])  # fmt: skip
+def test_counts_of_many_types(as_given):
+    """x1 = 0 wherever something is counted: it grows without bound, downwards."""
+    rows = [[2, 1], [3, 2], [4, 0], [5, 0], [4, 0]]
+    found = fg.separation(rows, as_given([0, 0, 3, 1, 0]), model="poisson")
+    assert (found.kind, found.classes) == ("quasi-complete", None)
+    assert found.rows.tolist() == [0, 1]
+    assert found.coefficients == ["finite", "-inf", "finite"]
 
 
 def test_counts_must_not_be_negative():
@@ -135,6 +154,16 @@ def test_flags_beside_numbers_and_their_names():
         found.certificate("sex")
     with pytest.raises(TypeError, match="'sex'"):
         fg.separation(frame, [0, 1, 0, 0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("columns", "begin"), [([0, 10**6], [0, 1, 2]), ([0, -1], [0, 1, 2]), ([0, 1], [0, 2, 1])]
+)
+def test_sparse_rows_out_of_range_are_refused(columns, begin):
+    rows = scipy.sparse.csr_array((2, 2))
+    rows.data, rows.indices, rows.indptr = np.ones(2), np.array(columns), np.array(begin)
+    with pytest.raises(ValueError, match="X is no sparse matrix: its indptr or its indices"):
+        fg.separation(rows, [1, -1])
 
 
 def test_integers_that_float64_cannot_hold_are_refused():

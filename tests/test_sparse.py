@@ -240,6 +240,21 @@ def test_maximum_margins(bias):
     assert set(got.support) == set(expected.support)
 
 
+@pytest.mark.parametrize("bias", ["none", "penalized", "free"])
+def test_rows_that_would_fill_the_memory_are_refused(bias, monkeypatch):
+    """A working set of so many rows as there are columns has tables of about 1.3 MB."""
+    rng = np.random.default_rng(17)
+    X = scipy.sparse.random_array((300, 230), density=0.05, rng=rng, data_sampler=rng.normal)
+    y = np.where(X @ rng.normal(size=230) + 0.01 > 0.0, 1.0, -1.0)
+    expected = fg.max_margin(X.toarray(), y, bias=bias)
+    monkeypatch.setattr(sparse, "MOST_DENSE", 8 * 230 * 231 * 3)
+    assert fg.max_margin(X, y, bias=bias).margin == pytest.approx(expected.margin, rel=1e-9)
+    monkeypatch.setattr(sparse, "MOST_DENSE", 8 * 50 * (231 + 2 * 50))
+    words = r"X has more than 50 rows near the largest margin.* shape \(300, 230\) .*toarray\(\)"
+    with pytest.raises(ValueError, match=words):
+        fg.max_margin(X, y, bias=bias)
+
+
 def test_margins_of_rows_that_cannot_be_separated():
     X, y = drawn(200, 5, 0.5, 16)
     with pytest.raises(fg.NotSeparableError):

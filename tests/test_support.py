@@ -22,14 +22,24 @@ def separable(n, dim, seed, gap=0.05, offset=0.2):
 
 
 def support(
-    X, y, *, exponent=3, feature=0.125, bias=True, free=False, columns=(), start=None, threads=1
+    X,
+    y,
+    *,
+    exponent=3,
+    feature=0.125,
+    bias=True,
+    free=False,
+    columns=(),
+    start=None,
+    threads=1,
+    most=10**9,
 ):
     problem = Problem(np.ascontiguousarray(X), y, bias)
     found = problem.support(
-        exponent, feature, 1e-11, not columns or free, free, list(columns), start, threads
+        exponent, feature, 1e-11, not columns or free, free, list(columns), start, most, threads
     )
-    if found is None:
-        return None
+    if found is None or isinstance(found, int):
+        return found
     rows, vectors, theta, alpha, rest, off = found
     order = np.argsort(rows)
     return rows[order], vectors[order], theta, alpha[order], rest[order], off
@@ -231,3 +241,22 @@ def test_against_daqp(seed, dim, n):
     own = sum(Fraction(float(v)) ** 2 for v in [*found.w, found.b])
     theirs = sum(Fraction(v) ** 2 for v in theta.tolist())
     assert least**2 / theirs <= ours**2 / own * (1 + 2 * Fraction(found.gap) + Fraction(1e-15))
+
+
+@pytest.mark.parametrize("columns", [(), (0,) * 30])
+@pytest.mark.parametrize("n", [20, 400])
+def test_no_more_rows_than_allowed_are_held(n, columns):
+    """With as many as are needed nothing changes; with fewer there is but their number."""
+    X, y = separable(n, 30, n)
+    free = support(X, y, columns=columns)
+    needed = len(free[0])
+    outcomes = [support(X, y, columns=columns, most=most) for most in range(1, 33)]
+    for most, found in enumerate(outcomes, 1):
+        if isinstance(found, int):
+            assert found == most < 31
+            continue
+        assert most >= needed
+        np.testing.assert_array_equal(found[0], free[0])
+        np.testing.assert_allclose(found[2], free[2], rtol=1e-9, atol=1e-12)
+    assert isinstance(outcomes[needed - 2], int)
+    assert not isinstance(outcomes[-1], int)

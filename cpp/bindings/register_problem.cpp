@@ -204,21 +204,24 @@ py::tuple sizes(const BoundProblem& self, int threads) {
 
 // The rows on the largest margin, or None: see engines/support.hpp. A tuple of their indices, their
 // vectors, theta, alpha, what float64 leaves of alpha, and the error of the bias; the last is None
-// if digits have not been refined.
+// if digits have not been refined. `most`, where more rows than that would have to be held.
 py::object support(const BoundProblem& self, int exponent, double feature, double tol, bool refine,
                    bool free, const std::vector<int>& columns,
-                   const std::optional<std::pair<Array<double>, double>>& start, int threads) {
+                   const std::optional<std::pair<Array<double>, double>>& start, std::size_t most,
+                   int threads) {
     require_here(self.problem);
+    require(most > 0, "most must be at least 1");
     require(columns.empty() || columns.size() == self.problem.layout().cols,
             "columns must have one entry a column of X");
     const Vector first = start ? self.parameters(start->first, start->second) : Vector();
     Support found;
     {
         py::gil_scoped_release release;
-        found = find_support(self.problem, {exponent, feature, tol, refine, free, columns}, first,
-                             threads, signal_raised);
+        found = find_support(self.problem, {exponent, feature, tol, refine, free, columns, most},
+                             first, threads, signal_raised);
     }
     if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (found.full) return py::int_(most);
     if (!found.found) return py::none();
     const auto count = static_cast<py::ssize_t>(found.rows.size());
     const auto dim = static_cast<py::ssize_t>(found.point.theta.size());
@@ -300,7 +303,7 @@ void register_problem(py::module_& m) {
         .def("sizes", &sizes, py::arg("threads"))
         .def("support", &support, py::arg("exponent"), py::arg("feature"), py::arg("tol"),
              py::arg("refine"), py::arg("free"), py::arg("columns"), py::arg("start"),
-             py::arg("threads"))
+             py::arg("most"), py::arg("threads"))
         .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
              py::arg("tie_negative"), py::arg("threads"))
         .def("gradient", &gradient, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),

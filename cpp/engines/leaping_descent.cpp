@@ -203,27 +203,24 @@ void LeapingDescent::polled() {
 bool LeapingDescent::begin(const Starts& starts, Attempt& attempt) {
     const Regime regime = way_.regime;
     const std::string where = " at step " + std::to_string(starts.last);
-    if (regime == Regime::irregular) {
-        way_.reason = "the updates turned back and forth irregularly" + where;
-        return false;
-    }
+    const auto nothing_against = [&](std::string why) {
+        way_.reason = std::move(why);
+        return way_.reason.empty();
+    };
+    if (regime == Regime::irregular)
+        return nothing_against("the updates turned back and forth irregularly" + where);
     const int period = period_of(regime);
-    if (period > 1 && !motion_.is_plain()) {
-        way_.reason = "the iterates went round a cycle of " + std::to_string(period) + " steps" +
-                      where + ", and cycles are leaped of plain descent only";
-        return false;
-    }
-    if (period > 1 && period != starts.period) {
-        way_.reason = "the iterates settled on a cycle of " + std::to_string(period) +
-                      " steps shortly before step " + std::to_string(starts.last);
-        return false;
-    }
-    way_.reason = why_rows_are_too_far(descent_.problem(), period);
-    if (!way_.reason.empty()) return false;
+    if (period > 1 && !motion_.is_plain())
+        return nothing_against("the iterates went round a cycle of " + std::to_string(period) +
+                               " steps" + where + ", and cycles are leaped of plain descent only");
+    if (period > 1 && period != starts.period)
+        return nothing_against("the iterates settled on a cycle of " + std::to_string(period) +
+                               " steps shortly before step " + std::to_string(starts.last));
+    if (!nothing_against(why_rows_are_too_far(descent_.problem(), period))) return false;
     const bool dear = period == 1 && is_smooth_and_dear();
     const double other = descent_.problem().packed() ? kFine : dear ? kFineWide : kFineOther;
-    const double loosest =
-        dear ? std::clamp(kOfWide * options_.rtol, kLoosest, kLoosestWide) : kLoosest;
+    const double share = dear ? kOfWide * options_.rtol : kLoosest;
+    const double loosest = std::clamp(share, kLoosest, kLoosestWide);
     const double tolerance = (period > 1 ? kFineCycle : other) * std::min(options_.rtol, loosest);
     set_out(starts, period, std::min(way_.planned, tolerance), attempt);
     return true;

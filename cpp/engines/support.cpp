@@ -32,7 +32,8 @@ public:
           cols_(problem.layout().cols),
           dim_(cols_ + problem.bias()),
           passes_(problem, threads),
-          members_(dim_, std::min(dim_, problem.rows())),
+          members_(dim_, std::min({dim_, problem.rows(), units.most})),
+          limited_(units.most < std::min(dim_, problem.rows())),
           is_member_(problem.rows()),
           theta_(dim_, 0.0) {
         const std::size_t n = problem.rows();
@@ -48,7 +49,7 @@ public:
         const Vector& margins = passes_.margins(first.empty() ? mean() : first);
         if (!choose_pool(margins, std::numeric_limits<double>::infinity())) return {};
         const std::size_t count = 2 * pooled_ <= dim_ ? pooled_ : dim_ / 2 + 1;
-        std::vector<std::size_t> wanted(std::min(count, pool_.size()));
+        std::vector<std::size_t> wanted(std::min({count, pool_.size(), members_.room()}));
         for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = i;
         bool any = enter(wanted);
         int stalls = 0;
@@ -59,11 +60,11 @@ public:
             stalls = size_ > before ? 0 : stalls + 1;
             if (stalls > kMostStalls) return result();
             if (enter_from_pool()) continue;
-            if (failed_ || !look_at_all()) return {};
+            if (nothing_.full || failed_ || !look_at_all()) return nothing_;
             if (pool_.empty()) return result();
             any = enter_from_pool();
         }
-        return {};
+        return nothing_;
     }
 
 private:
@@ -276,6 +277,8 @@ private:
             }
         }
         if (wanted.empty()) return false;
+        nothing_.full = limited_ && members_.room() == 0;
+        if (nothing_.full) return false;
         const double below = 1.0 - kShare * (1.0 - least);
         std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
         const std::size_t count =
@@ -373,10 +376,12 @@ private:
     const std::size_t cols_, dim_;
     Passes passes_;
     Set members_;
+    const bool limited_;  // to fewer members than may be independent
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_, pool_;
     std::size_t pooled_ = 0, steps_left_ = 0;
     bool everything_ = false, failed_ = false;
+    Support nothing_;  // what there is where nothing was found
     Vector theta_, alpha_, mean_, margins_;
     Table<double> rows_;  // of the pool, unless that is everything
     double size_ = 0.0, slack_ = 0.0;

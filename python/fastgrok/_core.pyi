@@ -87,8 +87,9 @@ class Problem:
         free: bool,
         columns: list[int],
         start: tuple[_F64, float] | None,
+        most: int,
         threads: int,
-    ) -> tuple[NDArray[np.int64], _F64, _F64, _F64, _F64, float | None] | None: ...
+    ) -> tuple[NDArray[np.int64], _F64, _F64, _F64, _F64, float | None] | int | None: ...
     def evaluate(
         self, w: _F64, b: float, loss: str, tie_negative: bool, threads: int
     ) -> tuple[float, float]: ...

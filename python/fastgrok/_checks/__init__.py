@@ -25,7 +25,15 @@ from fastgrok._checks._arguments import (
     whole,
 )
 from fastgrok._checks._blocks import blocks
-from fastgrok._checks._classes import SIGNS, Classes, data, signs_of, two_classes, unread_data
+from fastgrok._checks._classes import (
+    SIGNS,
+    Classes,
+    data,
+    one_dimension,
+    signs_of,
+    two_classes,
+    unread_data,
+)
 from fastgrok._checks._evaluation_sets import EvaluationSet, Labelled, evaluation_sets
 from fastgrok._checks._weights import Weights, row_weights
 from fastgrok._checks._words import plural
@@ -52,6 +60,7 @@ __all__ = [
     "labels",
     "matrix",
     "numbers",
+    "one_dimension",
     "path",
     "plural",
     "real",

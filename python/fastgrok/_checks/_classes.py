@@ -55,7 +55,7 @@ def signs_of(name: str, value: ArrayLike, rows: int, classes: Classes) -> F64:
     Numbers may be -1 and +1, or 0 and 1, whichever of them those were, and also where they had
     names: signs are what training makes of these.
     """
-    array = _one_dimension(name, value)
+    array = one_dimension(name, value)
     numeric = array.dtype.kind in "biuf"
     if not numeric and _are_numbers(classes):
         raise ValueError(
@@ -84,7 +84,7 @@ def two_classes(
     Without `classes`, the two in this order, numbers are one of the first three pairs, and strings
     are sorted.
     """
-    array = _one_dimension(name, value)
+    array = one_dimension(name, value)
     if array.size != rows:
         labels(name, array, rows)  # which says what is wrong
     if classes is None:
@@ -113,8 +113,8 @@ def two_classes(
     return np.where(np.asarray(positive, dtype=bool), 1.0, -1.0), pair
 
 
-def _one_dimension(name: str, value: Any) -> NDArray[Any]:
-    """Make an array of labels, a column of which is taken for what it holds."""
+def one_dimension(name: str, value: Any) -> NDArray[Any]:
+    """Make an array of labels or counts, a column of which is taken for what it holds."""
     if frames.is_frame(value):
         value = frames.only_column(value)
     if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):

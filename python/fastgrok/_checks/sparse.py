@@ -6,6 +6,7 @@ memory is the caller's where it was so already.
 
 import sys
 from collections.abc import Callable
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,18 @@ def dense(name: str, rows: Any) -> NDArray[Any]:
         )
     out: NDArray[Any] = rows.toarray()
     return out
+
+
+def most_rows_worked_on(rows: Any) -> int:
+    """
+    Count the rows that may be worked on at once as dense ones, with two tables of their products.
+
+    Of dense rows all: that is no more than three times their memory.
+    """
+    if isinstance(rows, np.ndarray):
+        return int(rows.shape[0])
+    entries, columns = MOST_DENSE // 8, int(rows.shape[1]) + 1
+    return max(1, (isqrt(columns**2 + 8 * entries) - columns) // 4)
 
 
 def problem(rows: Any, signs: NDArray[np.float64], bias: bool, *, align: bool = True) -> Problem:

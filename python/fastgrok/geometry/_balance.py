@@ -125,6 +125,21 @@ class Balance:
         raw = np.ldexp(self.weights, -exponents - largest)
         return dict(zip(self._members, raw.tolist(), strict=True))
 
+    def exact_weights(self) -> dict[int, Fraction]:
+        """
+        Return the same without underflow.
+
+        Those of the base come first, and are rounded; with exact ones in their place the sum of
+        all rows is zero.
+        """
+        exponents = self.rows.scaled(self._members)[1].tolist()
+        return {
+            i: Fraction(weight) / Fraction(2) ** exponent
+            for i, weight, exponent in zip(
+                self._members, self.weights.tolist(), exponents, strict=True
+            )
+        }
+
     def orthonormal(self) -> F64 | None:
         """Orthonormal columns with the same span, up to rounding."""
         if not self.base:

@@ -66,7 +66,7 @@ def max_margin(
     X : array_like or sparse matrix of shape (n, d)
         Finite rows; float32 is read as it is, all else as float64. Of sparse ones (as in
         :func:`fastgrok.train`) only those on which the solver works are made dense, but in l_inf
-        and l_1, and where there may be no margin, all of them, up to 1 GiB.
+        and l_1, and where there may be no margin, all of them, up to 1 GiB with their products.
     y : array_like of shape (n,)
         Labels of two classes, as `fastgrok.train` has them; both must occur for ``bias="free"``.
     bias : {"none", "penalized", "free"} or bool, default "penalized"
@@ -102,7 +102,8 @@ def max_margin(
     FastgrokError
         If rows are separable but nothing near the largest margin could be found.
     ValueError
-        For wrong shapes and values, and for ``bias="free"`` with one class.
+        For wrong shapes and values, for ``bias="free"`` with one class, and for sparse rows of
+        which more would have to be made dense.
     TypeError
         For arguments that are not real numbers.
 

@@ -94,12 +94,21 @@ class Rows:
 
         `feature` is that of a bias, to whose error `tol` belongs as to those of margins, or only of
         a guess if it is free; rows with small margins at `start` are looked at first. `columns` are
-        the exponents of columns of very different units. None if nothing was found.
+        the exponents of columns of very different units. None if nothing was found. Raises
+        ValueError where more sparse rows are needed at once than may be made dense.
         """
         point = None if start is None else self.split(start)
         found = self._problem.support(
-            exponent, feature, tol, refine, free, columns or [], point, self.threads
-        )
+            exponent, feature, tol, refine, free, columns or [], point,
+            sparse.most_rows_worked_on(self.X), self.threads,
+        )  # fmt: skip
+        if isinstance(found, int):
+            raise ValueError(
+                f"X has more than {found} rows near the largest margin, which are worked on as "
+                f"dense ones: for its shape {self.X.shape} that takes more than "
+                f"{sparse.MOST_DENSE / 2**30:.3g} GiB; leave out rows or columns, or pass "
+                "toarray() yourself"
+            )
         return None if found is None else Support(*found)
 
     def largest(self) -> F64:
@@ -117,11 +126,11 @@ class Rows:
         Exact unless an entry underflows.
         """
         count = len(index)
-        out = np.empty((count, self.dim))
-        vectors = out[:, : self.X.shape[1]]
         # All rows in order are read as they lie.
         whole = count == self.count and np.array_equal(index, np.arange(count))
         rows = sparse.dense("X", self.X if whole else self.X[index])
+        out = np.empty((count, self.dim))
+        vectors = out[:, : self.X.shape[1]]
         signs = self.y[index]
         if abs(shift) < 1000:
             np.multiply(rows, np.ldexp(signs, shift)[:, None], out=vectors)

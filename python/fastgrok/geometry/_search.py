@@ -44,7 +44,8 @@ class Search:
     weights : dict of int to float
         Positive, by row, not normalised.
     exact : dict of int to Fraction
-        The same without rounding, where they are known.
+        The same without rounding, in order: with weights that the first independent rows have in
+        their place, which are close to theirs, the sum of all is zero.
     proof : str
         In words, how the verdict was proved.
     """
@@ -66,8 +67,13 @@ class Search:
     def run(self) -> None:
         """Find the verdict."""
         if self._zeros:
-            self.weights = {int(np.setdiff1d(self._all, self._live)[0]): 1.0}
+            zero = int(np.setdiff1d(self._all, self._live)[0])
+            self.weights, self.exact = {zero: 1.0}, {zero: Fraction(1)}
             self.proof = "a row of zeros"
+        with np.errstate(all="ignore"):  # what overflows proves nothing
+            self._look()
+
+    def _look(self) -> None:
         work = 0
         while self.verdict == "undecided" and self._live.size:
             if not self._afford(work):
@@ -120,7 +126,7 @@ class Search:
         whole = self._all_levels(levels)
         if whole is None or not whole.enclosed():
             return False
-        self.weights = whole.row_weights()
+        self.weights, self.exact = whole.row_weights(), whole.exact_weights()
         self.proof = "positive weights exist: enclosed with bounds on all rounding errors"
         self._live = self._live[:0]
         return True
@@ -168,7 +174,10 @@ class Search:
             if outside is None:
                 continue
             (self._balance, self._span), self._live = solved, outside
-            self.weights = self._balance.row_weights()
+            self.weights, self.exact = (
+                self._balance.row_weights(),
+                self._balance.exact_weights(),
+            )
             self.proof = "positive weights, computed in rational arithmetic"
             return True
         return False

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "core/pages.hpp"
@@ -26,6 +27,7 @@ namespace fastgrok {
 struct Support {
     bool found = false;    // else nothing is known
     bool refined = false;  // see refine()
+    bool full = false;     // nothing was found because more rows would be needed than may be held
     std::vector<std::uint32_t> rows;
     Table<double> vectors;  // theirs, the feature as 1 times the label
     HardMarginPoint point;
@@ -40,6 +42,8 @@ struct MarginUnits {
     // Powers of two of the columns, without the bias, as they are then; empty if these do not
     // differ much.
     std::vector<int> columns;
+    // Rows that may be held at once.
+    std::size_t most = std::numeric_limits<std::size_t>::max();
 };
 
 // `first` is a vector of parameters: rows with small margins there are looked at first; empty for

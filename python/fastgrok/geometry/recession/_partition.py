@@ -88,14 +88,13 @@ def split(vectors: F64, whole: Whole, factors: list[Fraction], threads: int) -> 
     basis: Basis | None = None
     weights: dict[int, Fraction] | None = None if inside.size else {}
     if inside.size:
-        support = np.array(sorted(search.weights), dtype=np.intp)
+        support = np.array([*search.exact], dtype=np.intp)
         basis = Basis.find(whole[inside], np.searchsorted(inside, support))
         if basis is None and search.verdict != "interior":
             return None
     if basis is not None:
-        exact = search.exact or {i: Fraction(value) for i, value in search.weights.items()}
         with contextlib.suppress(ArithmeticError):  # too many digits
-            weights = _balance(whole, factors, inside, basis, exact)
+            weights = _balance(whole, factors, inside, basis, search.exact)
     near = search.weights
     if weights is not None:
         most = max(weights.values(), default=Fraction(1))
@@ -117,9 +116,9 @@ def _balance(
     whole: Whole, factors: list[Fraction], inside: Index, basis: Basis, exact: dict[int, Fraction]
 ) -> dict[int, Fraction] | None:
     """
-    Positive weights of all rows inside, from some that are exact or close to it.
+    Positive weights of all rows inside, from some that are exact but for those of the basis.
 
-    Those of the basis follow from the others; of rows without one they take up a small one.
+    These follow from the others; of rows without one they take up a small one.
     """
     base = inside[basis.rows]
     given = [i for i in exact if i not in set(base.tolist())]

@@ -45,7 +45,7 @@ def separation(
         Finite rows, or a data frame, whose columns' names the answer has. float32 is read as it is,
         all else as float64, and integers that float64 cannot hold are refused. Sparse matrices and
         arrays of SciPy are made dense, up to 1 GiB.
-    y : array_like of shape (n,)
+    y : array_like of shape (n,) or (n, 1)
         Labels of two classes: -1 and +1, 0 and 1, False and True, or two strings, of which the
         second in order is the class whose coefficients these are. With ``model="poisson"`` counts,
         or other numbers that are not negative.
@@ -59,7 +59,7 @@ def separation(
         recession, such as probit. "poisson": counts with the logarithm as link, where rows with
         y > 0 hold every direction and those with y = 0 push to smaller means.
     classes : sequence of two labels, optional
-        What the labels are called, the class of -1 first. Default: as `y` says.
+        What the labels are called, the class of -1 first. Default: as `y` says. Not for counts.
     names : sequence of str, optional
         Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
     sample_weight : array_like of shape (n,), optional
@@ -104,7 +104,9 @@ def separation(
     frames.require_same_index(("X", "y"), X, y)
     pair: Classes | None = None
     if model == "poisson":
-        counts = _checks.vector("y", y, len(rows))
+        if classes is not None:
+            raise ValueError(f"classes are of model='logistic' alone, got {_checks.show(classes)}")
+        counts = _checks.vector("y", _checks.one_dimension("y", y), len(rows))
         if counts.min() < 0.0:
             first = int(np.argmin(counts))
             raise ValueError(f"y must not be negative, but y[{first}] = {counts[first]}")

@@ -32,6 +32,7 @@ from fastgrok.geometry._rows import Index
 from fastgrok.geometry._verified import positive_solution
 from fastgrok.geometry.recession._basis import no_rows
 from fastgrok.geometry.recession._partition import Partition
+from fastgrok.geometry.recession._units import in_units, normalized, quotient
 from fastgrok.geometry.recession._whole import Whole, primitive
 from fastgrok.geometry.recession._whole import product as whole_product
 
@@ -83,10 +84,11 @@ class Signs:
         self._outside: Whole = cone.whole[cone.outside]
         self._take(cone.direction)
         moving = [j for j in range(count) if not self._basis.fixed(j)]
-        self._coordinates(moving)
-        self._metric()
-        for j in moving:
-            self.verdicts[j] = self._decide(j, moving.index(j))
+        with np.errstate(all="ignore"):  # what overflows proves nothing
+            self._coordinates(moving)
+            self._metric()
+            for k, j in enumerate(moving):
+                self.verdicts[j] = self._decide(j, k)
 
     def _take(self, direction: Integers) -> None:
         self.directions.append(direction)
@@ -107,7 +109,7 @@ class Signs:
         # Column r of the scaled rows is this combination of the pivots'.
         of_pivots = np.array(
             [
-                [_quotient(int(value), basis.below, int(self._columns[p] - self._columns[r]))
+                [quotient(int(value), basis.below, int(self._columns[p] - self._columns[r]))
                  for value, r in zip(line, rest, strict=True)]
                 for line, p in zip(basis.above, pivots, strict=True)
             ]
@@ -129,14 +131,18 @@ class Signs:
         self._units = np.frexp(np.abs(Q).max(axis=0, initial=0.0))[1]
         Q = np.ldexp(Q, -self._units)
         G = np.ldexp(G, -self._units)
-        lengths = np.linalg.norm(Q, axis=1)
-        self.Q: F64 = np.ascontiguousarray(Q / np.where(lengths > 0.0, lengths, 1.0)[:, None])
-        self.G: F64 = np.ascontiguousarray(G / np.linalg.norm(G, axis=1)[:, None])
         self._rest_units = self._columns[rest] + self._units
+        largest = np.abs(G).max(axis=1, initial=0.0)
+        for k in np.flatnonzero(~((largest > 0.0) & (largest < np.inf))).tolist():  # far from all
+            line = -basis.above[rows[moving[k]]] if moving[k] in rows else rest == moving[k]
+            G[k] = in_units(line.tolist(), (-self._rest_units).tolist())
+        self.Q: F64 = normalized(Q)
+        self.G: F64 = normalized(G)
+        self._sound = bool(np.isfinite(self.Q).all() and np.isfinite(self.G).all())
         first = self.directions[0]
         largest = max(abs(value) for value in first)
         point = [
-            _quotient(value, largest, int(unit))
+            quotient(value, largest, int(unit))
             for value, unit in zip(first[rest].tolist(), self._rest_units, strict=True)
         ]
         self.point: F64 = np.array(point) / max(np.abs(point).max(initial=0.0), 1e-300)
@@ -151,8 +157,9 @@ class Signs:
         Z = self.Q / slack[:, None]
         with contextlib.suppress(LinAlgError):
             self._factor = cholesky(gram(np.ascontiguousarray(Z.T)))
-            self._rows = np.ascontiguousarray(solve_triangular(self._factor, Z.T).T)
+            rows = np.ascontiguousarray(solve_triangular(self._factor, Z.T).T)
             self._functionals = solve_triangular(self._factor, self.G.T).T
+            self._rows = rows if np.isfinite(rows).all() else None
 
     def _by_distance(self, j: int, k: int, sign: int) -> bool:
         """
@@ -218,10 +225,8 @@ class Signs:
         """Find the verdict on a coordinate that is not 0 in all of C."""
         while sign := self._open(j):
             ways = (
-                self._by_distance(j, k, sign)
-                or self._by_program(j, k, sign)
-                or self._in_integers(j, sign)
-            )
+                self._sound and (self._by_distance(j, k, sign) or self._by_program(j, k, sign))
+            ) or self._in_integers(j, sign)
             if not ways:
                 return "undecided"
             if j in self.supports:
@@ -368,8 +373,3 @@ class Signs:
             self._take(primitive(self._basis.orthogonal(np.array(vector, dtype=object))))
             return True
         return self._prove_balance(j, sign, np.array(sorted({*weights} - {n}), dtype=np.intp))
-
-
-def _quotient(value: int, below: int, exponent: int) -> float:
-    """Value / below * 2^exponent, rounded once."""
-    return float(Fraction(value, below) * Fraction(2) ** exponent)
