@@ -12,6 +12,9 @@ import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
 
+import fastgrok as fg
+from fastgrok.testing import assert_same_bits
+
 
 @contextlib.contextmanager
 def two_workers(**options: Any) -> Iterator[Client]:
@@ -54,16 +57,10 @@ def in_blocks(X: np.ndarray, sizes: tuple[int, ...]) -> Any:
     return da.from_array(X, chunks=((*sizes, rest), (half, X.shape[1] - half)))
 
 
-def same_bits(one: Any, other: Any) -> None:
-    """Hold every array of two runs against each other."""
-    for name in ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-    assert list(one.losses) == list(other.losses)
-    for name in one.losses:
-        np.testing.assert_array_equal(one.losses[name], other.losses[name], err_msg=name)
-        np.testing.assert_array_equal(one.accuracy[name], other.accuracy[name], err_msg=name)
+def same_bits(one: fg.Trajectory, other: fg.Trajectory) -> None:
+    """Hold two runs, and how they came about, against each other."""
+    assert_same_bits(one, other)
     assert one.engine.name == other.engine.name
-    assert [leap.last for leap in one.engine.leaps] == [leap.last for leap in other.engine.leaps]
-    assert [leap.evaluations for leap in one.engine.leaps] == [
-        leap.evaluations for leap in other.engine.leaps
-    ]
+    for what in ("last", "evaluations", "products"):
+        leaps = [[getattr(leap, what) for leap in run.engine.leaps] for run in (one, other)]
+        assert leaps[0] == leaps[1], what

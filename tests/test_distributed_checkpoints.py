@@ -16,7 +16,7 @@ EXACT = {"steps": 120, "lr": 0.5, "engine": "exact", "record": 20}
 KINDS = {
     "exact": (4001, 24, 50, EXACT),
     "packed": (3000, 3, 50, EXACT),
-    "leap": (1501, 20, 10**4, {"steps": 10**6, "lr": 0.5, "record": fg.log_spaced(10**6, 4)}),
+    "leap": (1501, 20, 10**4, {"steps": 10**5, "lr": 0.5, "record": fg.log_spaced(10**5, 2)}),
 }
 
 
@@ -40,7 +40,7 @@ def test_a_run_is_taken_up_there_or_here(client, tmp_path, kind):
     data = distributed.scatter(in_blocks(X, (n // 3,)), y, client)
     whole = fg.train(X, y, **options)
     here, there = (X, y), (data.X, data.y)
-    for first, second in ((there, there), (there, here), (here, there)):
+    for first, second in ((there, here), (here, there)):
         path = tmp_path / "run"
         assert stop < stopped(*first, stop, checkpoint=path, **options) < options["steps"]
         same_bits(fg.train(*second, checkpoint=path, **options), whole)
