@@ -270,6 +270,7 @@ def judge_separable_fraction(data: Sequence[Share]) -> list[Verdict]:
             f"{data[0].n} Gaussian points are separable from the origin with Wendel's probability, "
             "1/2 at lambda = 1/2",
             findings,
+            stated="1/2 at lambda = 1/2",
         )
     ]
 

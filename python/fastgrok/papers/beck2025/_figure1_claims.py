@@ -76,6 +76,7 @@ def _delayed(curves: Sequence[Run]) -> Verdict:
         findings,
         "Late: at least 100 times as many steps as to training accuracy 1. Never: not by the last "
         "step.",
+        stated="lambda = 1/2",
     )
 
 
@@ -230,6 +231,7 @@ def _divergence(sweep: Sequence[Run]) -> Verdict:
         f"compared, up to lambda = 1/2 - 1/sqrt N, with where the runs ended. Grows: a rank "
         f"correlation of the median with lambda of at least {_GROWING:g}, and by a factor of at "
         f"least {_NORMS_GROW:g}.",
+        stated="lambda = 1/2",
     )
 
 
@@ -318,6 +320,7 @@ def judge_times(sweep: Sequence[Run]) -> Verdict:
         f"a factor of at least {_TIMES_GROW:g} over the range. Once S is at rest, accuracy a is "
         "reached after exp(Phi^-1(a) sigma ||S_infinity||) / (lr l) steps, so that the divergence "
         "of ||S_infinity|| becomes one of times, exponentially.",
+        stated="lambda = 1/2",
     )
 
 

@@ -148,6 +148,7 @@ def judge_figure3(data: Figure3) -> list[Verdict]:
             f"factor of {cs[order][1] / cs[order][0]:.2g} in 1 - 2 lambda and "
             f"{sigmas[-1] / sigmas[-2]:.2g} in sigma. Once sigma is large, lr t tends to "
             "about 2 (1 - 2 lambda)^-1.645; at fixed sigma it stays finite as lambda -> 1/2.",
+            stated="lambda = 1/2, sigma = infinity",
         ),
         Verdict.of_all(
             "The times are those of the flow in closed form",

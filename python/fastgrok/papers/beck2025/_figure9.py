@@ -191,6 +191,7 @@ def judge_figure9(data: Figure9) -> list[Verdict]:
             "so that S is at rest when the losses reach eps. The paper names neither sigma nor "
             "eps. Where t_gen comes before t_train the root does not exist, and the point is left "
             "out.",
+            stated="1/sqrt 2",
         ),
         Verdict.of_all(
             "The times are those of the flow in closed form",

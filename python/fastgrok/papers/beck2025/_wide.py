@@ -112,6 +112,7 @@ def judge_wide(runs: Sequence[Run], steps: float = setting.WIDE_STEPS) -> list[V
             f"{number(steps)}",
             [_renamed(judge_times(those).findings[0], f"N = {n}") for n, those in sizes.items()],
             "As for the sweep to later steps: a time that does not come by then is infinite.",
+            stated="lambda = 1/2",
         ),
     ]
 
@@ -154,6 +155,7 @@ def _transition(sizes: dict[int, list[Run]]) -> Verdict:
         findings,
         "Differs if the draws that are decided are too improbable at some lambda, which happens by "
         f"chance with a probability of at most {_IMPLAUSIBLE:g} for each N.",
+        stated="lambda = 1/2",
     )
 
 
@@ -183,6 +185,7 @@ def _limit(sizes: dict[int, list[Run]], steps: float) -> Verdict:
         "M is the margin for large N, 0 up to lambda = 1/2. Agrees if the median over the draws is "
         f"within {_NEAR_LIMIT} at every lambda. The formula is the limit, which accuracies "
         "approach like 1/log t; the paper does not say at which step its accuracies are taken.",
+        stated="1/2 [1 + erf(1 / (sigma M sqrt 2))]",
     )
 
 

@@ -89,6 +89,7 @@ def judge_figure2(data: Ensemble) -> list[Verdict]:
                 "with delta^2 = s- / s+ (its epsilon_0 = 0, its gamma B / 2 neglected)",
                 _theorem_46_rule,
                 decidable=full,
+                stated="T_te(0) = exp |log delta|",
             )
         )
     return _about_something(verdicts)
@@ -132,6 +133,7 @@ def judge_figure4(data: Ensemble) -> list[Verdict]:
             "of the larger class",
             _sign_rule(setting.EARLY_END.value, lambda v: v.classes),
             decidable=long_enough(data, setting.EARLY_END),
+            stated=f"to step {setting.EARLY_END}",
         )
     )
     verdicts.append(
@@ -165,6 +167,7 @@ def _steady_bias(data: Ensemble) -> Verdict:
         f"{percent(_CLOSE)} %)",
         _steady_rule,
         decidable=full_length(data),
+        stated="b = log(s+ / s-) / 2",
     )
 
 
@@ -177,6 +180,7 @@ def _relaxation(data: Ensemble) -> Verdict:
         f"records beyond {_LATER:g} times the end of phase 1)",
         _relaxed_rule,
         decidable=long_enough(data, setting.PHASE_1_END),
+        stated=f"(t / t_0)^-{exponent}",
     )
     note = (
         "The theorem's exponent is 2 c sqrt(A+ A-), c being the learning rate (over N for the "

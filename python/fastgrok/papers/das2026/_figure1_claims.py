@@ -50,6 +50,7 @@ def judge_figure1(data: Ensemble) -> list[Verdict]:
             f"{number(setting.GROKKING)} or more",
             _grokking_rule(eps),
             decidable=full,
+            stated=f"zeta of {number(setting.GROKKING)} and more",
         )
         for eps in (0.0, 1e-3)
     ]
@@ -59,6 +60,7 @@ def judge_figure1(data: Ensemble) -> list[Verdict]:
             f"The concentrated set is classified perfectly by step {number(setting.STEPS)}",
             _perfect_rule,
             decidable=full,
+            stated=f"100 % by step {number(setting.STEPS)}",
         )
     )
     verdicts += judge_adversarial(data)

@@ -110,6 +110,7 @@ def _limit(data: Theory) -> Verdict:
         findings,
         f"Within {_NEAR_B:g} at the last step. A_+ and A_- are those of each draw, from the "
         "maximum-margin solution and its dual.",
+        stated="b_inf = (1/2) log(A_+ / A_-)",
     )
 
 
