@@ -96,6 +96,15 @@ def require_same_index(names: tuple[str, str], X: Any, y: Any) -> None:
     )
 
 
+def index_of(value: Any) -> NDArray[Any] | None:
+    """Return what a data frame calls its rows, unless these are their positions."""
+    if not (hasattr(value, "iloc") and is_frame(value)):
+        return None
+    labels = np.empty(len(value), dtype=object)
+    labels[:] = list(value.index)
+    return None if all(label == i for i, label in enumerate(labels)) else labels
+
+
 def frame_numbers(name: str, frame: Any) -> NDArray[Any]:
     """Make a frame an array, if every value is a number that float64 holds exactly."""
     names = _named_columns(frame)

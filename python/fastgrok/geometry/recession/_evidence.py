@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +21,8 @@ class Proof:
     """
     What proves the verdict on one coefficient, without rounding.
 
-    Aliased columns don't count: d is 0 there, and so are both without any proof for one of them.
+    Aliased columns don't count: d is 0 there. For one of them both are empty, and `columns` proves
+    that it is one.
 
     Attributes
     ----------
@@ -35,11 +36,15 @@ class Proof:
         with -e_j for "-inf"; and both, in this order, for "finite". In a Poisson model rows with
         y > 0 have z_i = x_i and c_i of any sign. Left out where they take too long, as in hundreds
         of columns of long numbers: then what was proved is that they exist.
+    columns : dict of int to Fraction
+        Of an aliased column: by column before it (the intercept, the last place, counts as the
+        first), what these are multiplied with to give it, in every row of the data that counts.
     """
 
     verdict: str
     directions: tuple[Vector, ...]
     combinations: tuple[Balance, ...]
+    columns: Balance = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +125,7 @@ class Evidence:
         """Prove the verdict on a column of the data."""
         k = self._kept(self.order[j])
         if k is None:
-            return Proof(verdict, (), ())
+            return Proof(verdict, (), (), self._of_columns(self.order[j]))
         directions = [
             self._vector(self._lifted(self.signs.directions[self.signs.found[k, sign]]))
             for sign in (1, -1)
@@ -136,6 +141,18 @@ class Evidence:
             return at
         found = np.flatnonzero(self.columns.pivots == at)
         return int(found[0]) if found.size else None
+
+    def _of_columns(self, at: int) -> Balance:
+        """Shares of the columns that are kept in an aliased one, by place in the data."""
+        assert self.columns is not None
+        shares = self.columns.above[:, np.flatnonzero(self.columns.rest == at)[0]].tolist()
+        places = {place: j for j, place in enumerate(self.order)}
+        found = {
+            places[int(pivot)]: Fraction(int(share), self.columns.below)
+            for pivot, share in zip(self.columns.pivots, shares, strict=True)
+            if share
+        }
+        return dict(sorted(found.items()))
 
     def _lifted(self, direction: Integers) -> Integers:
         """Zeros in the place of columns that were left out."""

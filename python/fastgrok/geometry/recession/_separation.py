@@ -62,7 +62,7 @@ def separation(
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says. Not for counts.
     names : sequence of str, optional
-        Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
+        Of the columns, in a list. Default: those of a data frame, else "x0", "x1" and so on.
     sample_weight : array_like of shape (n,), optional
         Another name of `weights`, that of `fastgrok.train`; only one of them may be given.
     threads : int, optional
@@ -124,12 +124,16 @@ def separation(
         live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
     own = _column_names(names, X, rows.shape[1])
     named = [*own, *[_INTERCEPT] * bias]
+    index = frames.index_of(X)
+    absent = None
+    if pair is not None and np.all(signs[live] == signs[live[0]]):
+        absent = pair[0] if signs[live[0]] > 0.0 else pair[1]
     found = _evidence(rows, signs, live, bias, model, count)
     if found is None:
         nothing, open_ = np.arange(0), ["undecided"] * len(named)
         return Separation(
             "undecided", nothing, open_, None, None, None, live, named, [], [], pair, model,
-            bias, "no proof was found", None,
+            bias, "no proof was found", None, index, absent,
         )  # fmt: skip
     off = found.outside()
     kind = "none" if not off.size else "complete" if off.size == live.size else "quasi-complete"
@@ -137,7 +141,7 @@ def separation(
     return Separation(
         kind, off, found.verdicts(), found.direction(), np.array(near),
         None if exact is None else tuple(exact), np.setdiff1d(live, off), named, found.aliased(),
-        found.determined(), pair, model, bias, found.cone.proof, found,
+        found.determined(), pair, model, bias, found.cone.proof, found, index, absent,
     )  # fmt: skip
 
 
@@ -160,8 +164,12 @@ def _column_names(names: Sequence[str] | None, X: ArrayLike, columns: int) -> li
     """Names as given, else those of a frame, else numbers."""
     if names is None:
         return list(frames.features(X) or [f"x{j}" for j in range(columns)])
-    own = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
-    if len(own) != columns or not all(isinstance(name, str) for name in own):
+    own = list(names) if isinstance(names, Iterable) else [names]
+    if (
+        isinstance(names, str)
+        or len(own) != columns
+        or not all(isinstance(name, str) for name in own)
+    ):
         raise ValueError(
             f"names must be {_checks.plural(columns, 'string')}, one a column, got "
             f"{_checks.show(names)}"
