@@ -61,6 +61,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
     ) -> tuple[NDArray[Any], F64, F64 | None]:
         """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
         rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
+        _checks.require_exact("X", X)  # which scikit-learn has rounded by now
         check_classification_targets(labels)
         weights = None
         if sample_weight is not None:
@@ -110,6 +111,7 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
         """
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
+        _checks.require_exact("X", X)
         out: F64 = rows.astype(np.float64) @ self.coef_[0] + self.intercept_[0]
         return out
 
@@ -229,6 +231,7 @@ class GDLogisticRegression(_LinearBinary):
         GDLogisticRegression
             Itself.
         """
+        _checks.flag("fit_intercept", self.fit_intercept)
         rows, signs, weights = self._labelled(X, y, sample_weight)
         steps = _checks.whole("steps", self.steps)
         context, of = self._begun(X, y, sample_weight, log_spaced(steps).size)

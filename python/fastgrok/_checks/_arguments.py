@@ -106,6 +106,16 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
+def require_exact(name: str, value: Any) -> None:
+    """Refuse numbers that float64 cannot hold, in rows that others are to convert."""
+    if sparse.is_sparse(value):
+        frames.require_exact(f"{name}.data", sparse.stored(value))
+    elif frames.is_frame(value):
+        frames.frame_numbers(name, value)
+    elif (array := np.asarray(value)).dtype.kind in "iufO":
+        frames.require_exact(name, numbers(name, array))
+
+
 def finite(name: str, out: NDArray[Any], place: Callable[[int], str] | None = None) -> NDArray[Any]:
     """Return the array if all of it is finite; `place` says where its k-th number stands."""
     if out.size <= _BLOCK and np.isfinite(out).all():

@@ -25,6 +25,12 @@ def is_sparse(value: object) -> bool:
     return known is not None and bool(known(value))
 
 
+def stored(value: Any) -> NDArray[Any]:
+    """Return the entries that sparse rows of any format hold, as they are."""
+    out: NDArray[Any] = value.tocoo().data
+    return out
+
+
 def compressed(
     name: str, value: Any, checked: Callable[[str, NDArray[Any], Callable[[int], str]], Any]
 ) -> Any:

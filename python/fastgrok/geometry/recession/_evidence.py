@@ -11,6 +11,7 @@ from fastgrok.geometry._lifting import Integers
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis
 from fastgrok.geometry.recession._partition import Partition
+from fastgrok.geometry.recession._reduction import Lifted
 from fastgrok.geometry.recession._signs import Balance, Signs
 
 Vector = tuple[Fraction, ...]
@@ -64,7 +65,7 @@ class Evidence:
         Place of every column of the data, and of the intercept, in the vectors.
     columns : Basis or None
         Of the vectors, where their columns are dependent.
-    cone, signs : Partition, Signs
+    cone, signs : Partition, Signs or Lifted
         Of the vectors with independent columns only.
     """
 
@@ -74,7 +75,7 @@ class Evidence:
     order: list[int]
     columns: Basis | None
     cone: Partition
-    signs: Signs
+    signs: Signs | Lifted
 
     def outside(self) -> Index:
         """Rows of the data that are pushed off, sorted."""
@@ -127,9 +128,9 @@ class Evidence:
         if k is None:
             return Proof(verdict, (), (), self._of_columns(self.order[j]))
         directions = [
-            self._vector(self._lifted(self.signs.directions[self.signs.found[k, sign]]))
+            self._vector(self._lifted(found))
             for sign in (1, -1)
-            if (k, sign) in self.signs.found and verdict != "undecided"
+            if verdict != "undecided" and (found := self.signs.direction(k, sign)) is not None
         ]
         wanted = {"+inf": (1,), "-inf": (-1,), "finite": (1, -1)}.get(verdict, ())
         combinations = [self._combination(k, sign) for sign in wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis, independent_columns, no_rows
 from fastgrok.geometry.recession._evidence import Evidence
-from fastgrok.geometry.recession._partition import split
+from fastgrok.geometry.recession._partition import Partition, split
+from fastgrok.geometry.recession._reduction import Lifted, Reduction
 from fastgrok.geometry.recession._result import Separation
 from fastgrok.geometry.recession._signs import Signs
-from fastgrok.geometry.recession._whole import whole_rows
+from fastgrok.geometry.recession._whole import Whole, whole_rows
 
 _MODELS = ("logistic", "poisson")
 _MOST_ENTRIES = 10**8
@@ -194,18 +196,52 @@ def _evidence(
     vectors, inverse = _distinct(Z)
     order = [*range(1, X.shape[1] + 1), 0] if bias else [*range(X.shape[1])]
     whole, factors = whole_rows(vectors)
-    columns: Basis | None = no_rows(len(order))
-    if len(vectors):
-        columns, proved = independent_columns(whole, vectors)
-        if not proved:
-            return None
+    columns, proved = _dependent(whole, vectors)
+    if not proved:
+        return None
     if columns is not None:
         vectors = np.ascontiguousarray(vectors[:, columns.pivots])
         whole = np.ascontiguousarray(whole[:, columns.pivots])
-    cone = split(vectors, whole, factors, threads)
-    if cone is None:
+    known = _decided(vectors, whole, factors, threads)
+    return None if known is None else Evidence(owner, sides, inverse, order, columns, *known)
+
+
+def _dependent(whole: Whole, vectors: F64) -> tuple[Basis | None, bool]:
+    """Find what columns are dependent, None if they are not, and whether that is proved."""
+    reduction = Reduction.of(whole)
+    place = np.ix_(reduction.core_rows, reduction.core_columns)
+    core: Basis | None = no_rows(len(reduction.core_columns))
+    proved = True
+    if reduction.core_rows.size and reduction.core_columns.size:
+        core, proved = independent_columns(whole[place], vectors[place])
+    if proved and (core is None or not core.rest.size):
+        return None, True
+    found = None
+    if proved and core is not None:
+        found = reduction.dependence(whole, core)
+    if found is None and reduction.rows and len(vectors):
+        return independent_columns(whole, vectors)
+    return found, found is not None
+
+
+def _decided(
+    vectors: F64, whole: Whole, factors: list[Fraction], threads: int
+) -> tuple[Partition, Signs | Lifted] | None:
+    """Split vectors of full column rank, and find the signs of all coordinates."""
+    reduction = Reduction.of(whole)
+    if not reduction.rows:
+        cone = split(vectors, whole, factors, threads)
+        return None if cone is None else (cone, Signs(cone))
+    place = np.ix_(reduction.core_rows, reduction.core_columns)
+    own = [factors[i] for i in reduction.core_rows.tolist()]
+    core = split(
+        np.ascontiguousarray(vectors[place]), np.ascontiguousarray(whole[place]), own, threads
+    )
+    if core is None:
         return None
-    return Evidence(owner, sides, inverse, order, columns, cone, Signs(cone))
+    lifted = Lifted(whole, factors, reduction)
+    signs = Signs(core, lifted.functionals)
+    return lifted.join(vectors, whole, core, signs), lifted
 
 
 def _distinct(Z: F64) -> tuple[F64, Index]:
