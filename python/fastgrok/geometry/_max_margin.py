@@ -71,6 +71,7 @@ def max_margin(
         and l_1, and where there may be no margin, all of them, up to 1 GiB.
     y : array_like of shape (n,)
         Labels of two classes, as `fastgrok.train` has them; both must occur for ``bias="free"``.
+        How often a row counts changes nothing; those of weight 0 are to be left out.
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.

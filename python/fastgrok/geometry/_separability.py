@@ -115,7 +115,8 @@ def separability(
     y : array_like of shape (n,), optional
         Labels of two classes, as `fastgrok.train` has them. Default: all the same, so that the
         question is whether the rows lie strictly on one side of a hyperplane through the origin
-        (Beck et al. 2025).
+        (Beck et al. 2025). How often a row counts changes nothing; those of weight 0 are to be left
+        out.
     bias : bool, optional
         Whether the hyperplane may miss the origin. Default: True if `y` is given, as in
         `fastgrok.train`, whose model the verdict is on; False for rows alone.
