@@ -169,8 +169,8 @@ def train(
         an increasing array. The last step is always recorded, whether named or not. Default:
         :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
-        Sets to evaluate at every record, name: (X, y), with labels of the same classes (`classes`
-        goes for all of them) or -1 and +1, or anything with ``.X`` and ``.y`` such as a Dataset, or under attack a
+        Sets to evaluate at every record, name: (X, y), with labels of the same `classes` or -1 and
+        +1, or anything with ``.X`` and ``.y`` such as a Dataset, or under attack a
         :class:`fastgrok.Pgd`, all of the same number of columns; or a whole population in closed
         form, :class:`fastgrok.theory.edge.GaussianNoise`, :class:`fastgrok.theory.bias.Slab` or
         :class:`fastgrok.theory.mixture.GaussianMixture`. "train" is the training set's own name.
@@ -256,9 +256,9 @@ def train(
         `keep_weights`.
     sample_weight : array_like of shape (n,), optional
         How often each row counts, not negative: all is as with rows that are repeated so often, up
-        to rounding, and those of weight 0 are left out, though they must be finite. The maximum margin that a run tends to does
-        not depend on the others. ``Trajectory.counts`` are sums of weights, if all are whole, else
-        out of 10^12.
+        to rounding; those of weight 0 are left out, but must be finite. The maximum margin that a
+        run tends to does not depend on the others. ``Trajectory.counts`` are sums of weights, if
+        all are whole, else out of 10^12.
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says.
 

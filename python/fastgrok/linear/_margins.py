@@ -91,7 +91,8 @@ def margins(
         of `X`, right also where ||w|| itself would overflow or underflow. False: y (x . w + b) as
         it is.
     sample_weight : array_like of shape (n,), optional
-        Rows of weight 0 are left out, of the result as well (but must be finite). No margin depends on the others.
+        Rows of weight 0 are left out, of the result as well, but must be finite. No margin depends
+        on the others.
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
