@@ -253,6 +253,6 @@ def test_files_that_cannot_be_opened(tmp_path):
 
 def test_params_that_json_cannot_hold(tmp_path):
     ds = Dataset(np.ones((1, 1)), [1.0], params={"x": np.ones(2)})
-    with pytest.raises(TypeError, match="params must hold JSON values"):
+    with pytest.raises(TypeError, match="params and class_names must hold JSON values"):
         ds.save(tmp_path / "set")
     assert list(tmp_path.iterdir()) == []

@@ -127,7 +127,7 @@ def test_one_class_is_the_papers_setting():
     ("labels", "evals", "error", "words"),
     [
         (TEXT, np.where(Y > 0, "fine", "ill"), ValueError, "hold 'ill' and 'well' only, but"),
-        (TEXT, 2 * Y, ValueError, r"labels -1 and \+1 only"),
+        (TEXT, 2 * Y, ValueError, r"labels -1 and \+1 only, .* use np.where\(y == 2.0, 1, -1\)"),
         (Y, TEXT, ValueError, "-1 and 1, or 0 and 1, as that of the training set, but y.0. is '"),
         (Y > 0, TEXT.tolist(), ValueError, "as that of the training set"),
         (Y, [None, *Y[1:]], ValueError, "lacks|real numbers"),

@@ -1,8 +1,11 @@
 """Numbers that float64 cannot hold are refused wherever they enter; those that it can are used."""
 
 import fractions
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,3 +161,72 @@ def test_unsigned_labels_after_two_y_minus_one():
         zero_one = (Y > 0).astype(dtype)
         assert fg.accuracy(X, 2 * zero_one - 1, [1.0, 2.0]) == fg.accuracy(X, Y, [1.0, 2.0])
         assert fg.accuracy(X, zero_one, [1.0, 2.0]) == fg.accuracy(X, Y, [1.0, 2.0])
+
+
+def test_objects_are_the_numbers_they_are():
+    rows = [[3, 0.5], [Fraction(1, 4), np.float32(2)], [Decimal("-1.5"), True], [2**60, 1]]
+    signs = [1, -1, 1, 1]
+    plain = np.array([[3, 0.5], [0.25, 2], [-1.5, 1], [2.0**60, 1]])
+    for table in (np.array(rows, dtype=object), rows):
+        np.testing.assert_array_equal(
+            fg.margins(table, signs, [1, 2]), fg.margins(plain, signs, [1, 2])
+        )
+    with pytest.raises(ValueError, match=r"X\[0, 1\] is 0\.1, which float64 cannot hold"):
+        fg.margins(np.array([[1, Decimal("0.1")]], dtype=object), [1], [1, 2])
+    with pytest.raises(ValueError, match=r"X\[1, 0\] is 36893488147419103233, which float"):
+        fg.margins([[1], [2**65 + 1]], [1, -1], [1])
+    with pytest.raises(ValueError, match="rounded to 36893488147419103232; subtract"):
+        fg.margins([[1], [2**65 + 1]], [1, -1], [1])
+    with pytest.raises(ValueError, match="X lacks 1 of its 2 values"):
+        fg.margins([[1.0], [None]], [1, -1], [1])
+
+
+def test_weights_with_an_index_are_those_of_the_columns():
+    X = pd.DataFrame({"age": [1.0, 2.0], "dose": [3.0, -1.0]})
+    w = pd.Series({"age": 1.0, "dose": 10.0})
+    expected = fg.margins(X.to_numpy(), [1, -1], [1.0, 10.0])
+    np.testing.assert_array_equal(fg.margins(X, [1, -1], w), expected)
+    np.testing.assert_array_equal(fg.margins(X, [1, -1], pd.Series([1.0, 10.0])), expected)
+    np.testing.assert_array_equal(fg.margins(X.to_numpy(), [1, -1], w[::-1][::-1]), expected)
+    other = w[["dose", "age"]]
+    for call in (
+        lambda w: fg.margins(X, [1, -1], w),
+        lambda w: fg.accuracy(X, [1, -1], w),
+        lambda w: fg.pgd(X, [1, -1], w),
+        lambda w: fg.adversarial_accuracy(X, [1, -1], w),
+        lambda w: fg.train(X, [1, -1], steps=2, lr=0.1, w0=w),
+    ):
+        call(w)
+        with pytest.raises(ValueError, match=r"^w0? must have the columns of X .* 'dose' in"):
+            call(other)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, object, "Int64", "int64[pyarrow]", np.uint64])
+def test_long_integers_beside_other_columns(dtype):
+    # In units of a thousandth of a second, the classes lie 3 apart beyond what float64 holds.
+    times = 1_700_000_000_000_000_001 + 3 * np.arange(8)
+    X = pd.DataFrame({"time": pd.Series(times).astype(dtype), "x": np.arange(8) % 3 / 2})
+    found = fg.separability(X, np.arange(8) >= 4)
+    assert found.verdict == "separable"
+    u = found.separator or [Fraction(v) for v in [*found.w.tolist(), found.b]]
+    for i, t in enumerate(times.tolist()):
+        side = u[0] * t + u[1] * Fraction(X["x"][i]) + u[2]
+        assert side * (1 if i >= 4 else -1) > 0
+    mixed = fg.separability(X, [0, 1] * 4)
+    assert mixed.verdict == "interior"
+    X.loc[5, "x"] = np.nan
+    with pytest.raises(ValueError, match=r"X column 'x'\[5\] = nan"):
+        fg.separability(X, np.arange(8) >= 4)
+
+
+def test_weights_of_rows_in_a_column():
+    X, y, s = np.array([[1.0], [2.0], [-1.0]]), [1, -1, 1], np.array([3, 1, 1])
+    assert fg.accuracy(X, y, [1.0], sample_weight=s[:, None]) == 0.6
+    assert fg.accuracy(X, y, [1.0], sample_weight=pd.DataFrame({"n": s})) == 0.6
+
+
+def test_a_missing_number_of_a_frame_is_named_by_its_column():
+    X = pd.DataFrame({"age": [1.0, 2.0], "dose": [3.0, np.nan]})
+    for call in (fg.margins, fg.adversarial_accuracy):
+        with pytest.raises(ValueError, match=r"the first is X\[1, 'dose'\] = nan"):
+            call(X, [1, -1], [1.0, 1.0])

@@ -58,7 +58,7 @@ def test_classes_say_which_is_which():
         (["a", None, *"ababab"], "its row 1 is None"),
         (["a", np.nan, *"ababab"], "its row 1 is nan"),
         ([1, 2] * 4, "labels -1 and"),
-        ([0, 1, 2, 0, 1, 1, 1, 1], "labels -1 and"),
+        ([0, 1, 2, 0, 1, 1, 1, 1], "two classes, got 3: 0, 1, 2"),
         (np.ones((8, 2)), r"1 dimension, got shape \(8, 2\)"),
         ([0, 1], "2 labels"),
     ],

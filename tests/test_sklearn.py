@@ -218,3 +218,29 @@ def test_a_callback_may_stop_a_fit(settings):
     at = whole.trajectory_.at(int(model.n_iter_[0]))[0]
     np.testing.assert_allclose(model.coef_[0], at, rtol=1e-7)
     assert listener.heard[-2:] == ["end fit", "teardown"]
+
+
+@pytest.mark.parametrize("model", [GDLogisticRegression(steps=5), MaxMarginClassifier()])
+def test_numbers_that_would_be_rounded_are_refused(model):
+    """scikit-learn makes float64 of everything, without a word."""
+    big, y = [[2**53], [2**53 + 1]], [0, 1]
+    long = np.array([[1.0], [1 + np.finfo(np.longdouble).eps]], np.longdouble)
+    tables = [
+        np.array(big),
+        big,
+        np.array(big, dtype=object),
+        pd.DataFrame({"t": [2**53, 2**53 + 1], "x": [0.5, 1.5]}),
+        csr_matrix(np.array(big)),
+        *([long] if np.finfo(np.longdouble).nmant > 52 else []),
+    ]
+    for table in tables:
+        with pytest.raises(ValueError, match="which float64 cannot hold"):
+            model.fit(table, y)
+    fitted = model.fit([[0], [1]], y)
+    with pytest.raises(ValueError, match="which float64 cannot hold"):
+        fitted.predict([[2**53 + 1]])
+
+
+def test_the_intercept_is_named_as_the_argument_is():
+    with pytest.raises(TypeError, match=r"^fit_intercept must be True or False, got None"):
+        GDLogisticRegression(fit_intercept=None).fit([[0.0], [1.0]], [0, 1])

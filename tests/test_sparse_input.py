@@ -205,3 +205,25 @@ def test_rows_are_dense_while_another_thread_imports_what_tells_sparse_ones(monk
     assert not sparse.is_sparse(np.eye(2))
     monkeypatch.delitem(sys.modules, "scipy.sparse")
     assert not sparse.is_sparse(np.eye(2))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint32, np.int64])
+def test_entries_that_stand_twice_are_summed_without_wrapping(dtype):
+    most = min(np.iinfo(dtype).max, 2**52)
+    data, rows, columns = np.array([most, most, 1], dtype), [0, 0, 1], [0, 0, 1]
+    for make in (scipy.sparse.coo_array, scipy.sparse.coo_matrix):
+        X = make((data, (rows, columns)), shape=(2, 2))
+        found = fg.margins(X, [1, -1], [1.0, 1.0], normalized=False)
+        np.testing.assert_array_equal(found, [2.0 * float(most), -1.0])
+    twice = scipy.sparse.csr_array((data, [0, 0, 1], [0, 2, 3]), shape=(2, 2))
+    found = fg.margins(twice, [1, -1], [1.0, 1.0], normalized=False)
+    np.testing.assert_array_equal(found, [2.0 * float(most), -1.0])
+
+
+def test_sums_beyond_int64_are_refused():
+    X = scipy.sparse.coo_array(([2**62, 2**62, 1], ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
+    with pytest.raises(ValueError, match="X holds entries of dtype int64 more than once"):
+        fg.margins(X, [1, -1], [1.0, 1.0])
+    once = scipy.sparse.coo_array(([2**62, 2**62, 1], ([0, 0, 1], [0, 1, 1])), shape=(2, 2))
+    found = fg.margins(once, [1, -1], [1.0, 1.0], normalized=False)
+    np.testing.assert_array_equal(found, [2.0**63, -1.0])

@@ -104,3 +104,13 @@ def test_late_time_of_weighted_rows_is_that_of_repeated_ones():
     own = run.alignment()
     np.testing.assert_allclose(own.limit.w_tilde, late.w_tilde, rtol=1e-9)
     assert own[-1] > 0.99
+
+
+def test_a_limit_of_rows_that_nothing_separates_says_so_whatever_the_weights():
+    X, y = np.array([[1.0, 0.0], [-1.0, 0.5], [0.0, -1.0], [0.0, 0.25]]), [1, 1, 1, 1]
+    X, y = np.vstack([X, X]), [*y, -1, -1, -1, -1]
+    for weights in (None, np.full(8, 0.5), np.full(8, 2)):
+        run = fg.train(X, y, steps=20, lr=0.1, sample_weight=weights)
+        with pytest.raises(fg.geometry.NotSeparableError) as caught:
+            run.plot(limit="auto")
+        assert caught.value.__context__ is None

@@ -1,16 +1,18 @@
 """The shell command: ``fastgrok reproduce``, ``fastgrok separation`` and ``fastgrok info``."""
 
 import argparse
+import json
 import shutil
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fastgrok import _checks
-from fastgrok._files import read_csv
+from fastgrok._files import Table, read_csv
 from fastgrok.descent.settings import ENGINES
 from fastgrok.errors import FastgrokError
 from fastgrok.linear.config import show_config
@@ -33,6 +35,7 @@ _FAILED = 1
 _USAGE = 2
 _SEPARATED = {"none": 0, "quasi-complete": 1, "complete": 2}
 _UNDECIDED = 3
+"""And whatever else is no verdict, of the command that has verdicts."""
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _WIDTH = 110  # of the table of verdicts where the terminal does not say
 
@@ -40,8 +43,10 @@ _WIDTH = 110  # of the table of verdicts where the terminal does not say
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage in front."""
 
+    status = _USAGE
+
     def error(self, message: str) -> NoReturn:
-        self.exit(_USAGE, f"{self.prog}: error: {message}\n")
+        self.exit(self.status, f"{self.prog}: error: {message}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,10 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        With status 2 for arguments that make no sense, 0 after ``--help`` and ``--version``.
+        With status 2 for arguments that make no sense, 3 for those of ``separation``, 0 after
+        ``--help`` and ``--version``.
     """
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if arguments.command == "info":
             print(show_config())
@@ -80,6 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (FastgrokError, ImportError, OSError) as error:
         print(f"fastgrok: error: {error}", file=sys.stderr)
         return _UNDECIDED if arguments.command == "separation" else _FAILED
+    except Exception:
+        if arguments.command != "separation":
+            raise
+        traceback.print_exc()  # Python's own status for it, 1, would read as a verdict
+        return _UNDECIDED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,18 +102,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=show_config()["fastgrok"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("info", help="print versions, compiler, instruction sets and threads")
+    info = commands.add_parser(
+        "info", help="print versions, compiler, instruction sets and threads"
+    )
+    info.set_defaults(parser=info)
 
     separation = commands.add_parser(
         "separation",
         help="say which rows and coefficients of a regression are separated, with proof",
         description="Say whether the estimates of a regression exist, and which rows and "
         "coefficients are to blame if not. Columns of text become flags, one for each value but "
-        "the first in order.",
-        epilog="exit status: 0 no separation, 1 quasi-complete, 2 complete (and for arguments "
-        "that make no sense), 3 undecided or failed",
+        "the first in order. Rows count from 0, the first below the header.",
+        epilog="exit status: 0 no separation, 1 quasi-complete, 2 complete, 3 undecided, failed, "
+        "or arguments that make no sense",
     )
-    separation.add_argument("file", type=Path, metavar="FILE.csv", help="table with a header")
+    separation.status = _UNDECIDED
+    separation.set_defaults(parser=separation)
+    separation.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE.csv",
+        help="table with a header, in UTF-8, perhaps packed by gzip; - is the standard input",
+    )
     separation.add_argument("--target", required=True, metavar="NAME", help="column to explain")
     separation.add_argument("--weights", metavar="NAME", help="column with weights of the rows")
     separation.add_argument(
@@ -111,6 +134,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     separation.add_argument(
         "--no-bias", action="store_true", help="leave out the intercept, which is there by default"
+    )
+
+    separation.add_argument(
+        "--classes",
+        nargs=2,
+        metavar=("FIRST", "SECOND"),
+        help="labels of the target: coefficients are those of the second; default: in their order",
+    )
+    separation.add_argument(
+        "--json", action="store_true", help="print all of it, all rows too, for other programs"
     )
 
     offered = "\n".join(
@@ -134,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"offered:\n{offered}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    reproduce.set_defaults(parser=reproduce)
     reproduce.add_argument("paper", choices=(*PAPERS, _ALL), help="which paper, or all of them")
     which = reproduce.add_mutually_exclusive_group()
     which.add_argument("--figure", metavar="N", help="this figure only, by number or name")
@@ -182,19 +216,52 @@ def _separation(arguments: argparse.Namespace) -> int:
 
     try:
         table = read_csv(arguments.file, arguments.target, arguments.weights)
+        classes = _target(table, arguments)
         found = separation(
             table.X,
             table.y,
             bias=not arguments.no_bias,
             weights=table.weights,
             model=arguments.model,
+            classes=classes,
             names=table.names,
         )
     except (TypeError, ValueError) as error:
         print(f"fastgrok: error: {error}", file=sys.stderr)
         return _UNDECIDED
-    print(found)
+    if arguments.json:
+        print(json.dumps(found.to_dict(), indent=1))
+    else:
+        print(found)
+    for name, count in table.flags.items():
+        said = f"column {name!r} is text: {_checks.plural(count, 'flag')}"
+        print(f"fastgrok: {said}", file=sys.stderr)
     return _SEPARATED.get(found.kind, _UNDECIDED)
+
+
+def _target(table: Table, arguments: argparse.Namespace) -> tuple[Any, Any] | None:
+    """Check the target of a logistic model, by its name, and return what its classes are called."""
+    if arguments.model != "logistic":
+        if arguments.classes is not None:
+            raise ValueError(f"--classes are of --model logistic, got {arguments.classes}")
+        return None
+    name = f"column {arguments.target!r}"
+    given, y = arguments.classes, table.y
+    numeric = y.dtype.kind == "f"
+    if numeric and (y == y.astype("int64")).all():
+        y = y.astype("int64")  # as they are to be shown
+    if given is not None and numeric:
+        try:
+            given = [int(label) if label.isdecimal() else float(label) for label in given]
+        except ValueError:
+            raise ValueError(f"--classes must be numbers, as {name} is, got {given}") from None
+    try:
+        _, classes = _checks.two_classes(name, y, len(y), given, settled=True)
+    except ValueError as error:
+        counts = numeric and len(set(y.tolist())) > 2
+        hint = "; for counts say --model poisson" if counts else ""
+        raise ValueError(f"{error}{hint}") from None
+    return None if given is None else classes
 
 
 def _positive(text: str) -> int:

@@ -39,6 +39,9 @@ class _StoppedError(Exception):
     """Ends a run because a callback said so."""
 
 
+_SINGLE = (np.float64, np.float32)
+
+
 class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What a hyperplane between two classes makes of rows."""
 
@@ -57,8 +60,8 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[NDArray[Any], F64, F64 | None]:
         """Rows, labels -1 and +1 of the two classes, and weights; rows of weight 0 are left in."""
-        # As they are: long integers are refused by who is given them, where a conversion rounds.
-        rows, labels = validate_data(self, X, y, dtype="numeric", accept_sparse="csr")
+        rows, labels = validate_data(self, X, y, dtype=_SINGLE, accept_sparse="csr")
+        _checks.require_exact("X", X)  # which scikit-learn has rounded by now
         check_classification_targets(labels)
         weights = None
         if sample_weight is not None:
@@ -107,9 +110,9 @@ class _LinearBinary(CallbackSupportMixin, ClassifierMixin, BaseEstimator):  # ty
             Logits.
         """
         check_is_fitted(self)
-        given = validate_data(self, X, reset=False, dtype="numeric", accept_sparse="csr")
-        rows = _checks.matrix("X", given, sparse_too=True).astype(np.float64, copy=False)
-        out: F64 = rows @ self.coef_[0] + self.intercept_[0]
+        rows = validate_data(self, X, reset=False, dtype=_SINGLE, accept_sparse="csr")
+        _checks.require_exact("X", X)
+        out: F64 = rows.astype(np.float64, copy=False) @ self.coef_[0] + self.intercept_[0]
         return out
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -228,6 +231,7 @@ class GDLogisticRegression(_LinearBinary):
         GDLogisticRegression
             Itself.
         """
+        _checks.flag("fit_intercept", self.fit_intercept)
         rows, signs, weights = self._labelled(X, y, sample_weight)
         steps = _checks.whole("steps", self.steps)
         context, of = self._begun(X, y, sample_weight, log_spaced(steps).size)

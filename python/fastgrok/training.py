@@ -170,7 +170,7 @@ def train(
         an increasing array. The last step is always recorded, whether named or not. Default:
         :func:`fastgrok.log_spaced`, 40 a decade.
     evals : dict, optional
-        Sets to evaluate at every record, name: (X, y), with labels of the same classes or -1 and
+        Sets to evaluate at every record, name: (X, y), with labels of the same `classes` or -1 and
         +1, or anything with ``.X`` and ``.y`` such as a Dataset, or under attack a
         :class:`fastgrok.Pgd`, all of the same number of columns; or a whole population in closed
         form, :class:`fastgrok.theory.edge.GaussianNoise`, :class:`fastgrok.theory.bias.Slab` or
@@ -258,8 +258,8 @@ def train(
         for all records of a checkpoint. What it raises ends the run. It counts as `keep_weights`.
     sample_weight : array_like of shape (n,), optional
         How often each row counts, at least 0: as if it were repeated so often, up to rounding. One
-        of weight 0 is left out. The maximum margin that a run tends to does not depend on the
-        others. ``Trajectory.counts`` are sums of weights, if all are whole, else out of 10^12.
+        of weight 0 is left out, but must be finite. The maximum margin that a run tends to does not
+        depend on the others. ``Trajectory.counts`` add weights if all are whole, else out of 10^12.
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says.
 

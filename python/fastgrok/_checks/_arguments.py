@@ -63,13 +63,17 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     if frames.is_column(value):
         return frames.column_numbers(name, value)
     array = array_of(name, value)
+    if array.dtype.kind == "O":
+        return frames.object_numbers(name, array)
     if array.dtype.kind not in "biuf":
-        remedy = {"O": ": if all are numbers, convert it with astype(float)"}
         hint = ": convert it to float32 first" if "float" in array.dtype.name else ""
-        raise TypeError(
-            f"{name} must hold real numbers, got dtype {array.dtype}"
-            f"{remedy.get(array.dtype.kind, hint)}"
-        )
+        if array.dtype.kind in "UST":
+            first = array.flat[0].item() if array.size and array.dtype.kind != "T" else ""
+            hint = (
+                f"{f', the first {first!r}' if first else ''}: make numbers of it first "
+                "(astype(float), or pandas.get_dummies of categories)"
+            )
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{hint}")
     return array
 
 
@@ -100,6 +104,16 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
     frames.require_exact(name, array)
     with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
         return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def require_exact(name: str, value: Any) -> None:
+    """Refuse numbers that float64 cannot hold, in rows that others are to convert."""
+    if sparse.is_sparse(value):
+        frames.require_exact(f"{name}.data", sparse.stored(value))
+    elif frames.is_frame(value):
+        frames.frame_numbers(name, value)
+    elif (array := np.asarray(value)).dtype.kind in "iufO":
+        frames.require_exact(name, numbers(name, array))
 
 
 def finite(name: str, out: NDArray[Any], place: Callable[[int], str] | None = None) -> NDArray[Any]:
@@ -134,7 +148,7 @@ def matrix(
     Sparse ones are made dense, or with `sparse_too` a csr_array (see `fastgrok._checks.sparse`).
     """
     rows = unread_matrix(name, value, columns, sparse_too)
-    return finite(name, rows) if isinstance(rows, np.ndarray) else rows
+    return finite(name, rows, frames.place(value)) if isinstance(rows, np.ndarray) else rows
 
 
 def unread_matrix(
@@ -183,11 +197,19 @@ def vector(name: str, value: ArrayLike, length: int | None = None) -> F64:
     return finite(name, as_float(name, array))
 
 
-def labels(name: str, array: NDArray[Any], rows: int) -> F64:
+def coefficients(name: str, value: ArrayLike, columns: int, X: ArrayLike) -> F64:
+    """Read one number for each column of `X`, by place; what has an index is to agree with it."""
+    out = vector(name, value, columns)
+    frames.require_order(name, value, X)
+    return out
+
+
+def labels(name: str, array: NDArray[Any], rows: int, *, settled: bool = False) -> F64:
     """
     Labels -1 and +1 in numbers of one dimension, one a row.
 
-    In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros.
+    In unsigned integers the greatest stands for -1: it is what 2 y - 1 makes of zeros. Where what
+    classes are called is `settled` elsewhere, no message says to name them.
     """
     if array.size != rows:
         raise ValueError(
@@ -206,26 +228,39 @@ def labels(name: str, array: NDArray[Any], rows: int) -> F64:
         minus = array == np.iinfo(array.dtype).max
         out, wrong = np.where(minus, -1.0, out), wrong[~minus[wrong]]
     if wrong.size:
-        first = int(wrong[0])
-        raise ValueError(
-            f"{name} must hold labels -1 and +1 only, but {name}[{first}] = {array[first]} "
-            f"({wrong.size} of {rows} are neither){_two_classes(name, array)}"
-        )
+        raise ValueError(_no_labels(name, array, out, wrong, settled))
     return out
+
+
+def _no_labels(name: str, array: NDArray[Any], out: F64, wrong: Any, settled: bool) -> str:
+    """Say what numbers are that are no labels, and how to make some of them."""
+    missing = int(np.count_nonzero(np.isnan(out)))
+    if missing:
+        first = int(np.argmax(np.isnan(out)))
+        return (
+            f"{name} lacks {missing} of its {plural(out.size, 'label')}, the first {name}[{first}] "
+            f"= {out[first]}: drop or fill them"
+        )
+    found = np.unique(array).tolist()
+    if len(found) > 2:
+        shown = ", ".join(repr(label) for label in found[:5]) + ", ..." * (len(found) > 5)
+        return f"{name} must hold the labels of two classes, got {len(found)}: {shown}"
+    remedy = ""
+    if len(found) == 2:
+        remedy = f": say classes=({found[0]!r}, {found[1]!r}), of which the second is +1"
+        if settled:
+            remedy = f": use np.where({short_name(name)} == {found[1]!r}, 1, -1)"
+    first = int(wrong[0])
+    return (
+        f"{name} must hold labels -1 and +1 only, or 0 and 1, but {name}[{first}] = {array[first]} "
+        f"({wrong.size} of {out.size} are neither){remedy}"
+    )
 
 
 def short_name(name: str) -> str:
     """Call an argument, such as `evals['t'] y`, by a name that an expression may hold."""
     last = name.rsplit(" ", 1)[-1]
     return last if last.isidentifier() else "y"
-
-
-def _two_classes(name: str, array: NDArray[Any]) -> str:
-    """Say how to make labels of other numbers of two classes."""
-    classes = np.unique(array).tolist()
-    if len(classes) != 2 or classes[1] != classes[1]:
-        return ""
-    return f": use np.where({short_name(name)} == {classes[1]!r}, 1, -1)"
 
 
 def _scalar(name: str, value: object, kind: str) -> Any:

@@ -1,6 +1,6 @@
 """Labels of two classes, whatever they are called."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from fastgrok._checks import frames
 from fastgrok._checks._arguments import (
     F64,
     Data,
-    Names,
     array_of,
     labels,
     matrix,
@@ -31,21 +30,28 @@ def data(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    names: Names = ("X", "y"),
-    columns: int | None = None,
+    classes: Sequence[Any] | None = None,
     sparse_too: bool = False,
 ) -> Data:
     """Rows, as `matrix` has them, and the signs of their labels, whatever these are called."""
-    rows = matrix(names[0], X, columns, sparse_too=sparse_too)
-    frames.require_same_index(names, X, y)
-    return rows, two_classes(names[1], y, rows.shape[0])[0]
+    return called_data(X, y, classes, sparse_too=sparse_too)[0]
 
 
-def unread_data(X: ArrayLike, y: ArrayLike) -> Data:
+def called_data(
+    X: ArrayLike, y: ArrayLike, classes: Sequence[Any] | None, *, sparse_too: bool = False
+) -> tuple[Data, Classes]:
+    """Return the same, and what the classes are called."""
+    rows = matrix("X", X, sparse_too=sparse_too)
+    frames.require_same_index(("X", "y"), X, y)
+    signs, called = two_classes("y", y, rows.shape[0], classes)
+    return (rows, signs), called
+
+
+def unread_data(X: ArrayLike, y: ArrayLike, classes: Sequence[Any] | None = None) -> Data:
     """Rows and the signs of their labels, the rows not looked at yet: `finite` is to follow."""
     rows = unread_matrix("X", X)
     frames.require_same_index(("X", "y"), X, y)
-    return rows, two_classes("y", y, rows.shape[0])[0]
+    return rows, two_classes("y", y, rows.shape[0], classes)[0]
 
 
 def signs_of(name: str, value: ArrayLike, rows: int, classes: Classes) -> F64:
@@ -63,8 +69,24 @@ def signs_of(name: str, value: ArrayLike, rows: int, classes: Classes) -> F64:
             f"{short_name(name)}[0] is {show(array.item(0))}"
         )
     if numeric and (_are_numbers(classes) or not any(_has(array, label) for label in classes)):
-        return two_classes(name, value, rows)[0]
+        return two_classes(name, value, rows, settled=True)[0]
     return two_classes(name, value, rows, classes)[0]
+
+
+def labels_of(value: Any, classes: Classes) -> tuple[Any, Classes]:
+    """
+    Return what `signs_of` is to be asked of a set with ``X`` and ``y``, and of which classes.
+
+    One that has made signs of its labels says what these were, as `class_names`: signs are right
+    for a run that calls its classes so, or that knows signs alone.
+    """
+    own = getattr(value, "class_names", None)
+    if own is None:
+        return value.y, classes
+    if classes in (SIGNS, own) or (_are_numbers(own) and _are_numbers(classes)):
+        return value.y, SIGNS
+    text = any(isinstance(label, str) for label in own)
+    return np.array(own, dtype=object if text else None)[(value.y > 0.0).astype(np.intp)], classes
 
 
 def _are_numbers(classes: Classes) -> bool:
@@ -76,13 +98,18 @@ def _has(array: NDArray[Any], label: object) -> bool:
 
 
 def two_classes(
-    name: str, value: ArrayLike, rows: int, classes: Sequence[Any] | None = None
+    name: str,
+    value: ArrayLike,
+    rows: int,
+    classes: Sequence[Any] | None = None,
+    *,
+    settled: bool = False,
 ) -> tuple[F64, Classes]:
     """
     Signs of labels -1 and +1, 0 and 1, False and True, or of two strings or other values.
 
     Without `classes`, the two in this order, numbers are one of the first three pairs, and strings
-    are sorted.
+    are sorted. Where classes are `settled` by another set, no message says to name them.
     """
     array = one_dimension(name, value)
     if array.size != rows:
@@ -90,38 +117,47 @@ def two_classes(
     if classes is None:
         pair = _pair(name, array)
         if pair is None:
-            return labels(name, array, rows), SIGNS
+            return labels(name, array, rows, settled=settled), SIGNS
     else:
-        # Of a set nobody knows which is the first.
-        in_order = np.iterable(classes) and not isinstance(classes, str | set | frozenset)
-        listed = list(classes) if in_order else []
-        if len(listed) != 2 or listed[0] == listed[1]:
-            raise ValueError(
-                f"classes must be the label of the first class and that of the second, got "
-                f"{show(classes)}"
-            )
-        first, second = (x.item() if isinstance(x, np.generic) else x for x in listed)
-        pair = (first, second)
+        pair = given_classes("classes", classes)
     positive = array == pair[1]
     wrong = np.flatnonzero(~(np.asarray(positive, dtype=bool) | (array == pair[0])))
     if wrong.size:
         first = int(wrong[0])
         raise ValueError(
             f"{name} must hold {pair[0]!r} and {pair[1]!r} only, but {name}[{first}] = "
-            f"{array[first]!r} ({wrong.size} of {rows} are neither)"
+            f"{_plain(array[first])!r} ({wrong.size} of {rows} are neither)"
         )
     return np.where(np.asarray(positive, dtype=bool), 1.0, -1.0), pair
+
+
+def given_classes(name: str, classes: Sequence[Any]) -> Classes:
+    """Check what an argument says that the classes are called."""
+    listed = [classes]
+    # Of a set nobody knows which is the first.
+    if isinstance(classes, Iterable) and not isinstance(classes, str | bytes | set | frozenset):
+        listed = [_plain(label) for label in classes]
+    if len(listed) != 2 or listed[0] == listed[1]:
+        raise ValueError(
+            f"{name} must be the label of the first class and that of the second, got "
+            f"{show(classes)}"
+        )
+    return listed[0], listed[1]
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def one_dimension(name: str, value: Any) -> NDArray[Any]:
     """Make an array of labels or counts, a column of which is taken for what it holds."""
     if frames.is_frame(value):
         value = frames.only_column(value)
-    if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, str | bytes) for item in value):
         value = np.array(value, dtype=object)  # or NaN would be a name
     array = array_of(name, value)
     text = array.dtype.kind in "UST" or (
-        array.dtype.kind == "O" and any(isinstance(item, str) for item in array.flat)
+        array.dtype.kind == "O" and any(isinstance(item, str | bytes) for item in array.flat)
     )
     if not text or isinstance(value, np.ma.MaskedArray):
         array = numbers(name, value)
@@ -144,18 +180,35 @@ def _pair(name: str, array: NDArray[Any]) -> Classes | None:
                 return None
             zero |= bool(zeros.any())
         return (0, 1) if zero else None
-    other = [i for i, item in enumerate(array.tolist()) if not isinstance(item, str)]
+    listed = array.tolist()
+    other = [i for i, item in enumerate(listed) if not isinstance(item, str)]
     if other:
         raise ValueError(
             f"{name} must hold the labels of two classes, but its row {other[0]} is "
-            f"{show(array[other[0]])} ({len(other)} of {array.size} are no strings): drop or "
-            "fill them"
+            f"{show(listed[other[0]])} ({len(other)} of {array.size} are no strings): "
+            f"{_remedy([listed[i] for i in other])}"
         )
-    found = sorted(set(array.tolist()))
+    found = sorted(set(listed))
     if len(found) != 2:
         shown = ", ".join(repr(item) for item in found[:5])
-        alone = "; of one class alone pass -1 or +1" if len(found) == 1 else ""
+        more = ", ..." if len(found) > 5 else ""
+        alone = ": name both by classes=, or pass -1 or +1" if len(found) == 1 else ""
         raise ValueError(
-            f"{name} must hold the labels of two classes, got {len(found)}: {shown}{alone}"
+            f"{name} must hold the labels of two classes, got {len(found)}: {shown}{more}{alone}"
         )
     return found[0], found[1]
+
+
+def _remedy(others: list[Any]) -> str:
+    """Say what to do about labels that are no strings beside some that are."""
+    if all(map(_is_missing, others)):
+        return "drop or fill them"
+    if all(isinstance(item, bytes) for item in others):
+        return "decode them first, as by np.char.decode"
+    return "make all of them strings"
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether it stands for no value: those of pandas answer no comparison."""
+    nan = isinstance(item, float | np.floating) and bool(np.isnan(item))
+    return item is None or nan or type(item).__name__ in ("NAType", "NaTType")

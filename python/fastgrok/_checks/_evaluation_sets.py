@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from fastgrok._checks import frames
 from fastgrok._checks._arguments import Data, Names, matrix, show
-from fastgrok._checks._classes import SIGNS, Classes, signs_of
+from fastgrok._checks._classes import SIGNS, Classes, labels_of, signs_of
 from fastgrok._checks._words import plural
 from fastgrok._checks.populations import Population
 
@@ -71,7 +71,8 @@ def evaluation_sets(
         elif hasattr(value, "X") and hasattr(value, "y"):
             named = value if frames.features(value) else value.X
             frames.require_features(names[0], named, features)
-            checked[name] = read(value.X, value.y, names=names, columns=columns, classes=classes)
+            y, called = labels_of(value, classes)
+            checked[name] = read(value.X, y, names=names, columns=columns, classes=called)
         else:
             raise TypeError(f"{prefix}must be (X, y) or have .X and .y, got {show(value)}")
     return checked

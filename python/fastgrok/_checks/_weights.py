@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames
 from fastgrok._checks._arguments import F64, MAX_EXACT_STEPS, vector
+from fastgrok._checks._classes import one_dimension
 from fastgrok._checks.shares import POPULATION_SIZE
 
 
@@ -54,7 +55,7 @@ def row_weights(
 
     `X` are the rows, called `of`, whose index is that of the weights if both have one.
     """
-    weights = vector(name, value, rows)
+    weights = vector(name, one_dimension(name, value), rows)
     frames.require_same_index((of, name), X, value)
     if weights.min() < 0.0:
         first = int(np.argmin(weights))

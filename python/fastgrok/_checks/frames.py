@@ -4,10 +4,11 @@ pandas is not imported: a frame is known by what it can do. Tables of Arrow, and
 of names and a column for each, are frames without an index.
 """
 
+import contextlib
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -95,19 +96,21 @@ def require_same_index(names: tuple[str, str], X: Any, y: Any) -> None:
     )
 
 
+def index_of(value: Any) -> NDArray[Any] | None:
+    """Return what a data frame calls its rows, unless these are their positions."""
+    if not (hasattr(value, "iloc") and is_frame(value)):
+        return None
+    labels = np.empty(len(value), dtype=object)
+    labels[:] = list(value.index)
+    return None if all(label == i for i, label in enumerate(labels)) else labels
+
+
 def frame_numbers(name: str, frame: Any) -> NDArray[Any]:
     """Make a frame an array, if every value is a number that float64 holds exactly."""
     names = _named_columns(frame)
     if names is None and len(dtypes := set(frame.dtypes)) == 1 and _is_plain(*dtypes):
         return np.asarray(frame)
-    labels = list(frame.columns) if names is None else names
-    # Columns of different types one by one: NumPy's common type would round large integers.
-    columns = [
-        column_numbers(
-            f"{name} column {label!r}", frame.iloc[:, j] if names is None else frame[label]
-        )
-        for j, label in enumerate(labels)
-    ]
+    labels, columns = frame_columns(name, frame)
     single = all(column.dtype == np.float32 for column in columns)
     out = np.empty(frame.shape, np.float32 if single and columns else np.float64)
     for j, (label, column) in enumerate(zip(labels, columns, strict=True)):
@@ -115,6 +118,43 @@ def frame_numbers(name: str, frame: Any) -> NDArray[Any]:
         with np.errstate(over="ignore"):
             out[:, j] = column
     return out
+
+
+def frame_columns(name: str, frame: Any) -> tuple[list[Any], list[NDArray[Any]]]:
+    """Labels and numbers of all columns, each of a type of its own: none is rounded."""
+    names = _named_columns(frame)
+    labels = list(frame.columns) if names is None else names
+    columns = [
+        column_numbers(
+            f"{name} column {label!r}", frame.iloc[:, j] if names is None else frame[label]
+        )
+        for j, label in enumerate(labels)
+    ]
+    return labels, columns
+
+
+def place(value: Any) -> Callable[[int], str] | None:
+    """Return what tells where the k-th number of a frame with named columns stands."""
+    names = features(value) if is_frame(value) else None
+    if names is None:
+        return None
+    return lambda k: f"{k // len(names)}, {names[k % len(names)]!r}"
+
+
+def require_order(name: str, weights: Any, X: Any) -> None:
+    """Refuse weights with an index of names that are not those of the columns, in their order."""
+    own, expected = getattr(weights, "index", None), features(X)
+    if not hasattr(weights, "iloc") or own is None or expected is None or len(own) != len(expected):
+        return
+    called = tuple(str(label) for label in own)
+    if list(own) == list(range(len(own))) or called == expected:
+        return
+    first = next(j for j, pair in enumerate(zip(called, expected, strict=True)) if len({*pair}) > 1)
+    raise ValueError(
+        f"{name} must have the columns of X for its index, in their order, but has "
+        f"{called[first]!r} in place of {expected[first]!r}: select them by .loc[list(X.columns)], "
+        "or pass .to_numpy() if the order is right"
+    )
 
 
 def column_numbers(name: str, column: Any) -> NDArray[Any]:
@@ -139,31 +179,54 @@ def column_numbers(name: str, column: Any) -> NDArray[Any]:
             f"{name} must hold real numbers, got dtype {dtype or values.dtype}: drop it, or make "
             "numbers of it first"
         )
-    return np.array([_number(name, i, value) for i, value in enumerate(values)], np.float64)
+    return object_numbers(name, values)
+
+
+def object_numbers(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in an array of objects as they are, in int64 where all are integers of that size."""
+    missing = sum(value is None for value in values.flat)
+    if missing and values.ndim:
+        raise ValueError(
+            f"{name} lacks {missing} of its {plural(values.size, 'value')}: drop or fill them"
+        )
+    if all(isinstance(value, Integral) for value in values.flat):
+        with contextlib.suppress(OverflowError):
+            return values.astype(np.int64)
+    out = np.empty(values.shape)
+    for where, value in np.ndenumerate(values):
+        out[where] = _number(name, where, value)
+    return out
 
 
 def _is_plain(dtype: object) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-def _number(name: str, row: int, value: Any) -> float:
+def _number(name: str, where: tuple[int, ...], value: Any) -> float:
     if not isinstance(value, Real | Decimal | np.bool_):
+        if not where:
+            raise TypeError(
+                f"{name} must hold real numbers, got {reprlib.repr(value)} "
+                f"({type(value).__name__}): pass an array, a list or a data frame"
+            )
+        row = f"row {where[0]}" if len(where) == 1 else f"entry {list(map(int, where))}"
         raise TypeError(
-            f"{name} must hold real numbers, but its row {row} is {reprlib.repr(value)}: drop it, "
+            f"{name} must hold real numbers, but its {row} is {reprlib.repr(value)}: drop it, "
             "or make numbers of it first (pandas.get_dummies, pandas.to_numeric)"
         )
     try:
         number = float(value)
     except OverflowError:
         number = np.inf
-    require_same_value(f"{name}, row {row},", value, number)
+    place = f", row {where[0]}," if len(where) == 1 else f"{list(map(int, where))}" * bool(where)
+    require_same_value(f"{name}{place}", value, number)
     return number
 
 
 def require_same_value(name: str, value: Any, rounded: float) -> None:
     """Refuse a number that is not the float it was rounded to."""
     exact = int(value) if isinstance(value, np.integer) else value
-    if exact != rounded:
+    if exact != rounded and not (exact != exact and rounded != rounded):  # noqa: PLR0124 - NaN
         raise ValueError(_inexact(name, value, rounded))
 
 
@@ -205,7 +268,10 @@ def _rounded_integers(block: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _inexact(what: str, value: object, rounded: float) -> str:
+    shown = repr(rounded)
+    if isinstance(value, Integral) and np.isfinite(rounded):
+        shown = str(int(rounded))
     return (
-        f"{what} is {value!s}, which float64 cannot hold: it would be rounded to {rounded!r}; "
+        f"{what} is {value!s}, which float64 cannot hold: it would be rounded to {shown}; "
         "subtract an offset, or convert it with astype(float) if that does not matter"
     )

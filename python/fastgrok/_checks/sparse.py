@@ -26,6 +26,12 @@ def is_sparse(value: object) -> bool:
     return known is not None and bool(known(value))
 
 
+def stored(value: Any) -> NDArray[Any]:
+    """Return the entries that sparse rows of any format hold, as they are."""
+    out: NDArray[Any] = value.tocoo().data
+    return out
+
+
 def compressed(
     name: str, value: Any, checked: Callable[[str, NDArray[Any], Callable[[int], str]], Any]
 ) -> Any:
@@ -37,7 +43,7 @@ def compressed(
     name : str
         What a message is to call them.
     value : sparse matrix or array of shape (n, d)
-        Left as it is; duplicates are summed as its toarray() does it.
+        Left as it is; duplicates are summed, integers without wrapping.
     checked : callable
         From (name, entries, where) to the entries as they are wanted; `where` tells the place of an
         entry by its number.
@@ -51,7 +57,7 @@ def compressed(
             f"{value.shape}"
         )
     kind = sys.modules["scipy.sparse"].csr_array
-    given = value.tocsr()
+    given = _summable(name, value).tocsr()
     begin = np.asarray(given.indptr)
     count = int(begin[-1]) if begin.shape == (rows + 1,) else -1
     where, numbers = given.indices[:count], given.data[:count]  # there may be room behind them
@@ -73,6 +79,25 @@ def compressed(
         return f"{row}, {where[k]}"
 
     return kind((checked(name, numbers, place), where, begin), shape=value.shape)
+
+
+def _summable(name: str, value: Any) -> Any:
+    """Sparse rows of a type in which duplicates can be summed."""
+    kind, size = value.dtype.kind, value.dtype.itemsize
+    if kind not in "iu":
+        return value
+    if size < 8:
+        return value.astype(np.int64)
+    entries = value.tocoo()
+    sizes = [abs(int(end(entries.data))) for end in (np.min, np.max)] if entries.nnz else [0]
+    if max(sizes) * entries.nnz >= 2**63:
+        places = np.unique(np.column_stack([entries.row, entries.col]), axis=0)
+        if len(places) < entries.nnz:
+            raise ValueError(
+                f"{name} holds entries of dtype {value.dtype} more than once, whose sums may be "
+                "beyond it: sum them first, or convert it with astype(float)"
+            )
+    return value
 
 
 def dense(name: str, rows: Any) -> NDArray[Any]:

@@ -6,13 +6,15 @@ import json
 import os
 import struct
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok._checks import Classes
 from fastgrok._files import write_atomically
 
 _FORMAT = "fastgrok-dataset"
@@ -59,11 +61,18 @@ class Dataset:
     flipped : (k,) array of int64, optional
         Rows whose labels were flipped (:func:`fastgrok.datasets.flip_labels`), increasing; empty by
         default.
+    class_names : sequence of two labels, optional
+        Where `y` is -1 and +1: what these stand for. Of other labels it is not looked at.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Attributes
     ----------
     X, y, w_true, gamma, support, params, flipped
         As above.
+    class_names : tuple
+        What the labels were called, the class of -1 first: a run has them for the classes of its
+        own.
 
     Raises
     ------
@@ -79,8 +88,10 @@ class Dataset:
     support: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
     params: dict[str, Any] = field(default_factory=dict)
     flipped: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
+    class_names: Classes | None = None
+    classes: InitVar[Sequence[Any] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, classes: Sequence[Any] | None) -> None:
         X = self.X
         if not isinstance(X, np.ndarray) or X.dtype not in (np.float64, np.float32):
             raise TypeError(
@@ -95,7 +106,11 @@ class Dataset:
         rows, dim = X.shape
         set_field = object.__setattr__
         set_field(self, "X", _read_only(X))
-        set_field(self, "y", _read_only(_checks.two_classes("y", self.y, rows)[0]))
+        signs, called = _checks.two_classes("y", self.y, rows, classes)
+        if self.class_names is not None and called == _checks.SIGNS and classes is None:
+            called = _checks.given_classes("class_names", self.class_names)
+        set_field(self, "y", _read_only(signs))
+        set_field(self, "class_names", called)
         if self.w_true is not None:
             set_field(self, "w_true", _read_only(_checks.vector("w_true", self.w_true, dim)))
         if self.gamma is not None:
@@ -138,7 +153,7 @@ class Dataset:
         OSError
             If the file can't be written.
         TypeError
-            If `params` holds something that JSON can't.
+            If `params` or `class_names` holds something that JSON can't.
         """
         arrays = {"y": self.y, "support": self.support}
         if self.w_true is not None:
@@ -152,10 +167,12 @@ class Dataset:
             "gamma": self.gamma,
             "params": self.params,
         }
+        if self.class_names != _checks.SIGNS:
+            meta["class_names"] = self.class_names
         try:
             text = json.dumps(meta, indent=1)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"params must hold JSON values: {error}") from error
+            raise TypeError(f"params and class_names must hold JSON values: {error}") from error
 
         def write(file: IO[bytes]) -> None:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -244,11 +261,11 @@ def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
         # A zip's directory has no checksum of its own: a changed name would hide an array.
         if sorted(names) != sorted(meta["members"]):
             raise ValueError(f"its members are {_checks.show(names)}")
-        fields = {"gamma": meta["gamma"], "params": meta["params"]}
+        fields: dict[str, Any] = {key: meta.get(key) for key in ("gamma", "params", "class_names")}
         for name in ("y", "support", "w_true", "flipped"):
             if f"{name}.npy" in names:
                 fields[name] = _read_array(archive, f"{name}.npy")
-        if "y" in fields:  # signs: names of classes are not kept
+        if "y" in fields:  # signs, whatever they were called
             _checks.labels("y", fields["y"], fields["y"].size)
         fields["X"] = _map_array(archive, file, path) if mmap else _read_array(archive, "X.npy")
         return fields

@@ -133,7 +133,9 @@ class Settings:
     def evals_among(self, data: Mapping[str, Data | Population]) -> dict[str, EvaluationSet]:
         """Return the evaluation sets among `data`, checked, for a trajectory to keep."""
         return {
-            name: self.evals[name] if isinstance(self.evals[name], Pgd) else value
+            name: given._with(points(data)[name][1])
+            if isinstance(given := self.evals[name], Pgd)
+            else value
             for name, value in data.items()
             if name != "train" and not are_elsewhere(value)
         }
@@ -350,7 +352,7 @@ def check(arguments: Mapping[str, Any], sets: Sets, name: Callable[[str], str] =
         loss=loss,
         reduction=_checks.choice(name("reduction"), given["reduction"], REDUCTIONS),
         bias=_checks.flag(name("bias"), given["bias"]),
-        w0=np.zeros(dim) if w0 is None else _checks.vector(name("w0"), w0, dim),
+        w0=(np.zeros(dim) if w0 is None else _checks.coefficients(name("w0"), w0, dim, given["X"])),
         b0=_checks.real(name("b0"), given["b0"]),
         record=(
             log_spaced(steps) if record is None else records(record, steps, name=name("record"))
@@ -386,13 +388,9 @@ def _check_together(
 ) -> None:
     """Refuse an engine, and populations, that lack something for the rest."""
     if engine != "auto" and (missing := table.lack(engine, parts)):
-        able = [
-            repr(other)
-            for other in ENGINES
-            if other not in table.USES or not table.lack(other, parts)
-        ]
+        able = [e for e in ENGINES if e not in table.USES or not table.lack(e, parts)]
         raise ValueError(
-            f"{name('engine')} must be {' or '.join(able)} with {missing.whose}, "
+            f"{name('engine')} must be {' or '.join(map(repr, able))} with {missing.whose}, "
             f"got {engine!r}: {missing}"
         )
     for key, value in evals.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ def stable_lr(
     optimizer: str = "gd",
     optimizer_options: Mapping[str, float] | None = None,
     sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
 ) -> float:
     r"""
     Learning rate up to which descent is surely stable, wherever the weights are.
@@ -76,6 +77,8 @@ def stable_lr(
         "momentum" (default 0.9), for those that have it.
     sample_weight : array_like of shape (n,), optional
         As in :func:`fastgrok.train`.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def stable_lr(
     >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2), rounded down
     1.7777777...
     """
-    rows, _ = _checks.data(X, y, sparse_too=True)
+    rows, _ = _checks.data(X, y, classes=classes, sparse_too=True)
     weights = None
     if sample_weight is not None:
         weights = _checks.row_weights("sample_weight", sample_weight, rows.shape[0], X)

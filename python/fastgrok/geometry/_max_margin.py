@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def max_margin(
     norm: str = "l2",
     tol: float = 1e-10,
     start: tuple[ArrayLike, float] | None = None,
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> MaxMargin:
     r"""
@@ -69,6 +71,7 @@ def max_margin(
         and l_1, and where there may be no margin, all of them, up to 1 GiB with their products.
     y : array_like of shape (n,)
         Labels of two classes, as `fastgrok.train` has them; both must occur for ``bias="free"``.
+        How often a row counts changes nothing; those of weight 0 are to be left out.
     bias : {"none", "penalized", "free"} or bool, default "penalized"
         See above. True means "penalized" and False "none", the limits of `fastgrok.train` with the
         same `bias`.
@@ -80,6 +83,8 @@ def max_margin(
         (w, b) of a similar problem, or of a trajectory, weights and bias apart (of stored weights,
         ``(run.weights[k, :-1], run.weights[k, -1])``): rows with small margins there are looked at
         first. It does not change the solution beyond rounding.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
         For the passes over all rows. Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -115,7 +120,7 @@ def max_margin(
     separable data", NeurIPS; Lawson and Hanson (1974), "Solving least squares problems", chapter
     23; Goldfarb and Idnani (1983), Mathematical Programming 27.
     """
-    rows, signs = _checks.data(X, y, sparse_too=True)
+    rows, signs = _checks.data(X, y, classes=classes, sparse_too=True)
     kind = _kind(bias)
     chosen = _checks.choice("norm", norm, NORMS)
     tolerance = _checks.real("tol", tol, positive=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,6 +52,7 @@ def regularized_limit(
     reduction: str = "mean",
     bias: bool = True,
     decay_bias: bool = False,
+    classes: Sequence[Any] | None = None,
 ) -> Limit:
     r"""
     Minimum of the loss with weight decay, where descent with that weight decay ends.
@@ -81,6 +84,8 @@ def regularized_limit(
         False: b = 0.
     decay_bias : bool, default False
         Whether the bias decays as well.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def regularized_limit(
     >>> bool(abs(run.w - limit.w).max() < 1e-7), limit.distance < 1e-13
     (True, True)
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, classes=classes)
     decay = _checks.real("weight_decay", weight_decay, positive=True)
     formula(SLOPES, _checks.choice("loss", loss, tuple(LOSSES)), "regularized_limit")
     mean = _checks.choice("reduction", reduction, ("mean", "sum")) == "mean"

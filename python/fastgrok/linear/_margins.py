@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,6 +69,7 @@ def margins(
     *,
     normalized: bool = True,
     sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> F64:
     """
@@ -88,7 +91,10 @@ def margins(
         of `X`, right also where ||w|| itself would overflow or underflow. False: y (x . w + b) as
         it is.
     sample_weight : array_like of shape (n,), optional
-        Rows of weight 0 are left out, of the result as well. No margin depends on the others.
+        Rows of weight 0 are left out, of the result as well, but must be finite. No margin depends
+        on the others.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
         last bit for any number.
@@ -106,8 +112,8 @@ def margins(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y, sparse_too=True)
-    weights = _checks.vector("w", w, rows.shape[1])
+    rows, signs = _checks.data(X, y, classes=classes, sparse_too=True)
+    weights = _checks.coefficients("w", w, rows.shape[1], X)
     bias = _checks.real("b", b)
     count = _checks.threads(threads)
     if sample_weight is not None:
@@ -136,6 +142,7 @@ def accuracy(
     *,
     tie: str = "wrong",
     sample_weight: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> float:
     """
@@ -156,6 +163,8 @@ def accuracy(
         threshold sigmoid(logit) > 0.5 does (Das et al. 2026).
     sample_weight : array_like of shape (n,), optional
         How often each row counts, not negative.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -172,8 +181,8 @@ def accuracy(
     TypeError
         For arguments that are not real numbers.
     """
-    rows, signs = _checks.data(X, y, sparse_too=True)
-    weights = _checks.vector("w", w, rows.shape[1])
+    rows, signs = _checks.data(X, y, classes=classes, sparse_too=True)
+    weights = _checks.coefficients("w", w, rows.shape[1], X)
     bias = _checks.real("b", b)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok.linear import Pgd
 from fastgrok.records import Record
 
 _MOST_REPEATED = 10**8
@@ -88,8 +89,12 @@ def evaluation_set(run: Record, name: str, evals: Mapping[str, Any] | None) -> A
         known = ", ".join(repr(other) for other in evals) or "nothing"
         raise ValueError(f"evals must hold {name!r}, the test set to refine; it holds {known}")
     value = evals[name]
+    called = f"evals[{name!r}] y"
     if isinstance(value, tuple | list) and len(value) == 2:
         rows = _checks.matrix(f"evals[{name!r}] X", value[0], sparse_too=True)
-        signs = _checks.signs_of(f"evals[{name!r}] y", value[1], rows.shape[0], run.classes)
-        return rows, signs
+        return rows, _checks.signs_of(called, value[1], rows.shape[0], run.classes)
+    if hasattr(value, "class_names"):  # a set that has made signs of its labels
+        y, classes = _checks.labels_of(value, run.classes)
+        signs = _checks.signs_of(called, y, len(y), classes)
+        return value._with(signs) if isinstance(value, Pgd) else (value.X, signs)
     return value

@@ -78,14 +78,15 @@ def margin_of(run: Record, norm: str) -> MaxMargin | LateTime:
     assert run.data is not None
     try:
         return max_margin(*run.data, bias=bias_of(run), norm=norm)
-    except NotSeparableError:
+    except NotSeparableError as no:
         params = run.params
-        if norm != "l2" or not params["bias"] or table.lack("late_bias", params):
+        nothing = no.certificate.w is None  # no direction separates any row
+        if nothing or norm != "l2" or not params["bias"] or table.lack("late_bias", params):
             raise
-        from fastgrok.theory.bias import late_time  # noqa: PLC0415
+    from fastgrok.theory.bias import late_time  # noqa: PLC0415
 
-        X, y = repeated_data(run)
-        return late_time(X, y, params["lr"], params["reduction"], loss=params["loss"])
+    X, y = repeated_data(run)
+    return late_time(X, y, params["lr"], params["reduction"], loss=params["loss"])
 
 
 def alignment(run: Record, solution: MaxMargin | LateTime | str | None) -> Alignment:

@@ -257,9 +257,11 @@ def accuracies(
             out["train"] = _accuracy(
                 w, b, run.data, run.data, "train", run.params, row_weights(run)
             )
+    classes = run.classes
     if evals is None:
+        classes = _checks.SIGNS  # which the run has made of its own sets
         evals = {name: given for name, given in (run.evals or {}).items() if not _masked(given)}
-    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names, classes=run.classes)
+    sets = _checks.evaluation_sets(evals, w.size, features=run.feature_names, classes=classes)
     for name, data in sets.items():
         if name not in run.losses:
             raise ValueError(

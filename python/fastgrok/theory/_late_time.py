@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +129,7 @@ def late_time(
     reduction: str = "mean",
     *,
     loss: str = "logistic",
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> LateTime:
     r"""
@@ -157,6 +159,8 @@ def late_time(
         What the loss is made of.
     loss : {"logistic", "exponential"}, default "logistic"
         Matters to the rows that are not separated, if there are any.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says.
 
@@ -185,7 +189,7 @@ def late_time(
     must be so to about ten digits. Ji and Telgarsky (2018), arXiv 1803.07300, prove the limits of
     data that are separable in part; theta is there up to O(1 / t) in S.
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, classes=classes)
     rate = _checks.real("lr", lr, positive=True)
     if _checks.choice("reduction", reduction, _REDUCTIONS) == "mean":
         rate /= len(rows)

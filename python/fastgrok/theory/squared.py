@@ -7,6 +7,7 @@ gradient is linear in u = (w, b), so that every iterate is known without the one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ def state(
     decay_bias: bool = False,
     w0: ArrayLike | None = None,
     b0: float = 0.0,
+    classes: Sequence[Any] | None = None,
 ) -> tuple[F64, F64 | float]:
     r"""
     Weights and bias after t steps of plain gradient descent on the squared loss.
@@ -70,6 +72,8 @@ def state(
         Weights to start from, default 0.
     b0 : float, default 0.0
         Bias to start from.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def state(
     array([0. , 0.4, 0.4])
     """
     (steps,) = arguments(t=(t, "integers in [0, inf)"))
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, classes=classes)
     rate = _checks.real("lr", lr, positive=True)
     decay = _checks.real("weight_decay", weight_decay)
     if decay < 0.0:
@@ -111,7 +115,7 @@ def state(
     decays[d] *= _checks.flag("decay_bias", decay_bias)
     start = np.zeros(d + 1)
     if w0 is not None:
-        start[:d] = _checks.vector("w0", w0, d)
+        start[:d] = _checks.coefficients("w0", w0, d, X)
     start[d] = _checks.real("b0", b0)
     size = d + moves
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +11,7 @@ from fastgrok.geometry._lifting import Integers
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis
 from fastgrok.geometry.recession._partition import Partition
+from fastgrok.geometry.recession._reduction import Lifted
 from fastgrok.geometry.recession._signs import Balance, Signs
 
 Vector = tuple[Fraction, ...]
@@ -21,7 +22,8 @@ class Proof:
     """
     What proves the verdict on one coefficient, without rounding.
 
-    Aliased columns don't count: d is 0 there, and so are both without any proof for one of them.
+    Aliased columns don't count: d is 0 there. For one of them both are empty, and `columns` proves
+    that it is one.
 
     Attributes
     ----------
@@ -35,11 +37,15 @@ class Proof:
         with -e_j for "-inf"; and both, in this order, for "finite". In a Poisson model rows with
         y > 0 have z_i = x_i and c_i of any sign. Left out where they take too long, as in hundreds
         of columns of long numbers: then what was proved is that they exist.
+    columns : dict of int to Fraction
+        Of an aliased column: by column before it (the intercept, the last place, counts as the
+        first), what these are multiplied with to give it, in every row of the data that counts.
     """
 
     verdict: str
     directions: tuple[Vector, ...]
     combinations: tuple[Balance, ...]
+    columns: Balance = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +65,7 @@ class Evidence:
         Place of every column of the data, and of the intercept, in the vectors.
     columns : Basis or None
         Of the vectors, where their columns are dependent.
-    cone, signs : Partition, Signs
+    cone, signs : Partition, Signs or Lifted
         Of the vectors with independent columns only.
     """
 
@@ -69,7 +75,7 @@ class Evidence:
     order: list[int]
     columns: Basis | None
     cone: Partition
-    signs: Signs
+    signs: Signs | Lifted
 
     def outside(self) -> Index:
         """Rows of the data that are pushed off, sorted."""
@@ -120,11 +126,11 @@ class Evidence:
         """Prove the verdict on a column of the data."""
         k = self._kept(self.order[j])
         if k is None:
-            return Proof(verdict, (), ())
+            return Proof(verdict, (), (), self._of_columns(self.order[j]))
         directions = [
-            self._vector(self._lifted(self.signs.directions[self.signs.found[k, sign]]))
+            self._vector(self._lifted(found))
             for sign in (1, -1)
-            if (k, sign) in self.signs.found and verdict != "undecided"
+            if verdict != "undecided" and (found := self.signs.direction(k, sign)) is not None
         ]
         wanted = {"+inf": (1,), "-inf": (-1,), "finite": (1, -1)}.get(verdict, ())
         combinations = [self._combination(k, sign) for sign in wanted]
@@ -136,6 +142,18 @@ class Evidence:
             return at
         found = np.flatnonzero(self.columns.pivots == at)
         return int(found[0]) if found.size else None
+
+    def _of_columns(self, at: int) -> Balance:
+        """Shares of the columns that are kept in an aliased one, by place in the data."""
+        assert self.columns is not None
+        shares = self.columns.above[:, np.flatnonzero(self.columns.rest == at)[0]].tolist()
+        places = {place: j for j, place in enumerate(self.order)}
+        found = {
+            places[int(pivot)]: Fraction(int(share), self.columns.below)
+            for pivot, share in zip(self.columns.pivots, shares, strict=True)
+            if share
+        }
+        return dict(sorted(found.items()))
 
     def _lifted(self, direction: Integers) -> Integers:
         """Zeros in the place of columns that were left out."""

@@ -43,7 +43,8 @@ class Separation:
         is no such direction: the estimates exist), or "undecided" (nothing was proved).
     rows : ndarray of int
         Sorted indices of the rows that some separating direction pushes off, z_i . d > 0. One
-        direction is enough for all of them: `direction`.
+        direction is enough for all of them: `direction`. They are positions, counted from 0 (those
+        of ``iloc``); `row_labels` is what a data frame's index calls them.
     coefficients : list of str
         By column, the intercept last: "finite" (d_j = 0 for every separating d), "+inf" (d_j > 0
         for some, < 0 for none), "-inf", "either" (both), or "undecided". All of this is said of
@@ -83,6 +84,11 @@ class Separation:
         How the rows were verified, in words.
     evidence : Evidence or None
         What :meth:`certificate` answers from; None where nothing is proved.
+    index : ndarray of shape (n,) or None
+        Of the data frame, if its rows are called other than by their positions.
+    absent : object
+        The one of `classes` that no row has which counts, if there is such a one, else None. Then
+        separation is complete, and nothing but a bias is needed for it.
     """
 
     kind: str
@@ -100,6 +106,13 @@ class Separation:
     bias: bool
     proof: str
     evidence: Evidence | None = field(repr=False)
+    index: NDArray[Any] | None = field(default=None, repr=False)
+    absent: Any = None
+
+    @property
+    def row_labels(self) -> list[Any] | None:
+        """What the index of the data frame calls `rows`; None without one that says more."""
+        return None if self.index is None else self.index[self.rows].tolist()
 
     @property
     def separated(self) -> bool:
@@ -128,12 +141,53 @@ class Separation:
         if isinstance(column, str):
             if column not in self.names:
                 raise ValueError(f"column must be one of the names, got {column!r}")
+            if self.names.count(column) > 1:
+                places = [j for j, name in enumerate(self.names) if name == column]
+                raise ValueError(
+                    f"column {column!r} is the name of several: give the place, one of {places}"
+                )
             place = self.names.index(column)
         else:
             place = _checks.whole("column", column, minimum=0, maximum=len(self.names) - 1)
         if self.evidence is None:
             raise ValueError("nothing is proved of these rows: the kind is 'undecided'")
         return self.evidence.proof(place, self.coefficients[place])
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return what was found as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            "kind", "model", "bias", "classes", "absent", "rows" and "overlap" (positions, from 0),
+            "row_labels", "coefficients", a dict each with "name", "verdict", "aliased",
+            "determined" and "direction" (rounded), and "proof".
+        """
+        direction = [float(value) for value in self.direction or [0.0] * len(self.names)]
+        determined = self.determined or [False] * len(self.names)  # where nothing is proved
+        columns = zip(self.names, self.coefficients, determined, direction, strict=True)
+        return {
+            "kind": self.kind,
+            "model": self.model,
+            "bias": self.bias,
+            "classes": None if self.classes is None else [_plain(label) for label in self.classes],
+            "absent": _plain(self.absent),
+            "rows": self.rows.tolist(),
+            "row_labels": self.row_labels and [_plain(label) for label in self.row_labels],
+            "overlap": self.overlap.tolist(),
+            "coefficients": [
+                {
+                    "name": name,
+                    "verdict": verdict,
+                    "aliased": j in self.aliased,
+                    "determined": fixed,
+                    "direction": value,
+                }
+                for j, (name, verdict, fixed, value) in enumerate(columns)
+            ],
+            "proof": self.proof,
+        }
 
     def to_pandas(self) -> DataFrame:
         """
@@ -205,6 +259,8 @@ class Separation:
         lines = [f"{self.model.capitalize()} model, {what}"]
         if self.classes is not None and self.classes != (-1, 1):
             lines.append(f"classes: {self.classes[0]!r} against {self.classes[1]!r}")
+        if self.absent is not None:
+            lines.append(f"class {self.absent!r} has no rows: there is nothing to separate from")
         return lines
 
     def _table(self) -> list[tuple[str, str, str]]:
@@ -234,5 +290,14 @@ class Separation:
             )
         if self.separated:
             shown = ", ".join(str(i) for i in self.rows[:10])
-            lines.append(f"rows pushed off: {shown}{', ...' if len(self.rows) > 10 else ''}")
+            more = ", ..." if len(self.rows) > 10 else ""
+            lines.append(f"rows pushed off, counted from 0: {shown}{more}")
+            if self.index is not None:
+                called = ", ".join(str(label) for label in self.index[self.rows[:10]].tolist())
+                lines.append(f"which the index calls: {called}{more}")
         return lines
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold, or else its text."""
+    return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis, independent_columns, no_rows
 from fastgrok.geometry.recession._evidence import Evidence
-from fastgrok.geometry.recession._partition import split
+from fastgrok.geometry.recession._partition import Partition, split
+from fastgrok.geometry.recession._reduction import Lifted, Reduction
 from fastgrok.geometry.recession._result import Separation
 from fastgrok.geometry.recession._signs import Signs
-from fastgrok.geometry.recession._whole import whole_rows
+from fastgrok.geometry.recession._whole import Whole, whole_rows
 
 _MODELS = ("logistic", "poisson")
 _INTERCEPT = "(intercept)"
@@ -61,7 +63,7 @@ def separation(
     classes : sequence of two labels, optional
         What the labels are called, the class of -1 first. Default: as `y` says. Not for counts.
     names : sequence of str, optional
-        Of the columns. Default: those of a data frame, else "x0", "x1" and so on.
+        Of the columns, in a list. Default: those of a data frame, else "x0", "x1" and so on.
     sample_weight : array_like of shape (n,), optional
         Another name of `weights`, that of `fastgrok.train`; only one of them may be given.
     threads : int, optional
@@ -122,12 +124,16 @@ def separation(
     if weights is not None:
         live = np.flatnonzero(_checks.row_weights(called, weights, len(rows), X) > 0.0)
     named = [*_column_names(names, X, rows.shape[1]), *[_INTERCEPT] * bias]
+    index = frames.index_of(X)
+    absent = None
+    if pair is not None and np.all(signs[live] == signs[live[0]]):
+        absent = pair[0] if signs[live[0]] > 0.0 else pair[1]
     found = _evidence(rows, signs, live, bias, model, count)
     if found is None:
         nothing, open_ = np.arange(0), ["undecided"] * len(named)
         return Separation(
             "undecided", nothing, open_, None, None, None, live, named, [], [False] * len(named),
-            pair, model, bias, "no proof was found", None,
+            pair, model, bias, "no proof was found", None, index, absent,
         )  # fmt: skip
     off = found.outside()
     kind = "none" if not off.size else "complete" if off.size == live.size else "quasi-complete"
@@ -135,7 +141,7 @@ def separation(
     return Separation(
         kind, off, found.verdicts(), found.direction(), np.array(near),
         None if exact is None else tuple(exact), np.setdiff1d(live, off), named, found.aliased(),
-        found.determined(), pair, model, bias, found.cone.proof, found,
+        found.determined(), pair, model, bias, found.cone.proof, found, index, absent,
     )  # fmt: skip
 
 
@@ -169,18 +175,52 @@ def _evidence(
     vectors, inverse = _distinct(Z)
     order = [*range(1, X.shape[1] + 1), 0] if bias else [*range(X.shape[1])]
     whole, factors = whole_rows(vectors)
-    columns: Basis | None = no_rows(len(order))
-    if len(vectors):
-        columns, proved = independent_columns(whole, vectors)
-        if not proved:
-            return None
+    columns, proved = _dependent(whole, vectors)
+    if not proved:
+        return None
     if columns is not None:
         vectors = np.ascontiguousarray(vectors[:, columns.pivots])
         whole = np.ascontiguousarray(whole[:, columns.pivots])
-    cone = split(vectors, whole, factors, threads)
-    if cone is None:
+    known = _decided(vectors, whole, factors, threads)
+    return None if known is None else Evidence(owner, sides, inverse, order, columns, *known)
+
+
+def _dependent(whole: Whole, vectors: F64) -> tuple[Basis | None, bool]:
+    """Find what columns are dependent, None if they are not, and whether that is proved."""
+    reduction = Reduction.of(whole)
+    place = np.ix_(reduction.core_rows, reduction.core_columns)
+    core: Basis | None = no_rows(len(reduction.core_columns))
+    proved = True
+    if reduction.core_rows.size and reduction.core_columns.size:
+        core, proved = independent_columns(whole[place], vectors[place])
+    if proved and (core is None or not core.rest.size):
+        return None, True
+    found = None
+    if proved and core is not None:
+        found = reduction.dependence(whole, core)
+    if found is None and reduction.rows and len(vectors):
+        return independent_columns(whole, vectors)
+    return found, found is not None
+
+
+def _decided(
+    vectors: F64, whole: Whole, factors: list[Fraction], threads: int
+) -> tuple[Partition, Signs | Lifted] | None:
+    """Split vectors of full column rank, and find the signs of all coordinates."""
+    reduction = Reduction.of(whole)
+    if not reduction.rows:
+        cone = split(vectors, whole, factors, threads)
+        return None if cone is None else (cone, Signs(cone))
+    place = np.ix_(reduction.core_rows, reduction.core_columns)
+    own = [factors[i] for i in reduction.core_rows.tolist()]
+    core = split(
+        np.ascontiguousarray(vectors[place]), np.ascontiguousarray(whole[place]), own, threads
+    )
+    if core is None:
         return None
-    return Evidence(owner, sides, inverse, order, columns, cone, Signs(cone))
+    lifted = Lifted(whole, factors, reduction)
+    signs = Signs(core, lifted.functionals)
+    return lifted.join(vectors, whole, core, signs), lifted
 
 
 def _distinct(Z: F64) -> tuple[F64, Index]:

@@ -29,10 +29,9 @@ from fastgrok.geometry._faces import least
 from fastgrok.geometry._lifting import Integers, Lifting, independent
 from fastgrok.geometry._products import cholesky, gram, product, solve_triangular
 from fastgrok.geometry._rows import Index
-from fastgrok.geometry._verified import positive_solution
 from fastgrok.geometry.recession._basis import no_rows
 from fastgrok.geometry.recession._partition import Partition
-from fastgrok.geometry.recession._units import in_units, normalized, quotient
+from fastgrok.geometry.recession._units import encloses, in_units, is_multiple, normalized, quotient
 from fastgrok.geometry.recession._whole import Whole, primitive
 from fastgrok.geometry.recession._whole import product as whole_product
 
@@ -56,6 +55,14 @@ class Signs:
     """
     The signs of every coordinate of the cone.
 
+    Parameters
+    ----------
+    cone : Partition
+        The cone.
+    functionals : ndarray of shape (k, D), int, optional
+        Of these, which count as further coordinates, it is asked whether they are ever positive:
+        then the verdict is "either", else "-inf" or "finite".
+
     Attributes
     ----------
     verdicts : list of str
@@ -70,10 +77,13 @@ class Signs:
         rows outside (by place among these) with the coefficients of `balance`.
     """
 
-    def __init__(self, cone: Partition) -> None:
+    def __init__(self, cone: Partition, functionals: Whole | None = None) -> None:
         count = cone.vectors.shape[1]
         self.cone = cone
-        self.verdicts = ["finite"] * count
+        none = np.zeros((0, count), dtype=object)
+        self._extra: Whole = none if functionals is None else functionals
+        self._count = count
+        self.verdicts = ["finite"] * (count + len(self._extra))
         self.directions: list[Integers] = []
         self.found: dict[tuple[int, int], int] = {}
         self.supports: dict[int, tuple[int, Index]] = {}
@@ -84,6 +94,8 @@ class Signs:
         self._outside: Whole = cone.whole[cone.outside]
         self._take(cone.direction)
         moving = [j for j in range(count) if not self._basis.fixed(j)]
+        lines = self._basis.quotient(self._extra)
+        moving += [count + k for k, line in enumerate(lines) if np.any(line)]
         with np.errstate(all="ignore"):  # what overflows proves nothing
             self._coordinates(moving)
             self._metric()
@@ -92,13 +104,22 @@ class Signs:
 
     def _take(self, direction: Integers) -> None:
         self.directions.append(direction)
-        for j, value in enumerate(direction.tolist()):
+        values = direction.tolist()
+        if len(self._extra):
+            values += whole_product(self._extra, direction).tolist()
+        for j, value in enumerate(values):
             if value:
                 self.found.setdefault((j, 1 if value > 0 else -1), len(self.directions) - 1)
 
     def _open(self, j: int) -> int:
         """Sign that has not been seen of this coordinate; 0 if both have."""
-        return next((sign for sign in (-1, 1) if (j, sign) not in self.found), 0)
+        asked = (-1, 1) if j < self._count else (1,)
+        return next((sign for sign in asked if (j, sign) not in self.found), 0)
+
+    def direction(self, j: int, sign: int) -> Integers | None:
+        """Direction in which coordinate j has this sign, if one was found."""
+        place = self.found.get((j, sign))
+        return None if place is None else self.directions[place]
 
     def _coordinates(self, moving: list[int]) -> None:
         """Rows outside and functionals in coordinates of L, scaled, in floating point."""
@@ -124,7 +145,10 @@ class Signs:
         rows = {int(column): k for k, column in enumerate(pivots)}
         G = np.zeros((len(moving), len(rest)))
         for k, j in enumerate(moving):
-            if j in places:
+            if j >= self._count:
+                line = self._scaled_functional(j)
+                G[k] = line[rest] - line[pivots] @ of_pivots
+            elif j in places:
                 G[k, places[j]] = 1.0
             else:
                 G[k] = -of_pivots[rows[j]]
@@ -134,8 +158,8 @@ class Signs:
         self._rest_units = self._columns[rest] + self._units
         largest = np.abs(G).max(axis=1, initial=0.0)
         for k in np.flatnonzero(~((largest > 0.0) & (largest < np.inf))).tolist():  # far from all
-            line = -basis.above[rows[moving[k]]] if moving[k] in rows else rest == moving[k]
-            G[k] = in_units(line.tolist(), (-self._rest_units).tolist())
+            line = self._functional(moving[k]).tolist()
+            G[k] = in_units(line, (-self._rest_units).tolist())
         self.Q: F64 = normalized(Q)
         self.G: F64 = normalized(G)
         self._sound = bool(np.isfinite(self.Q).all() and np.isfinite(self.G).all())
@@ -147,6 +171,11 @@ class Signs:
         ]
         self.point: F64 = np.array(point) / max(np.abs(point).max(initial=0.0), 1e-300)
         self.order: Index = np.argsort(self.Q @ self.point, kind="stable")
+
+    def _scaled_functional(self, j: int) -> F64:
+        """Return it in the units of the scaled columns, rounded; one of these is about 1."""
+        line = self._extra[j - self._count].tolist()
+        return np.array(in_units(line, (-self._columns).tolist()))
 
     def _metric(self) -> None:
         """Rows and functionals in coordinates in which what the rows leave free is about a ball."""
@@ -214,7 +243,8 @@ class Signs:
                 dtype=object,
             )
             direction = self._basis.orthogonal(free)
-            if sign * direction[j] <= 0:
+            value = direction[j] if j < self._count else self._extra[j - self._count] @ direction
+            if sign * value <= 0:
                 continue
             if whole_product(self._outside, direction).min() >= 0:
                 self._take(primitive(direction))
@@ -287,9 +317,9 @@ class Signs:
 
     def _functional(self, j: int) -> Whole:
         """Quotient of e_j, in the units of `Basis.quotient`."""
-        unit = np.zeros((1, len(self.verdicts)), dtype=np.int64)
-        unit[0, j] = 1
-        out: Whole = self._basis.quotient(unit)[0]
+        k = j - self._count
+        line: Whole = np.eye(1, self._count, j, dtype=np.int64) if k < 0 else self._extra[k : k + 1]
+        out: Whole = self._basis.quotient(line)[0]
         return out
 
     def balance(self, j: int) -> Balance:
@@ -312,23 +342,18 @@ class Signs:
 
     def _encloses(self, j: int, sign: int, some: Index) -> bool:
         """Prove it by bounds on all rounding errors, for a basis of the whole space."""
-        dim = len(self.verdicts)
+        dim = self._count
         if len(self._basis.rows) or len(some) != dim:
             return False
-        rows = self.cone.vectors[self.cone.outside[some]]
-        scaled = np.ldexp(rows, -self._columns)
-        lines = np.frexp(np.abs(scaled).max(axis=1))[1]
-        scaled = np.ldexp(scaled, -lines[:, None])
-        back = np.ldexp(np.ldexp(scaled, lines[:, None]), self._columns)
-        if not np.array_equal(back, rows):
-            return False
         unit = np.zeros((1, dim))
-        unit[0, j] = float(sign)
-        try:
-            guess = np.linalg.solve(scaled.T, -unit[0])
-        except LinAlgError:
-            return False
-        return positive_solution(scaled, unit, guess, np.ones(1))
+        if j < self._count:
+            unit[0, j] = float(sign)
+        else:
+            given = self._scaled_functional(j)
+            unit[0] = sign * given
+            if not is_multiple(given.tolist(), self._columns.tolist(), self._extra[j - dim]):
+                return False
+        return encloses(self.cone.vectors[self.cone.outside[some]], self._columns, unit)
 
     def _solve_balance(self, j: int, sign: int, some: Index) -> bool:
         """Prove it in integers."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +71,7 @@ def pgd(
     method: str = "pgd",
     random_state: RandomState = None,
     tie: str = "wrong",
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> Attack:
     """
@@ -119,6 +122,8 @@ def pgd(
         restart, row and column, so that they depend neither on threads nor on the method.
     tie : {"wrong", "negative"}, default "wrong"
         A logit of exactly 0 counts as wrong, or as class -1.
+    classes : sequence of two labels, optional
+        What the labels are called, the class of -1 first. Default: as `y` says.
     threads : int, optional
         Default, and in a child of fork, as `fastgrok.train` says. The result is the same to the
         last bit for any number.
@@ -153,12 +158,12 @@ def pgd(
     >>> attack.is_adv
     array([False,  True])
     """
-    rows, signs = _checks.data(X, y)
+    rows, signs = _checks.data(X, y, classes=classes)
     settings = checked_settings(
         rows, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
     )
     require_inside(rows, settings.box)
-    weights, bias = _hyperplane(rows, w, b, settings.method)
+    weights, bias = _hyperplane(X, rows, w, b, settings.method)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     count = _checks.threads(threads)
     attacked = settings.of(Problem(rows, signs, True)).points(weights, bias, count)
@@ -191,6 +196,7 @@ def adversarial_accuracy(
     random_state: RandomState = None,
     eps_grid: ArrayLike | None = None,
     tie: str = "wrong",
+    classes: Sequence[Any] | None = None,
     threads: int | None = None,
 ) -> float | F64:
     """
@@ -211,7 +217,7 @@ def adversarial_accuracy(
     eps_grid : array_like of shape (k,), optional
         Radii to be tried one by one on all rows, in one pass; `eps` is then without effect, and
         must not be an array.
-    tie, threads
+    tie, classes, threads
         See `pgd`.
 
     Returns
@@ -234,7 +240,7 @@ def adversarial_accuracy(
     >>> adversarial_accuracy(X, y, w, eps_grid=[0.0, 0.25, 0.5])
     array([1. , 0.5, 0. ])
     """
-    rows, signs = _checks.unread_data(X, y)
+    rows, signs = _checks.unread_data(X, y, classes)
     settings = checked_settings(
         rows, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
     )
@@ -245,14 +251,14 @@ def adversarial_accuracy(
                 f"got {_checks.show(np.asarray(eps))}"
             )
         settings = settings._replace(radii=radii("eps_grid", eps_grid, None))
-    weights, bias = _hyperplane(rows, w, b, settings.method)
+    weights, bias = _hyperplane(X, rows, w, b, settings.method)
     negative = _checks.choice("tie", tie, TIES) == "negative"
     attack = settings.of(Problem(rows, signs, True))
     _, correct, sound = attack.evaluate(
         weights, bias, "logistic", negative, _checks.threads(threads)
     )
     if not sound:  # or a margin has overflowed: then nothing is wrong with the rows
-        _checks.finite("X", rows)
+        _checks.finite("X", rows, frames.place(X))
         require_inside(rows, settings.box)
     fraction = correct / len(rows)
     return float(fraction[0]) if eps_grid is None else fraction
@@ -270,7 +276,7 @@ class Pgd:
 
     Parameters
     ----------
-    X, y, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state
+    X, y, norm, eps, step_size, steps, random_start, restarts, bounds, method, random_state, classes
         See `adversarial_accuracy`.
 
     Attributes
@@ -278,7 +284,10 @@ class Pgd:
     X : ndarray of shape (n, d)
         The rows.
     y : ndarray of shape (n,), float64
-        Their labels.
+        Their labels, as -1 and +1.
+    class_names : tuple
+        What the labels were called, the class of -1 first: a run has them for the classes of its
+        own.
     feature_names : tuple of str, or None
         Names of the columns, where `X` is a data frame that has them.
 
@@ -314,8 +323,9 @@ class Pgd:
         bounds: Bounds = None,
         method: str = "exact",
         random_state: RandomState = None,
+        classes: Sequence[Any] | None = None,
     ) -> None:
-        self.X, self.y = _checks.data(X, y)
+        (self.X, self.y), self.class_names = _checks.called_data(X, y, classes)
         self.feature_names = frames.features(X)
         self._settings = checked_settings(
             self.X, norm, eps, step_size, steps, random_start, restarts, bounds, method,
@@ -335,6 +345,14 @@ class Pgd:
             f"{_checks.plural(self.X.shape[1], 'column')}: {s.method}, {s.ball} ball, "
             f"eps {radius}{box})"
         )
+
+    def _with(self, signs: F64) -> Pgd:
+        """Return the same attack on rows with these labels."""
+        if np.array_equal(self.y, signs):
+            return self
+        out = copy.copy(self)
+        out.y, out.class_names = signs, _checks.SIGNS
+        return out
 
     def _evaluator(self, problem: Problem) -> CoreAttack:
         return self._settings.of(problem)
@@ -356,8 +374,10 @@ class Pgd:
                 settings[prefix + name] = value
 
 
-def _hyperplane(rows: NDArray[Any], w: ArrayLike, b: object, method: str) -> tuple[F64, float]:
-    weights = _checks.vector("w", w, rows.shape[1])
+def _hyperplane(
+    X: ArrayLike, rows: NDArray[Any], w: ArrayLike, b: object, method: str
+) -> tuple[F64, float]:
+    weights = _checks.coefficients("w", w, rows.shape[1], X)
     bias = _checks.real("b", b)
     largest = max(float(np.abs(weights).max()), abs(bias))
     if method == "autodiff32" and largest > float(np.finfo(np.float32).max):
