@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
-from fastgrok._checks import Classes
 from fastgrok._files import write_atomically
 
 _FORMAT = "fastgrok-dataset"
@@ -88,7 +87,7 @@ class Dataset:
     support: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
     params: dict[str, Any] = field(default_factory=dict)
     flipped: NDArray[np.int64] = field(default_factory=lambda: _NO_ROWS)
-    class_names: Classes | None = None
+    class_names: tuple[Any, Any] | None = None
     classes: InitVar[Sequence[Any] | None] = None
 
     def __post_init__(self, classes: Sequence[Any] | None) -> None:
