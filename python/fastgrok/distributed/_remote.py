@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok._core import Problem, chunk_rows, problem_elsewhere
+from fastgrok.distributed._line import BrokenLineError, Line
 from fastgrok.distributed._shard import Shard, fill
 from fastgrok.errors import FastgrokError
 
@@ -49,6 +52,7 @@ class _Piece:
     ready: bool = False
     future: Any = None
     actor: Any = None
+    line: Line | None = None  # None: the actor answers
 
 
 @dataclass
@@ -81,6 +85,7 @@ class Remote:
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
     _known: tuple[list[bytes], list[bytes]] | None = field(default=None, init=False)
     _failed: ClusterError | None = field(default=None, init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def place(self) -> None:
         """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
@@ -172,13 +177,14 @@ class Remote:
     ) -> list[Any]:
         """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
         again = again or (lambda piece: self._call(piece, name, *arguments))
-        sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
         out = []
-        for piece, answer in sent:
-            try:
-                out.append(self._wait(piece, answer))
-            except _LostError:
-                out.append(self._insist(piece, again))
+        with self._turn:  # of threads that train on the same rows
+            sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
+            for piece, answer in sent:
+                try:
+                    out.append(self._wait(piece, answer, name, *arguments))
+                except _LostError:
+                    out.append(self._insist(piece, again))
         return out
 
     def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
@@ -201,7 +207,7 @@ class Remote:
     def _replace(self, piece: _Piece) -> None:
         """Choose another worker: one that holds nothing, soon; else the one that holds least."""
         self._drop(piece)
-        piece.future = piece.actor = None
+        piece.future = piece.actor = piece.line = None
         piece.ready = False
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
         while True:
@@ -280,6 +286,14 @@ class Remote:
         piece.bringing = []
         self._call(piece, "ready")
         piece.ready = True
+        self._open_line(piece)
+
+    def _open_line(self, piece: _Piece) -> None:
+        piece.line = None
+        offer = self._call(piece, "offer")
+        if offer is not None:
+            with contextlib.suppress(OSError):  # a firewall may stand between
+                piece.line = Line(piece.worker, offer, self.client.security)
 
     def _result(self, piece: _Piece, future: Any) -> Any:
         """Wait for what the worker of a piece does."""
@@ -295,20 +309,38 @@ class Remote:
                 self._judge(piece, error)
 
     def _call(self, piece: _Piece, name: str, *arguments: Any) -> Any:
-        return self._wait(piece, self._send(piece, name, *arguments))
+        return self._wait(piece, self._send(piece, name, *arguments), name, *arguments)
 
     def _send(self, piece: _Piece, name: str, *arguments: Any) -> Any:
-        if piece.actor is None:
-            return LookupError("no worker has these rows")
         try:
-            return getattr(piece.actor, name)(*arguments)
+            if name == "answer" and self._send_by_line(piece, *arguments):
+                return piece.line
+            return self._send_to_actor(piece, name, *arguments)
         except Exception as error:
             return error
 
-    def _wait(self, piece: _Piece, answer: Any) -> Any:
+    def _send_by_line(self, piece: _Piece, forgotten: list[int], asked: list[_Asked]) -> bool:
+        if piece.line is not None and piece.line.owes:  # it was broken, or nobody waited
+            self._open_line(piece)
+        if piece.line is None or len(asked) > 1:
+            return False
+        with contextlib.suppress(BrokenLineError):
+            piece.line.ask(forgotten, asked[0])
+            return True
+        return False
+
+    def _send_to_actor(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        if piece.actor is None:
+            raise LookupError("no worker has these rows")
+        return getattr(piece.actor, name)(*arguments)
+
+    def _wait(self, piece: _Piece, answer: Any, name: str, *arguments: Any) -> Any:
         if isinstance(answer, Exception):
             self._judge(piece, answer)
-        return self._result(piece, answer)
+        try:
+            return self._result(piece, answer)
+        except BrokenLineError:  # the actor answers, or says what is wrong
+            return self._result(piece, self._send_to_actor(piece, name, *arguments))
 
     def _judge(self, piece: _Piece, error: Exception) -> None:
         """Raise what a worker raised, or that it is lost."""
