@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
-
 if TYPE_CHECKING:
     from fastgrok.distributed._shard import Shard
+
+Asked = list[tuple[int, int, NDArray[Any]]]
+"""A question, or two that go together: what, whose it is, and about what."""
 
 Offer = tuple[int, bytes]
 """A port and the secret of who may ask there."""
@@ -32,7 +33,8 @@ _CALLED_WITHIN = 30.0
 """Seconds in which one must call that has been made an offer."""
 _PATIENCE = 10.0
 """Seconds for what needs no work of the other side."""
-_QUESTION = struct.Struct("<4q")  # what, owner, how many are forgotten, how many numbers follow
+_HEAD = struct.Struct("<3q")  # how many are forgotten, how many questions, bytes that follow
+_QUESTION = struct.Struct("<3q")  # what, owner, how many numbers
 _ANSWER = struct.Struct("<q")  # how many numbers follow; or
 _REFUSED = -1
 _READY = _ANSWER.pack(0)
@@ -84,17 +86,17 @@ class Line:
         self.owes = False
         """Whether an answer is still to come, which may be nobody's any more."""
 
-    def ask(self, forgotten: list[int], asked: tuple[int, int, NDArray[Any]]) -> None:
+    def ask(self, forgotten: list[int], asked: Asked) -> None:
         """Send a question."""
-        what, owner, about = asked
         self.owes = True
         self._out: NDArray[Any] | None = None
-        head = _QUESTION.pack(what, owner, len(forgotten), len(about))
+        parts = [struct.pack(f"<{len(forgotten)}q", *forgotten)]
+        for what, owner, about in asked:
+            parts += [_QUESTION.pack(what, owner, len(about)), _raw(about)]
+        body = b"".join(parts)
         try:
             self._socket.settimeout(_PATIENCE)
-            self._socket.sendall(
-                head + struct.pack(f"<{len(forgotten)}q", *forgotten) + _raw(about)
-            )
+            self._socket.sendall(_HEAD.pack(len(forgotten), len(asked), len(body)) + body)
         except OSError as error:
             self._socket.close()
             raise BrokenLineError from error
@@ -193,13 +195,23 @@ def _serve(listener: socket.socket, context: Any, secret: bytes, shard: weakref.
         del held
         line.sendall(_READY)
         while True:
-            what, owner, forgotten, size = _QUESTION.unpack(_read(line, _QUESTION.size))
-            owners = np.frombuffer(_read(line, 8 * forgotten), np.int64).tolist()
-            about = np.frombuffer(_read(line, 8 * size))
-            line.sendall(_answer(shard(), owners, (what, owner, about)))
+            forgotten, count, size = _HEAD.unpack(_read(line, _HEAD.size))
+            line.sendall(_answer(shard(), *_heard(_read(line, size), forgotten, count)))
 
 
-def _answer(shard: Shard | None, forgotten: list[int], asked: tuple[int, int, F64]) -> bytes:
+def _heard(body: bytearray, forgotten: int, count: int) -> tuple[list[int], Asked]:
+    owners = list(struct.unpack_from(f"<{forgotten}q", body))
+    at = 8 * forgotten
+    asked = []
+    for _ in range(count):
+        what, owner, size = _QUESTION.unpack_from(body, at)
+        at += _QUESTION.size
+        asked.append((what, owner, np.frombuffer(body, count=size, offset=at)))
+        at += 8 * size
+    return owners, asked
+
+
+def _answer(shard: Shard | None, forgotten: list[int], asked: Asked) -> bytes:
     if shard is None:
         raise _ClosedError
     try:

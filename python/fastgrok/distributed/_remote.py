@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok._core import Problem, chunk_rows, problem_elsewhere
-from fastgrok.distributed._line import BrokenLineError, Line
+from fastgrok.distributed._line import Asked, BrokenLineError, Line
 from fastgrok.distributed._shard import Shard, fill
 from fastgrok.errors import FastgrokError
 
@@ -28,7 +28,6 @@ ANY_WITHIN = 60.0
 """Seconds in which one must come where none is left."""
 _ATTEMPTS = 8
 _OWNERS = 1 << 32
-_Asked = tuple[int, int, NDArray[Any]]
 
 
 class ClusterError(FastgrokError):
@@ -79,7 +78,7 @@ class Remote:
     dtype: np.dtype[Any]
     threads: int | None = None
     _pieces: list[_Piece] = field(default_factory=list, init=False)
-    _asked: dict[tuple[int, int], _Asked] = field(default_factory=dict, init=False)
+    _asked: dict[tuple[int, int], Asked] = field(default_factory=dict, init=False)
     _problems: int = field(default=0, init=False)
     _workers: int = field(default=0, init=False)
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
@@ -123,9 +122,11 @@ class Remote:
         self._failed = None
         number = self._problems * _OWNERS
 
-        def ask(what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+        def ask(asked: list[tuple[int, F64, int, int]], forgotten: list[int]) -> F64:
             return self._ask(
-                what, about, owner and number + owner, place, [number + one for one in forgotten]
+                [(what, owner and number + owner, about) for what, about, owner, _ in asked],
+                [place for *_, place in asked],
+                [number + one for one in forgotten],
             )
 
         def gather() -> Problem:
@@ -151,23 +152,23 @@ class Remote:
         """Return the addresses of those that hold rows, in the order of the rows."""
         return [piece.worker for piece in self._pieces]
 
-    def _ask(self, what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+    def _ask(self, asked: Asked, places: list[int], forgotten: list[int]) -> F64:
         for key in [key for key in self._asked if key[0] in forgotten]:
             del self._asked[key]
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
-        asked = (what, owner, about)
         again = partial(self._ask_again, asked)
         try:
             out = self._of_all("answer", forgotten, [asked], again=again)
         except ClusterError as error:
             self._failed = error
             raise
-        if place >= 0:
-            self._asked[owner, place] = asked
+        for one, place in zip(asked, places, strict=True):
+            if place >= 0:
+                self._asked[one[1], place] = [one]
         return np.concatenate(out)
 
-    def _ask_again(self, asked: _Asked, piece: _Piece) -> Any:
+    def _ask_again(self, asked: Asked, piece: _Piece) -> Any:
         """Ask who has taken over, after what questions before have left."""
         before = [self._asked[key] for key in sorted(self._asked)]
         return self._call(piece, "answer", [], [*before, asked])
@@ -319,7 +320,7 @@ class Remote:
         except Exception as error:
             return error
 
-    def _send_by_line(self, piece: _Piece, forgotten: list[int], asked: list[_Asked]) -> bool:
+    def _send_by_line(self, piece: _Piece, forgotten: list[int], asked: list[Asked]) -> bool:
         if piece.line is not None and piece.line.owes:  # it was broken, or nobody waited
             self._open_line(piece)
         if piece.line is None or len(asked) > 1:

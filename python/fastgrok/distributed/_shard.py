@@ -65,7 +65,7 @@ class Shard:
         self._server = RowServer(Problem(self.X, self.y, True), *self._part, threads)
         return threads
 
-    def answer(self, forgotten: list[int], asked: list[tuple[int, int, NDArray[Any]]]) -> F64:
+    def answer(self, forgotten: list[int], asked: list[_line.Asked]) -> F64:
         """Forget what some owners had asked, answer questions and return the last answer."""
         if self._server is None:  # made anew by the scheduler, who does not know of its rows
             raise LookupError("the rows are not here")
@@ -73,8 +73,8 @@ class Shard:
         with self._turn:  # what came by a line that is given up may be under way
             for owner in forgotten:
                 self._server.forget(owner)
-            for what, owner, about in asked:
-                out = self._server.answer(what, owner, about)
+            for questions in asked:
+                out = self._server.answer(questions)
         return out
 
     def offer(self) -> _line.Offer | None:
