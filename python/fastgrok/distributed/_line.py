@@ -150,7 +150,10 @@ def offer(shard: Shard) -> Offer | None:
         return None
     secret = secrets.token_bytes(_SECRET)
     threading.Thread(
-        target=_serve, args=(listener, context, secret, weakref.ref(shard)), daemon=True
+        target=_serve,
+        args=(listener, context, secret, weakref.ref(shard)),
+        name="fastgrok-line",
+        daemon=True,
     ).start()
     return listener.getsockname()[1], secret
 

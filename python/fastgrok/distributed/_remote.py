@@ -313,12 +313,13 @@ class Remote:
         return self._wait(piece, self._send(piece, name, *arguments), name, *arguments)
 
     def _send(self, piece: _Piece, name: str, *arguments: Any) -> Any:
-        try:
-            if name == "answer" and self._send_by_line(piece, *arguments):
-                return piece.line
-            return self._send_to_actor(piece, name, *arguments)
-        except Exception as error:
-            return error
+        if name == "answer":
+            try:
+                if self._send_by_line(piece, *arguments):
+                    return piece.line
+            except Exception as error:
+                return error
+        return self._send_to_actor(piece, name, *arguments)
 
     def _send_by_line(self, piece: _Piece, forgotten: list[int], asked: list[Asked]) -> bool:
         if piece.line is not None and piece.line.owes:  # it was broken, or nobody waited
@@ -332,8 +333,11 @@ class Remote:
 
     def _send_to_actor(self, piece: _Piece, name: str, *arguments: Any) -> Any:
         if piece.actor is None:
-            raise LookupError("no worker has these rows")
-        return getattr(piece.actor, name)(*arguments)
+            return LookupError("no worker has these rows")
+        try:
+            return getattr(piece.actor, name)(*arguments)
+        except Exception as error:
+            return error
 
     def _wait(self, piece: _Piece, answer: Any, name: str, *arguments: Any) -> Any:
         if isinstance(answer, Exception):
@@ -341,7 +345,8 @@ class Remote:
         try:
             return self._result(piece, answer)
         except BrokenLineError:  # the actor answers, or says what is wrong
-            return self._result(piece, self._send_to_actor(piece, name, *arguments))
+            answer = self._send_to_actor(piece, name, *arguments)
+            return self._wait(piece, answer, name, *arguments)
 
     def _judge(self, piece: _Piece, error: Exception) -> None:
         """Raise what a worker raised, or that it is lost."""
