@@ -94,9 +94,8 @@ public:
         for (const auto& [what, owner, about] : questions) {
             require(what >= 0 && what <= static_cast<int>(Question::last),
                     "there is no such question");
-            asked.push_back({static_cast<Question>(what),
-                             {about.data(), about.data() + about.size()},
-                             owner});
+            asked.push_back(
+                {static_cast<Question>(what), {about.data(), about.data() + about.size()}, owner});
         }
         Vector out;
         {

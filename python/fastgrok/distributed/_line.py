@@ -15,13 +15,10 @@ import socket
 import struct
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from fastgrok.distributed._shard import Shard
 
 Asked = list[tuple[int, int, NDArray[Any]]]
 """A question, or two that go together: what, whose it is, and about what."""
@@ -47,6 +44,13 @@ class BrokenLineError(Exception):
 
 class _ClosedError(OSError):
     """The other side has gone."""
+
+
+class Holder(Protocol):
+    """Who has rows."""
+
+    def answer(self, forgotten: list[int], asked: list[Asked]) -> NDArray[Any]:
+        """Return the last answer."""
 
 
 class Line:
@@ -132,8 +136,8 @@ class Line:
             self._left = self._left[_some(self._socket, self._left) :]
 
 
-def offer(shard: Shard) -> Offer | None:
-    """Have a thread of this worker wait for questions to a shard; None where it has no sockets."""
+def offer(holder: Holder) -> Offer | None:
+    """Have a thread of this worker wait for questions; None where it has no sockets."""
     from distributed import get_worker  # noqa: PLC0415
 
     worker = get_worker()
@@ -151,7 +155,7 @@ def offer(shard: Shard) -> Offer | None:
     secret = secrets.token_bytes(_SECRET)
     threading.Thread(
         target=_serve,
-        args=(listener, context, secret, weakref.ref(shard)),
+        args=(listener, context, secret, weakref.ref(holder)),
         name="fastgrok-line",
         daemon=True,
     ).start()
@@ -188,10 +192,12 @@ def _read(line: socket.socket, size: int) -> bytearray:
     return out
 
 
-def _serve(listener: socket.socket, context: Any, secret: bytes, shard: weakref.ref[Shard]) -> None:
+def _serve(
+    listener: socket.socket, context: Any, secret: bytes, holder: weakref.ref[Holder]
+) -> None:
     """Answer until the other side has gone, or the rows."""
     with contextlib.suppress(OSError), _called(listener, context, secret) as line:
-        held = shard()
+        held = holder()
         if held is None:
             return
         weakref.finalize(held, _hang_up, line).atexit = False
@@ -199,7 +205,7 @@ def _serve(listener: socket.socket, context: Any, secret: bytes, shard: weakref.
         line.sendall(_READY)
         while True:
             forgotten, count, size = _HEAD.unpack(_read(line, _HEAD.size))
-            line.sendall(_answer(shard(), *_heard(_read(line, size), forgotten, count)))
+            line.sendall(_answer(holder(), *_heard(_read(line, size), forgotten, count)))
 
 
 def _heard(body: bytearray, forgotten: int, count: int) -> tuple[list[int], Asked]:
@@ -214,11 +220,11 @@ def _heard(body: bytearray, forgotten: int, count: int) -> tuple[list[int], Aske
     return owners, asked
 
 
-def _answer(shard: Shard | None, forgotten: list[int], asked: Asked) -> bytes:
-    if shard is None:
+def _answer(holder: Holder | None, forgotten: list[int], asked: Asked) -> bytes:
+    if holder is None:
         raise _ClosedError
     try:
-        out = shard.answer(forgotten, [asked])
+        out = holder.answer(forgotten, [asked])
     except Exception:  # who asks finds out what by an actor's call
         return _ANSWER.pack(_REFUSED)
     return _ANSWER.pack(len(out)) + _raw(out)
