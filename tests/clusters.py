@@ -24,10 +24,9 @@ def two_workers(**options: Any) -> Iterator[Client]:
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            protocol="tcp",
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,
-            **options,
+            **{"protocol": "tcp", **options},
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -13,6 +13,7 @@ import fastgrok as fg
 from clusters import classes, in_blocks, kill_one, same_bits, two_workers
 from fastgrok import distributed
 from fastgrok.distributed import _remote
+from runs import polling_always
 
 da = pytest.importorskip("dask.array")
 
@@ -93,7 +94,8 @@ def test_a_worker_that_is_killed_is_replaced(client):
 
     data = distributed.scatter(in_blocks(X, (1000, 2000)), y, client)
     before = data.X.workers()
-    there = fg.train(data.X, data.y, progress=progress, **options)
+    with polling_always():
+        there = fg.train(data.X, data.y, progress=progress, **options)
     same_bits(there, here)
     assert killed == [before[1]]
     assert data.X.workers()[0] == before[0]

@@ -5,6 +5,7 @@ import pytest
 import fastgrok as fg
 from clusters import classes, in_blocks, kill_one, same_bits, two_workers
 from fastgrok import distributed
+from runs import polling_always
 
 pytest.importorskip("dask.array")
 
@@ -47,7 +48,8 @@ def test_a_worker_is_killed_in_the_middle_of_a_leap(client):
         if step > 1000 * 10 ** len(killed) and len(killed) < 2:
             killed.append(kill_one(client, data.X.workers()[len(killed)]))
 
-    there = fg.train(data.X, data.y, progress=progress, **options)
+    with polling_always():
+        there = fg.train(data.X, data.y, progress=progress, **options)
     assert len(killed) == 2
     assert not set(killed) & set(data.X.workers())
     same_bits(there, here)

@@ -14,7 +14,8 @@ using Shared = std::shared_ptr<BoundProblem>;
 // Asks Python functions. What these raise comes out.
 class AskedElsewhere : public Elsewhere {
 public:
-    // ask(what, about, owner, place, owners to be forgotten) -> numbers; gather() -> Problem.
+    // ask([(what, about, owner, place), or two of these], owners to be forgotten) -> numbers;
+    // gather() -> Problem.
     AskedElsewhere(py::function ask, py::function gather)
         : ask_(std::move(ask)), gather_(std::move(gather)) {}
 
@@ -25,10 +26,14 @@ public:
         gathered_.reset();
     }
 
-    std::vector<double> ask(const Asked& asked) override {
+    std::vector<double> ask(const Asked& asked, const Asked* beside) override {
         const py::gil_scoped_acquire acquire;
-        const py::object answer = ask_(static_cast<int>(asked.what), to_array(asked.about),
-                                       asked.owner, asked.place, std::move(forgotten_));
+        py::list questions;
+        for (const Asked* const one : {&asked, beside})
+            if (one != nullptr)
+                questions.append(py::make_tuple(static_cast<int>(one->what), to_array(one->about),
+                                                one->owner, one->place));
+        const py::object answer = ask_(questions, std::move(forgotten_));
         forgotten_.clear();
         require(py::isinstance<Array<double>>(answer), "an answer must be an array of float64");
         const auto numbers = py::reinterpret_borrow<Array<double>>(answer);
@@ -79,13 +84,23 @@ public:
         server_ = std::make_unique<RowServer>(std::move(part), threads);
     }
 
-    Array<double> answer(int what, std::uint64_t owner, const Array<double>& about) {
-        require(what >= 0 && what <= static_cast<int>(Question::last), "there is no such question");
-        const Vector numbers(about.data(), about.data() + about.size());
+    // What, whose question, about what.
+    using One = std::tuple<int, std::uint64_t, Array<double>>;
+
+    Array<double> answer(const std::vector<One>& questions) {
+        require(questions.size() == 1 || questions.size() == 2,
+                "one question is asked at a time, or two");
+        std::vector<Asked> asked;
+        for (const auto& [what, owner, about] : questions) {
+            require(what >= 0 && what <= static_cast<int>(Question::last),
+                    "there is no such question");
+            asked.push_back(
+                {static_cast<Question>(what), {about.data(), about.data() + about.size()}, owner});
+        }
         Vector out;
         {
             const py::gil_scoped_release release;
-            out = server_->answer(static_cast<Question>(what), owner, numbers);
+            out = server_->answer(asked[0], asked.size() == 2 ? &asked[1] : nullptr);
         }
         return to_array(out);
     }
@@ -121,8 +136,7 @@ void register_elsewhere(py::module_& m) {
     py::class_<Server>(m, "RowServer", "Answers for chunks of a problem elsewhere.", py::is_final())
         .def(py::init<Shared, std::size_t, std::size_t, std::size_t, int>(), py::arg("problem"),
              py::arg("rows"), py::arg("first"), py::arg("end"), py::arg("threads"))
-        .def("answer", &Server::answer, py::arg("what"), py::arg("owner"),
-             py::arg("about").noconvert())
+        .def("answer", &Server::answer, py::arg("questions"))
         .def("forget", &Server::forget, py::arg("owner"));
 }
 

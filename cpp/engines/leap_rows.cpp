@@ -52,7 +52,8 @@ LeapRows::~LeapRows() {
 Vector LeapRows::ask(Question what, Vector about, int place) {
     if (here_) return here_->answer(what, about);
     about.insert(about.begin(), static_cast<double>(loss_));
-    return passes_.ask({what, std::move(about), owner_, place},
+    const bool whole = what == Question::leap_first || (what == Question::leap_second && !listed_);
+    return passes_.ask({what, std::move(about), owner_, place, whole},
                        LeapWork::has_sums(what) ? Passes::Answer::sums : Passes::Answer::numbers);
 }
 

@@ -57,12 +57,7 @@ Vector LeapWork::answer(Question what, const Vector& about) {
     Heard heard(about);
     const auto parameters = [&] { return heard.vector(length()); };
     switch (what) {
-        case Question::leap_first: {
-            const Loss loss = heard.loss();
-            const double shift = heard.number();
-            first(loss, shift, parameters());
-            return {};
-        }
+        case Question::leap_first: passes_.make_paired(whole(what, about)); return {};
         case Question::leap_first_listed: {
             const Loss loss = heard.loss();
             const double most = heard.number();
@@ -84,7 +79,12 @@ Vector LeapWork::answer(Question what, const Vector& about) {
             const double shift = heard.number(), norm = heard.number();
             return weigh(loss, shift, norm, parameters());
         }
-        case Question::leap_second: second(parameters()); return {};
+        case Question::leap_second:
+            if (listed_)
+                passes_.second_of(rows_, begin_, weights_, parameters(), sum_);
+            else
+                passes_.make_paired(whole(what, about));
+            return {};
         case Question::leap_sum_sizes: {
             const auto of =
                 heard.count() == 0 ? RoundingShare::Of::change : RoundingShare::Of::error;
@@ -103,11 +103,24 @@ Vector LeapWork::answer(Question what, const Vector& about) {
     }
 }
 
-void LeapWork::first(Loss loss, double shift, const Vector& u) {
+RowPass LeapWork::whole(Question what, const Vector& about) {
+    Heard heard(about);
+    if (what == Question::leap_first) {
+        const Loss loss = heard.loss();
+        const double shift = heard.number();
+        return first(loss, shift, heard.vector(length()));
+    }
+    if (what != Question::leap_second || listed_)
+        throw std::invalid_argument("this is not asked of all rows");
+    return second(heard.vector(length()));
+}
+
+RowPass LeapWork::first(Loss loss, double shift, Vector u) {
     listed_ = false;
     at_.clear();
-    passes_.first(u, loss, sum_, shift, &bits_);
     if (loss == loss_ && shift == 0.0) at_ = u;
+    of_pass_ = std::move(u);
+    return passes_.first_pass(of_pass_, loss, shift, &bits_);
 }
 
 Vector LeapWork::first_listed(Loss loss, double most, const Vector& u) {
@@ -147,7 +160,7 @@ Vector LeapWork::learn(double most) const {
 
 // Computes them again where a machine takes over from another.
 void LeapWork::keep(std::size_t place, const Vector& u) {
-    if (at_ != u) first(loss_, 0.0, u);
+    if (at_ != u) passes_.make_paired(first(loss_, 0.0, u));
     std::vector<float>& known = known_.at(place);
     known.resize(problem_.rows());
     for (std::size_t i = 0; i < known.size(); ++i) known[i] = static_cast<float>(bits_[i]);
@@ -222,11 +235,9 @@ Vector LeapWork::weigh(Loss loss, double shift, double norm, const Vector& u) {
     return out;
 }
 
-void LeapWork::second(const Vector& v) {
-    if (listed_)
-        passes_.second_of(rows_, begin_, weights_, v, sum_);
-    else
-        passes_.second(weights_, v, sum_);
+RowPass LeapWork::second(Vector v) {
+    of_pass_ = std::move(v);
+    return {.u = of_pass_.data(), .weight = weights_.data()};
 }
 
 void LeapWork::sum_sizes(const RoundingShare& share, const Vector& u) {

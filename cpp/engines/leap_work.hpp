@@ -45,6 +45,10 @@ public:
     Vector answer(Question what, const Vector& about);
     static bool has_sums(Question what);
 
+    // Of leap_first, and of leap_second over all rows, the pass, before which nothing else may be
+    // asked of this.
+    RowPass whole(Question what, const Vector& about);
+
     // The sample of one chunk: use(row, factor) in order, `rate` times a row's share being its
     // chance, and `sum` what the chances before have left.
     template <class Use>
@@ -67,13 +71,13 @@ private:
     std::size_t row(std::size_t place) const { return listed_ ? rows_[place] : place; }
     double share(std::size_t place) const { return weights_[place] * (squares_[row(place)] + 1.0); }
 
-    void first(Loss loss, double shift, const Vector& u);
+    RowPass first(Loss loss, double shift, Vector u);
     Vector first_listed(Loss loss, double most, const Vector& u);
     Vector learn(double most) const;
     void keep(std::size_t place, const Vector& u);
     Vector list(double radius, double most, const Vector& places, const Vector& factors);
     Vector weigh(Loss loss, double shift, double norm, const Vector& u);
-    void second(const Vector& v);
+    RowPass second(Vector v);
     void sum_sizes(const RoundingShare& share, const Vector& u);
     Vector least() const;
     Vector shares(double rate) const;
@@ -85,6 +89,7 @@ private:
     std::vector<float> norms_;               // of the rows, in bits
     Vector squares_;                         // ||x_i||^2
     Vector sum_;                             // over all chunks here, of which nobody asks
+    Vector of_pass_;                         // u or v
     std::vector<std::vector<float>> known_;  // bits at points that are kept
     Vector at_;                              // where bits_ are without a shift; or empty
     Vector bits_, weights_;

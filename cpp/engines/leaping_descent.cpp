@@ -248,8 +248,9 @@ void LeapingDescent::set_out(const Starts& starts, int period, double tolerance,
     attempt.fine = make(tolerance, 0.25);
     attempt.coarse = std::make_unique<CoarseLeap>(make(kRatio * tolerance, 0.5),
                                                   std::floor(horizon_ / attempt.stride));
-    if (problem.plain() && problem.bytes() >= options_.paired_from && !is_child_of_fork() &&
-        attempt.coarse->can_go_beside())
+    const bool pays = problem.plain() ? problem.bytes() >= options_.paired_from
+                                      : problem.elsewhere() != nullptr && !problem.packed();
+    if (pays && !is_child_of_fork() && attempt.coarse->can_go_beside())
         attempt.coarse->go_beside(*attempt.fine);
 }
 

@@ -54,28 +54,56 @@ void PairedPasses::hand_over(State state) {
     if (given_up_) throw GivenUp{};
 }
 
-// Until it needs a pass, waits or has ended.
+// Until it needs a whole pass, waits or has ended.
 void PairedPasses::let_go_on() {
-    while (state_ == State::idle || state_ == State::ready) {
-        give_turn(true);
-        wait_for_turn(false);
-        if (state_ != State::borrowing) continue;
-        run_team(borrowed_.threads, borrowed_.work, borrowed_.context);
-        state_ = State::ready;
+    while (true) {
+        if (state_ == State::idle || state_ == State::ready) {
+            give_turn(true);
+            wait_for_turn(false);
+        } else if (state_ == State::borrowing) {
+            run_team(borrowed_.threads, borrowed_.work, borrowed_.context);
+            state_ = State::ready;
+        } else if (state_ == State::asking && !needed_.whole()) {
+            give_alone();
+        } else {
+            return;
+        }
     }
+}
+
+void PairedPasses::give_alone() {
+    if (needed_.asked != nullptr)
+        answer_ = needed_.by->ask_alone(*needed_.asked, needed_.answer);
+    else
+        needed_.by->make(needed_.pass);
+    state_ = State::ready;
 }
 
 void PairedPasses::make(Passes& by, const RowPass& pass) {
     if (std::this_thread::get_id() == thread_.get_id()) {
-        asked_by_ = &by;
-        asked_ = pass;
+        needed_ = {&by, pass};
         return hand_over(State::asking);
     }
     let_go_on();
     if (state_ != State::asking) return by.make(pass);
-    by.make_both(pass, *asked_by_, asked_);
+    by.make_both(pass, *needed_.by, needed_.pass);
     state_ = State::ready;
     ++together_;
+}
+
+Vector PairedPasses::ask(Passes& by, const Asked& asked, Passes::Answer answer) {
+    if (std::this_thread::get_id() == thread_.get_id()) {
+        needed_ = {&by, {}, &asked, answer};
+        hand_over(State::asking);
+        return std::move(answer_);
+    }
+    if (!asked.whole) return by.ask_alone(asked, answer);
+    let_go_on();
+    if (state_ != State::asking) return by.ask_alone(asked, answer);
+    by.ask_both(asked, *needed_.by, *needed_.asked);
+    state_ = State::ready;
+    ++together_;
+    return {};
 }
 
 void PairedPasses::finish(const std::function<void()>& between) {
@@ -84,8 +112,7 @@ void PairedPasses::finish(const std::function<void()>& between) {
     while (state_ != State::ended) {
         let_go_on();
         if (state_ != State::asking) continue;
-        asked_by_->make(asked_);
-        state_ = State::ready;
+        give_alone();
         between();
     }
     finishing_ = false;

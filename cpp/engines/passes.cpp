@@ -270,12 +270,17 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {
     if (problem_.elsewhere() != nullptr) return first_elsewhere(u, loss, out, shift);
-    if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
-    RowPass pass{.u = u.data(), .loss = loss, .shift = shift};
-    pass.most = traits_of(loss).zero_above;
-    if (bits != nullptr) pass.bits = bits->data();
-    make_paired(pass);
+    make_paired(first_pass(u, loss, shift, bits));
     add_chunks(out);
+}
+
+RowPass Passes::first_pass(const Vector& u, Loss loss, double shift, Vector* bits) const {
+    if (bits != nullptr) bits->resize(whole_lanes(problem_.rows()));
+    return {.u = u.data(),
+            .loss = loss,
+            .most = traits_of(loss).zero_above,
+            .shift = shift,
+            .bits = bits != nullptr ? bits->data() : nullptr};
 }
 
 void Passes::make_paired(const RowPass& pass) {

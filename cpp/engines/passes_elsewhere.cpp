@@ -4,11 +4,29 @@
 #include <utility>
 
 #include "asked.hpp"
+#include "engines/paired_passes.hpp"
 #include "engines/passes.hpp"
 
 namespace fastgrok {
 
-Vector Passes::ask(Asked asked, Answer answer) {
+Vector Passes::ask(const Asked& asked, Answer answer) {
+    return paired_ != nullptr ? paired_->ask(*this, asked, answer) : ask_alone(asked, answer);
+}
+
+void Passes::ask_both(const Asked& asked, Passes& other, const Asked& others) {
+    const Vector all = problem_.elsewhere()->ask(asked, &others);
+    const std::size_t length = problem_.layout().length;
+    if (all.size() != 2 * length * chunks())
+        throw std::logic_error("an answer about rows elsewhere is of another length");
+    const double* next = all.data();
+    for (std::size_t c = 0; c < chunks(); ++c)
+        for (Passes* const of : {this, &other}) {
+            std::copy_n(next, length, of->partial(c));
+            next += length;
+        }
+}
+
+Vector Passes::ask_alone(const Asked& asked, Answer answer) {
     Vector all = problem_.elsewhere()->ask(asked);
     if (answer == Answer::numbers) return all;
     const std::size_t length = problem_.layout().length, width = all.size() / chunks();

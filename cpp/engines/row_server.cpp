@@ -16,6 +16,7 @@ RowServer::RowServer(std::shared_ptr<const Problem> rows, int threads)
     : rows_(std::move(rows)),
       threads_(threads),
       passes_(*rows_, threads),
+      beside_(*rows_, threads),
       ignored_(rows_->layout().length),
       curvature_(std::make_unique<CurvatureWork>(passes_)) {}
 
@@ -25,7 +26,9 @@ void RowServer::forget(std::uint64_t owner) {
     leaps_.erase(owner);
 }
 
-Vector RowServer::answer(Question what, std::uint64_t owner, const Vector& about) {
+Vector RowServer::answer(const Asked& asked, const Asked* beside) {
+    if (beside != nullptr) return answer_both(asked, *beside);
+    const auto& [what, about, owner, place, whole] = asked;
     Heard heard(about);
     const std::size_t length = rows_->layout().length;
     switch (what) {
@@ -64,10 +67,32 @@ Vector RowServer::answer(Question what, std::uint64_t owner, const Vector& about
         default: break;
     }
     const Loss loss = heard.loss();
+    Vector numbers = leap(owner, loss).answer(what, {about.begin() + 1, about.end()});
+    return LeapWork::has_sums(what) ? with_sums(numbers) : numbers;
+}
+
+LeapWork& RowServer::leap(std::uint64_t owner, Loss loss) {
     std::unique_ptr<LeapWork>& work = leaps_[owner];
     if (!work) work = std::make_unique<LeapWork>(passes_, loss);
-    Vector numbers = work->answer(what, {about.begin() + 1, about.end()});
-    return LeapWork::has_sums(what) ? with_sums(numbers) : numbers;
+    return *work;
+}
+
+Vector RowServer::answer_both(const Asked& asked, const Asked& other) {
+    if (!rows_->plain() || asked.owner == other.owner)
+        throw std::invalid_argument("these questions are not answered together");
+    const auto whole = [this](const Asked& one) {
+        const Loss loss = Heard(one.about).loss();
+        return leap(one.owner, loss).whole(one.what, {one.about.begin() + 1, one.about.end()});
+    };
+    const RowPass pass = whole(asked), others = whole(other);
+    passes_.make_both(pass, beside_, others);
+    const std::size_t length = rows_->layout().length;
+    Vector out;
+    out.reserve(passes_.chunks() * 2 * length);
+    for (std::size_t c = 0; c < passes_.chunks(); ++c)
+        for (Passes* const of : {&passes_, &beside_})
+            out.insert(out.end(), of->partial(c), of->partial(c) + length);
+    return out;
 }
 
 // Of all chunks, behind the sums that the last pass has left for each.

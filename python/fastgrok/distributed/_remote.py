@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from fastgrok._checks import F64
 from fastgrok._core import Problem, chunk_rows, problem_elsewhere
+from fastgrok.distributed._line import Asked, BrokenLineError, Line
 from fastgrok.distributed._shard import Shard, fill
 from fastgrok.errors import FastgrokError
 
@@ -25,7 +28,6 @@ ANY_WITHIN = 60.0
 """Seconds in which one must come where none is left."""
 _ATTEMPTS = 8
 _OWNERS = 1 << 32
-_Asked = tuple[int, int, NDArray[Any]]
 
 
 class ClusterError(FastgrokError):
@@ -49,6 +51,7 @@ class _Piece:
     ready: bool = False
     future: Any = None
     actor: Any = None
+    line: Line | None = None  # None: the actor answers
 
 
 @dataclass
@@ -75,12 +78,13 @@ class Remote:
     dtype: np.dtype[Any]
     threads: int | None = None
     _pieces: list[_Piece] = field(default_factory=list, init=False)
-    _asked: dict[tuple[int, int], _Asked] = field(default_factory=dict, init=False)
+    _asked: dict[tuple[int, int], Asked] = field(default_factory=dict, init=False)
     _problems: int = field(default=0, init=False)
     _workers: int = field(default=0, init=False)
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
     _known: tuple[list[bytes], list[bytes]] | None = field(default=None, init=False)
     _failed: ClusterError | None = field(default=None, init=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def place(self) -> None:
         """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
@@ -118,9 +122,11 @@ class Remote:
         self._failed = None
         number = self._problems * _OWNERS
 
-        def ask(what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+        def ask(asked: list[tuple[int, F64, int, int]], forgotten: list[int]) -> F64:
             return self._ask(
-                what, about, owner and number + owner, place, [number + one for one in forgotten]
+                [(what, owner and number + owner, about) for what, about, owner, _ in asked],
+                [place for *_, place in asked],
+                [number + one for one in forgotten],
             )
 
         def gather() -> Problem:
@@ -146,23 +152,23 @@ class Remote:
         """Return the addresses of those that hold rows, in the order of the rows."""
         return [piece.worker for piece in self._pieces]
 
-    def _ask(self, what: int, about: F64, owner: int, place: int, forgotten: list[int]) -> F64:
+    def _ask(self, asked: Asked, places: list[int], forgotten: list[int]) -> F64:
         for key in [key for key in self._asked if key[0] in forgotten]:
             del self._asked[key]
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
-        asked = (what, owner, about)
         again = partial(self._ask_again, asked)
         try:
             out = self._of_all("answer", forgotten, [asked], again=again)
         except ClusterError as error:
             self._failed = error
             raise
-        if place >= 0:
-            self._asked[owner, place] = asked
+        for one, place in zip(asked, places, strict=True):
+            if place >= 0:
+                self._asked[one[1], place] = [one]
         return np.concatenate(out)
 
-    def _ask_again(self, asked: _Asked, piece: _Piece) -> Any:
+    def _ask_again(self, asked: Asked, piece: _Piece) -> Any:
         """Ask who has taken over, after what questions before have left."""
         before = [self._asked[key] for key in sorted(self._asked)]
         return self._call(piece, "answer", [], [*before, asked])
@@ -172,13 +178,14 @@ class Remote:
     ) -> list[Any]:
         """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
         again = again or (lambda piece: self._call(piece, name, *arguments))
-        sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
         out = []
-        for piece, answer in sent:
-            try:
-                out.append(self._wait(piece, answer))
-            except _LostError:
-                out.append(self._insist(piece, again))
+        with self._turn:  # of threads that train on the same rows
+            sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
+            for piece, answer in sent:
+                try:
+                    out.append(self._wait(piece, answer, name, *arguments))
+                except _LostError:
+                    out.append(self._insist(piece, again))
         return out
 
     def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
@@ -201,7 +208,7 @@ class Remote:
     def _replace(self, piece: _Piece) -> None:
         """Choose another worker: one that holds nothing, soon; else the one that holds least."""
         self._drop(piece)
-        piece.future = piece.actor = None
+        piece.future = piece.actor = piece.line = None
         piece.ready = False
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
         while True:
@@ -280,6 +287,14 @@ class Remote:
         piece.bringing = []
         self._call(piece, "ready")
         piece.ready = True
+        self._open_line(piece)
+
+    def _open_line(self, piece: _Piece) -> None:
+        piece.line = None
+        offer = self._call(piece, "offer")
+        if offer is not None:
+            with contextlib.suppress(OSError):  # a firewall may stand between
+                piece.line = Line(piece.worker, offer, self.client.security)
 
     def _result(self, piece: _Piece, future: Any) -> Any:
         """Wait for what the worker of a piece does."""
@@ -295,9 +310,28 @@ class Remote:
                 self._judge(piece, error)
 
     def _call(self, piece: _Piece, name: str, *arguments: Any) -> Any:
-        return self._wait(piece, self._send(piece, name, *arguments))
+        return self._wait(piece, self._send(piece, name, *arguments), name, *arguments)
 
     def _send(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        if name == "answer":
+            try:
+                if self._send_by_line(piece, *arguments):
+                    return piece.line
+            except Exception as error:
+                return error
+        return self._send_to_actor(piece, name, *arguments)
+
+    def _send_by_line(self, piece: _Piece, forgotten: list[int], asked: list[Asked]) -> bool:
+        if piece.line is not None and piece.line.owes:  # it was broken, or nobody waited
+            self._open_line(piece)
+        if piece.line is None or len(asked) > 1:
+            return False
+        with contextlib.suppress(BrokenLineError):
+            piece.line.ask(forgotten, asked[0])
+            return True
+        return False
+
+    def _send_to_actor(self, piece: _Piece, name: str, *arguments: Any) -> Any:
         if piece.actor is None:
             return LookupError("no worker has these rows")
         try:
@@ -305,10 +339,14 @@ class Remote:
         except Exception as error:
             return error
 
-    def _wait(self, piece: _Piece, answer: Any) -> Any:
+    def _wait(self, piece: _Piece, answer: Any, name: str, *arguments: Any) -> Any:
         if isinstance(answer, Exception):
             self._judge(piece, answer)
-        return self._result(piece, answer)
+        try:
+            return self._result(piece, answer)
+        except BrokenLineError:  # the actor answers, or says what is wrong
+            answer = self._send_to_actor(piece, name, *arguments)
+            return self._wait(piece, answer, name, *arguments)
 
     def _judge(self, piece: _Piece, error: Exception) -> None:
         """Raise what a worker raised, or that it is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._core import Problem, RowServer, chunk_rows
 from fastgrok._files import digests
+from fastgrok.distributed import _line
 
 _FILLED: weakref.WeakValueDictionary[str, Shard] = weakref.WeakValueDictionary()
 """Those of this process, for the tasks that bring their rows."""
@@ -50,6 +52,7 @@ class Shard:
         self.y = np.zeros(shape[0])
         self.start, self._part, self._threads = start, part, threads
         self._server: RowServer | None = None
+        self._turn = threading.Lock()
         _FILLED[token] = self
 
     def ready(self) -> int:
@@ -62,16 +65,21 @@ class Shard:
         self._server = RowServer(Problem(self.X, self.y, True), *self._part, threads)
         return threads
 
-    def answer(self, forgotten: list[int], asked: list[tuple[int, int, NDArray[Any]]]) -> F64:
+    def answer(self, forgotten: list[int], asked: list[_line.Asked]) -> F64:
         """Forget what some owners had asked, answer questions and return the last answer."""
         if self._server is None:  # made anew by the scheduler, who does not know of its rows
             raise LookupError("the rows are not here")
-        for owner in forgotten:
-            self._server.forget(owner)
         out = np.empty(0)
-        for what, owner, about in asked:
-            out = self._server.answer(what, owner, about)
+        with self._turn:  # what came by a line that is given up may be under way
+            for owner in forgotten:
+                self._server.forget(owner)
+            for questions in asked:
+                out = self._server.answer(questions)
         return out
+
+    def offer(self) -> _line.Offer | None:
+        """Offer a line of its own to who asks."""
+        return _line.offer(self)
 
     def digests(self) -> tuple[list[bytes], list[bytes]]:
         """Return those of the rows and of the labels of each chunk."""

@@ -42,14 +42,18 @@ struct Asked {
     // owner again, in the order of the numbers.
     std::uint64_t owner = 0;
     int place = -1;
+    // Whether it asks for sums of a pass over all rows, for one reading of which another of a pass
+    // like that can be answered.
+    bool whole = false;
 };
 
 class Elsewhere {
 public:
     virtual ~Elsewhere() = default;
 
-    // Numbers chunk by chunk, in the order of the chunks. May throw, and can be asked again then.
-    virtual std::vector<double> ask(const Asked& asked) = 0;
+    // Numbers chunk by chunk, in the order of the chunks; of two whole passes both sums of each
+    // chunk. May throw, and can be asked again then.
+    virtual std::vector<double> ask(const Asked& asked, const Asked* beside = nullptr) = 0;
 
     // Copies of all rows, for what has to look at them one by one. The caller has made sure that
     // they are few.

@@ -28,6 +28,9 @@ public:
     // Of the owner: makes a pass, together with the next one of the work if it needs one to go on.
     // Of the work: waits until that has been done.
     void make(Passes& by, const RowPass& pass);
+    // The same of what is asked of rows elsewhere. Whole passes go together; all else that the work
+    // asks is asked by the owner's thread as well, alone.
+    Vector ask(Passes& by, const Asked& asked, Passes::Answer answer);
 
     // Of the owner: makes the passes that the work still needs and throws what it has thrown.
     // `between` is called after each, and may throw: then the work can only be given up.
@@ -40,6 +43,15 @@ public:
 
 private:
     enum class State { idle, ready, asking, borrowing, waiting, ended };
+    // What the work needs to go on.
+    struct Needed {
+        Passes* by = nullptr;
+        RowPass pass{};
+        const Asked* asked = nullptr;  // instead
+        Passes::Answer answer{};
+
+        bool whole() const { return asked == nullptr || asked->whole; }
+    };
     struct GivenUp {};
 
     void work_when_asked();
@@ -47,6 +59,7 @@ private:
     void wait_for_turn(bool of_work);
     void hand_over(State state);
     void let_go_on();
+    void give_alone();
     void run_for_other(int threads, void (*work)(const Member&, void*), void* context) override;
 
     std::function<void()> work_;
@@ -54,8 +67,8 @@ private:
     bool finishing_ = false, given_up_ = false;
     std::int64_t together_ = 0;
     std::exception_ptr error_;
-    Passes* asked_by_ = nullptr;
-    RowPass asked_;
+    Needed needed_;
+    Vector answer_;  // to the question
     struct Borrowed {
         int threads = 1;
         void (*work)(const Member&, void*) = nullptr;

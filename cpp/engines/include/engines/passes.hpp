@@ -87,11 +87,13 @@ public:
     void second_of(const std::vector<std::uint32_t>& rows, const std::vector<std::size_t>& begin,
                    const Vector& weights, const Vector& v, Vector& out);
 
-    // From now on first() and second() read the rows together with the passes of another, to the
-    // same bits.
+    // From now on first(), second() and what is asked of all rows elsewhere read the rows together
+    // with the passes of another, to the same bits.
     void pair(PairedPasses& with) { paired_ = &with; }
-    // Of first() and second() all but the sum over the chunks; together with one by `other` over
-    // the same rows, which are not packed.
+    // Of first() and second() all but the sum over the chunks: with another if there is one; alone;
+    // together with one by `other` over the same rows, which are not packed.
+    RowPass first_pass(const Vector& u, Loss loss, double shift, Vector* bits) const;
+    void make_paired(const RowPass& pass);
     void make(const RowPass& pass);
     void make_both(const RowPass& pass, Passes& other, const RowPass& others);
 
@@ -112,7 +114,9 @@ public:
     // Asks about rows that lie elsewhere. Where sums over the rows are answered these go to the
     // same place; the other numbers come back, chunk by chunk.
     enum class Answer { numbers, sums };
-    Vector ask(Asked asked, Answer answer);
+    Vector ask(const Asked& asked, Answer answer);
+    Vector ask_alone(const Asked& asked, Answer answer);
+    void ask_both(const Asked& asked, Passes& other, const Asked& others);
 
 private:
     double least_margin_elsewhere(const Vector& u);
@@ -125,7 +129,6 @@ private:
     void for_chunks(Chunk work) {
         for_chunks(std::move(work), problem_.rows());
     }
-    void make_paired(const RowPass& pass);
     RowPass in_chunk(RowPass pass, std::size_t chunk);
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
     const double* weights_from(std::size_t row) const;

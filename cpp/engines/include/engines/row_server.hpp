@@ -36,10 +36,13 @@ public:
     //     second        listed, v           the sums of Passes::second, weighed so
     //
     // Others belong to a leap and are said with it (LeapWork), behind its loss.
-    Vector answer(Question what, std::uint64_t owner, const Vector& about);
+    // Of two whole passes, of leaps with different owners, both sums of each chunk.
+    Vector answer(const Asked& asked, const Asked* beside = nullptr);
     void forget(std::uint64_t owner);
 
 private:
+    Vector answer_both(const Asked& asked, const Asked& other);
+    LeapWork& leap(std::uint64_t owner, Loss loss);
     Vector with_sums(const Vector& numbers);
     Vector row_sizes();
     Vector evaluate(const Vector& about);
@@ -47,7 +50,7 @@ private:
 
     std::shared_ptr<const Problem> rows_;
     int threads_;
-    Passes passes_;
+    Passes passes_, beside_;
     Vector ignored_;
     std::unique_ptr<CurvatureWork> curvature_;
     std::map<std::uint64_t, std::unique_ptr<LeapWork>> leaps_;
