@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -80,6 +81,17 @@ def test_rows_that_are_there_serve_many_runs(client):
     gathered = data.X.gathered()
     np.testing.assert_array_equal(gathered[0], X)
     np.testing.assert_array_equal(gathered[1], y)
+
+
+def test_runs_at_once_over_the_same_rows_do_not_meet(client):
+    X, y = classes(3001, 20)
+    data = distributed.scatter(in_blocks(X, (500, 1200)), y, client)
+    kinds = ({"lr": 0.3}, {"lr": 1.1, "engine": "leap"}, {"lr": 0.8, "loss": "exponential"})
+    options = [EXACT | {"steps": 20_000, "record": 97, "engine": "exact"} | kind for kind in kinds]
+    with ThreadPoolExecutor(len(options)) as pool:
+        runs = pool.map(lambda given: fg.train(data.X, data.y, **given), options)
+        for run, given in zip(runs, options, strict=True):
+            same_bits(run, fg.train(X, y, **given))
 
 
 def test_a_worker_that_is_killed_is_replaced(client):

@@ -84,7 +84,8 @@ class Remote:
     _here: tuple[NDArray[Any], F64] | None = field(default=None, init=False)
     _known: tuple[list[bytes], list[bytes]] | None = field(default=None, init=False)
     _failed: ClusterError | None = field(default=None, init=False)
-    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _turn: threading.RLock = field(default_factory=threading.RLock, init=False)
+    _last: int = field(default=0, init=False)
 
     def place(self) -> None:
         """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
@@ -123,11 +124,13 @@ class Remote:
         number = self._problems * _OWNERS
 
         def ask(asked: list[tuple[int, F64, int, int]], forgotten: list[int]) -> F64:
-            return self._ask(
-                [(what, owner and number + owner, about) for what, about, owner, _ in asked],
-                [place for *_, place in asked],
-                [number + one for one in forgotten],
-            )
+            with self._turn:  # of threads that train on the same rows
+                return self._ask(
+                    number,
+                    [(what, owner and number + owner, about) for what, about, owner, _ in asked],
+                    [place for *_, place in asked],
+                    [number + one for one in forgotten],
+                )
 
         def gather() -> Problem:
             return Problem(*self.gathered(), bias)
@@ -152,25 +155,31 @@ class Remote:
         """Return the addresses of those that hold rows, in the order of the rows."""
         return [piece.worker for piece in self._pieces]
 
-    def _ask(self, asked: Asked, places: list[int], forgotten: list[int]) -> F64:
+    def _ask(self, number: int, asked: Asked, places: list[int], forgotten: list[int]) -> F64:
         for key in [key for key in self._asked if key[0] in forgotten]:
             del self._asked[key]
+        before = []
+        # Of what has no owner workers know the last run's alone.
+        if number != self._last and any(owner == 0 for _, owner, _ in asked):
+            before = [self._asked[key] for key in sorted(self._asked) if key[0] == number]
+            self._last = number
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
-        again = partial(self._ask_again, asked)
+        again = partial(self._ask_again, number, asked)
         try:
-            out = self._of_all("answer", forgotten, [asked], again=again)
+            out = self._of_all("answer", forgotten, [*before, asked], again=again)
         except ClusterError as error:
             self._failed = error
             raise
         for one, place in zip(asked, places, strict=True):
             if place >= 0:
-                self._asked[one[1], place] = [one]
+                self._asked[one[1] or number, place] = [one]
         return np.concatenate(out)
 
-    def _ask_again(self, asked: Asked, piece: _Piece) -> Any:
+    def _ask_again(self, number: int, asked: Asked, piece: _Piece) -> Any:
         """Ask who has taken over, after what questions before have left."""
-        before = [self._asked[key] for key in sorted(self._asked)]
+        last = sorted(self._asked, key=lambda key: (key[0] == number, key))  # is what they know
+        before = [self._asked[key] for key in last]
         return self._call(piece, "answer", [], [*before, asked])
 
     def _of_all(
@@ -179,7 +188,7 @@ class Remote:
         """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
         again = again or (lambda piece: self._call(piece, name, *arguments))
         out = []
-        with self._turn:  # of threads that train on the same rows
+        with self._turn:
             sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
             for piece, answer in sent:
                 try:
