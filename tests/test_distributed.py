@@ -1,9 +1,11 @@
 """Rows on the workers of a cluster: the bits of one machine, whoever is lost."""
 
 import contextlib
+import gc
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -113,6 +115,25 @@ def test_a_worker_that_is_killed_is_replaced(client):
     assert data.X.workers()[0] == before[0]
     assert killed[0] not in data.X.workers()
     client.wait_for_workers(2)
+
+
+def test_nothing_is_asked_for_of_workers_that_have_done_it(client):
+    """Or others could not make the same blocks once one is gone."""
+
+    def recipe(rng, n):
+        time.sleep(1.2)  # longer than a look at who is alive
+        X = rng.normal(size=(n, 20))
+        return X, np.where(X[:, 0] > 0.0, 1, -1)
+
+    gc.disable()
+    try:
+        data = distributed.scatter(*distributed.from_recipe(recipe, 400, 20, seed=1), client)
+        client.sync(client.scheduler.identity)  # behind what was sent before
+        asked = [key for key in client.futures if not key.startswith("fastgrok-rows")]
+    finally:
+        gc.enable()
+    assert not asked
+    assert data.X.shape == (400, 20)
 
 
 def test_rows_of_files_are_read_by_the_workers(client, tmp_path):

@@ -217,6 +217,8 @@ class Remote:
     def _replace(self, piece: _Piece) -> None:
         """Choose another worker: one that holds nothing, soon; else the one that holds least."""
         self._drop(piece)
+        if piece.future is not None:
+            piece.future.release()
         piece.future = piece.actor = piece.line = None
         piece.ready = False
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
@@ -293,6 +295,10 @@ class Remote:
     def _finish(self, piece: _Piece) -> None:
         for future in piece.bringing:
             self._result(piece, future)
+        # Not left to the collector: cycles may hold them, and what is asked for of a worker that is
+        # gone keeps other workers from making the same blocks.
+        for future in piece.bringing:
+            future.release()
         piece.bringing = []
         self._call(piece, "ready")
         piece.ready = True
