@@ -1,7 +1,8 @@
 """Settings of the whole test suite."""
 
 import difflib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -23,6 +24,14 @@ hypothesis.settings.load_profile("fastgrok")
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "write tests/printed/*.txt anew; read the difference before you commit it"
     parser.addoption("--rewrite-printed", action="store_true", help=text)
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left() -> Iterator[None]:
+    """Close what a test has drawn."""
+    yield
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")
 
 
 @pytest.fixture

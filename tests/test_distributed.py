@@ -222,6 +222,35 @@ def test_what_is_wrong_is_said(client):
 # Which may come between dask's making a coroutine and waiting for it.
 @pytest.mark.filterwarnings("ignore:coroutine 'ActorFuture._result' was never awaited")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_blocks_are_as_their_array_says(client):
+    X, y = classes(600, 20)
+    short = in_blocks(X, (100, 300)).map_blocks(lambda block: block[:-1], meta=np.empty((0, 0)))
+    with pytest.raises(ValueError, match=r"X\[0:100\] must be of shape \(100, 20\).*\(99, 20\)"):
+        fg.train(short, y, executor=client, **EXACT)
+    labels = da.from_array(y, chunks=200).map_blocks(lambda block: block[:1], meta=np.empty(0))
+    with pytest.raises(ValueError, match=r"y\[\d+:\d+\] must be of shape \(200,\)"):
+        fg.train(in_blocks(X, (100, 300)), labels, executor=client, **EXACT)
+
+
+def test_what_the_recipe_raises_is_raised(client):
+    def recipe(rng, n):
+        raise IndexError("no such column")
+
+    with pytest.raises(IndexError, match="no such column"):
+        distributed.scatter(*distributed.from_recipe(recipe, 400, 20, seed=1), client)
+
+
+def test_workers_forget_runs_that_are_over(client):
+    X, y = classes(3001, 20)
+    data = distributed.scatter(in_blocks(X, (500, 1200)), y, client)
+    sizes = []
+    for _ in range(4):
+        fg.train(data.X, data.y, steps=1e5, lr=0.5, engine="leap")
+        gc.collect()
+        sizes.append(len(data.X._remote._asked))
+    assert 0 < sizes[-1] <= sizes[0]
+
+
 def test_ctrl_c_stops_a_run_and_the_rows_serve_the_next(client):
     X, y = classes(4001, 24)
     data = distributed.scatter(in_blocks(X, (1000,)), y, client)

@@ -63,9 +63,9 @@ def test_what_a_worker_raises_comes_out_and_the_line_goes_on(client):
     X, y, data, pieces = scattered(client)
     before = [piece.line for piece in pieces]
     with pytest.raises(ValueError, match="there is no such question"):
-        data.X._remote._ask([(999, 0, np.zeros(1))], [-1], [])
+        data.X._remote._ask(0, [(999, 0, np.zeros(1))], [-1], [])
     with pytest.raises(ValueError, match="too short"):
-        data.X._remote._ask([(2, 0, np.zeros(1))], [-1], [])
+        data.X._remote._ask(0, [(2, 0, np.zeros(1))], [-1], [])
     assert pieces[0].line is before[0]
     same_bits(fg.train(data.X, data.y, **EXACT), fg.train(X, y, **EXACT))
 
@@ -141,11 +141,11 @@ def test_a_worker_is_killed_between_questions_that_go_together(client):
     together, killed = [], []
     ask = data.X._remote._ask
 
-    def killing(asked, *rest):
+    def killing(number, asked, *rest):
         together.append(len(asked) == 2)
         if sum(together) == 10 and not killed:
             killed.append(kill_one(client, data.X.workers()[0]))
-        return ask(asked, *rest)
+        return ask(number, asked, *rest)
 
     data.X._remote._ask = killing
     same_bits(fg.train(data.X, data.y, **options), here)

@@ -220,3 +220,17 @@ def test_which_value_is_said_if_there_are_several():
         plots.phase_diagram(found)
     found.attrs["value"] = "other"
     assert meshes(plots.phase_diagram(found))[0].get_array()[1, 1] == 8.0
+
+
+def test_a_grid_in_any_order_is_the_same_picture():
+    values = [[1.0, 20.0, 300.0], [4.0, 50.0, 600.0]]
+    coords = {"lam": [0.1, 0.3], "sigma": [1.0, 2.0, 4.0]}
+    found = dataset(values, failed=[[0, 0, 1], [0, 0, 0]], coords=coords)
+    mixed = found.isel({dim: [*range(1, size), 0] for dim, size in found.sizes.items()})
+    pictures = []
+    for one in (found, mixed):
+        ax = plots.phase_diagram(one)
+        (mesh,) = meshes(ax)
+        pictures.append((mesh.get_coordinates(), np.ma.filled(mesh.get_array(), NAN)))
+    for first, second in zip(*pictures, strict=True):
+        np.testing.assert_array_equal(first, second)

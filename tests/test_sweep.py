@@ -70,6 +70,13 @@ def test_arrays_have_dimensions_and_coordinates():
     np.testing.assert_array_equal(found.table.sel(x=2.0, k=2), np.full((2, 3), 4.0))
 
 
+def test_one_cell_has_no_dimensions():
+    one = fg.sweep("two_point", {"lam": 0.3, "sigma": 5.0}, progress=False)
+    axis = fg.sweep("two_point", {"lam": [0.3, 0.4], "sigma": 5.0}, progress=False)
+    assert one["time"].dims == ()
+    assert float(one["time"]) == float(axis["time"][0])
+
+
 def test_texts_and_booleans_are_values():
     found = quietly(cases.returned, {"x": [True, False], "what": ["fine", "number"]})
     assert found.what.to_numpy().tolist() == ["fine", "number"]

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "engines/passes.hpp"
@@ -37,6 +38,8 @@ public:
 
     // Passes::second over the list, or over all rows; `listed` is the same until the next list.
     void second(bool listed, const Vector& v, Vector& out) {
+        if (weights_.size() < passes_.problem().rows())
+            throw std::logic_error("rows were not weighed before");
         if (!listed) return passes_.second(weights_, v, out);
         if (begin_.empty()) take_list();
         passes_.second_of(rows_, begin_, weights_, v, out);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "engines/leap_field.hpp"
 #include "engines/storage.hpp"
@@ -170,8 +171,11 @@ Vector LeapWork::list(double radius, double most, const Vector& places, const Ve
     constexpr std::size_t kAtOnce = 512;
     const auto far = static_cast<float>(radius), above = static_cast<float>(most);
     std::vector<const float*> known;
-    for (const double place : places)
-        known.push_back(known_.at(static_cast<std::size_t>(place)).data());
+    for (const double place : places) {
+        const auto& margins = known_.at(static_cast<std::size_t>(place));
+        if (margins.size() < problem_.rows()) throw std::logic_error("no margins are known there");
+        known.push_back(margins.data());
+    }
     bits_.resize(whole_lanes(problem_.rows()));
     at_.clear();
     listed_ = false;
@@ -236,6 +240,7 @@ Vector LeapWork::weigh(Loss loss, double shift, double norm, const Vector& u) {
 }
 
 RowPass LeapWork::second(Vector v) {
+    if (weights_.size() < count()) throw std::logic_error("rows were not weighed before");
     of_pass_ = std::move(v);
     return {.u = of_pass_.data(), .weight = weights_.data()};
 }

@@ -164,15 +164,16 @@ struct Strip {
         }
     }
 
-    // t[r] = x_r . w + b, while a part of the K rows of `next` is asked for.
+    // t[r] = x_r . w + b, while the first half of the K rows of `next` is asked for, if any.
     template <Ahead kAhead = Ahead::nothing>
     void dot(std::size_t cols, const double* w, double b, double* t,
              const Real* const* next = nullptr) const {
         constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
         if (n == K) {
             for (std::size_t r = 0; r < K; r += R)
-                dot_rows<R, Beside::nothing, kAhead, Real>(x + r, cols, w, t + r, nullptr, nullptr,
-                                                           nullptr, next + r);
+                dot_rows<R, Beside::nothing, kAhead, Real>(
+                    x + r, cols, w, t + r, nullptr, nullptr, nullptr,
+                    kAhead == Ahead::nothing ? nullptr : next + r / 2);
         } else {
             for (std::size_t r = 0; r < n; ++r)
                 dot_rows<1, Beside::nothing, Ahead::nothing>(x + r, cols, w, t + r);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
+import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from fastgrok._checks import F64
 from fastgrok._core import Problem, chunk_rows, problem_elsewhere
 from fastgrok.distributed._line import Asked, BrokenLineError, Line
-from fastgrok.distributed._shard import Shard, fill
+from fastgrok.distributed._shard import NotHereError, Shard, fill
 from fastgrok.errors import FastgrokError
 
 REPLACED_WITHIN = 15.0
@@ -86,6 +87,7 @@ class Remote:
     _failed: ClusterError | None = field(default=None, init=False)
     _turn: threading.RLock = field(default_factory=threading.RLock, init=False)
     _last: int = field(default=0, init=False)
+    _over: list[int] = field(default_factory=list, init=False)
 
     def place(self) -> None:
         """Bring the rows to the workers, in equal shares of whole chunks for each thread."""
@@ -119,9 +121,10 @@ class Remote:
 
     def problem(self, bias: bool) -> Problem:
         """Return a problem of these rows for the engines."""
-        self._problems += 1
-        self._failed = None
-        number = self._problems * _OWNERS
+        with self._turn:
+            self._problems += 1
+            self._failed = None
+            number = self._problems * _OWNERS
 
         def ask(asked: list[tuple[int, F64, int, int]], forgotten: list[int]) -> F64:
             with self._turn:  # of threads that train on the same rows
@@ -135,6 +138,8 @@ class Remote:
         def gather() -> Problem:
             return Problem(*self.gathered(), bias)
 
+        # Of a run that is over the workers forget all at the next question of another.
+        weakref.finalize(ask, self._over.append, number)
         return problem_elsewhere(*self.shape, bias, ask, gather)
 
     def gathered(self) -> tuple[NDArray[Any], F64]:
@@ -156,13 +161,16 @@ class Remote:
         return [piece.worker for piece in self._pieces]
 
     def _ask(self, number: int, asked: Asked, places: list[int], forgotten: list[int]) -> F64:
+        over, self._over[:] = set(self._over), []
+        gone = {key[0] for key in self._asked if key[0] // _OWNERS * _OWNERS in over}
+        forgotten = [*forgotten, *sorted(gone)]
         for key in [key for key in self._asked if key[0] in forgotten]:
             del self._asked[key]
-        before = []
+        before, last = [], self._last
         # Of what has no owner workers know the last run's alone.
-        if number != self._last and any(owner == 0 for _, owner, _ in asked):
+        if number != last and any(owner == 0 for _, owner, _ in asked):
             before = [self._asked[key] for key in sorted(self._asked) if key[0] == number]
-            self._last = number
+            last, self._last = number, -1  # nobody's, should this fail
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
         again = partial(self._ask_again, number, asked)
@@ -171,6 +179,7 @@ class Remote:
         except ClusterError as error:
             self._failed = error
             raise
+        self._last = last
         for one, place in zip(asked, places, strict=True):
             if place >= 0:
                 self._asked[one[1] or number, place] = [one]
@@ -178,15 +187,24 @@ class Remote:
 
     def _ask_again(self, number: int, asked: Asked, piece: _Piece) -> Any:
         """Ask who has taken over, after what questions before have left."""
-        last = sorted(self._asked, key=lambda key: (key[0] == number, key))  # is what they know
-        before = [self._asked[key] for key in last]
-        return self._call(piece, "answer", [], [*before, asked])
+        return self._call(piece, "answer", [], [*self._left_by(number), asked])
+
+    def _left_by(self, number: int) -> list[Asked]:
+        """Return what live runs have left; last of whose run workers know what has no owner."""
+        of = number if self._last < 0 else self._last
+        return [self._asked[k] for k in sorted(self._asked, key=lambda k: (k[0] == of, k))]
 
     def _of_all(
         self, name: str, *arguments: Any, again: Callable[[_Piece], Any] | None = None
     ) -> list[Any]:
         """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
-        again = again or (lambda piece: self._call(piece, name, *arguments))
+
+        def afresh(piece: _Piece) -> Any:
+            if left := self._left_by(self._last):
+                self._call(piece, "answer", [], left)
+            return self._call(piece, name, *arguments)
+
+        again = again or afresh
         out = []
         with self._turn:
             sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
@@ -224,7 +242,8 @@ class Remote:
         lost, until = piece.worker, monotonic() + REPLACED_WITHIN
         while True:
             workers = self._alive(ANY_WITHIN)
-            workers.pop(lost, None)
+            if len(workers) > 1 or monotonic() <= until:  # one may come at the same address
+                workers.pop(lost, None)
             held = dict.fromkeys(workers, 0)
             for other in self._pieces:
                 if other is not piece and other.worker in held:
@@ -271,18 +290,19 @@ class Remote:
     def _bring(self, piece: _Piece) -> None:
         import dask  # noqa: PLC0415
 
-        tasks = []
+        bring, tasks = dask.delayed(fill), []
         for what, array in (("X", self.X), ("y", self.y)):
             if isinstance(array, np.ndarray):
                 labels = array[piece.start : piece.stop].astype(np.int8)
-                tasks.append(dask.delayed(fill)(piece.token, piece.start, what, labels))
+                tasks.append(bring(piece.token, piece.start, what, labels.shape, labels))
                 continue
             edges = np.concatenate(([0], np.cumsum(array.chunks[0])))
             first = int(np.searchsorted(edges, piece.start, "right")) - 1
             last = int(np.searchsorted(edges, piece.stop, "left"))
             blocks = array.blocks[first:last].to_delayed().reshape(-1)
-            for block, begin in zip(blocks, edges[first:last], strict=True):
-                tasks.append(dask.delayed(fill)(piece.token, int(begin), what, block))
+            for k, block in enumerate(blocks, first):
+                shape = (int(edges[k + 1] - edges[k]), *array.shape[1:])
+                tasks.append(bring(piece.token, int(edges[k]), what, shape, block))
         piece.bringing = self.client.compute(
             tasks, workers=[piece.worker], allow_other_workers=False, optimize_graph=True
         )
@@ -295,8 +315,7 @@ class Remote:
     def _finish(self, piece: _Piece) -> None:
         for future in piece.bringing:
             self._result(piece, future)
-        # Not left to the collector: cycles may hold them, and what is asked for of a worker that is
-        # gone keeps other workers from making the same blocks.
+        # Not left to the collector: what a lost worker owes keeps others from making such blocks.
         for future in piece.bringing:
             future.release()
         piece.bringing = []
@@ -317,12 +336,14 @@ class Remote:
             try:
                 return future.result(timeout=1.0)
             except TimeoutError:  # not yet; who is lost may never answer
+                if getattr(future, "status", None) == "error":
+                    raise  # it is what a task has raised
                 workers = self.client.nthreads()
                 brings = [other for other in self._pieces if other.bringing or other is piece]
                 if any(other.worker not in workers for other in brings):
                     raise _LostError from None
             except Exception as error:
-                self._judge(piece, error)
+                self._judge(piece, error, of_rows=future in (piece.bringing or ()))
 
     def _call(self, piece: _Piece, name: str, *arguments: Any) -> Any:
         return self._wait(piece, self._send(piece, name, *arguments), name, *arguments)
@@ -363,13 +384,14 @@ class Remote:
             answer = self._send_to_actor(piece, name, *arguments)
             return self._wait(piece, answer, name, *arguments)
 
-    def _judge(self, piece: _Piece, error: Exception) -> None:
+    def _judge(self, piece: _Piece, error: Exception, of_rows: bool = False) -> None:
         """Raise what a worker raised, or that it is lost."""
         from distributed import KilledWorker  # noqa: PLC0415
 
         gone = (OSError, RuntimeError, LookupError, CancelledError, KilledWorker)
         until = monotonic() + 2.0
-        while isinstance(error, gone):
+        theirs = of_rows and isinstance(error, LookupError) and not isinstance(error, NotHereError)
+        while isinstance(error, gone) and not theirs:
             if isinstance(error, LookupError) or piece.worker not in self.client.nthreads():
                 raise _LostError from error
             if monotonic() > until:

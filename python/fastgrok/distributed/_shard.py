@@ -92,12 +92,21 @@ class Shard:
         return self.X, self.y
 
 
-def fill(token: str, first: int, what: str, block: Any) -> None:
-    """Bring rows, or labels, of the problem from number `first` on."""
+class NotHereError(LookupError):
+    """The rows of a shard that this worker does not have, or no longer."""
+
+
+def fill(token: str, first: int, what: str, shape: tuple[int, ...], block: Any) -> None:
+    """Bring rows, or labels, of the problem from number `first` on, of the shape that is due."""
     shard = _FILLED.get(token)
     if shard is None:
-        raise LookupError("the rows that these belong to are not here")
+        raise NotHereError("the rows that these belong to are not here")
     block = _checks.numbers(f"a block of {what}", block)
+    if block.shape != shape:
+        raise ValueError(
+            f"{what}[{first}:{first + shape[0]}] must be of shape {shape}, as the array's chunks "
+            f"say, but its block has {block.shape}: give the array the chunks that it has"
+        )
     begin, stop = max(first, shard.start), min(first + len(block), shard.start + len(shard.X))
     block = block[begin - first : stop - first]
     place = slice(begin - shard.start, stop - shard.start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +86,7 @@ def phase_diagram(
     """
     array = variable(dataset, value)
     across, up = _two(array, x, y)
+    dataset, array = _in_order((across, up), dataset, array)
     known = median(dataset, array, (up, across))
     if limits is not None and not limits[0] < limits[1]:
         raise ValueError(f"limits must be two values in order, got {_checks.show(limits)}")
@@ -165,6 +166,7 @@ def band(
     if share > 1.0:
         raise ValueError(f"share must be at most 1, got {share!r}")
     others = [dim for dim in dims if dim != along]
+    dataset, array = _in_order((along,), dataset, array)
     ax = given_or_new(ax)
     places = array[along].to_numpy() if along in array.coords else np.arange(array.sizes[along])
     broken = failures(dataset, array)
@@ -188,6 +190,14 @@ def band(
     if others:
         ax.legend()
     return ax
+
+
+def _in_order(
+    dims: Iterable[str], dataset: xr.Dataset, array: xr.DataArray
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Sort both by these dimensions: a grid may have been asked for in any order."""
+    known = [dim for dim in dims if dim in array.coords]
+    return dataset.sortby(known), array.sortby(known)
 
 
 def _two(array: xr.DataArray, x: str | None, y: str | None) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def dataset(
         stacked = _stacked(
             [None if one.values is None else one.values[name][1] for one in outcomes], example
         )
-        variables[name] = (*axes, *dims), stacked.reshape(*grid.shape, *example.shape)
+        variables[name] = (*axes, *dims), stacked.reshape((*grid.shape, *example.shape))
     failed = np.array([one.values is None for one in outcomes])
     texts = np.array([one.traceback for one in outcomes], dtype=np.str_)
     variables["failed"] = axes, failed.reshape(grid.shape)
