@@ -203,6 +203,8 @@ def test_weights_with_an_index_are_those_of_the_columns():
 
 @pytest.mark.parametrize("dtype", [np.int64, object, "Int64", "int64[pyarrow]", np.uint64])
 def test_long_integers_beside_other_columns(dtype):
+    if "pyarrow" in str(dtype):
+        pytest.importorskip("pyarrow")
     # In units of a thousandth of a second, the classes lie 3 apart beyond what float64 holds.
     times = 1_700_000_000_000_000_001 + 3 * np.arange(8)
     X = pd.DataFrame({"time": pd.Series(times).astype(dtype), "x": np.arange(8) % 3 / 2})
