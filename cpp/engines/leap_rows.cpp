@@ -20,8 +20,6 @@ constexpr double kMostListed = 0.5;
 // All rows have their turn when lists have visited so many too many of them as a pass would, and
 // the last so many times those that matter.
 constexpr double kMostWasted = 1.0, kLoose = 1.5;
-// Of floats: what rounding takes of a product and a sum, with some to spare.
-constexpr double kFloat = 0x1p-22;
 
 }  // namespace
 

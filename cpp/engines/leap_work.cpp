@@ -14,8 +14,6 @@ namespace {
 
 // Entries that are worth calling threads for.
 constexpr std::size_t kLeastWork = std::size_t{1} << 18;
-// Of floats: what rounding takes of a product and a sum, with some to spare.
-constexpr double kFloat = 0x1p-22;
 
 }  // namespace
 

@@ -13,6 +13,9 @@
 
 namespace fastgrok {
 
+// Of floats: what rounding takes of a product and a sum, with some to spare.
+inline constexpr double kFloat = 0x1p-22;
+
 class LeapWork {
 public:
     // A failed machine's work is done again by asking these in the order of their numbers.

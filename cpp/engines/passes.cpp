@@ -186,11 +186,6 @@ void Passes::project_chunk(const double* m, const double* weights, std::size_t n
 std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
                                              Projection* projection) {
     std::vector<Evaluation> out;
-    if (problem_.elsewhere() == nullptr &&
-        (problem_.packed() || (us.size() < 2 && projection == nullptr))) {
-        for (const Vector& u : us) out.push_back(evaluate(u, loss, tie));
-        return out;
-    }
     const std::size_t vectors = projection == nullptr ? 0 : projection->on.size();
     const std::size_t pairs = vectors * vectors;
     const ByChunk by_chunk = evaluate_by_chunk(

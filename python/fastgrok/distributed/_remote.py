@@ -6,10 +6,8 @@ import contextlib
 import threading
 import uuid
 import weakref
-from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from time import monotonic, sleep
 from typing import Any
@@ -173,9 +171,8 @@ class Remote:
             last, self._last = number, -1  # nobody's, should this fail
         if self._failed is not None:  # what is left of a run need not wait for workers again
             raise self._failed
-        again = partial(self._ask_again, number, asked)
         try:
-            out = self._of_all("answer", forgotten, [*before, asked], again=again)
+            out = self._of_all("answer", forgotten, [*before, asked])
         except ClusterError as error:
             self._failed = error
             raise
@@ -185,26 +182,8 @@ class Remote:
                 self._asked[one[1] or number, place] = [one]
         return np.concatenate(out)
 
-    def _ask_again(self, number: int, asked: Asked, piece: _Piece) -> Any:
-        """Ask who has taken over, after what questions before have left."""
-        return self._call(piece, "answer", [], [*self._left_by(number), asked])
-
-    def _left_by(self, number: int) -> list[Asked]:
-        """Return what live runs have left; last of whose run workers know what has no owner."""
-        of = number if self._last < 0 else self._last
-        return [self._asked[k] for k in sorted(self._asked, key=lambda k: (k[0] == of, k))]
-
-    def _of_all(
-        self, name: str, *arguments: Any, again: Callable[[_Piece], Any] | None = None
-    ) -> list[Any]:
-        """Call all at once; who has taken over from one that is lost, by `again` if it is given."""
-
-        def afresh(piece: _Piece) -> Any:
-            if left := self._left_by(self._last):
-                self._call(piece, "answer", [], left)
-            return self._call(piece, name, *arguments)
-
-        again = again or afresh
+    def _of_all(self, name: str, *arguments: Any) -> list[Any]:
+        """Call all at once, and who takes over from one that is lost."""
         out = []
         with self._turn:
             sent = [(piece, self._send(piece, name, *arguments)) for piece in self._pieces]
@@ -212,16 +191,21 @@ class Remote:
                 try:
                     out.append(self._wait(piece, answer, name, *arguments))
                 except _LostError:
-                    out.append(self._insist(piece, again))
+                    out.append(self._insist(piece, name, *arguments))
         return out
 
-    def _insist(self, piece: _Piece, work: Callable[[_Piece], Any]) -> Any:
-        """Do it on another worker, and on another if that is lost as well."""
+    def _insist(self, piece: _Piece, name: str, *arguments: Any) -> Any:
+        """Call another worker, told what live runs have left, and another if that is lost too."""
+        # Last what has no owner, of the run whose workers know it.
+        keys = sorted(self._asked, key=lambda key: (key[0] == self._last, key))
+        left = [self._asked[key] for key in keys]
         for _ in range(_ATTEMPTS):
             try:
                 self._replace(piece)
                 self._load(piece)
-                return work(piece)
+                if left:
+                    self._call(piece, "answer", [], left)
+                return self._call(piece, name, *arguments)
             except _LostError:
                 continue
         raise self._too_many_lost()
