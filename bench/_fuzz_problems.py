@@ -26,6 +26,7 @@ from _honesty_problems import (
 from _honesty_reference import Coordinates, Long
 
 MOST_ROWS = 12
+AFFORDABLE = 3e7  # of multiplications of a reference that takes every step
 
 
 def small(r: Rng, most: int = MOST_ROWS) -> tuple[Any, Any]:
@@ -34,6 +35,12 @@ def small(r: Rng, most: int = MOST_ROWS) -> tuple[Any, Any]:
     X = r.normal(size=(n, d)) * 10.0 ** r.uniform(-1.0, 1.0)
     teacher = np.where(X @ r.normal(size=d) + r.normal() > 0, 1.0, -1.0)
     return X, (teacher, np.full(n, r.choice([-1.0, 1.0])), labels(r, n))[int(r.integers(0, 3))]
+
+
+def work(problem: Problem) -> int:
+    """Multiplications of a step in long double, an exponential as 60 of them."""
+    rows, columns = problem.where.rows.shape
+    return int(rows * (60 + 4 * columns))
 
 
 def bias(r: Rng, settings: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +100,11 @@ def scales(r: Rng) -> Problem:
     scale = float(10.0 ** (r.uniform(-30.0, 30.0) if single else r.uniform(-150.0, 150.0)))
     w0 = r.normal(size=X.shape[1]) / scale if r.random() < 0.3 else None
     X = (X * scale).astype(np.float32) if single else X * scale
-    return common(r, X, y, far=bool(r.random() < 0.6), w0=w0, **bias(r, {}))
+    problem = common(r, X, y, far=bool(r.random() < 0.6), w0=w0, **bias(r, {}))
+    if problem.settings["bias"]:
+        # Beside weights that are so much larger or smaller the integration does not see b.
+        problem.until = min(problem.until, float(AFFORDABLE // work(problem)))
+    return problem
 
 
 def weighted(r: Rng) -> Problem:
