@@ -115,6 +115,7 @@ public:
 
 private:
     static std::string near(double value, Real right, Real allowed) {
+        allowed += 1e-290L;  // what is below the smallest numbers is none
         if (std::fabs(value - right) <= allowed) return "";
         return ", not " + std::to_string(static_cast<double>(right)) + ", off by " +
                std::to_string(static_cast<double>(std::fabs(value - right) / allowed)) +
