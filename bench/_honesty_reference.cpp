@@ -50,9 +50,7 @@ struct Descent {
                                                  : 1 / (1 + std::exp(m));
             for (std::int64_t j = 0; j < d; ++j) F[j] += p * z[j];
             if (!J) continue;
-            const Real q = loss == squared       ? 2
-                           : loss == exponential ? p
-                                                 : p / (1 + std::exp(-m));
+            const Real q = loss == squared ? 2 : loss == exponential ? p : p / (1 + std::exp(-m));
             for (std::int64_t j = 0; j < d; ++j) {
                 const Real s = q * z[j];
                 for (std::int64_t l = 0; l <= j; ++l) J[j * d + l] -= s * z[l];

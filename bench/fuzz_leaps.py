@@ -6,8 +6,8 @@ draws problems (_fuzz_problems.py) until it is stopped (Ctrl-C), or as many as t
 leaped records with the references of honesty.py: every step in long double, and beyond an
 integration of order 9 that agrees with it. Where the error is more than a third of what is allowed
 or was reported, another reference, with the rows in another order, says how far the first may be
-off, and only what is beyond that counts; nothing does where rounding errors grow beyond it. Findings
-are printed as they come:
+off, and only what is beyond that counts; nothing does where rounding errors grow beyond it.
+Findings are printed as they come:
 
 - an error beyond rtol, or beyond four times what the run reports up to that record (the larger of
   `error` and `overlap_difference` of its leaps; 1e-12 counts for nothing);

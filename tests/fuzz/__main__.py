@@ -6,8 +6,8 @@
     machine   train, stop, resume, extend and ask in any order beside the run at once
 
 An input is a number, from `--seed` on; those in `corpus/<target>.txt` come first. A finding is
-printed with its number and `python tests/fuzz TARGET --input NUMBER` repeats it. Each target runs in a
-process of its own, so that a crash is a finding, and so is an input of more than a minute. The
+printed with its number and `python tests/fuzz TARGET --input NUMBER` repeats it. Each target runs
+in a process of its own, so that a crash is a finding, and so is an input of more than a minute. The
 kernels have a program in C++, `fuzz_kernels` (kernels.cpp), that `--kernels PROGRAM` runs as well.
 The exit status is 1 if there was a finding.
 """

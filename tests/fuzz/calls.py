@@ -21,7 +21,8 @@ ALLOWED = (ValueError, TypeError, fg.FastgrokError, fg.NotSeparableError, Overfl
 INSIDE = re.compile(
     r"_core\b|pybind|0x[0-9a-f]{6}|ufunc|has no attribute|not subscriptable|unsupported operand"
     r"|incompatible function arguments|'NoneType'|could not be broadcast|cannot be safely cast"
-    r"|truth value|\bself\b|must be real number, not|unsized object|object of type|Maximum allowed|not supported between"
+    r"|truth value|\bself\b|must be real number, not|unsized object|object of type"
+    r"|Maximum allowed|not supported between"
 )
 
 
@@ -45,8 +46,9 @@ def _train(r: Draw) -> Call:
         "steps": r.one_of(0, 1, 5, 200, 3000), "lr": r.one_of(0.1, 0.01, "auto"),
         "loss": r.one_of("logistic", "exponential", "squared", "hinge", "squared_hinge"),
         "reduction": r.one_of("mean", "sum"), "bias": r.one_of(True, False), "w0": r.array(d),
-        "b0": r.gauss(0.0, 1.0), "optimizer": r.one_of("gd", "momentum", "adam", "sign", "normalized"),
-        "weight_decay": r.one_of(0.0, 0.01), "decay_bias": False, "engine": r.one_of("auto", "exact"),
+        "b0": r.gauss(0.0, 1.0), "weight_decay": r.one_of(0.0, 0.01), "decay_bias": False,
+        "optimizer": r.one_of("gd", "momentum", "adam", "sign", "normalized"),
+        "engine": r.one_of("auto", "exact"),
         "record": r.one_of(None, 7, np.array([0, 3, 5])), "keep_weights": r.one_of(True, False),
         "rtol": r.one_of(1e-8, 1e-6), "skip_rows": "auto", "tie": "wrong", "watch_sharpness": True,
         "threads": 1, "sample_weight": np.ones(n), "exact_limit": 1e5, "progress": False,
@@ -99,8 +101,8 @@ EPS = {"eps": lambda r: 0.1, "norm": lambda r: r.one_of(1, 2, np.inf), "steps": 
        "restarts": lambda r: 1, "step_size": lambda r: 0.2}  # fmt: skip
 CALLS: list[Callable[[Draw], Call]] = [
     _train, _train, _train, _kernel, _many,
-    _of_rows(fg.max_margin, bias=lambda r: r.one_of("penalized", "free", "none"), tol=lambda r: 1e-9,
-             norm=lambda r: r.one_of("l1", "l2", "linf"), threads=lambda r: 1),
+    _of_rows(fg.max_margin, bias=lambda r: r.one_of("penalized", "free", "none"),
+             tol=lambda r: 1e-9, norm=lambda r: r.one_of("l1", "l2", "linf"), threads=lambda r: 1),
     _of_rows(fg.separability, threads=lambda r: 1, **BIAS),
     _of_rows(fg.separation, threads=lambda r: 1, model=lambda r: "logistic", **BIAS),
     _of_rows(fg.stable_lr, optimizer=lambda r: "gd", weight_decay=lambda r: 0.1, **BIAS, **LOSS),
@@ -111,7 +113,8 @@ CALLS: list[Callable[[Draw], Call]] = [
     _of_rows(datasets.Dataset),
     _of_weights(fg.accuracy, tie=lambda r: "wrong", threads=lambda r: 1),
     _of_weights(fg.margins, normalized=lambda r: True, threads=lambda r: 1),
-    _of_weights(fg.pgd, **EPS | {"method": lambda r: "pgd"}), _of_weights(fg.adversarial_accuracy, **EPS),
+    _of_weights(fg.pgd, **EPS | {"method": lambda r: "pgd"}),
+    _of_weights(fg.adversarial_accuracy, **EPS),
     _of_numbers(fg.hyperplane_distance, w=np.array([1.0, 2.0]), b=0.5),
     _of_numbers(fg.log_spaced, steps=1000, per_decade=7),
     _of_numbers(datasets.margin_cube, n=(5, 4), dim=2, gamma=1e-3, support=(1, 1), seed=0),
@@ -121,8 +124,10 @@ CALLS: list[Callable[[Draw], Call]] = [
     _of_numbers(datasets.two_gaussians, n=6, dim=3, mu=0.2, sigma_a=0.1, sigma_b=1.0, seed=0),
     _of_numbers(datasets.two_points, lam=0.3, sigma=1.0),
     _of_numbers(stop.accuracy, name="train", level=0.5, kept=2),
-    _of_numbers(stop.loss, name="train", below=0.5, kept=2), _of_numbers(stop.norm_w, above=3.0, kept=1),
-    _of_numbers(stop.alignment, above=0.5, kept=1), _of_numbers(schedules.cosine, steps=9, floor=0.1),
+    _of_numbers(stop.loss, name="train", below=0.5, kept=2),
+    _of_numbers(stop.norm_w, above=3.0, kept=1),
+    _of_numbers(stop.alignment, above=0.5, kept=1),
+    _of_numbers(schedules.cosine, steps=9, floor=0.1),
     _of_numbers(schedules.power, a=0.5, k0=1.0), _of_numbers(schedules.warmup, steps=9),
     _of_numbers(theory.bias.Slab, gamma=0.1, alpha=9.0, half_width=5.0, flip=0.1),
     _of_numbers(theory.bias.bias_curve, t=10.0, a_plus=0.3, a_minus=0.2, lr=0.1, b0=0.0, t0=1.0),
@@ -131,7 +136,7 @@ CALLS: list[Callable[[Draw], Call]] = [
     _of_numbers(theory.bias.paper_grokking_time, delta=0.3, eps=0.1, alpha=9.0),
     _of_numbers(theory.bias.reduced_model, t=np.array([1.0, 9.0]), n=(4, 3), gamma=0.1, lr=0.1),
     _of_numbers(theory.bias.standard_accuracy, distance=0.3, gamma=0.1, dim=2, share=0.5),
-    _of_numbers(theory.edge.label_fraction_accuracy, w=np.array([1.0, 2.0]), b=0.1, sigma=1.0, r=0.5),
+    _of_numbers(theory.edge.label_fraction_accuracy, w=np.array([1.0]), b=0.1, sigma=1.0, r=0.5),
     _of_numbers(theory.edge.large_n_margin, lam=0.6, sigma=1.0),
     _of_numbers(theory.edge.large_n_stationary, lam=0.4),
     _of_numbers(theory.edge.limit_accuracy, margin=0.5, sigma=1.0),

@@ -115,7 +115,7 @@ void plain(const Case& c, const Kernels::Plain<Number>& kernels, const Blocks<Nu
     kernels.many_margins(rows, both_u.data(), 2, many.data(), room, work.data());
     out.add("many margins", first_of(many, c.n));
     if (c.weighted) rows.weights = c.weight.data();
-    const double most = traits_of(c.loss).zero_above + c.shift;
+    const double most = traits_of(c.loss).zero_above;
     Numbers sum(layout.length, 0.0), bits(room), second(layout.length, 0.0);
     kernels.first(rows, u.data(), c.loss, most, c.shift, bits.data(), sum.data());
     out.add("first", given(sum, layout));
@@ -164,7 +164,7 @@ void sparse(const Case& c, const Kernels::Sparse<Number>& kernels, const Blocks<
     out.add("sparse margins", margins);
     kernels.accurate(rows, u.data(), accurate.data());
     out.add("sparse accurate", accurate);
-    kernels.first(rows, u.data(), c.loss, traits_of(c.loss).zero_above + c.shift, c.shift, nullptr,
+    kernels.first(rows, u.data(), c.loss, traits_of(c.loss).zero_above, c.shift, nullptr,
                   sum.data());
     out.add("sparse first", given(sum, layout));
     kernels.second(rows, c.weight.data(), v.data(), second.data());
@@ -189,7 +189,7 @@ void packed(const Case& c, const Kernels::Packed& kernels, Results& out) {
     kernels.accurate(rows, u.data(), accurate.data());
     out.add("packed accurate", first_of(accurate, c.n));
     Numbers sum(layout.length, 0.0), second(layout.length, 0.0);
-    kernels.first(rows, u.data(), c.loss, traits_of(c.loss).zero_above + c.shift, c.shift, nullptr,
+    kernels.first(rows, u.data(), c.loss, traits_of(c.loss).zero_above, c.shift, nullptr,
                   sum.data());
     out.add("packed first", sum);
     kernels.second(rows, weight.data(), v.data(), second.data());
