@@ -24,10 +24,12 @@ class Problem:
     settings: dict[str, Any] = field(default_factory=dict)
     reduction: str = "mean"
     loss: str = "logistic"
+    total: float | None = None  # of the weights of the rows, where they have any
 
     @property
     def rate(self) -> Any:
-        return Long(self.lr) / (len(self.y) if self.reduction == "mean" else 1)
+        total = len(self.y) if self.total is None else self.total
+        return Long(self.lr) / (total if self.reduction == "mean" else 1)
 
     @property
     def other_steps(self) -> Steps | None:
@@ -69,7 +71,8 @@ def curvature(rows: Any, loss: str, reduction: str) -> float:
     if most == 0.0:
         return 1.0
     norm = float(np.linalg.norm((rows / most).astype(float), 2))
-    per = (0.25 if loss == "logistic" else 1.0) / (len(rows) if reduction == "mean" else 1)
+    per = {"logistic": 0.25, "exponential": 1.0, "squared": 2.0}[loss]
+    per /= len(rows) if reduction == "mean" else 1
     return norm**2 * per * float(most) * float(most)
 
 

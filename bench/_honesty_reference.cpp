@@ -12,13 +12,14 @@ using Vector = std::vector<Real>;
 
 constexpr int stages = 5;  // Radau IIA, order 9
 constexpr int most_tries = 1000;
+constexpr int exponential = 1, squared = 2;  // losses; any other number is the logistic one
 
 struct Descent {
     std::int64_t n, d;
     const Real* rows;
     const Real* offset;
     Real rate;
-    bool exponential;
+    int loss;
 
     // The direction of F, some positive multiple of it: where all margins are large, as if the
     // least were 0, with slopes that are exponentials to the last bit.
@@ -28,7 +29,7 @@ struct Descent {
         for (std::int64_t i = 0; i < n; ++i)
             for (std::int64_t j = 0; j < d; ++j) m[i] += rows[i * d + j] * u[j];
         const Real least = *std::min_element(m.begin(), m.end());
-        if (!(least > large)) return update(u, F, nullptr);
+        if (!(least > large) || loss == squared) return update(u, F, nullptr);
         std::fill(F, F + d, Real(0));
         for (std::int64_t i = 0; i < n; ++i) {
             const Real p = std::exp(least - m[i]);
@@ -44,10 +45,12 @@ struct Descent {
             const Real* z = rows + i * d;
             Real m = offset[i];
             for (std::int64_t j = 0; j < d; ++j) m += z[j] * u[j];
-            const Real p = exponential ? std::exp(-m) : 1 / (1 + std::exp(m));
+            const Real p = loss == squared       ? 2 * (1 - m)
+                           : loss == exponential ? std::exp(-m)
+                                                 : 1 / (1 + std::exp(m));
             for (std::int64_t j = 0; j < d; ++j) F[j] += p * z[j];
             if (!J) continue;
-            const Real q = exponential ? p : p / (1 + std::exp(-m));
+            const Real q = loss == squared ? 2 : loss == exponential ? p : p / (1 + std::exp(-m));
             for (std::int64_t j = 0; j < d; ++j) {
                 const Real s = q * z[j];
                 for (std::int64_t l = 0; l <= j; ++l) J[j * d + l] -= s * z[l];
@@ -174,9 +177,9 @@ extern "C" {
 
 // u after every step of `record` (increasing, from 0 on), (records, d).
 void every_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset, Real rate,
-                int exponential, const Real* u0, std::int64_t records, const std::int64_t* record,
+                int loss, const Real* u0, std::int64_t records, const std::int64_t* record,
                 Real* out) {
-    const Descent descent{n, d, rows, offset, rate, exponential != 0};
+    const Descent descent{n, d, rows, offset, rate, loss};
     Vector u(u0, u0 + d), F(static_cast<std::size_t>(d));
     std::int64_t k = 0;
     for (std::int64_t r = 0; r < records; ++r) {
@@ -193,10 +196,10 @@ void every_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* of
 // that k others came before is (1 + k / length)^-exponent as long; and where `size` is not 0 all
 // are of that size.
 void every_other_step(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
-                      Real rate, int exponential, const Real* decay, Real kept, int nesterov,
+                      Real rate, int loss, const Real* decay, Real kept, int nesterov,
                       Real exponent, Real length, Real size_of_step, const Real* u0,
                       std::int64_t records, const std::int64_t* record, Real* out) {
-    const Descent descent{n, d, rows, offset, rate, exponential != 0};
+    const Descent descent{n, d, rows, offset, rate, loss};
     const auto size = static_cast<std::size_t>(d);
     const bool decays = std::any_of(decay, decay + d, [](Real x) { return x > 0; });
     Vector u(u0, u0 + d), F(size), v(size);
@@ -230,10 +233,10 @@ void every_other_step(std::int64_t n, std::int64_t d, const Real* rows, const Re
 // `tolerance` of max(||u||, floor) as the error of an integrator's step. Returns how many records
 // were reached.
 std::int64_t far_steps(std::int64_t n, std::int64_t d, const Real* rows, const Real* offset,
-                       Real rate, int exponential, Real k0, const Real* start, std::int64_t records,
+                       Real rate, int loss, Real k0, const Real* start, std::int64_t records,
                        const Real* record, Real floor, Real tolerance, const Real* nodes,
                        const Real* weights, const Real* slopes, Real* out) {
-    const Descent descent{n, d, rows, offset, rate, exponential != 0};
+    const Descent descent{n, d, rows, offset, rate, loss};
     const Integrator integrator{descent, nodes, weights, slopes};
     const auto size = static_cast<std::size_t>(d);
     Integrator::State now, whole, half, fine;

@@ -22,6 +22,7 @@ Long = np.longdouble
 SOURCE = Path(__file__).with_name("_honesty_reference.cpp")
 STAGES = 5
 FIRST, MOST = 4096, 65536  # exact steps before the integration
+LOSSES = {"logistic": 0, "exponential": 1, "squared": 2}
 AFFORDABLE = 1e9  # multiplications, and exponentials as 60 of them
 
 
@@ -134,14 +135,14 @@ def every_step(
     if steps is not None:
         decay = _long(steps.decay)
         _library().every_other_step(
-            *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
+            *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), LOSSES[loss],
             decay.ctypes.data, Long(steps.momentum), steps.nesterov, Long(steps.exponent),
             Long(steps.length), Long(steps.size), start.ctypes.data, len(record),
             record.ctypes.data, out.ctypes.data,
         )  # fmt: skip
         return out
     _library().every_step(
-        *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
+        *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), LOSSES[loss],
         start.ctypes.data, len(record), record.ctypes.data, out.ctypes.data,
     )  # fmt: skip
     return out
@@ -172,7 +173,7 @@ def _far(
         begin = _long(start[:, columns])
         part = np.empty((len(record), len(columns)), dtype=Long)
         reached = _library().far_steps(
-            *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), loss == "exponential",
+            *rows.shape, rows.ctypes.data, offset.ctypes.data, Long(rate), LOSSES[loss],
             Long(k0), begin.ctypes.data, len(record), record.ctypes.data, floor, Long(tolerance),
             nodes.ctypes.data, weights.ctypes.data, slopes.ctypes.data, part.ctypes.data,
         )  # fmt: skip
@@ -195,11 +196,12 @@ def reference(
     record: Any,
     tolerance: float = 1e-13,
     steps: Steps | None = None,
+    affordable: float = AFFORDABLE,
 ) -> Any:
     """
     (w, b) at these steps, (records, d + 1) in long double.
 
-    Where it takes about a second, by taking every step. Otherwise so up to 2 k0, where an
+    Where it is affordable (about a second), by taking every step. Otherwise so up to 2 k0, where an
     integration from k0 on must agree, or else k0 is doubled; the rest is integrated from there.
     Other steps than those of plain descent are all taken.
     """
@@ -207,7 +209,7 @@ def reference(
     if steps is not None:
         return _turned(where, every_step(where, rate, loss, record, steps))
     rows, columns = where.rows.shape
-    if rows * (60 + 4 * columns) * record[-1] <= AFFORDABLE or record[-1] <= FIRST:
+    if rows * (60 + 4 * columns) * record[-1] <= affordable or record[-1] <= FIRST:
         return _turned(where, every_step(where, rate, loss, record))
     k0 = FIRST
     while True:

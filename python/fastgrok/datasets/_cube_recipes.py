@@ -16,7 +16,14 @@ from fastgrok.datasets._blocks import Part
 from fastgrok.datasets._cube import Lattice, fill_side, fill_slab
 from fastgrok.datasets._dataset import Dataset
 from fastgrok.datasets._planting import assumption_failure, plant_pairs
-from fastgrok.datasets.recipe import Settings, class_counts, labels, scale, support_counts
+from fastgrok.datasets.recipe import (
+    Settings,
+    class_counts,
+    empty_rows,
+    labels,
+    scale,
+    support_counts,
+)
 
 _MAX_MARGIN_ERROR = 0.05
 
@@ -119,7 +126,7 @@ def margin_cube(
     else:
         offset, effective, low = 0, margin, lattice.least_sum(Fraction(margin) / 2)
 
-    X = np.empty((sum(counts), lattice.dim), settings.dtype)
+    X = empty_rows(sum(counts), lattice.dim, settings.dtype)
     parts = []
     start = 0
     for label, of_class, of_support in zip((1, -1), counts, planted, strict=True):
@@ -221,7 +228,7 @@ def concentrated(
             f"gamma={margin!r} and alpha={sensitivity!r} leave no {settings.dtype} points between "
             f"gamma/2 and alpha gamma: coordinates are multiples of {lattice.step!r}"
         )
-    X = np.empty((sum(counts), lattice.dim), settings.dtype)
+    X = empty_rows(sum(counts), lattice.dim, settings.dtype)
     slab = functools.partial(fill_slab, lattice=lattice)
     settings.draw(
         [

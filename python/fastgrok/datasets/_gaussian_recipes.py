@@ -14,7 +14,7 @@ from fastgrok._checks.docstrings import described
 from fastgrok.datasets._blocks import Part
 from fastgrok.datasets._cube_recipes import margin_cube
 from fastgrok.datasets._dataset import Dataset
-from fastgrok.datasets.recipe import Settings, labels, scale
+from fastgrok.datasets.recipe import Settings, empty_rows, labels, scale
 
 _CHUNK_ELEMENTS = 1 << 15
 _MAX_SHIFT = 1e30
@@ -80,7 +80,7 @@ def gaussian_noise(
     width = scale("sigma", sigma)
     fraction = _fraction("label_fraction", label_fraction)
     settings = Settings.checked(seed, dtype, threads, progress)
-    X = np.empty((rows, columns), settings.dtype)
+    X = empty_rows(rows, columns, settings.dtype)
     settings.draw([Part(X, functools.partial(_fill_normal, sigma=width))])
     threshold = None if fraction == 1.0 else width * _normal_quantile(fraction)
     if threshold is None:
@@ -163,7 +163,7 @@ def two_gaussians(
         spread = scale("sigma_a", sigma_a)
     noise = scale("sigma_b", sigma_b)
     settings = Settings.checked(seed, dtype, threads, progress)
-    X = np.empty((rows, columns + 1), settings.dtype)
+    X = empty_rows(rows, columns + 1, settings.dtype)
     positive = rows - rows // 2
     settings.draw(
         [

@@ -14,7 +14,7 @@ from fastgrok._checks.calls import helpful
 from fastgrok.datasets._blocks import Part
 from fastgrok.datasets._dataset import Dataset
 from fastgrok.datasets.mixtures import MixtureLaw
-from fastgrok.datasets.recipe import Settings
+from fastgrok.datasets.recipe import MOST_ENTRIES, Settings, empty_rows
 from fastgrok.datasets.recipe import labels as of_classes
 
 _CHUNK_ELEMENTS = 1 << 15
@@ -91,14 +91,14 @@ def gaussian_mixture(
     >>> ds
     Dataset(gaussian_mixture, (100, 20) float64, 50 of +1 and 50 of -1)
     """
-    rows, columns = _checks.whole("n", n), _checks.whole("dim", dim)
+    rows, columns = _checks.whole("n", n), _checks.whole("dim", dim, maximum=MOST_ENTRIES)
     law = MixtureLaw.checked(mu, spectrum, labels)
     if (problem := law.problem(columns)) is not None:
         raise ValueError(problem)
     settings = Settings.checked(seed, dtype, threads, progress)
     mean = law.mean(columns)
     fill = functools.partial(_fill, spread=np.sqrt(law.variances(columns)))
-    X = np.empty((rows, columns), settings.dtype)
+    X = empty_rows(rows, columns, settings.dtype)
     normal = None
     if law.labels == "classes":
         positive = rows - rows // 2

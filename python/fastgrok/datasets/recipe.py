@@ -11,6 +11,7 @@ from fastgrok import _checks
 from fastgrok.datasets._blocks import Part, draw
 
 _SCALES = (1e-30, 1e30)  # well inside the range of float32
+MOST_ENTRIES = 2**59
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Settings:
 
 def pair(name: str, value: object) -> tuple[int, int]:
     """Two counts, of class +1 and of class -1."""
-    if not isinstance(value, tuple | list | np.ndarray):
+    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0:
         raise TypeError(
             f"{name} must be a pair of integers (class +1, class -1), got {_checks.show(value)}"
         )
@@ -100,6 +101,13 @@ def scale(name: str, value: object) -> float:
     if not low <= out <= high:
         raise ValueError(f"{name} must lie in {low:g}..{high:g}, got {out!r}")
     return out
+
+
+def empty_rows(rows: int, columns: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Rows to be filled, if there can be so many."""
+    if rows * columns > MOST_ENTRIES:
+        raise ValueError(f"n x dim must be at most 2^59 numbers, got {rows} x {columns}")
+    return np.empty((rows, columns), dtype)
 
 
 def labels(positive: int, negative: int) -> NDArray[np.float64]:

@@ -122,7 +122,8 @@ class _End(NamedTuple):
 
 
 def _listed(problems: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    if isinstance(problems, Mapping | str) or not isinstance(problems, Iterable):
+    no_list = isinstance(problems, Mapping | str) or not isinstance(problems, Iterable)
+    if no_list or getattr(problems, "ndim", 1) == 0:
         raise TypeError(
             f"problems must be a list of dicts of train's arguments, got {_checks.show(problems)}"
         )

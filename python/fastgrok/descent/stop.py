@@ -344,7 +344,8 @@ def conditions(argument: str, value: object) -> tuple[Condition, ...]:
     """Check the argument of `train`: nothing, a condition, a function, or several of these."""
     if value is None:
         return ()
-    several = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    alone = isinstance(value, str) or getattr(value, "ndim", 1) == 0
+    several = value if isinstance(value, Iterable) and not alone else [value]
     found = []
     for one in several:
         for kind in (accuracy, loss, norm_w, alignment):

@@ -137,7 +137,7 @@ class _Newton:
                 return False
             step = -self._solve(accurate_product(self._transposed, self.shares))
             change = self.A @ step
-            moved = float(np.abs(change[self.shares > self._least_share]).max())
+            moved = float(np.abs(change[self.shares > self._least_share]).max(initial=0.0))
             if not np.isfinite(moved):
                 return False
             if moved < 1e-3:  # then the next one is about the square of it

@@ -259,7 +259,7 @@ def _expansion(
     with np.errstate(over="ignore"):
         parts = np.exp(-own * (points @ theta_tilde[:-1]))
     a_plus, a_minus = float(parts[own > 0.0].sum()), float(parts[own < 0.0].sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         delta = float(np.sqrt(np.divide(a_minus, a_plus)))
         b_inf = float(-np.log(delta))
     others = np.delete(y * (X @ theta_hat[:-1] + theta_hat[-1]), support)

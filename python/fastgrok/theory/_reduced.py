@@ -16,6 +16,7 @@ from fastgrok.theory._cube_law import density, within_margin
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _FIXED_PANELS = 8
+_LATEST = 1e300
 # Ends of panels around the place where a logit is 0, in units of the logit.
 _BENDS = np.array([-40.0, -16.0, -8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 16.0, 40.0])
 _LINEAR = 1e-7  # change of the logits up to which the start is a straight line
@@ -97,8 +98,11 @@ def reduced_model(
     width = _checks.real("half_width", half_width, positive=True)
     _checks.choice("reduction", reduction, ("mean", "sum"))
     scale = _checks.real("lr", lr, positive=True) / (sum(counts) if reduction == "mean" else 1.0)
-    forces = _Forces(counts, planted, margin, columns, width)
-    return _solve(forces, scale * times)
+    with np.errstate(over="ignore"):
+        flow_times = scale * times
+    if (flow_times > _LATEST).any():
+        raise ValueError(f"lr times t must be at most {_LATEST:g} a point, got lr={lr!r}")
+    return _solve(_Forces(counts, planted, margin, columns, width), flow_times)
 
 
 class _Forces:

@@ -72,6 +72,7 @@ def separable_probability(n: ArrayLike, dim: ArrayLike, log: bool = False) -> F6
 
 
 def _probability(n: F64, dim: F64) -> F64:
+    dim = np.minimum(dim, n)
     some, free = np.maximum(dim, 1.0), np.maximum(n - dim, 1.0)
     inside = betainc(free, some, 0.5)
     inside = np.where(2.0 * dim == n, 0.5, inside)

@@ -124,11 +124,18 @@ def state(
     features = np.column_stack([rows.astype(np.float64), np.ones(n)])[:, :size]
     targets = signs if moves else signs - start[d]
     limit = None
-    system = scale * features
+    with np.errstate(over="ignore", invalid="ignore"):
+        system = scale * features
+        decayed = np.sqrt(rate * decays[:size])
+    if not (np.isfinite(system).all() and np.isfinite(decayed).all()):
+        raise ValueError(
+            f"X and weight_decay times lr must be within the range of float64, got lr={rate!r}: "
+            "give smaller numbers of them"
+        )
     if decay > 0.0:
         weight = np.sqrt(2.0 / (n if reduction == "mean" else 1))
         limit = _limit(weight * features, weight * targets, decay, moves and decays[d] == 0.0)
-        system = np.vstack([system, np.diag(np.sqrt(rate * decays[:size]))])
+        system = np.vstack([system, np.diag(decayed)])
     left, values, right = np.linalg.svd(system, full_matrices=False)
     kept = values > sum(system.shape) * _EPS * values[0]
     values, right = values[kept], right[kept]
@@ -159,7 +166,9 @@ def _ridge(rows: F64, targets: F64, decay: float, cut: float) -> F64:
     left, values, right = np.linalg.svd(rows, full_matrices=False)
     kept = values > cut
     values = values[kept]
-    out: F64 = ((left.T @ targets)[kept] / (values + decay / values)) @ right[kept]
+    with np.errstate(over="ignore"):  # where the decay leaves nothing
+        shares = values + decay / values
+    out: F64 = ((left.T @ targets)[kept] / shares) @ right[kept]
     return out
 
 

@@ -284,8 +284,8 @@ def accuracy_time(
     zeta = ndtri(wanted).ravel()
     out = np.full(zeta.size, -np.inf)
     lams, sigmas = ratio.ravel(), width.ravel()
-    at_once = 1.0 / (sigmas * sigmas * lams) >= zeta
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
+        at_once = 1.0 / (sigmas * sigmas * lams) >= zeta
         never = (lams > 0.5) & (1.0 / (sigmas * sigmas * (2.0 * lams - 1.0)) <= zeta)
     out[never & ~at_once] = np.inf
     open_ = ~at_once & ~never

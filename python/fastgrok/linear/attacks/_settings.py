@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,8 @@ def settings(
 
 
 def _ball(norm: object) -> str:
-    if isinstance(norm, bool | np.bool_ | str) or norm not in (np.inf, 2, 1):
+    number = isinstance(norm, Real) and not isinstance(norm, bool | np.bool_)
+    if not number or norm not in (np.inf, 2, 1):
         raise ValueError(f"norm must be numpy.inf, 2 or 1, got {_checks.show(norm)}")
     return "l_inf" if norm == np.inf else f"l_{norm:.0f}"
 
@@ -157,7 +159,7 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
         if not np.isfinite(extremes).all():
             _checks.finite("X", rows)
         return Box(*(_side("bounds", extreme, rows) for extreme in extremes))
-    if not isinstance(bounds, tuple | list | np.ndarray):
+    if not isinstance(bounds, tuple | list | np.ndarray) or np.ndim(bounds) == 0:
         raise TypeError(f"bounds must be None, 'data' or (lo, hi), got {_checks.show(bounds)}")
     if len(bounds) != 2:
         raise ValueError(
