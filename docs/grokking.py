@@ -6,11 +6,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import fastgrok as fg
+from fastgrok import plots
 from fastgrok.theory import edge
 
 POPULATION = {"population": edge.GaussianNoise(5.0)}
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
+plt.style.use("fastgrok.plots.fastgrok")
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.8), sharey=True, layout="constrained")
 for ax, seed in zip(axes, (1, 0), strict=True):
     data = fg.datasets.gaussian_noise(400, 192, sigma=5.0, seed=seed)
     run = fg.train(data.X, data.y, steps=1e12, lr=0.01, evals=POPULATION)
@@ -20,6 +22,6 @@ for ax, seed in zip(axes, (1, 0), strict=True):
         if separable
         else "not separable from the origin: grokking"
     )
-    run.plot(ax, limit="auto")
+    plots.accuracy_curves(run, ax, limit="auto")
 axes[1].set_ylabel("")
-figure.savefig(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png"), dpi=150)
+figure.savefig(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png"))

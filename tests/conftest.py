@@ -26,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rewrite-printed", action="store_true", help=text)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Compare pictures with stored ones wherever there is pytest-mpl, without being asked."""
+    if config.pluginmanager.hasplugin("mpl") or config.pluginmanager.hasplugin("pytest_mpl"):
+        config.option.mpl = True
+
+
 @pytest.fixture(autouse=True)
 def no_figures_left() -> Iterator[None]:
     """Close what a test has drawn."""

@@ -95,6 +95,29 @@ def test_one_figure_into_a_folder(tiny, tmp_path, capsys):
     assert not (folder / "report.md").exists()  # of the whole paper
 
 
+@pytest.mark.parametrize("kinds", ["pdf", "PNG,pdf,png"])
+def test_pictures_are_of_the_formats_asked_for(kinds, tiny, tmp_path):
+    """By every paper, and the page shows or links to what there is."""
+    assert main(["reproduce", "all", "--quick", "--out", str(tmp_path), "--format", kinds]) == 0
+    expected = set(kinds.lower().split(","))
+    for paper in papers.PAPERS.values():
+        files = [path for path in (tmp_path / paper.key).iterdir() if path.is_file()]
+        names = {kind: {p.stem for p in files if p.suffix == f".{kind}"} for kind in papers.FORMATS}
+        assert {kind for kind, there in names.items() if there} == expected
+        for kind in expected:
+            assert names[kind] == names[kinds[-3:]], paper.key
+        report = (tmp_path / paper.key / papers.REPORT).read_text(encoding="utf-8")
+        first = min(expected, key=papers.FORMATS.index)
+        assert all(f"]({name}.{first})" in report for name in names[first])
+    page = tmp_path / papers.GALLERY
+    read = pages.read(page)
+    assert bool(read.images) == (expected != {"pdf"})
+    if read.images:
+        pages.check_links(page, read)
+    for kind in expected:
+        assert sum(link.endswith(f".{kind}") for link in read.links) > 5
+
+
 def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
     assert main(["reproduce", "all", "--quick", "--out", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*papers.PAPERS, papers.GALLERY}
@@ -124,6 +147,7 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path, capsys):
         (["reproduce", "das2026", "--engine", "jump"], "jump"),
         (["reproduce", "das2026", "--threads", "0"], "--threads: must be an integer of at least 1"),
         (["reproduce", "das2026", "--seeds", "many"], "'many'"),
+        (["reproduce", "das2026", "--format", "png,gif"], "of png, svg, pdf, got 'png,gif'"),
         (["reproduce", "all", "--figure", "1"], "--figure needs one paper"),
         (["reproduce"], "paper"),
         (["invent"], "invent"),

@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +99,8 @@ def test_examples_print_what_they_say(page: Path) -> None:
 def test_the_first_picture_can_be_drawn_again(tmp_path, monkeypatch):
     path = tmp_path / "again.png"
     monkeypatch.setattr(sys, "argv", ["grokking.py", str(path)])
-    runpy.run_path(str(ROOT / "docs" / "grokking.py"))
+    with matplotlib.rc_context():  # whose style it sets
+        runpy.run_path(str(ROOT / "docs" / "grokking.py"))
     assert path.stat().st_size > 10_000
 
 

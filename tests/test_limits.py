@@ -144,15 +144,15 @@ def test_limits_of_accuracies():
         assert 0.5 < level(ax, "attacked, limit") < level(ax, "plain, limit") < 1
         ax.figure.canvas.draw()
     # Those of the run, or only those asked for.
-    own, given = run.plot(limit=late), run.plot(limit=late, evals=evals)
+    own, given = (plots.accuracy_curves(run, limit=late, evals=asked) for asked in (None, evals))
     assert set(lines(own)) == {*run.losses, *(f"{name}, limit" for name in run.losses)}
     for name in evals:
         assert level(own, f"{name}, limit") == level(given, f"{name}, limit")
     plain = {"plain": evals["plain"]}
     for asked in (plain, {}):
         drawn = {*run.losses, *(f"{name}, limit" for name in ("train", *asked))}
-        assert set(lines(run.plot(limit=late, evals=asked))) == drawn
-    assert set(lines(run.plot())) == set(run.losses)
+        assert set(lines(plots.accuracy_curves(run, limit=late, evals=asked))) == drawn
+    assert set(lines(plots.accuracy_curves(run))) == set(run.losses)
 
 
 def test_limits_of_the_distance_and_the_bias():
@@ -247,7 +247,8 @@ def test_limits_that_do_not_fit():
     autodiff = {"other": fg.Pgd(X, Y, method="autodiff32")}
     with pytest.raises(ValueError, match=r"evals\['other'\] has no limit"):
         run.plot(limit=penalized, evals=autodiff)
-    own = late_run(steps=10, evals=autodiff).plot(limit=penalized)  # of which none was asked for
+    # Of which none was asked for.
+    own = plots.accuracy_curves(late_run(steps=10, evals=autodiff), limit=penalized)
     assert set(lines(own)) == {"train", "other", "train, limit"}
     with pytest.raises(ValueError, match=r"evals .* needs limit, got \['other'\]"):
         run.plot(evals={"other": (X, Y)})

@@ -6,6 +6,7 @@ import pytest
 
 import fastgrok as fg
 from fastgrok import plots
+from fastgrok.plots import palette
 from fastgrok.questions.phases import Phases
 from runs import train_quietly
 from synthetic_runs import make_run
@@ -46,7 +47,7 @@ def check_curve(line, run, values):
 
 
 def test_accuracy_curves(run):
-    ax = run.plot()
+    ax = plots.accuracy_curves(run)
     check_step_axis(ax, 1000)
     assert ax.get_ylabel() == "accuracy"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "standard"]
@@ -56,11 +57,132 @@ def test_accuracy_curves(run):
 
 def test_given_axes_are_used_and_shared(run):
     _, ax = plt.subplots()
-    assert run.plot(ax) is ax
+    assert plots.accuracy_curves(run, ax) is ax
     assert plots.accuracy_curves(make_run((0, 1, 2), {"train": [0, 1, 2]}), ax) is ax
     assert len(ax.lines) == 3
     check_step_axis(ax, 1000)
     assert plt.get_fignums() == [ax.figure.number]
+
+
+def test_error_curves_show_the_last_wrong_point_and_none():
+    run = make_run(
+        (0, 1, 10, 1000),
+        {"train": [0, 500, 1999, 2000], "standard": [0, 1000, 1000, 1900]},
+        sizes={"train": 2000, "standard": 2000},
+    )
+    ax = plots.error_curves(run)
+    check_step_axis(ax, 1000)
+    np.testing.assert_array_equal(lines(ax)["train"].get_ydata(), [0.75, 1 / 2000, 0.0])
+    bottom, top = ax.get_ylim()
+    place = ax.transScale.transform([(1, y) for y in (bottom, 0.0, 1 / 2000, 0.01, 0.75, top)])
+    heights = np.diff(place[:, 1]) / np.ptp(place[:, 1])
+    assert (heights > 0.01).all()  # each can be told from the next
+    assert heights[1] > 0.05  # one wrong point from none
+    assert ax.get_ylabel() == "share wrong"
+    # Ticks do not stand on one another: none between 0 and the last point.
+    assert sorted(ax.get_yticks())[:2] == [0.0, 0.001]
+    # Other runs on the same axes count, too.
+    plots.error_curves(make_run((0, 1, 2), {"train": [0, 9, 9]}), ax)
+    assert ax.get_ylim() == pytest.approx((bottom, top))
+
+
+def test_error_curves_of_a_population_end_where_its_accuracy_is_known():
+    right = 1.0 - np.array([0.5, 1e-9, 1e-15, 1e-16])
+    losses = {"train": right, "all": right}
+    run = make_run(counts={"train": [0, 9, 9, 10]}, probabilities={"all": right}, losses=losses)
+    ax = plots.error_curves(run)
+    assert ax.get_ylim()[0] == pytest.approx(-0.2e-12)
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("counts", [[0, 0, 0, 0], [10, 10, 10, 10], [0, 9, 9, 9]])
+def test_error_curves_of_next_to_no_errors(counts):
+    ax = plots.error_curves(make_run(counts={"train": counts}))
+    ax.figure.canvas.draw()
+    assert ax.get_ylim()[1] > max(1.0 - min(counts[1:]) / 10, 0.0)
+
+
+def marks(ax):
+    dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
+    return {line.get_label(): list(line.get_xdata()) for line in dotted}
+
+
+def test_grokking_marks_stand_at_the_times(run):
+    ax = plots.grokking_marks(run, plots.accuracy_curves(run))
+    assert run.grokking("standard").train == 10
+    assert run.grokking("standard").test == 1000
+    assert marks(ax) == {"train: step 10": [10, 10], "standard: step 1000": [1000, 1000]}
+    colors = {label.split(":")[0]: line.get_color() for label, line in lines(ax).items()}
+    assert [lines(ax)[name].get_color() for name in colors] == list(colors.values())
+    check_step_axis(ax, 1000)
+    assert ax.get_ylim()[1] < 1.2  # they fill the axes, and have no part in their range
+    early = plots.grokking_marks(run, plots.accuracy_curves(run), eps=0.5)
+    assert list(marks(early)) == ["train: step 1", "standard: step 1000"]
+
+
+def test_grokking_marks_of_sets_that_never_generalise():
+    run = make_run((0, 1, 100_000), {"train": [0, 5, 10], "standard": [0, 5, 5]})
+    ax = plots.grokking_marks(run)
+    assert marks(ax) == {"train: step $10^{5}$": [100_000, 100_000], "standard: never": []}
+    check_step_axis(ax, 100_000)
+    with pytest.raises(ValueError, match=r"eps must lie in \[0, 1\), got 1"):
+        plots.grokking_marks(run, eps=1)
+
+
+def test_a_run_at_a_glance(run):
+    ax = run.plot()
+    figure = ax.figure
+    above, below = figure.axes
+    assert ax is above
+    assert (above.get_ylabel(), below.get_ylabel()) == ("accuracy", "share wrong")
+    assert (above.get_xlabel(), below.get_xlabel()) == ("", "step")
+    assert above.get_shared_x_axes().joined(above, below)
+    for name in run.accuracy:
+        check_curve(lines(above)[name], run, run.accuracy[name])
+        check_curve(lines(below)[name], run, (10 - run.counts[name]) / 10)
+    assert marks(above) == marks(below) != {}
+    texts = [[text.get_text() for text in one.get_legend().get_texts()] for one in figure.axes]
+    assert texts == [["train", "standard"], list(marks(below))]
+    assert below.get_legend().get_title().get_text() == "grokking times"
+    tight = run.plot(eps=0.1).figure.axes[1].get_legend().get_title().get_text()
+    assert tight == r"grokking times, $\epsilon$ = 0.1"
+    figure.canvas.draw()
+    # On axes that are given there is one panel.
+    _, given = plt.subplots()
+    assert run.plot(given) is given
+    assert marks(given) == marks(above)
+    check_step_axis(given, 1000)
+
+
+def test_a_limit_that_does_not_fit_leaves_no_figure(run):
+    with pytest.raises(TypeError, match="limit must come from"):
+        run.plot(limit="best")
+    assert plt.get_fignums() == []
+
+
+def test_new_figures_have_the_style_and_nothing_else_does(run):
+    before = dict(mpl.rcParams)
+    for draw in (
+        plots.accuracy_curves,
+        plots.error_curves,
+        plots.grokking_marks,
+        fg.Trajectory.plot,
+    ):
+        ax = draw(run)
+        assert ax.lines[0].get_color() == palette.BLUE
+        assert not ax.spines["top"].get_visible()
+        assert dict(mpl.rcParams) == before
+    _, given = plt.subplots()
+    plots.accuracy_curves(run, given)
+    assert given.lines[0].get_color() == before["axes.prop_cycle"].by_key()["color"][0]
+    assert given.spines["top"].get_visible()
+    with plots.styled():
+        assert mpl.rcParams["pdf.fonttype"] == 42
+        colors = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+        assert [mpl.colors.to_hex(color) for color in colors] == list(palette.PALETTE)
+        assert mpl.rcParams["image.cmap"] == palette.MAP
+    with mpl.style.context("fastgrok.plots.fastgrok"):  # as the documentation says
+        assert mpl.rcParams["legend.frameon"] is False
 
 
 def test_loss_curves(run):
@@ -157,6 +279,8 @@ def test_sharpness_curve_of_adam_has_no_limit_of_stability():
         plots.loss_curves,
         plots.bias_curve,
         plots.distance_curve,
+        plots.error_curves,
+        plots.grokking_marks,
         plots.sharpness_curve,
     ],
 )
@@ -165,6 +289,7 @@ def test_runs_of_next_to_nothing(draw, steps):
     nan = np.full(len(steps), np.nan)
     run = make_run(steps, sharpness=nan, sharpness_mean=nan)
     check_step_axis(draw(run), 10.0)
+    check_step_axis(run.plot().figure.axes[1], 10.0)
 
 
 def spans(ax):

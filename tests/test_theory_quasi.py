@@ -10,6 +10,7 @@ from scipy.optimize import minimize, nnls
 from scipy.special import expit
 
 import fastgrok as fg
+from fastgrok import plots
 from fastgrok.theory import bias
 
 TABLE = pd.read_csv(Path(__file__).parent / "data" / "endometrial.csv")
@@ -152,7 +153,7 @@ def test_alignment_and_limits_of_a_run():
     side = np.where(X["NV"] > 0, 1.0, np.sign(rest))
     logits = np.where(other.X[:, 0] != 0.0, other.X[:, 0], other.X @ late.w_tilde + late.b_tilde)
     for limit in ("auto", late):
-        ax = run.plot(limit=limit)
+        ax = plots.accuracy_curves(run, limit=limit)
         ends = {line.get_label(): line.get_ydata()[0] for line in ax.lines}
         assert ends["train, limit"] == np.mean(side == y)
         assert ends["other, limit"] == np.mean(np.sign(logits) == other.y)

@@ -194,7 +194,7 @@ def test_tables_of_a_run_without_records():
     [
         ("pandas", "to_pandas", "data"),
         ("xarray", "to_xarray", "data"),
-        ("matplotlib.pyplot", "plot", "plot"),
+        ("matplotlib.figure", "plot", "plot"),
     ],
 )
 def test_a_missing_optional_package_names_its_extra(monkeypatch, missing, method, extra):

@@ -17,6 +17,7 @@ from fastgrok.descent.settings import ENGINES
 from fastgrok.errors import FastgrokError
 from fastgrok.linear.config import show_config
 from fastgrok.papers import (
+    FORMATS,
     PAPERS,
     Item,
     Output,
@@ -203,6 +204,13 @@ def _parser() -> argparse.ArgumentParser:
         "index.html, ./fastgrok-gallery",
     )
     reproduce.add_argument(
+        "--format",
+        type=_formats,
+        default=Settings.formats,
+        metavar="KIND[,KIND]",
+        help="what pictures are written as, of png, svg and pdf; default: png,svg",
+    )
+    reproduce.add_argument(
         "--threads", type=_positive, metavar="K", help="runs at the same time; default: all cores"
     )
     reproduce.add_argument(
@@ -274,6 +282,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _formats(text: str) -> tuple[str, ...]:
+    kinds = tuple(dict.fromkeys(text.lower().split(",")))
+    if not set(kinds) <= set(FORMATS):
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(FORMATS)}, got {text!r}")
+    return kinds
+
+
 def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     papers = list(PAPERS.values()) if arguments.paper == _ALL else [PAPERS[arguments.paper]]
     try:
@@ -290,6 +305,7 @@ def _reproduce(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -
         engine=arguments.engine,
         threads=_checks.threads(arguments.threads),
         seeds=arguments.seeds,
+        formats=arguments.format,
     )
     gallery: list[tuple[Paper, list[tuple[Item, Output]]]] = []
     for paper, items in chosen:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from fastgrok import plots
 from fastgrok._checks import EvaluationSet
 from fastgrok._checks.docstrings import described
+from fastgrok.plots.overview import overview
 from fastgrok.questions.asked import Questions
 from fastgrok.records import file, printing, tables
 
@@ -101,27 +104,41 @@ class Trajectory(Questions):
         That of `fastgrok.train`, with what is 0 in it.
     """
 
-    @described(plots.accuracy_curves)
+    @described(plots.accuracy_curves, plots.grokking_marks)
     def plot(
         self,
         ax: Axes | None = None,
         *,
         limit: Limit | Literal["auto"] | None = None,
         evals: Mapping[str, EvaluationSet] | None = None,
+        eps: float | Fraction | Decimal = 0.0,
     ) -> Axes:
-        """Draw the accuracies against the steps.
+        """Draw the run: its accuracies, the last errors below them, and the grokking times.
+
+        On axes that are given the accuracies and the times alone.
 
         Parameters
         ----------
-        ax, limit, evals
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. Default: a new figure of two panels, `plots.accuracy_curves` above
+            `plots.error_curves`, both with `plots.grokking_marks`.
+        limit, evals
             See `accuracy_curves`.
+        eps
+            See `grokking_marks`.
 
         Returns
         -------
         matplotlib.axes.Axes
-            The axes drawn on. `fastgrok.plots` has more curves.
+            The axes with the accuracies; ``.figure`` has both panels. `fastgrok.plots` has more
+            curves.
+
+        Raises
+        ------
+        ValueError, TypeError, NotSeparableError
+            As `plots.accuracy_curves` and `plots.grokking_marks`.
         """
-        return plots.accuracy_curves(self, ax, limit=limit, evals=evals)
+        return overview(self, ax, limit, evals, eps)
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the record as a table.

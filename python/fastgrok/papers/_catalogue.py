@@ -9,6 +9,9 @@ from fastgrok.papers._report import Verdict
 
 Scale = Literal["quick", "default", "full"]
 
+#: What pictures can be written as; those that a page can show before those that it links to.
+FORMATS = ("png", "svg", "pdf")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -26,6 +29,8 @@ class Settings:
         Number of draws of the data; None leaves it to the scale.
     progress : bool
         Show a progress bar on standard error.
+    formats : tuple of {"png", "svg", "pdf"}
+        What every picture is written as.
     cache : dict
         Finished runs by what they are made from. A figure or table looks here before it trains, so
         that a command that makes several of them trains what they have in common once.
@@ -36,6 +41,7 @@ class Settings:
     threads: int = 1
     seeds: int | None = None
     progress: bool = True
+    formats: tuple[str, ...] = ("png", "svg")
     cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -57,6 +63,15 @@ class Output:
     files: tuple[Path, ...]
     verdicts: tuple[Verdict, ...]
     seconds: float = float("nan")
+
+    def pictures(self) -> dict[str, dict[str, Path]]:
+        """Return the files of each picture by their formats, such as ``"png"``."""
+        found: dict[str, dict[str, Path]] = {}
+        for path in self.files:
+            kind = path.suffix[1:]
+            if kind in FORMATS:
+                found.setdefault(path.stem, {})[kind] = path
+        return found
 
 
 class Stopped(KeyboardInterrupt):

@@ -1,14 +1,13 @@
 """What the papers' pictures have in common; matplotlib is loaded only when one is drawn."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok.plots import palette
+from fastgrok.plots import palette, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,62 +17,14 @@ if TYPE_CHECKING:
 PALETTE = palette.PALETTE
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = PALETTE
 
+#: Draw in the style of all pictures.
+styled = style.styled
+
 #: Text width of a page, in inches.
 PAGE_WIDTH = 7.2
 
 #: Diameter of the smallest mark of a legend, in points.
 LEAST_MARK = 4.5
-
-# Settings of matplotlib for all pictures.
-_STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.linewidth": 0.4,
-    "grid.color": "0.9",
-    "legend.frameon": False,
-}
-
-
-def require_matplotlib() -> None:
-    """
-    Check that pictures can be drawn, before any long work.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing; the message says how to install it.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401, PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "drawing needs matplotlib, which is not installed: pip install 'fastgrok[plot]'"
-        ) from error
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """
-    Draw in the style of all pictures.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing, as `require_matplotlib`.
-    """
-    require_matplotlib()
-    from matplotlib import rc_context  # noqa: PLC0415
-
-    with rc_context(_STYLE):
-        yield
 
 
 def panels(

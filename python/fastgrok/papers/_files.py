@@ -1,6 +1,8 @@
 """What a figure or a table leaves in its folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +11,26 @@ from numpy.typing import NDArray
 
 from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, write_csv
+from fastgrok.plots.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DPI = 200
+# The date that a file says it was made at, which would make another file of the same picture.
+_UNDATED: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+# A setting of the command, which the functions that write an item have no argument for.
+_formats: ContextVar[Sequence[str]] = ContextVar("formats", default=("png", "svg"))
+
+
+@contextmanager
+def pictures_as(formats: Sequence[str]) -> Iterator[None]:
+    """Have `write_item` write every picture in these formats."""
+    before = _formats.set(formats)
+    try:
+        yield
+    finally:
+        _formats.reset(before)
 
 
 def write_item(
@@ -29,10 +46,9 @@ def write_item(
     """
     Write the files NAME.* and NAME-KEY.* into an existing folder; without arrays no npz.
 
-    Pictures are written as PNG and as SVG, which is the same file for the same picture.
+    Pictures are written as PNG and as SVG, or as `pictures_as` says: the same file for the same
+    picture.
     """
-    from matplotlib import rc_context  # noqa: PLC0415
-
     files = []
 
     def path(key: str, suffix: str) -> Path:
@@ -40,9 +56,9 @@ def write_item(
         return files[-1]
 
     for key, picture in pictures.items():
-        picture.savefig(path(key, "png"), dpi=_DPI)
-        with rc_context({"svg.hashsalt": "fastgrok"}):
-            picture.savefig(path(key, "svg"), dpi=_DPI, metadata={"Date": None})
+        for kind in _formats.get():
+            with styled():
+                picture.savefig(path(key, kind), metadata=_UNDATED[kind])
     for key, rows in tables.items():
         write_csv(path(key, "csv"), rows)
     if arrays is not None:

@@ -1,12 +1,12 @@
 """All pictures and verdicts on one page, which a browser shows from a folder, without a server."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isfinite
 from pathlib import Path
 
-from fastgrok.papers._catalogue import Item, Output, Paper
+from fastgrok.papers._catalogue import FORMATS, Item, Output, Paper
 from fastgrok.papers._report import Outcome, Verdict, head_and_foot, versions
 from fastgrok.papers._summary import REPORT, Made, tally
 
@@ -86,7 +86,10 @@ def _article(paper: Paper, item: Item, output: Output, folder: Path) -> str:
             f'<article id="{_anchor(paper, item)}">',
             f"<h3>{_words(item)}: {escape(item.title)}</h3>",
             f"<p>{_inline(made_of)}</p>",
-            *(_picture(links[path], item) for path in output.files if path.suffix == ".png"),
+            *(
+                _picture({kind: links[path] for kind, path in files.items()}, item)
+                for files in output.pictures().values()
+            ),
             _table(output.verdicts),
             f'<p class="made">Made in {time}{_inline(made_by.splitlines()[0])}</p>',
             '<p class="files">'
@@ -97,14 +100,17 @@ def _article(paper: Paper, item: Item, output: Output, folder: Path) -> str:
     )
 
 
-def _picture(link: str, item: Item) -> str:
-    vector = f"{link.removesuffix('.png')}.svg"
-    name = Path(link).stem
-    return (
-        f'<figure><a href="{vector}"><img src="{link}" alt="{escape(item.title)}: {name}"></a>'
-        f'<figcaption>{name} <a href="{link}">PNG</a> <a href="{vector}">SVG</a></figcaption>'
-        "</figure>"
-    )
+def _picture(files: Mapping[str, str], item: Item) -> str:
+    """Show a picture, which leads to the one for print, above links to all of its formats."""
+    kinds = [kind for kind in FORMATS if kind in files]
+    name = Path(files[kinds[0]]).stem
+    links = " ".join(f'<a href="{files[kind]}">{kind.upper()}</a>' for kind in kinds)
+    image = ""
+    if kinds[0] != "pdf":  # which no page shows as an image
+        alt = f"{escape(item.title)}: {name}"
+        vector = files.get("svg", files[kinds[-1]])
+        image = f'<a href="{vector}"><img src="{files[kinds[0]]}" alt="{alt}"></a>'
+    return f"<figure>{image}<figcaption>{name} {links}</figcaption></figure>"
 
 
 def _table(verdicts: Iterable[Verdict]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fastgrok.papers._catalogue import Output, Settings, Stopped
+from fastgrok.papers._files import pictures_as
 
 T = TypeVar("T")
 
@@ -48,4 +49,5 @@ def make(
         data = train(settings)
     except KeyboardInterrupt as stop:
         raise Stopped(keep(stop, folder / f"{name}-partial.csv")) from None
-    return write(data, folder)
+    with pictures_as(settings.formats):
+        return write(data, folder)

@@ -2,10 +2,10 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fastgrok.papers._catalogue import Item, Output, Paper
+from fastgrok.papers._catalogue import FORMATS, Item, Output, Paper
 from fastgrok.papers._report import Outcome, markdown_table, verdict_table, versions
 
 #: What an item left behind, in the order of making.
@@ -97,7 +97,7 @@ def write_overview(paper: Paper, made: Made, folder: Path, *, size: str) -> Path
             f"### {item.name.capitalize()}: {item.title}",
             f"The numbers, and every choice made: [{report}]({report}).",
             verdict_table(output.verdicts),
-            *(f"![{p.stem}]({p.name})" for p in output.files if p.suffix == ".png"),
+            *(_picture(files) for files in output.pictures().values()),
         ]
     parts = [
         f"# {paper.citation}: what reproducing it shows",
@@ -110,6 +110,12 @@ def write_overview(paper: Paper, made: Made, folder: Path, *, size: str) -> Path
     path = folder / REPORT
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
+
+
+def _picture(files: Mapping[str, Path]) -> str:
+    """Show a picture, or link to it where no page can show its format."""
+    path = min(files.items(), key=lambda one: FORMATS.index(one[0]))[1]
+    return f"{'' if path.suffix == '.pdf' else '!'}[{path.stem}]({path.name})"
 
 
 _MEANING = (

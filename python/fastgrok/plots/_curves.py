@@ -13,7 +13,9 @@ from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.descent.stable import most_sharpness
 from fastgrok.linear import hyperplane_distance
-from fastgrok.plots._axes import given_or_new
+from fastgrok.plots._axes import curve, later, step_axes
+from fastgrok.plots.palette import BLUE, GREEN, ORANGE
+from fastgrok.plots.style import styled_if_new
 from fastgrok.questions import limits
 from fastgrok.questions.alignments import alignment
 from fastgrok.questions.asked import Questions
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from fastgrok.theory.bias import LateTime
     from fastgrok.theory.edge import StationaryPoint
 
-_PHASE_COLORS = ("tab:blue", "tab:orange", "tab:green")
+_PHASE_COLORS = (BLUE, ORANGE, GREEN)
 _LIMIT_LINE: Any = {"linestyle": "--", "linewidth": 1.0}
 
 
+@styled_if_new
 def accuracy_curves(
     run: Record,
     ax: Axes | None = None,
@@ -95,9 +98,9 @@ def accuracy_curves(
         ends = limits.accuracies(limits.find(run), run, evals, own=True)
     elif limit is not None:
         ends = limits.accuracies(limit, run, evals)
-    ax = _step_axes(run, ax)
+    ax = step_axes(run, ax)
     for name, accuracy in run.accuracy.items():
-        color = _curve(ax, run, accuracy, name)
+        color = curve(ax, run, accuracy, name)
         if name in ends:
             _level(ax, ends[name], f"{name}, limit", color)
     ax.set_ylabel("accuracy")
@@ -106,6 +109,7 @@ def accuracy_curves(
 
 
 @described(accuracy_curves)
+@styled_if_new
 def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
     """Draw the loss on every data set against the steps, on logarithmic axes.
 
@@ -119,9 +123,9 @@ def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         The axes drawn on.
     """
-    ax = _step_axes(run, ax)
+    ax = step_axes(run, ax)
     for name, loss in run.losses.items():
-        _curve(ax, run, loss, name)
+        curve(ax, run, loss, name)
     _log_values(ax, *run.losses.values())
     ax.set_ylabel(f"{run.params['loss']} loss ({run.params['reduction']})")
     ax.legend()
@@ -129,6 +133,7 @@ def loss_curves(run: Record, ax: Axes | None = None) -> Axes:
 
 
 @described(accuracy_curves)
+@styled_if_new
 def bias_curve(
     run: Record,
     ax: Axes | None = None,
@@ -161,20 +166,21 @@ def bias_curve(
     TypeError
         If `limit` is something else.
     """
-    late = None if limit is None else limits.bias_line(limit, run, _later(run))
-    ax = _step_axes(run, ax)
-    color = _curve(ax, run, run.b, "b")
+    late = None if limit is None else limits.bias_line(limit, run, later(run))
+    ax = step_axes(run, ax)
+    color = curve(ax, run, run.b, "b")
     if late is not None:
         # An artist, which has no part in the range of the axes: that is the run's.
         from matplotlib.lines import Line2D  # noqa: PLC0415
 
-        ax.add_artist(Line2D(_later(run), late, label="late b", color=color, **_LIMIT_LINE))
+        ax.add_artist(Line2D(later(run), late, label="late b", color=color, **_LIMIT_LINE))
         ax.legend()
     ax.set_ylabel("bias $b$")
     return ax
 
 
 @described(accuracy_curves)
+@styled_if_new
 def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None = None) -> Axes:
     r"""Draw the distance \|b\| / \|\|w\|\| of the hyperplane from the origin, on logarithmic axes.
 
@@ -199,8 +205,8 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
         If `limit` is something else.
     """
     end = None if limit is None else hyperplane_distance(*limits.hyperplane(limit, run))
-    ax = _step_axes(run, ax)
-    color = _curve(ax, run, run.distance, "|b|/||w||")
+    ax = step_axes(run, ax)
+    color = curve(ax, run, run.distance, "|b|/||w||")
     _log_values(ax, run.distance)
     if end is not None:
         _level(ax, end, "limit", color)
@@ -210,6 +216,7 @@ def distance_curve(run: Record, ax: Axes | None = None, *, limit: Limit | None =
 
 
 @described(accuracy_curves, Questions.alignment)
+@styled_if_new
 def alignment_curve(
     run: Record,
     solution: MaxMargin | Literal["l2", "linf", "l1"] | None = None,
@@ -238,8 +245,8 @@ def alignment_curve(
     """
     found = alignment(run, solution)
     angle = 1.0 - found
-    ax = _step_axes(run, ax)
-    _curve(ax, run, angle, "1 - alignment")
+    ax = step_axes(run, ax)
+    curve(ax, run, angle, "1 - alignment")
     _log_values(ax, angle)
     kind = getattr(found.limit, "norm", "l2")
     norm = "" if kind == "l2" else f" in {kind}"
@@ -248,6 +255,7 @@ def alignment_curve(
 
 
 @described(accuracy_curves)
+@styled_if_new
 def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     """Draw lr * lambda_max of the Hessian against the steps.
 
@@ -269,12 +277,12 @@ def sharpness_curve(run: Record, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         The axes drawn on.
     """
-    ax = _step_axes(run, ax)
-    _curve(ax, run, run.sharpness, "at the iterate")
-    _curve(ax, run, run.sharpness_mean, "at the mean of two iterates", linestyle="--")
+    ax = step_axes(run, ax)
+    curve(ax, run, run.sharpness, "at the iterate")
+    curve(ax, run, run.sharpness_mean, "at the mean of two iterates", linestyle="--")
     if table.lack("stability", run.params) is None:
         style: Any = {"color": "0.4", "linewidth": 1.0, "linestyle": ":"}
-        steps = _later(run) if "schedule" in run.params else np.array(ax.get_xlim())
+        steps = later(run) if "schedule" in run.params else np.array(ax.get_xlim())
         ax.plot(steps, most_sharpness(run.params, steps), label="limit of stability", **style)
     _log_values(ax, run.sharpness, run.sharpness_mean)
     ax.set_ylabel(r"sharpness $\eta\,\lambda_{\max}$")
@@ -315,33 +323,6 @@ def phase_shading(ax: Axes, phases: Phases) -> Axes:
         )
     ax.set_xlim(left, right)
     return ax
-
-
-def _step_axes(run: Record, ax: Axes | None) -> Axes:
-    ax = given_or_new(ax)
-    drawn = ax.get_xlim()[1] if ax.has_data() else 10.0
-    last = float(run.steps[-1]) if run.steps.size else 1.0
-    ax.set_xscale("log")
-    end = max(last, drawn)
-    ax.set_xlim(1.0, end)
-    if end > 1e250:  # matplotlib looks for ticks beyond the end, where floats end
-        ticks = 10.0 ** np.arange(0, 301, 50)
-        ax.set_xticks(ticks[ticks <= end])
-        ax.set_xticks([], minor=True)
-    ax.set_xlabel("step")
-    return ax
-
-
-def _later(run: Record) -> NDArray[np.float64]:
-    return run.steps[run.steps > 0].astype(np.float64)
-
-
-def _curve(
-    ax: Axes, run: Record, values: NDArray[np.float64], label: str, linestyle: str = "-"
-) -> Any:
-    """Draw values over the steps but the first, and return the color."""
-    (line,) = ax.plot(_later(run), values[run.steps > 0], label=label, linestyle=linestyle)
-    return line.get_color()
 
 
 def _level(ax: Axes, value: float, label: str, color: Any) -> None:

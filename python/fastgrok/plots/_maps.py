@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from fastgrok import _checks
 from fastgrok._checks.calls import helpful
-from fastgrok.plots._axes import given_or_new
+from fastgrok.plots._axes import given_or_new, in_digits
 from fastgrok.plots._draws import Known, dimension, failures, median, variable
 from fastgrok.plots.palette import MAP, PALETTE
+from fastgrok.plots.style import styled_if_new
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +26,7 @@ _HATCHES = {"undecided": ("0.92", "////"), "failed": ("1.0", "xxxx")}
 
 
 @helpful
+@styled_if_new
 def phase_diagram(
     dataset: xr.Dataset,
     value: str | None = None,
@@ -109,6 +111,7 @@ def phase_diagram(
 
 
 @helpful
+@styled_if_new
 def band(
     dataset: xr.Dataset,
     value: str | None = None,
@@ -280,8 +283,12 @@ def _contours(
         one if one.dtype.kind in "iuf" else np.arange(one.size)
         for one in (array[dim].to_numpy() for dim in dims)
     ]
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+
     lines = ax.contour(*places, drawn, levels=levels, colors="white", linewidths=0.8)
-    ax.clabel(lines, fontsize="x-small", fmt=lambda level: f"{level:.3g}")
+    # White is read on the dark end of the map, and with an edge on the bright one, too.
+    for text in ax.clabel(lines, fontsize="small", fmt=in_digits):
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="0.25")])
 
 
 def _marks(ax: Axes, edges: list[NDArray[np.float64]], known: Known) -> None:
