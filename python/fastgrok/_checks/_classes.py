@@ -136,8 +136,8 @@ def given_classes(name: str, classes: Sequence[Any]) -> Classes:
     listed = [classes]
     # Of a set nobody knows which is the first.
     if isinstance(classes, Iterable) and not isinstance(classes, str | bytes | set | frozenset):
-        shape = np.shape(classes) if isinstance(classes, np.ndarray) else None
-        listed = [_plain(label) for label in classes] if shape is None or len(shape) == 1 else []
+        if getattr(classes, "ndim", 1) == 1:
+            listed = [_plain(label) for label in classes]
     if len(listed) != 2 or listed[0] == listed[1]:
         raise ValueError(
             f"{name} must be the label of the first class and that of the second, got "
