@@ -134,10 +134,10 @@ def two_classes(
 def given_classes(name: str, classes: Sequence[Any]) -> Classes:
     """Check what an argument says that the classes are called."""
     listed = [classes]
-    # Of a set nobody knows which is the first.
-    if isinstance(classes, Iterable) and not isinstance(classes, str | bytes | set | frozenset):
-        shape = np.shape(classes) if isinstance(classes, np.ndarray) else None
-        listed = [_plain(label) for label in classes] if shape is None or len(shape) == 1 else []
+    # Of a set nobody knows which is the first, and one number in an array is no list.
+    alone = isinstance(classes, str | bytes | set | frozenset) or getattr(classes, "ndim", 1) != 1
+    if isinstance(classes, Iterable) and not alone:
+        listed = [_plain(label) for label in classes]
     if len(listed) != 2 or listed[0] == listed[1]:
         raise ValueError(
             f"{name} must be the label of the first class and that of the second, got "

@@ -60,7 +60,7 @@ class Settings:
 
 def pair(name: str, value: object) -> tuple[int, int]:
     """Two counts, of class +1 and of class -1."""
-    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0:
+    if not isinstance(value, tuple | list | np.ndarray) or getattr(value, "ndim", 1) == 0:
         raise TypeError(
             f"{name} must be a pair of integers (class +1, class -1), got {_checks.show(value)}"
         )

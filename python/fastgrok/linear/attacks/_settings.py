@@ -159,7 +159,7 @@ def _box(rows: NDArray[Any], bounds: object) -> Box | None:
         if not np.isfinite(extremes).all():
             _checks.finite("X", rows)
         return Box(*(_side("bounds", extreme, rows) for extreme in extremes))
-    if not isinstance(bounds, tuple | list | np.ndarray) or np.ndim(bounds) == 0:
+    if not isinstance(bounds, tuple | list | np.ndarray) or getattr(bounds, "ndim", 1) == 0:
         raise TypeError(f"bounds must be None, 'data' or (lo, hi), got {_checks.show(bounds)}")
     if len(bounds) != 2:
         raise ValueError(
