@@ -200,3 +200,28 @@ def test_an_error_just_above_rtol_costs_a_finer_leap_and_not_a_million_steps():
     assert run.engine.exact_steps < 20_000
     assert run.engine.leaps[-1].last == 1e8
     assert run.engine.leaps[-1].error <= RTOL
+
+
+def test_a_slow_separated_direction_below_the_rounding_of_the_gradient():
+    """
+    One row is 2^-7 off the plane of all others, at a margin at which its slope is 1e-16.
+
+    Sums and differences of the columns are exact, and twice as long: the same descent at half the
+    rate, where the direction is an axis along which nothing else has a gradient.
+    """
+    plane = np.array([
+        [8326, 2417], [5024, -3501], [-6113, 8840], [-362, -10395], [-3566, -1941], [-9559, -3608],
+        [3779, -7131], [7879, 240], [-4391, 3780], [-2283, -639], [9459, 2563],
+    ])  # fmt: skip
+    plane[0] = 16652, -4833  # so that it is far
+    along = np.zeros_like(plane)
+    along[0] = 128, -128
+    X = np.column_stack([plane + along, plane - along]) / 2.0**15
+    y = np.array([1.0, 1, -1, 1, 1, 1, 1, 1, -1, -1, -1])
+    settings = {"bias": False, "steps": 134872179304803, "record": [134872179304803]}
+    run = fg.train(X, y, lr=2.17, rtol=1e-7, **settings)
+    sums = np.column_stack([X[:, :2] + X[:, 2:], X[:, :2] - X[:, 2:]])
+    axes = fg.train(sums, y, lr=1.085, rtol=1e-10, **settings).w
+    right = np.concatenate([axes[:2] + axes[2:], axes[:2] - axes[2:]])
+    assert np.abs(axes[2:]).max() > 1e-3
+    assert np.linalg.norm(run.w - right) <= 1e-7 * np.linalg.norm(right)

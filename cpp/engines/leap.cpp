@@ -101,6 +101,7 @@ void Leap::turn(const std::shared_ptr<const Coordinates>& coordinates) {
         for (Vector* x : {&point.y, &point.g, &point.u})
             *x = across ? times(*across, *x) : coordinates->to(*x);
     next_ = past_.front();
+    converged_ = false;  // what was a rounding error may be a motion here
     if (auto other = field_->turned_field(coordinates))
         field_ = std::move(other);
     else

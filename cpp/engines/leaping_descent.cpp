@@ -17,7 +17,7 @@ constexpr double kFewestLeaped = 2000.0;
 // The steps of the coarse integration may do kRatio times as much. With looser tolerances the
 // formulas are of low order, and the difference would tell less; where a pass is dear, less so: up
 // to kLoosestWide they go by kOfWide of rtol.
-constexpr double kFine = 0.03, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
+constexpr double kFine = 0.02, kFineWide = 0.075, kFineOther = 0.05, kFineCycle = 0.015;
 constexpr double kRatio = 100.0, kLoosest = 1e-7, kLoosestWide = 3e-7, kOfWide = 0.3;
 // The highest order of the formulas; of steps that remember others, whose gradients swing on at
 // first in directions that are steep, the sixth would make what is left of that larger.
@@ -377,6 +377,7 @@ bool LeapingDescent::step_fine(Attempt& attempt) {
     report.converged = status == Leap::Status::converged;
     if (!is_stable(attempt, step)) return false;
     watch_rounding(attempt);
+    watch_rest(attempt);
     keep_step(attempt);
     if (report.converged ? !stays(attempt) : step >= next_check_ && !spot_check(attempt))
         return false;

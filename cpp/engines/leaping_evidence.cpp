@@ -119,14 +119,32 @@ void LeapingDescent::watch_rounding(Attempt& attempt) {
     // It grows with the number of steps, at the most.
     if (attempt.rounding * kBetweenLittle * kBetweenRounding <= enough)
         attempt.next_rounding *= kBetweenLittle;
-    if (attempt.rounding <= enough || k < kBetweenTurns * attempt.turned) return;
+    if (attempt.rounding > enough && turns(attempt))
+        attempt.rounding = fine.rounding_effect(k, enough);
+}
+
+// Whether there are other coordinates, in which it goes on.
+bool LeapingDescent::turns(Attempt& attempt) {
+    Leap& fine = *attempt.fine;
+    if (fine.now() < kBetweenTurns * attempt.turned) return false;
     const auto coordinates =
         fine.field().better_coordinates(fine.parameters(), options_.exact_null);
-    if (coordinates == nullptr) return;
-    attempt.turned = k;
+    if (coordinates == nullptr) return false;
+    attempt.turned = fine.now();
     fine.turn(coordinates);
     attempt.coarse->turn(coordinates);
-    attempt.rounding = fine.rounding_effect(k, enough);
+    return true;
+}
+
+// A gradient that is taken for a rounding error may be what moves a separated direction until the
+// horizon: other coordinates tell one from the other.
+void LeapingDescent::watch_rest(Attempt& attempt) {
+    if (!attempt.report.converged) return;
+    const double enough = kRoundingShare * options_.rtol;
+    const double end = std::floor(horizon_ / attempt.stride);
+    if (attempt.rounding * std::max(end / attempt.rounding_step, 1.0) <= enough) return;
+    if (attempt.fine->rounding_effect(end, enough) <= enough || !turns(attempt)) return;
+    attempt.report.converged = attempt.coarse_converged = false;
 }
 
 // What rounding may have done to the iterate of a step.

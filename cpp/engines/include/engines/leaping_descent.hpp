@@ -153,6 +153,8 @@ private:
     void note_difference(Attempt& attempt, double k);
     double error_of_steps(Attempt& attempt, double step, const Vector& u);
     void watch_rounding(Attempt& attempt);
+    void watch_rest(Attempt& attempt);
+    bool turns(Attempt& attempt);
     double rounding_at(Attempt& attempt, double step, double of_steps);
     void announce_exact(double until);
     bool pays(Attempt& attempt, double k, std::int64_t accepted);
