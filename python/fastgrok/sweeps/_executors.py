@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastgrok import _checks
+from fastgrok.distributed.clients import Cluster, require_client
 from fastgrok.sweeps._calls import compute
 
 # What an executor whose workers are not known is given at a time.
@@ -55,9 +56,8 @@ def workers_of(executor: object) -> Iterator[Workers]:
         return
     beside, width = 1, _MANY
     if _is_client(executor):
-        if executor.asynchronous:  # type: ignore[attr-defined]
-            raise TypeError("executor must be a Client with asynchronous=False, got one with True")
-        threads = executor.nthreads().values()  # type: ignore[attr-defined]
+        require_client("executor", executor)
+        threads = Cluster(executor).workers().values()
         beside = max(threads, default=1)
         width = _WAITING * max(sum(threads), 1)
         executor = executor.get_executor(pure=False)  # type: ignore[attr-defined]
