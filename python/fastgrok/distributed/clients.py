@@ -87,8 +87,9 @@ class Cluster:
         """Say that there is no scheduler, or no client, to ask."""
         if self.is_closed:
             return ClusterError(
-                "the Client that brought the rows to the cluster is closed: they are no longer "
-                "there; make another, and bring them again"
+                "the Client that brought the rows to the cluster is closed, or has closed itself "
+                "because the scheduler was gone: make another and bring the rows again; a "
+                "checkpoint goes on from where it was"
             )
         return ClusterError(
             "the scheduler of the cluster does not answer: start it anew, and bring the rows again"

@@ -210,8 +210,6 @@ def scattered(
 
     What makes signs of labels, so many, is `read`.
     """
-    if isinstance(y, Labels) or y is None:
-        raise TypeError(f"{names[1]} must hold one label a row, got {_checks.show(y)}")
     if not is_dask_array(X):
         raise TypeError(
             f"{names[0]} must be a dask array where a cluster holds it, got {_checks.show(X)}: "
@@ -222,6 +220,8 @@ def scattered(
             f"{names[0]} must have 2 dimensions (rows, columns), at least one of each, got shape "
             f"{X.shape}"
         )
+    if isinstance(y, Labels) or y is None:
+        raise TypeError(f"{names[1]} must hold one label a row, got {_checks.show(y)}")
     if lacks_array(y):
         raise TypeError(
             f"{names[1]} must be an array, got a {type(y).__name__} of dask: {as_dask_array(y)}"
