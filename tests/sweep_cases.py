@@ -98,5 +98,13 @@ def dies(x):
     os._exit(3)
 
 
+def dies_at_3(x):
+    """Kill the process that computes, at 3 alone."""
+    if x == 3:
+        os._exit(3)
+    time.sleep(0.05)
+    return {"value": x}
+
+
 def here(x):
     return {"pid": os.getpid()}

@@ -190,7 +190,7 @@ def test_what_is_wrong_is_said(client):
 
     with pytest.raises(TypeError, match=r"^X must be a dask array .*from_array"):
         train(X)
-    with pytest.raises(TypeError, match=r"dask\.distributed\.Client, got 3"):
+    with pytest.raises(TypeError, match=r"^executor must be a distributed\.Client, got 3"):
         train(executor=3)
     with pytest.raises(ValueError, match=r"^y must have one label a row: 1000 rows, 999"):
         train(y=y[:-1])
@@ -198,13 +198,11 @@ def test_what_is_wrong_is_said(client):
         train(y=da.from_array(2 * y, chunks=100))
     wrong = X.copy()
     wrong[700, 3] = np.nan
-    with pytest.raises(ValueError, match=r"X\[\d+:\d+\] must be finite"):
+    with pytest.raises(ValueError, match=r"^X must be finite, but X\[700, 3\] = nan"):
         train(in_blocks(wrong, (300,)))
     with pytest.raises(ValueError, match=r"^sample_weight must be None where a cluster"):
         train(sample_weight=np.ones(1000))
-    with pytest.raises(ValueError, match=r"^classes must be None where a cluster"):
-        train(classes=(-1, 1))
-    with pytest.raises(TypeError, match=r"^a block of X must be a dense array, got csr_array"):
+    with pytest.raises(TypeError, match=r"^X\[0:300\] must be a dense array, got csr_array"):
         train(in_blocks(X, (300,)).rechunk({1: -1}).map_blocks(scipy.sparse.csr_array))
     with pytest.raises(ValueError, match=r"^lr must be a number"):
         train(lr="auto")

@@ -13,7 +13,7 @@ from clusters import classes, in_blocks, kill_one, same_bits, two_workers
 from fastgrok import distributed
 from fastgrok._core import LeapingDescent
 from fastgrok.descent import settings
-from fastgrok.distributed import _remote
+from fastgrok.distributed import _talk
 from fastgrok.distributed._line import Line
 from runs import polling_always
 
@@ -53,7 +53,7 @@ def test_actors_answer_where_no_line_can_be_had(client, monkeypatch):
     def unreachable(*_):
         raise OSError("no route")
 
-    monkeypatch.setattr(_remote, "Line", unreachable)
+    monkeypatch.setattr(_talk, "Line", unreachable)
     X, y, data, pieces = scattered(client)
     assert [piece.line for piece in pieces] == [None, None]
     same_bits(fg.train(data.X, data.y, **EXACT), fg.train(X, y, **EXACT))
@@ -63,16 +63,16 @@ def test_what_a_worker_raises_comes_out_and_the_line_goes_on(client):
     X, y, data, pieces = scattered(client)
     before = [piece.line for piece in pieces]
     with pytest.raises(ValueError, match="there is no such question"):
-        data.X._remote._ask(0, [(999, 0, np.zeros(1))], [-1], [])
+        data.X._remote._ask([(999, 0, np.zeros(1))], [-1], [])
     with pytest.raises(ValueError, match="too short"):
-        data.X._remote._ask(0, [(2, 0, np.zeros(1))], [-1], [])
+        data.X._remote._ask([(2, 0, np.zeros(1))], [-1], [])
     assert pieces[0].line is before[0]
     same_bits(fg.train(data.X, data.y, **EXACT), fg.train(X, y, **EXACT))
 
 
 def test_who_does_not_know_the_secret_is_sent_away(client):
     *_, data, pieces = scattered(client)
-    port, secret = data.X._remote._call(pieces[0], "offer")
+    port, secret = data.X._remote._talk.call(pieces[0], "offer")
     with pytest.raises(OSError):  # noqa: PT011 (as the system has it)
         Line(pieces[0].worker, (port, bytes(len(secret))), client.security)
     assert not Line(pieces[0].worker, (port, secret), client.security).owes
@@ -141,11 +141,11 @@ def test_a_worker_is_killed_between_questions_that_go_together(client):
     together, killed = [], []
     ask = data.X._remote._ask
 
-    def killing(number, asked, *rest):
+    def killing(asked, *rest):
         together.append(len(asked) == 2)
         if sum(together) == 10 and not killed:
             killed.append(kill_one(client, data.X.workers()[0]))
-        return ask(number, asked, *rest)
+        return ask(asked, *rest)
 
     data.X._remote._ask = killing
     same_bits(fg.train(data.X, data.y, **options), here)

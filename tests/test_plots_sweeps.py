@@ -62,9 +62,9 @@ def test_each_value_is_where_its_coordinates_are():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("lam", "sigma")
     np.testing.assert_array_equal(mesh.get_array(), np.transpose(values))
     corners = mesh.get_coordinates()
-    np.testing.assert_allclose(corners[0, :, 0], [0.0, 0.2, 0.4], atol=1e-12)
+    np.testing.assert_allclose(corners[0, :, 0], [0.1, 0.2, 0.3], atol=1e-12)
     assert ax.get_yscale() == "log"  # in which these are evenly spaced
-    np.testing.assert_allclose(corners[:, 0, 1], 2.0 ** np.array([-0.5, 0.5, 1.5, 2.5]))
+    np.testing.assert_allclose(corners[:, 0, 1], 2.0 ** np.array([0.0, 0.5, 1.5, 2.0]))
     assert mesh.cmap.name == "cividis"
     assert legend(ax) == []
     turned = plots.phase_diagram(found, x="sigma")
@@ -185,6 +185,25 @@ def test_bands_leave_failures_out_and_end_where_something_is_unknown():
     assert not plots.band(everything).lines
 
 
+def test_curves_of_which_nothing_is_known_stand_in_the_legend():
+    curves = np.array([[[1.0, 2.0]], [[NAN, NAN]], [[3.0, 4.0]]])
+    found = dataset(curves, dims=("lam", "seed", "step"), failed=[[False], [True], [False]])
+    found = found.assign_coords(lam=[0.1, 0.2, 0.3])
+    ax = plots.band(found)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "lam = 0.1", "lam = 0.2 (failed)", "lam = 0.3"
+    ]  # fmt: skip
+    found["failed"][:] = False
+    texts = plots.band(found).get_legend().get_texts()
+    assert texts[1].get_text() == "lam = 0.2 (undecided)"
+
+
+def test_units_are_not_said_twice():
+    found = dataset([[1.0, 2.0]], dims=("seed", "step"), coords={"step": [0, 1]})
+    found.step.attrs |= {"long_name": "step", "units": "steps"}
+    assert plots.band(found).get_xlabel() == "step"
+
+
 def test_axes_given_are_used():
     _, ax = plt.subplots()
     assert plots.phase_diagram(dataset([[1.0, 2.0], [3.0, 4.0]]), ax=ax) is ax
@@ -202,7 +221,19 @@ def test_axes_given_are_used():
         (lambda d: plots.phase_diagram(d.isel(lam=0)), ValueError, "must have two dimensions"),
         (lambda d: plots.phase_diagram(d, ax=3), TypeError, "ax must be matplotlib axes"),
         (lambda d: plots.phase_diagram(d, value_of=3), TypeError, "no argument 'value_of'"),
-        (plots.band, ValueError, "over must be a dimension of 'time'"),
+        (plots.band, ValueError, "over must be a .* got 'seed': give the dimension of the draws"),
+        (lambda d: plots.phase_diagram(d, limits=3), TypeError, "limits must be two values in ord"),
+        (lambda d: plots.phase_diagram(d, limits=(1,)), ValueError, "limits must be two values"),
+        (lambda d: plots.phase_diagram(d, limits=(2, 1)), ValueError, "limits must be two values"),
+        (lambda d: plots.phase_diagram(d, limits="ab"), TypeError, "limits must be .* got 'ab'"),
+        (
+            lambda d: plots.phase_diagram(1e3 ** d[["time"]], limits=(0, 1)),
+            ValueError,
+            "greater th",
+        ),
+        (lambda d: plots.phase_diagram(d, contours=5), TypeError, "contours must be True, False"),
+        (lambda d: plots.phase_diagram(d, contours="all"), TypeError, "contours must be True, Fa"),
+        (lambda d: plots.phase_diagram(d, contours=[1, None]), TypeError, "contours must be True"),
         (lambda d: plots.band(d, over="lam", x="lam"), ValueError, "must be different dimensions"),
         (lambda d: plots.band(d, over="lam", share=2), ValueError, "share must be at most 1"),
         (lambda d: plots.band(d.isel(lam=0), over="sigma"), ValueError, "a dimension besides"),

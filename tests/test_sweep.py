@@ -4,6 +4,8 @@ import itertools
 import sys
 import warnings
 from concurrent.futures import Executor, ThreadPoolExecutor
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -231,3 +233,25 @@ def test_experiments_say_what_they_are():
         assert experiment.title
         assert f'"{name}"' in fg.sweep.__doc__
         assert experiment.run.__doc__
+
+
+def test_functions_that_are_none_are_told_what_to_be():
+    said = {
+        "got a lambda: define it by def": lambda x: x,
+        r"got a partial of plain: give that, .* in the grid, \{'z': 3\}": partial(cases.plain, z=3),
+        "write one that calls it": Fraction(1).limit_denominator,
+    }
+    for match, run in said.items():
+        with pytest.raises((TypeError, ValueError), match=match):
+            fg.sweep(run, {"x": [1, 2]}, progress=False)
+
+
+def test_what_arrays_with_labels_say_of_themselves_is_kept():
+    values = xr.DataArray([1.0, 2.0], dims="place", name="length", attrs={"units": "m"})
+    single = xr.DataArray(3, attrs={"long_name": "times"})
+    found = swept(cases.plain, {"x": values, "y": single})
+    assert found["sum"].dims == ("x",)
+    assert found.x.attrs == {"long_name": "length", "units": "m"}
+    assert found.y.attrs == {"long_name": "times"}
+    lam = xr.DataArray([0.3, 0.4], dims="lam", attrs={"long_name": "a ratio"})
+    assert swept("two_point", {"lam": lam}).lam.attrs["long_name"] == "a ratio"

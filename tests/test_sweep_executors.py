@@ -90,12 +90,29 @@ def test_a_worker_that_dies_is_a_failed_cell(cluster):
     assert "KilledWorker" in str(found.traceback.to_numpy()[0])
 
 
-def test_a_broken_pool_ends_the_sweep_and_says_how_far_it_was(tmp_path):
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        swept(cases.here, {"x": [1]}, executor=pool)
-        with pytest.raises(BrokenExecutor) as error:
-            swept(cases.dies, {"x": [1, 2]}, executor=pool, store=tmp_path)
-    assert "0 of 2 cells done" in error.value.__notes__[0]
+def test_a_process_that_dies_is_a_failed_cell(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = swept(cases.dies_at_3, {"x": range(6)}, executor=pool, store=tmp_path)
+    assert found.x.to_numpy()[found.failed.to_numpy()].tolist() == [3]
+    assert "the process that computed this cell" in str(found.traceback.sel(x=3).item())
+    assert len(list(tmp_path.glob("*.json"))) == 5
+    assert len(list(tmp_path.glob("*.failed.txt"))) == 1
+
+
+def test_another_executor_that_breaks_ends_the_sweep_and_says_how_far_it_was(tmp_path):
+    class Breaks(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            return super().submit(self._breaks, function, *arguments)
+
+        def _breaks(self, function, run, cells, *rest):
+            if cells[0]["x"] == 2:
+                raise BrokenExecutor("no more")
+            return function(run, cells, *rest)
+
+    with Breaks(1) as pool, pytest.raises(BrokenExecutor) as error:
+        swept(cases.here, {"x": [1, 2, 3]}, executor=pool, store=tmp_path)
+    assert "1 of 3 cells done" in error.value.__notes__[0] or "2 of 3" in error.value.__notes__[0]
+    assert swept(cases.here, {"x": [1, 2, 3]}, store=tmp_path).failed.sum() == 0
 
 
 def test_kernels_get_their_share_of_the_cores(monkeypatch):

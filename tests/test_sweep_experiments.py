@@ -221,3 +221,11 @@ def test_variables_have_names_in_words():
     assert found.time.attrs == {"long_name": "grokking time", "units": "steps"}
     assert found.lam.attrs["long_name"] == "lambda"
     assert found.attrs["value"] == "time"
+
+
+@pytest.mark.parametrize(("name", "values"), [("horizon", [1e3, 1e4]), ("per_decade", [5, 10])])
+def test_curves_share_their_steps(name, values):
+    with pytest.raises(ValueError, match=rf"^grid\['{name}'\] must be a single value for 'curves'"):
+        fg.sweep("curves", {"lam": [0.3, 0.6], name: values}, progress=False)
+    found = fg.sweep("curves", {"lam": 0.3, "n": 20, "horizon": 1e3, name: values[:1]})
+    assert not found.failed.any()

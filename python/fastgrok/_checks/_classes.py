@@ -89,6 +89,16 @@ def labels_of(value: Any, classes: Classes) -> tuple[Any, Classes]:
     return np.array(own, dtype=object if text else None)[(value.y > 0.0).astype(np.intp)], classes
 
 
+def require_same_classes(name: str, own: Classes, classes: Classes) -> None:
+    """Refuse a set whose labels were made signs by other names than those of the training set."""
+    numbers = _are_numbers(own) and (_are_numbers(classes) or not {*own} & {*classes})
+    if not (numbers or classes in (own, SIGNS)):
+        raise ValueError(
+            f"{name} calls its classes {own}, and the training set {classes}: scatter it with "
+            f"classes={classes}"
+        )
+
+
 def _are_numbers(classes: Classes) -> bool:
     return classes in (SIGNS, (0, 1))  # as False and True are
 

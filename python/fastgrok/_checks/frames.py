@@ -230,8 +230,8 @@ def require_same_value(name: str, value: Any, rounded: float) -> None:
         raise ValueError(_inexact(name, value, rounded))
 
 
-def require_exact(name: str, array: NDArray[Any]) -> None:
-    """Refuse integers and long doubles that float64 cannot hold, as they are."""
+def require_exact(name: str, array: NDArray[Any], first: int = 0) -> None:
+    """Refuse integers and long doubles that float64 cannot hold, in rows from `first` on."""
     kind, size = array.dtype.kind, array.dtype.itemsize
     if size < 8 or kind == "b" or (kind == "f" and size == 8) or array.size == 0:
         return
@@ -243,7 +243,7 @@ def require_exact(name: str, array: NDArray[Any]) -> None:
         if wrong.any():
             place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
             value = block[place]
-            where = ", ".join(str(int(i)) for i in (place[0] + start, *place[1:]))
+            where = ", ".join(str(int(i)) for i in (first + place[0] + start, *place[1:]))
             with np.errstate(under="ignore"):
                 raise ValueError(
                     _inexact(f"{name}[{where}]" if array.ndim else name, value, float(value))

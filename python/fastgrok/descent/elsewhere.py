@@ -7,8 +7,9 @@ from typing import Any
 
 from fastgrok import _checks
 from fastgrok.descent.auto_rate import is_auto
-from fastgrok.distributed import Rows
-from fastgrok.distributed.rows import is_dask_array
+from fastgrok.distributed import Rows, Scattered
+from fastgrok.distributed.clients import require_client
+from fastgrok.distributed.rows import as_dask_array, is_dask_array
 
 
 def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
@@ -22,10 +23,17 @@ def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
     """
     brought = given["executor"] is not None
     there = isinstance(given["X"], Rows)
+    if isinstance(given["X"], Scattered):
+        raise TypeError(
+            f"{name('X')} must be rows: give the X of what scatter returned, and its y, as "
+            "train(data.X, data.y, ...)"
+        )
+    if brought:
+        require_client(name("executor"), given["executor"])
     if brought and not there and not is_dask_array(given["X"]):
         raise TypeError(
             f"{name('X')} must be a dask array with {name('executor')}, got "
-            f"{_checks.show(given['X'])}: dask.array.from_array makes one"
+            f"{_checks.show(given['X'])}: {as_dask_array(given['X'])}"
         )
     if not (brought or there):
         return
@@ -35,8 +43,4 @@ def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
         raise ValueError(
             f"{name('sample_weight')} must be None where a cluster holds the rows, which count "
             "once each: repeat rows, or train on rows that are here"
-        )
-    if given["classes"] is not None:
-        raise ValueError(
-            f"{name('classes')} must be None where a cluster holds the labels, which are -1 and +1"
         )

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok import _checks
 from fastgrok._checks import F64, SIGNS, Classes, Data, Names, Weights, frames, sparse
 from fastgrok._core import Problem
-from fastgrok.distributed import Labels, Rows
+from fastgrok.distributed import Labels, Rows, Scattered
 from fastgrok.distributed.rows import is_dask_array, scattered
 
 
@@ -18,7 +18,7 @@ class Sets:
 
     def __init__(self) -> None:
         self._executor: Any = None  # what dask arrays are brought to; None: computed here
-        self._scattered: dict[tuple[int, int], tuple[object, Data]] = {}
+        self._scattered: dict[tuple[int, int], tuple[object, Scattered]] = {}
         # The arrays that stand behind the keys are kept, lest another take the place of one.
         self._rows: dict[object, tuple[object, NDArray[Any]]] = {}
         self._labels: dict[tuple[int, bytes], F64] = {}
@@ -38,7 +38,14 @@ class Sets:
     ) -> Data:
         """Check rows and labels; what comes out is the same object for the same memory."""
         if self._is_elsewhere(X):
-            return self._elsewhere(X, y, names, columns)
+
+            def read(labels: ArrayLike, rows: int) -> tuple[F64, Classes]:
+                return _checks.signs_of(names[1], labels, rows, classes), classes
+
+            data, called = self._elsewhere(X, y, names, columns, read)
+            _checks.require_same_classes(names[1], called, classes)
+            return data
+        _require_here(names, y)
         rows = self._checked_rows(X, names[0], columns)
         frames.require_same_index(names, X, y)
         return rows, self._same(_checks.signs_of(names[1], y, rows.shape[0], classes))
@@ -50,7 +57,20 @@ class Sets:
         X, y, names = given["X"], given["y"], (name("X"), name("y"))
         self._executor = given["executor"]
         if self._is_elsewhere(X):
-            return self._elsewhere(X, y, names, None), SIGNS
+
+            def read(labels: ArrayLike, rows: int) -> tuple[F64, Classes]:
+                return _checks.two_classes(names[1], labels, rows, given["classes"])
+
+            data, called = self._elsewhere(X, y, names, None, read)
+            if given["classes"] is not None:
+                asked = _checks.given_classes(name("classes"), given["classes"])
+                if asked != called:
+                    raise ValueError(
+                        f"{name('classes')} must be {called}, as the labels were brought to the "
+                        f"cluster, or None, got {asked}: scatter them with these classes"
+                    )
+            return data, called
+        _require_here(names, y)
         rows = self._checked_rows(X, names[0], None)
         frames.require_same_index(names, X, y)
         signs, called = _checks.two_classes(names[1], y, rows.shape[0], given["classes"])
@@ -99,18 +119,28 @@ class Sets:
     def _is_elsewhere(self, X: object) -> bool:
         return isinstance(X, Rows) or (self._executor is not None and is_dask_array(X))
 
-    def _elsewhere(self, X: Any, y: Any, names: Names, columns: int | None) -> Data:
+    def _elsewhere(
+        self,
+        X: Any,
+        y: Any,
+        names: Names,
+        columns: int | None,
+        read: Callable[[ArrayLike, int], tuple[F64, Classes]],
+    ) -> tuple[Data, Classes]:
         """Rows that are on workers, or are brought there, with their labels."""
         _checks.require_columns(names[0], X, columns)
         if isinstance(X, Rows):
             if not (isinstance(y, Labels) and y.are_of(X)):
-                raise TypeError(f"{names[1]} must be what came with {names[0]} from scatter")
-            return cast(Data, (X, y))
+                raise TypeError(
+                    f"{names[1]} must be what came with {names[0]} from scatter, its y, got "
+                    f"{_checks.show(y)}"
+                )
+            return cast(Data, (X, y)), y.classes
         key = id(X), id(y)
         if key not in self._scattered:
-            brought = scattered(X, y, self._executor, names=names)
-            self._scattered[key] = (X, y), cast(Data, (brought.X, brought.y))
-        return self._scattered[key][1]
+            self._scattered[key] = (X, y), scattered(X, y, self._executor, read, names=names)
+        brought = self._scattered[key][1]
+        return cast(Data, (brought.X, brought.y)), brought.y.classes
 
     def _plain(self, data: Data, bias: bool) -> Problem:
         rows, signs = data
@@ -126,6 +156,15 @@ class Sets:
             self._problems[key] = problem
             self._first.setdefault(id(rows), problem)
         return self._problems[key]
+
+
+def _require_here(names: Names, y: object) -> None:
+    """Refuse labels on a cluster of rows that are here."""
+    if isinstance(y, Labels):
+        raise TypeError(
+            f"{names[1]} must be here, as {names[0]} is, got {_checks.show(y)}: they go with the X "
+            "that scatter returned beside them"
+        )
 
 
 def _memory(value: ArrayLike) -> object:

@@ -10,18 +10,19 @@ makes its rows again; the run goes on to the same bits. ``threads`` is that of w
 
 A ``checkpoint`` is gone on from on any cluster, or with the rows here.
 
-Rows there are dense, count once each and have labels -1 and +1. They are not to be had with
-``lr="auto"``, ``sample_weight`` and ``classes``, nor are they attacked. A leap over rows of up to
+Rows there are dense and count once each. They are not to be had with ``lr="auto"`` and
+``sample_weight``, nor are they attacked. A leap over rows of up to
 16 columns, of a cycle, or whose rounding errors begin to matter copies all rows here, if they are
 no more than 2^27 entries; of more it is not tried.
 """
 
-from fastgrok.distributed._remote import ClusterError
+from fastgrok.distributed.clients import ClusterError, ClusterWarning
 from fastgrok.distributed.rows import Labels, Rows, Scattered, scatter
 from fastgrok.distributed.sources import from_npy, from_recipe
 
 __all__ = [
     "ClusterError",
+    "ClusterWarning",
     "Labels",
     "Rows",
     "Scattered",

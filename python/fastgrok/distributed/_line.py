@@ -29,7 +29,14 @@ Offer = tuple[int, bytes]
 _CALLED_WITHIN = 30.0
 """Seconds in which one must call that has been made an offer."""
 _PATIENCE = 10.0
-"""Seconds for what needs no work of the other side."""
+"""Seconds in which something must move that needs no work of the other side."""
+_KEEPALIVE = (
+    ("TCP_KEEPIDLE", 60),
+    ("TCP_KEEPALIVE", 60),
+    ("TCP_KEEPINTVL", 20),
+    ("TCP_KEEPCNT", 6),
+)
+"""Who vanished without a word is noticed within three minutes, not in the hours of most systems."""
 _HEAD = struct.Struct("<3q")  # how many are forgotten, how many questions, bytes that follow
 _QUESTION = struct.Struct("<3q")  # what, owner, how many numbers
 _ANSWER = struct.Struct("<q")  # how many numbers follow; or
@@ -42,15 +49,15 @@ class BrokenLineError(Exception):
     """No answer comes this way; an actor's call gives it, or says why there is none."""
 
 
-class _ClosedError(OSError):
-    """The other side has gone."""
+class ClosedError(OSError):
+    """The other side has gone, or asks no more by this line."""
 
 
 class Holder(Protocol):
     """Who has rows."""
 
-    def answer(self, forgotten: list[int], asked: list[Asked]) -> NDArray[Any]:
-        """Return the last answer."""
+    def answer(self, forgotten: list[int], asked: list[Asked], line: int) -> NDArray[Any]:
+        """Return the last answer to what comes by the line of this number."""
 
 
 class Line:
@@ -100,7 +107,7 @@ class Line:
         body = b"".join(parts)
         try:
             self._socket.settimeout(_PATIENCE)
-            self._socket.sendall(_HEAD.pack(len(forgotten), len(asked), len(body)) + body)
+            _send(self._socket, _HEAD.pack(len(forgotten), len(asked), len(body)) + body)
         except OSError as error:
             self._socket.close()
             raise BrokenLineError from error
@@ -136,8 +143,12 @@ class Line:
             self._left = self._left[_some(self._socket, self._left) :]
 
 
-def offer(holder: Holder) -> Offer | None:
-    """Have a thread of this worker wait for questions; None where it has no sockets."""
+def offer(holder: Holder, number: int) -> Offer | None:
+    """
+    Have a thread of this worker wait for questions; None where it has no sockets.
+
+    The holder is told the `number` with each, and need not answer what comes late.
+    """
     from distributed import get_worker  # noqa: PLC0415
 
     worker = get_worker()
@@ -155,7 +166,7 @@ def offer(holder: Holder) -> Offer | None:
     secret = secrets.token_bytes(_SECRET)
     threading.Thread(
         target=_serve,
-        args=(listener, context, secret, weakref.ref(holder)),
+        args=(listener, context, secret, weakref.ref(holder), number),
         name="fastgrok-line",
         daemon=True,
     ).start()
@@ -171,16 +182,26 @@ def _host(address: str) -> str:
 def _tune(line: socket.socket) -> None:
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:  # not every system has all
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _raw(numbers: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(numbers, np.float64).tobytes()
 
 
+def _send(line: socket.socket, data: bytes) -> None:
+    """Send all; it may take as long as some of it goes now and then, unlike with `sendall`."""
+    left = memoryview(data)
+    while left:
+        left = left[line.send(left) :]
+
+
 def _some(line: socket.socket, room: memoryview) -> int:
     got = line.recv_into(room)
     if not got:
-        raise _ClosedError
+        raise ClosedError
     return got
 
 
@@ -193,7 +214,11 @@ def _read(line: socket.socket, size: int) -> bytearray:
 
 
 def _serve(
-    listener: socket.socket, context: Any, secret: bytes, holder: weakref.ref[Holder]
+    listener: socket.socket,
+    context: Any,
+    secret: bytes,
+    holder: weakref.ref[Holder],
+    number: int,
 ) -> None:
     """Answer until the other side has gone, or the rows."""
     with contextlib.suppress(OSError), _called(listener, context, secret) as line:
@@ -205,7 +230,7 @@ def _serve(
         line.sendall(_READY)
         while True:
             forgotten, count, size = _HEAD.unpack(_read(line, _HEAD.size))
-            line.sendall(_answer(holder(), *_heard(_read(line, size), forgotten, count)))
+            line.sendall(_answer(holder(), number, *_heard(_read(line, size), forgotten, count)))
 
 
 def _heard(body: bytearray, forgotten: int, count: int) -> tuple[list[int], Asked]:
@@ -220,11 +245,13 @@ def _heard(body: bytearray, forgotten: int, count: int) -> tuple[list[int], Aske
     return owners, asked
 
 
-def _answer(holder: Holder | None, forgotten: list[int], asked: Asked) -> bytes:
+def _answer(holder: Holder | None, number: int, forgotten: list[int], asked: Asked) -> bytes:
     if holder is None:
-        raise _ClosedError
+        raise ClosedError
     try:
-        out = holder.answer(forgotten, [asked])
+        out = holder.answer(forgotten, [asked], number)
+    except ClosedError:
+        raise
     except Exception:  # who asks finds out what by an actor's call
         return _ANSWER.pack(_REFUSED)
     return _ANSWER.pack(len(out)) + _raw(out)

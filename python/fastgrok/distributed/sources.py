@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,34 @@ def _blocks(rows: int, row_bytes: int, block: int | None) -> list[tuple[int, int
 
 
 def _read(path: str, first: int, stop: int) -> NDArray[Any]:
-    part: NDArray[Any] = np.load(path, mmap_mode="r")[first:stop]
+    try:
+        part: NDArray[Any] = np.load(path, mmap_mode="r")[first:stop]
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"{error.strerror} on a worker, which must find the file as it is here",
+            path,
+        ) from error
     return part
+
+
+def _opened(name: str) -> NDArray[Any]:
+    """Map a file that workers are to map, or say why they could not."""
+    try:
+        whole = np.load(name, mmap_mode="r")
+    except ValueError as error:
+        raise ValueError(f"path must be a .npy file of numbers, but of {name}: {error}") from None
+    if not isinstance(whole, np.ndarray):
+        whole.close()
+        raise ValueError(
+            f"path must be a .npy file of one array, got an archive of several, {name}: save the "
+            "array by numpy.save"
+        )
+    if whole.dtype.kind not in "biufU":
+        raise ValueError(f"path must be of numbers or texts, got dtype {whole.dtype} in {name}")
+    if whole.ndim == 0 or 0 in whole.shape:
+        raise ValueError(f"path must be of an array with rows, got shape {whole.shape} in {name}")
+    return whole
 
 
 @helpful
@@ -55,9 +82,7 @@ def from_npy(path: str | os.PathLike[str], *, block: int | None = None) -> Any:
     import dask.array as da  # noqa: PLC0415
 
     name = os.path.abspath(_checks.path("path", path))
-    whole = np.load(name, mmap_mode="r")
-    if whole.ndim == 0:
-        raise ValueError(f"path must be of an array with rows, got shape () in {name}")
+    whole = _opened(name)
     row = whole[:1].nbytes
     parts = [
         da.from_delayed(
@@ -71,14 +96,39 @@ def from_npy(path: str | os.PathLike[str], *, block: int | None = None) -> Any:
 def _make(
     recipe: Recipe, seed: int, number: int, shape: tuple[int, int], dtype: str
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    X, y = recipe(np.random.default_rng([seed, number]), shape[0])
-    X, y = np.asarray(X), np.asarray(y)
+    made = recipe(np.random.default_rng([seed, number]), shape[0])
+    what = f"the recipe must return (X, y) of shapes {shape} and {shape[:1]} for its block {number}"
+    if not isinstance(made, tuple | list) or len(made) != 2:
+        raise TypeError(f"{what}, got {_checks.show(made)}")
+    X = _checks.numbers("X of the recipe", made[0])
+    y = _checks.one_dimension("y of the recipe", made[1])
     if X.shape != shape or y.shape != shape[:1]:
+        raise ValueError(f"{what}, got {X.shape} and {y.shape}")
+    # Which may be -1 and +1, or 0 and 1, all blocks show.
+    wrong = np.flatnonzero(~np.isin(y, (-1, 0, 1)))
+    if wrong.size:
         raise ValueError(
-            f"the recipe must make rows of shape {shape} and labels of shape {shape[:1]}, got "
-            f"{X.shape} and {y.shape}"
+            "the recipe must return labels -1 and +1, or 0 and 1, but in block "
+            f"{number} y[{wrong[0]}] = {y[wrong[0]].item()!r}"
         )
     return X.astype(dtype, copy=False), y.astype(np.int8)
+
+
+def _check_recipe(recipe: object) -> None:
+    """Refuse what cannot be called by two arguments."""
+    if not callable(recipe):
+        raise TypeError(
+            f"recipe must be a function recipe(generator, n) -> (X, y), got {_checks.show(recipe)}"
+        )
+    try:
+        inspect.signature(recipe).bind(np.random.default_rng(0), 1)
+    except TypeError as error:
+        raise TypeError(
+            f"recipe must take a generator and a number of rows: {recipe!r} takes "
+            f"{inspect.signature(recipe)} ({error})"
+        ) from None
+    except ValueError:  # of what has no signature
+        pass
 
 
 @helpful
@@ -97,8 +147,8 @@ def from_recipe(
     Parameters
     ----------
     recipe : callable
-        ``recipe(generator, n) -> (X, y)``: n rows and their labels -1 and +1, by a NumPy
-        Generator. A top-level function; what it draws must depend on nothing else.
+        ``recipe(generator, n) -> (X, y)``: n rows and their labels -1 and +1, or 0 and 1, by a
+        NumPy Generator. A top-level function; what it draws must depend on nothing else.
     rows, columns : int
         The shape of X.
     seed : int, default 0
@@ -112,10 +162,17 @@ def from_recipe(
     -------
     X, y : dask arrays of shapes (rows, columns) and (rows,)
         The same for any cluster.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `recipe` does not take two arguments, and for sizes that make no sense. What it returns
+        is looked at where it is called.
     """
     import dask  # noqa: PLC0415
     import dask.array as da  # noqa: PLC0415
 
+    _check_recipe(recipe)
     n, d = _checks.whole("rows", rows), _checks.whole("columns", columns)
     start = _checks.whole("seed", seed, minimum=0)
     kind = np.dtype(dtype)

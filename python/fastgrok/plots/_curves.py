@@ -74,8 +74,8 @@ def accuracy_curves(
     ------
     ValueError
         If `limit` or `evals` do not fit the run, if `evals` comes without `limit`, for "auto" if
-        the run was loaded, or if `evals` holds an attack by automatic differentiation, whose result
-        depends on the size of the weights.
+        the run lacks its data, or if `evals` holds an attack by automatic differentiation, whose
+        result depends on the size of the weights.
     TypeError
         If `limit` is something else.
     NotSeparableError

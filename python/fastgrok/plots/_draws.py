@@ -58,12 +58,13 @@ def variable(dataset: Any, value: str | None) -> xr.DataArray:
     return found
 
 
-def dimension(name: str, dim: object, array: xr.DataArray) -> str:
-    """Return a dimension of a variable by its name, or say which there are."""
+def dimension(name: str, dim: object, array: xr.DataArray, what: str = "") -> str:
+    """Return a dimension of a variable by its name, or say which there are, and `what` it is."""
     if dim not in array.dims:
         raise ValueError(
             f"{name} must be a dimension of {array.name!r}, one of "
             f"{', '.join(map(repr, array.dims)) or 'none'}, got {_checks.show(dim)}"
+            f"{what and f': give {what}'}"
         )
     return str(dim)
 

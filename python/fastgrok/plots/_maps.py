@@ -67,13 +67,15 @@ def phase_diagram(
     Raises
     ------
     ValueError
-        If there is no such variable or dimension, or there are not two dimensions.
+        If there is no such variable or dimension, there are not two dimensions, or `limits` are no
+        two numbers in order, greater than 0 where the scale is logarithmic.
     TypeError
-        If `dataset` or `ax` is something else.
+        If `dataset`, `limits`, `contours` or `ax` is something else.
 
     Notes
     -----
-    A time that was not reached by the horizon is unknown, but later than those that were: a median
+    A cell reaches half way to its neighbours, and those at the ends no farther than their values. A
+    time that was not reached by the horizon is unknown, but later than those that were: a median
     is drawn as decided if enough draws are. The colours are cividis, which readers who are
     colour-blind see like others.
 
@@ -90,22 +92,22 @@ def phase_diagram(
     across, up = _two(array, x, y)
     dataset, array = _in_order((across, up), dataset, array)
     known = median(dataset, array, (up, across))
-    if limits is not None and not limits[0] < limits[1]:
-        raise ValueError(f"limits must be two values in order, got {_checks.show(limits)}")
-    ax = given_or_new(ax)
     finite = np.ma.masked_invalid(known.values)
     log = _spans_decades(finite.compressed())
+    ends = None if limits is None else _limits(limits, log)
+    levels = _levels(contours)
+    ax = given_or_new(ax)
     from matplotlib.colors import LogNorm, Normalize  # noqa: PLC0415
 
     edges = [_axis(ax, dim, array) for dim in (across, up)]
     if finite.count():
         shown = finite[finite > 0.0] if log else finite
-        ends = (shown.min(), shown.max()) if limits is None else limits
+        ends = (shown.min(), shown.max()) if ends is None else ends
         norm = (LogNorm if log else Normalize)(*ends, clip=True)
         mesh = ax.pcolormesh(*edges, finite, cmap=MAP, norm=norm, rasterized=True)
         bar = ax.figure.colorbar(mesh, ax=ax)
         bar.set_label(_label(array))
-        _contours(ax, array, (across, up), finite, contours, log)
+        _contours(ax, array, (across, up), finite, levels, log)
     _marks(ax, edges, known)
     return ax
 
@@ -158,7 +160,7 @@ def band(
     them would be a choice of those that are known.
     """
     array = variable(dataset, value)
-    over = dimension("over", over, array)
+    over = dimension("over", over, array, "the dimension of the draws that a band is made of")
     dims = [str(dim) for dim in array.dims if dim != over]
     if not dims:
         raise ValueError(f"{array.name!r} must have a dimension besides {over!r} to draw it over")
@@ -178,15 +180,18 @@ def band(
     for k in range(stacked.sizes["curve"]):
         draws = stacked.isel(curve=k).transpose(over, along).to_numpy().astype(np.float64)
         draws = draws[~lost.isel(curve=k).transpose(over, along).to_numpy().any(axis=1)]
-        if not len(draws):
+        named = ", ".join(f"{dim} = {_short(stacked[dim].to_numpy()[k])}" for dim in others)
+        color = PALETTE[k % len(PALETTE)]
+        if not np.isfinite(draws).any():
+            if others:  # or it would be missed
+                why = "undecided" if len(draws) else "failed"
+                ax.plot([], [], color=color, label=f"{named} ({why})")
             continue
         tails = (0.5 - 0.5 * share, 0.5, 0.5 + 0.5 * share)
         with np.errstate(invalid="ignore"):
             low, middle, high = np.quantile(draws, tails, axis=0)
-        named = [f"{dim} = {_short(stacked[dim].to_numpy()[k])}" for dim in others]
-        color = PALETTE[k % len(PALETTE)]
         ax.fill_between(places, low, high, color=color, alpha=0.25, linewidth=0)
-        ax.plot(places, middle, color=color, label=", ".join(named) or None)
+        ax.plot(places, middle, color=color, label=named or None)
     _scale(ax, "x", places)
     ax.set_xlabel(_dim_label(array, along))
     ax.set_ylabel(_label(array))
@@ -221,7 +226,8 @@ def _axis(ax: Axes, dim: str, array: xr.DataArray) -> NDArray[np.float64]:
     """Set an axis up for a dimension, and return the edges of its cells."""
     which = "y" if ax.get_xlabel() else "x"
     values = array[dim].to_numpy()
-    if values.dtype.kind not in "iuf":
+    numbers = values.dtype.kind in "iuf"
+    if not numbers:
         ax.set(
             **{f"{which}ticks": np.arange(values.size), f"{which}ticklabels": values.astype(str)}
         )
@@ -229,14 +235,43 @@ def _axis(ax: Axes, dim: str, array: xr.DataArray) -> NDArray[np.float64]:
     ax.set(**{f"{which}label": _dim_label(array, dim)})
     places = values.astype(np.float64)
     if values.size > 1 and _scale(ax, which, places):
-        return np.exp(_edges(np.log(places)))
-    return _edges(places)
+        return np.exp(_edges(np.log(places), 0.0))
+    return _edges(places, 0.0 if numbers and values.size > 1 else 0.5)
 
 
-def _edges(places: NDArray[np.float64]) -> NDArray[np.float64]:
+def _edges(places: NDArray[np.float64], beyond: float) -> NDArray[np.float64]:
+    """Return what lies half way, and at the ends so much of a cell beyond the last values."""
     apart = np.diff(places) if places.size > 1 else np.ones(1)
-    ends = places[0] - 0.5 * apart[0], places[-1] + 0.5 * apart[-1]
+    ends = places[0] - beyond * apart[0], places[-1] + beyond * apart[-1]
     return np.array([ends[0], *(0.5 * (places[1:] + places[:-1])), ends[1]])
+
+
+def _limits(limits: object, log: bool) -> tuple[float, float]:
+    ends = _numbers("limits", limits, "two values in order, such as (1, 1e6)")
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise ValueError(f"limits must be two values in order, got {_checks.show(limits)}")
+    if log and ends[0] <= 0.0:
+        raise ValueError(
+            "limits must be greater than 0, where the scale of the colours is logarithmic, got "
+            f"{_checks.show(limits)}"
+        )
+    return ends[0], ends[1]
+
+
+def _levels(contours: object) -> bool | list[float]:
+    if isinstance(contours, bool | np.bool_):
+        return bool(contours)
+    levels = _numbers("contours", contours, "True, False or a sequence of values")
+    return sorted({*levels}) or False
+
+
+def _numbers(name: str, value: Any, what: str) -> list[float]:
+    try:
+        if not isinstance(value, str):
+            return [_checks.real(name, one) for one in value]
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be {what}, got {_checks.show(value)}")
 
 
 def _scale(ax: Axes, which: str, places: NDArray[Any]) -> bool:
@@ -266,13 +301,13 @@ def _contours(
     array: xr.DataArray,
     dims: tuple[str, str],
     finite: Any,
-    contours: bool | Sequence[float],
+    levels: Any,
     log: bool,
 ) -> None:
-    if contours is False or min(finite.shape) < 2 or np.ptp(finite.compressed()) == 0.0:
+    if levels is False or min(finite.shape) < 2 or np.ptp(finite.compressed()) == 0.0:
         return
     drawn = np.ma.masked_less_equal(finite, 0.0) if log else finite
-    levels: Any = None if contours is True else sorted(contours)
+    levels = None if levels is True else levels
     if levels is None and log:
         exponents = np.log10([drawn.min(), drawn.max()])
         every = max(1, round((exponents[1] - exponents[0]) / 8.0))
@@ -319,7 +354,7 @@ def _marks(ax: Axes, edges: list[NDArray[np.float64]], known: Known) -> None:
 def _label(array: xr.DataArray) -> str:
     name = str(array.attrs.get("long_name", array.name))
     units = array.attrs.get("units")
-    return f"{name} ({units})" if units else name
+    return f"{name} ({units})" if units and units not in (name, f"{name}s") else name
 
 
 def _dim_label(array: xr.DataArray, dim: str) -> str:

@@ -28,7 +28,7 @@ def training_data(
     if X is None or y is None:
         if run.data is None:
             raise ValueError(
-                "this run does not hold its training data (it was loaded): give X and y"
+                f"this run does not hold its training data ({why_without(run)}): give X and y"
             )
         return run.data
     X = _checks.matrix("X", X, sparse_too=True)
@@ -44,6 +44,11 @@ def training_data(
             f"shapes {expected} and {expected[:1]}"
         )
     return X, y
+
+
+def why_without(run: Record) -> str:
+    """Say why a run does not hold its data."""
+    return "it was loaded" if run.evals is None else "a cluster held its rows"
 
 
 def row_weights(run: Record) -> NDArray[np.float64] | None:
@@ -79,8 +84,13 @@ def evaluation_set(run: Record, name: str, evals: Mapping[str, Any] | None) -> A
     if evals is None:
         if run.evals is None:
             raise ValueError(
-                "this run does not hold its evaluation sets (it was loaded): give "
+                f"this run does not hold its evaluation sets ({why_without(run)}): give "
                 f"evals={{{name!r}: (X, y)}}, or what else that set was"
+            )
+        if name not in run.evals and name in run.losses:
+            raise ValueError(
+                f"this run does not hold evals[{name!r}] (a cluster held its rows): give "
+                f"evals={{{name!r}: (X, y)}}, with rows that are here"
             )
         return run.evals[name]
     if not isinstance(evals, Mapping):

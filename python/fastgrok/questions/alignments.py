@@ -12,7 +12,7 @@ from fastgrok.descent import table
 from fastgrok.descent.directions import ball, bias_kind, cosines, cosines_of, norm_of_limit
 from fastgrok.descent.optimizers import OPTIMIZERS
 from fastgrok.geometry import NORMS, MaxMargin, NotSeparableError, max_margin
-from fastgrok.questions._kept import repeated_data
+from fastgrok.questions._kept import repeated_data, why_without
 from fastgrok.records import Record
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def alignment(run: Record, solution: MaxMargin | LateTime | str | None) -> Align
             words = "" if norm == "l2" else f", norm={norm!r}"
             raise ValueError(
                 "alignment needs the solution, max_margin(X, y, bias="
-                f"{bias_of(run)!r}{words}), of a run that was loaded: its data were not saved"
+                f"{bias_of(run)!r}{words}), of a run without its data ({why_without(run)})"
             )
         solution = margin_of(run, norm)
     if (late := late_part(solution)) is not None:

@@ -15,7 +15,7 @@ from fastgrok.descent import table
 from fastgrok.geometry import Limit as RegularizedLimit
 from fastgrok.geometry import MaxMargin, regularized_limit
 from fastgrok.linear import Pgd
-from fastgrok.questions._kept import repeated_data, row_weights
+from fastgrok.questions._kept import repeated_data, row_weights, why_without
 from fastgrok.questions.alignments import bias_of, late_part, margin_of
 from fastgrok.records import Record
 
@@ -48,7 +48,10 @@ def find(run: Record) -> MaxMargin | RegularizedLimit | LateTime:
     else:
         _check_tends(run)
     if run.data is None:
-        raise ValueError("limit='auto' needs the training data, which a run that was loaded lacks")
+        raise ValueError(
+            f"limit='auto' needs the training data, which the run lacks ({why_without(run)}): give "
+            "what max_margin, or with weight_decay regularized_limit, says of them"
+        )
     return _optimum(run) if decays else margin_of(run, "l2")
 
 

@@ -56,7 +56,7 @@ def dataset(
     variables["traceback"] = axes, texts.reshape(grid.shape)
     out = xr.Dataset(variables, coords, attrs)
     for name in (*out.coords, *out.data_vars):
-        out[name].attrs |= attributes(str(name))
+        out[name].attrs |= attributes(str(name)) | grid.attrs.get(str(name), {})
     return out
 
 

@@ -7,12 +7,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from fastgrok import _checks
+from fastgrok.distributed.clients import Cluster, require_client
 from fastgrok.sweeps._calls import compute
 
 # What an executor whose workers are not known is given at a time.
@@ -36,11 +37,14 @@ class Workers:
         Futures that are to be on their way at the same time.
     stop : callable
         Makes an end of these futures as far as that is possible, and waits for it a little.
+    renew : callable
+        Puts others in the place of those who cannot go on, and says whether there are any.
     """
 
     submit: Callable[..., Future[Any]]
     width: int
     stop: Callable[[list[Future[Any]]], None]
+    renew: Callable[[], bool] = lambda: False
 
 
 @contextmanager
@@ -55,9 +59,8 @@ def workers_of(executor: object) -> Iterator[Workers]:
         return
     beside, width = 1, _MANY
     if _is_client(executor):
-        if executor.asynchronous:  # type: ignore[attr-defined]
-            raise TypeError("executor must be a Client with asynchronous=False, got one with True")
-        threads = executor.nthreads().values()  # type: ignore[attr-defined]
+        require_client("executor", executor)
+        threads = Cluster(executor).workers().values()
         beside = max(threads, default=1)
         width = _WAITING * max(sum(threads), 1)
         executor = executor.get_executor(pure=False)  # type: ignore[attr-defined]
@@ -72,7 +75,11 @@ def workers_of(executor: object) -> Iterator[Workers]:
             "executor must be None, a concurrent.futures.Executor or a dask.distributed.Client, "
             f"got {_checks.show(executor)}"
         )
-    yield Workers(_Given(executor, beside), width, _cancel)  # type: ignore[arg-type]
+    given = _Given(executor, beside)  # type: ignore[arg-type]
+    try:
+        yield Workers(given, width, _cancel, given.renew)
+    finally:
+        given.close()
 
 
 def _is_client(executor: object) -> bool:
@@ -92,9 +99,29 @@ class _Given:
     def __init__(self, executor: Executor, beside: int) -> None:
         self._executor = executor
         self._beside = beside
+        self._own: ProcessPoolExecutor | None = None
 
     def __call__(self, run: Any, cells: Any) -> Future[Any]:
         return self._executor.submit(compute, run, cells, self._beside)
+
+    def renew(self) -> bool:
+        """Make a pool of processes like that of the caller, one of which has died."""
+        if not isinstance(self._executor, ProcessPoolExecutor):
+            return False
+        self.close()
+        known = vars(self._executor)
+        self._own = ProcessPoolExecutor(
+            known["_max_workers"],
+            mp_context=known["_mp_context"],
+            initializer=known["_initializer"],
+            initargs=known["_initargs"],
+        )
+        self._executor = self._own
+        return True
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.shutdown(wait=False, cancel_futures=True)
 
 
 class _Threads:

@@ -48,6 +48,8 @@ class Experiment:
         Takes a list of cells that are alike but for those, and returns a dict for each.
     most : int
         Cells of a call at most.
+    shared : tuple of str
+        Arguments that must be the same in all cells, whose arrays would not fit together else.
     attrs : dict of str to dict
         Attributes of arguments and variables.
     """
@@ -58,6 +60,7 @@ class Experiment:
     together: tuple[str, ...] = ()
     several: Callable[[list[Cell]], Sequence[dict[str, Any]]] | None = None
     most: int = 1
+    shared: tuple[str, ...] = ()
     attrs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def many(self, cells: list[Cell]) -> Sequence[dict[str, Any]]:
@@ -126,8 +129,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         _gaussians.curves,
         "learning curves of Gaussian points of one label (Beck et al. 2025)",
         "test_accuracy",
+        shared=("horizon", "per_decade"),
         attrs={
-            "step": {"long_name": "step", **_STEPS},
+            "step": {"long_name": "step"},
             "train_accuracy": {"long_name": "training accuracy"},
             "test_accuracy": {"long_name": "accuracy on the population"},
             "loss": {"long_name": "training loss"},

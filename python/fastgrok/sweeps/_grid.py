@@ -30,10 +30,13 @@ class Grid:
         Values of each argument that varies, in the order of the dimensions.
     fixed : dict of str to ndarray of shape ()
         Values of the others.
+    attrs : dict of str to dict
+        What values that came as a DataArray say of themselves.
     """
 
     axes: dict[str, NDArray[Any]]
     fixed: dict[str, NDArray[Any]]
+    attrs: dict[str, dict[str, Any]]
 
     @classmethod
     def of(cls, grid: object) -> Grid:
@@ -49,6 +52,7 @@ class Grid:
         return cls(
             {name: values for name, values in arrays.items() if values.ndim},
             {name: values for name, values in arrays.items() if not values.ndim},
+            {name: _attributes(name, grid[name]) for name in arrays},
         )
 
     @property
@@ -84,6 +88,15 @@ def _name(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"grid must have names of arguments as keys, got {_checks.show(name)}")
     return name
+
+
+def _attributes(name: str, value: Any) -> dict[str, Any]:
+    """Return what a DataArray says of its values; a name of its own is a title, if it has none."""
+    own = getattr(value, "attrs", None)
+    if not (isinstance(own, Mapping) and hasattr(value, "dims")):
+        return {}
+    called = getattr(value, "name", None)
+    return ({} if called in (None, name) else {"long_name": str(called)}) | dict(own)
 
 
 def _values(name: str, value: object) -> NDArray[Any]:

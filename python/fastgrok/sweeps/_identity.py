@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import CodeType, MethodType
 from typing import Any
 
@@ -72,15 +73,30 @@ def _qualified(run: object) -> str:
         raise TypeError(
             f"run must be a function, or the name of an experiment, got {_checks.show(run)}"
         )
+    if isinstance(run, partial):
+        fixed = ", ".join(
+            f"{name!r}: {_checks.show(value)}" for name, value in run.keywords.items()
+        )
+        raise TypeError(
+            f"run must be a top-level function, got a partial of {_title(run.func)}: give that, "
+            f"and what it fixes as single values in the grid{fixed and f', {{{fixed}}}'}"
+        )
     name = getattr(run, "__qualname__", None)
     if name is None or isinstance(run, type | MethodType):
-        raise TypeError(f"run must be a top-level function, got {_checks.show(run)}")
+        raise TypeError(
+            f"run must be a top-level function, got {_checks.show(run)}: write one that calls it"
+        )
     if "<" in name:
+        kind = "a lambda" if name.endswith("<lambda>") else f"{name}, defined in another function"
         raise ValueError(
-            f"run must be a top-level function, which other processes can import and a store can "
-            f"tell apart, got {name}"
+            "run must be a top-level function, which other processes can import and a store can "
+            f"tell apart, got {kind}: define it by def at the top of a module or script"
         )
     return f"{getattr(run, '__module__', None) or '__main__'}.{name}"
+
+
+def _title(run: object) -> str:
+    return str(getattr(run, "__qualname__", _checks.show(run)))
 
 
 def _code(run: Callable[..., Any]) -> str:

@@ -17,6 +17,10 @@ from fastgrok.sweeps._store import Store
 from fastgrok.sweeps._values import Outcome
 
 _POLL_SECONDS = 0.1
+_DIED = (
+    "BrokenProcessPool: the process that computed this cell, and nothing beside it, died; it was "
+    "killed, as where memory is short, or ended by code that is not Python's"
+)
 
 
 class Book:
@@ -103,28 +107,16 @@ def run_cells(
     KeyboardInterrupt
         On Ctrl-C, with how far it came; what had been done by then is in the store.
     """
-    pending: dict[Future[Any], list[int]] = {}
-    queue = iter(tasks)
     with _bar(book, progress) as show:
+        course = _Course(book, iter(tasks), run, workers, show)
         try:
-            more = True
-            while more or pending:
-                while more and len(pending) < workers.width:
-                    task = next(queue, None)
-                    more = task is not None
-                    # Another sweep on the same folder may have done it meanwhile.
-                    if task and not all(map(book.look_up, task)):
-                        pending[workers.submit(run, [book.cells[i] for i in task])] = task
-                    show()
-                if pending:
-                    ended, _ = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
-                    for future in ended:
-                        _enter(book, pending[future], future)
-                        del pending[future]
+            going = True
+            while going:
+                going = course.goes_on()
                 show()
         except BaseException as error:
-            workers.stop(list(pending))
-            for future, task in pending.items():
+            workers.stop(list(course.pending))
+            for future, task in course.pending.items():
                 if future.done() and not future.cancelled() and future.exception() is None:
                     with contextlib.suppress(OSError):  # of a store, which may be what it was
                         _enter(book, task, future)
@@ -133,6 +125,82 @@ def run_cells(
                 raise KeyboardInterrupt(f"sweep interrupted: {book.words}") from None
             error.add_note(f"sweep ended: {book.words}")
             raise
+
+
+class _Course:
+    """Tasks that wait, and those under way."""
+
+    def __init__(
+        self,
+        book: Book,
+        queue: Iterator[list[int]],
+        run: Callable[..., Any] | str,
+        workers: Workers,
+        show: Callable[[], None],
+    ) -> None:
+        self._book, self._run, self._workers, self._show = book, run, workers, show
+        self._queue = queue
+        self._next = next(queue, None)
+        self._suspects: list[list[int]] = []  # one of which ends whoever computes it: one by one
+        self.pending: dict[Future[Any], list[int]] = {}
+
+    def goes_on(self) -> bool:
+        """Begin what can be begun, wait a little for what ends, and say whether there is more."""
+        broken = None
+        try:
+            self._begin_some()
+        except BrokenExecutor as error:
+            broken = error
+        if self.pending:
+            ended, _ = wait(self.pending, _POLL_SECONDS, FIRST_COMPLETED)
+            broken = self._enter_all(ended) or broken
+        if broken is not None:
+            self._go_on_without(broken)
+        elif self._suspects and not self.pending:
+            del self._suspects[0]
+        return bool(self._next is not None or self.pending or self._suspects)
+
+    def _begin_some(self) -> None:
+        if self._suspects:
+            if not self.pending:
+                self._begin(self._suspects[0])
+            return
+        while self._next is not None and len(self.pending) < self._workers.width:
+            self._begin(self._next)
+            self._next = next(self._queue, None)
+            self._show()
+
+    def _begin(self, task: list[int]) -> None:
+        # Another sweep on the same folder may have done it meanwhile.
+        if not all(map(self._book.look_up, task)):
+            cells = [self._book.cells[i] for i in task]
+            self.pending[self._workers.submit(self._run, cells)] = task
+
+    def _enter_all(self, ended: Iterable[Future[Any]]) -> BrokenExecutor | None:
+        """Enter what came to an end, and leave pending what those have not done who computed it."""
+        broken = None
+        for future in ended:
+            try:
+                _enter(self._book, self.pending[future], future)
+            except BrokenExecutor as error:
+                broken = error
+            else:
+                del self.pending[future]
+        return broken
+
+    def _go_on_without(self, broken: BrokenExecutor) -> None:
+        """Have others compute what was under way, task by task; what ends them too has failed."""
+        lost = self._suspects[:1] if self._suspects else list(self.pending.values())
+        if not lost or not self._workers.renew():
+            raise broken
+        self.pending.clear()
+        if len(lost) > 1:
+            self._suspects = lost
+            return
+        del self._suspects[:1]
+        for index in lost[0]:
+            if self._book.outcomes[index] is None:
+                self._book.enter(index, Outcome(None, _DIED))
 
 
 def _enter(book: Book, task: list[int], future: Future[Any]) -> None:

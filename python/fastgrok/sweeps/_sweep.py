@@ -58,7 +58,8 @@ def sweep(
         ``help(fastgrok.sweeps.EXPERIMENTS["edge"].run)`` shows the arguments of one.
     grid : dict of str to array_like
         Values of the arguments: numbers, booleans or texts, each once. A list is a dimension of
-        the result, a single value the same for all cells. Other arguments keep their defaults.
+        the result, a single value the same for all cells. Other arguments keep their defaults. Of
+        a DataArray the attributes are kept; its dimension is called by the argument.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Who computes. Default: threads of this process, as many as it may use cores
         (`show_config`); fastgrok gives the GIL up while it computes. Whatever the executor,
@@ -104,6 +105,12 @@ def sweep(
     """
     axes = Grid.of(grid)
     experiment = _experiment(run)
+    for name in () if experiment is None else experiment.shared:
+        if len(axes.axes.get(name, ())) > 1:
+            raise ValueError(
+                f"grid[{name!r}] must be a single value for {run!r}, whose cells share their "
+                f"steps, got {len(axes.axes[name])} values: sweep each by itself"
+            )
     function = identity.Function(run if experiment is None else experiment.run, axes.names)
     folder = None if store is None else Store(_checks.path("store", store))
     progress = _checks.flag("progress", progress)
