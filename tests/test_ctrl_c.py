@@ -47,7 +47,7 @@ CALLS = {
         for one in OPTIMIZERS
     },
     "train, sparse": (20_000, 500, f"fg.train(sparse, mixed, {EXACT})"),
-    "train, records": (2000, 50, "fg.train(X, side, steps=10**6, lr=1e-9, record=1, engine='exact')"),
+    "train, records": (2000, 50, "fg.train(X, side, steps=10**6, lr=1e-9, record=1)"),
     "train, attacked": (
         *SMALL,
         "fg.train(X, side, steps=10**5, lr=0.1, engine='exact', record=1, "
