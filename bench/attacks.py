@@ -6,6 +6,9 @@ and its ratio to fastgrok's, beside the time of one mere read of the rows. Peers
 installed are skipped: pip install '.[bench]' brings them.
 
     python bench/attacks.py [--turns 3] [--threads 2] [--shapes 10000x200 100000x1024]
+        [--write]
+
+--write puts the race into docs/benchmarks.md.
 
 With --masking it is no race: the accuracies that all sides report where ||w|| grows and nothing
 else does. foolbox must report what "autodiff32" says it will; torchattacks and ART take the mean of
@@ -20,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import _page
 import fastgrok as fg
 from _limits import pooled_reader
 from _race import installed, medians, show, sizes, take_turns
@@ -191,6 +195,22 @@ def masked(dim: int, threads: int) -> list[dict[str, object]]:
     return rows
 
 
+def page(rows: list[dict[str, Any]]) -> str:
+    """The table of the documentation: milliseconds, a line for each side and shape."""
+    head = ("rows x columns", "side", "ms", "times exact", "times pgd")
+    lines = [
+        (
+            f"{row['rows']} x {row['columns']}",
+            str(row["side"]),
+            f"{1e3 * row['seconds']:.3g}",
+            f"{row['times_exact']:.3g}",
+            f"{row['times_pgd']:.3g}",
+        )
+        for row in rows
+    ]
+    return _page.markdown(head, lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
@@ -199,16 +219,23 @@ def main() -> None:
     parser.add_argument("--shapes", type=sizes, nargs="+", default=[(10_000, 200), (100_000, 1024)])
     parser.add_argument("--masking", action="store_true", help="accuracies against ||w||, no race")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--write", action="store_true", help="the race into docs/benchmarks.md")
     args = parser.parse_args()
+    if args.masking and args.write:
+        parser.error("--write is of the race, not of --masking")
     if args.masking:
         tables = (masked(dim, args.threads) for dim in (2, 1024))
     else:
         tables = (
             compare(*shape, args.turns, args.peer_turns, args.threads) for shape in args.shapes
         )
+    rows = []
     for table in tables:
         for row in table:
             print(json.dumps(row) if args.json else show(row), flush=True)
+            rows.append(row)
+    if args.write:
+        _page.put("attacks", page(rows))
 
 
 if __name__ == "__main__":

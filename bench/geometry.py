@@ -17,7 +17,7 @@ both, for which is quicker depends on more. With one thread each:
     python bench/geometry.py --check [NAME ...]
 
 --json prints one JSON object a size; --read takes such lines instead of running anything, and
---write puts the table of fastgrok and the best peer into docs/guarantees.md.
+--write puts the table of fastgrok and the best peer into docs/benchmarks.md.
 
 --check holds the solutions and verdicts against rational arithmetic and HiGHS, and the expansions
 that rest on them against long runs: each figure with the one asked for. NAME is one of small,
@@ -36,12 +36,11 @@ from typing import Any
 
 import numpy as np
 
+import _page
 import fastgrok as fg
 from _geometry_checks import CHECKS
 from _margin_peers import PEERS, Solver
 
-PAGE = Path(__file__).parents[1] / "docs" / "guarantees.md"
-MARKS = ("<!-- margins: begin -->", "<!-- margins: end -->")
 RIGHT = 1e-9
 """Relative error of the margin with which a solver counts in the table."""
 
@@ -175,13 +174,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Put it between the page's marks."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
-
-
 def shown(row: dict[str, Any], solvers: Sequence[str]) -> str:
     parts = [
         f"{name} {1e3 * row[name]:.3g} ms (processor {1e3 * row[name + ' processor']:.3g}, "
@@ -210,7 +202,7 @@ def main() -> None:
     parser.add_argument("--check", nargs="*", choices=CHECKS, help="check, instead")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--read", nargs="+", type=Path, help="rows that --json printed, instead")
-    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="the table into docs/benchmarks.md")
     parser.add_argument("--turn", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.turn:
@@ -226,7 +218,7 @@ def main() -> None:
         rows.append(race(size, args.bias, args.turns, args.limit, solvers))
         print(json.dumps(rows[-1]) if args.json else shown(rows[-1], solvers), flush=True)
     if args.write:
-        write(table(rows))
+        _page.put("margins", table(rows))
     return None
 
 

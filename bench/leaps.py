@@ -14,6 +14,9 @@ Each way is a process of its own on one core. All are measured once; those withi
 on in turns, and the median is printed.
 
     python bench/leaps.py [--horizons 1e3 1e7 1e60] [--turns 5] [--limit 20] [--rtol 1e-8] [--json]
+        [--write]
+
+--write puts four of the horizons into docs/benchmarks.md.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+import _page
 from _children import Child
 from _horizons import Flow, Outcome, Stepper, Trained
 from _peers import PEERS, Task
@@ -36,6 +40,16 @@ EXACT = "fastgrok exact"
 FIRST = 1000  # the step from which the flow starts
 SHORT = 1.0  # seconds of what is measured more than once
 PAUSE = 0.05
+# What the documentation shows, and calls it.
+SHOWN = (1e5, 1e7, 1e12, 1e60)
+NAMES = {
+    "fastgrok auto": "fastgrok, leaping (the default)",
+    EXACT: "fastgrok, every step",
+    "jax": "JAX, every step",
+    "numba, own exp": "Numba, every step",
+    "numpy": "NumPy, every step",
+    "scipy LSODA": "SciPy, gradient flow by LSODA",
+}
 
 
 def ways(
@@ -124,6 +138,30 @@ def text(rows: list[dict[str, Any]]) -> str:
     return "\n".join([tables[0], "", tables[1], *notes])
 
 
+def page(rows: list[dict[str, Any]]) -> str:
+    """The table of the documentation: those horizons of it that were measured."""
+    at = {(row["way"], row["steps"]): row for row in rows}
+    shown = [steps for steps in SHOWN if any(row["steps"] == steps for row in rows)]
+
+    def time(row: dict[str, Any] | None) -> str:
+        if row is None or row["seconds"] is None:
+            return ""
+        seconds, about = row["seconds"], "~" if row["extrapolated"] else ""
+        for unit, length in (("years", 365.25 * 86400.0), ("days", 86400.0)):
+            if seconds >= length:
+                return f"{about}{seconds / length:.2g} {unit}"
+        return f"{about}{seconds:.2g}" if seconds < 100 else f"{about}{seconds:.0f}"
+
+    def line(way: str, name: str) -> list[str]:
+        first = at.get((way, 1e5), {}).get("error")
+        off = "" if first is None or way in (EXACT, *STEPPERS.values()) else f"{first:.0e}"
+        return [name, *(time(at.get((way, steps))) for steps in shown), off]
+
+    found = {way for way, _ in at}
+    head = ["way", *(f"10^{math.log10(steps):.0f}" for steps in shown), "error at 10^5"]
+    return _page.markdown(head, [line(way, name) for way, name in NAMES.items() if way in found])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--horizons", type=float, nargs="+", default=HORIZONS)
@@ -131,9 +169,12 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=20.0, help="seconds for a way and horizon")
     parser.add_argument("--rtol", type=float, default=1e-8, help="of auto and of the solvers")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--write", action="store_true", help="a table into docs/benchmarks.md")
     args = parser.parse_args()
     rows = measure(Task(2000, 2, "float64", 1), args)
     print("\n".join(json.dumps(row) for row in rows) if args.json else text(rows))
+    if args.write:
+        _page.put("leaps", page(rows))
 
 
 if __name__ == "__main__":

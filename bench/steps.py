@@ -16,7 +16,8 @@ allows in _limits.py. The rows of a table were measured side by side, the tables
 
 With --run the time of 10^7 steps of Das et al.'s setting follows, with and without skipping rows;
 with --skip that of long runs in many dimensions, and whether the bits are the same (_long_runs.py).
-`--shapes` without a shape leaves the race out.
+`--shapes` without a shape leaves the race out. --write puts the race, in float64, into
+docs/benchmarks.md.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import numpy as np
 
 import _limits
 import _long_runs
+import _page
 import fastgrok as fg
 from _children import Child
 from _peers import PEERS, Fastgrok, Task
@@ -214,6 +216,24 @@ def summary(result: dict[str, Any]) -> str:
     return f"{title(result)}: " + ", ".join([*parts, f"{result['fraction']:.0%} of the limit"])
 
 
+def page(results: list[dict[str, Any]]) -> str:
+    """The table of the documentation: a line for each race in float64."""
+
+    def line(result: dict[str, Any]) -> list[str]:
+        ours, best = next(row for row in result["sides"] if row["side"] == OURS), result["best"]
+        numpy = next((row for row in result["sides"] if row["side"] == "numpy"), None)
+        return [
+            f"{result['rows']} x {result['columns']}",
+            str(result["threads"]),
+            *(f"{digits(row['us'])} us" if row else "" for row in (ours, numpy)),
+            f"{digits(best['us'])} us, {best['side']}" if best else "",
+            f"{best['ratio']:.2g}" if best else "",
+        ]
+
+    head = ("rows x columns", "threads", "fastgrok, a step", "NumPy", "best peer", "its ratio")
+    return _page.markdown(head, [line(one) for one in results if one["dtype"] == "float64"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", type=sizes, nargs="*", default=SHAPES, metavar="ROWSxCOLUMNS")
@@ -226,6 +246,7 @@ def main() -> None:
     parser.add_argument("--check", type=int, default=CHECKED_STEPS, help="steps to agree after")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--run", action="store_true", help="10^7 steps at d = 2, one thread")
+    parser.add_argument("--write", action="store_true", help="a table into docs/benchmarks.md")
     _long_runs.add_arguments(parser)
     args = parser.parse_args()
     packages = installed(args.peers)
@@ -239,6 +260,8 @@ def main() -> None:
     if not args.json:
         for result in results:
             print(summary(result), flush=True)
+    if args.write:
+        _page.put("steps", page(results))
     for row in _long_runs.chosen(args):
         print(json.dumps(row) if args.json else _long_runs.text(row), flush=True)
 

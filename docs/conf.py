@@ -52,7 +52,7 @@ python_maximum_signature_line_length = 88
 # what functions accept in several forms, which they describe in words, and what figures keep. All
 # other names in signatures must be on these pages.
 _OUTSIDE = r"""(np|matplotlib|numpy|os|pathlib|pd|sklearn|typing|xr)\..+
-    |ArrayLike|Axes|Callable|Client|DataFrame|Decimal|DTypeLike|Executor|Figure|Fraction|InitVar
+    |AbstractContextManager|ArrayLike|Axes|Callable|Client|DataFrame|Decimal|DTypeLike|Executor|Figure|Fraction|InitVar
     |Mapping|NDArray|Path|SearchStrategy|Sequence"""
 _OURS = r"""Bounds|Cell|Condition|Config|EvaluationSet|Evidence|Labelled|Population|Proof
     |RandomState|Recipe|Record|RegularizedLimit|Remote|Schedule|Stop|_Recorded|D|DataDraws|Draw

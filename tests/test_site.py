@@ -94,12 +94,12 @@ def test_the_readme_leads_to_every_page():
         assert page.stem in ("index", "releasing") or f"(docs/{page.name})" in readme, page
 
 
-def test_the_headline_figures_are_those_of_the_guarantees():
-    guarantees = (DOCS / "guarantees.md").read_text("utf-8").splitlines()
+def test_the_headline_figures_are_those_of_the_benchmarks():
+    benchmarks = (DOCS / "benchmarks.md").read_text("utf-8").splitlines()
     rows = re.findall(r"^\|.*\|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     headline = rows[: rows.index("| | |")]
     assert len(headline) > 4
-    assert [row for row in headline if row not in guarantees] == []
+    assert [row for row in headline if row not in benchmarks] == []
 
 
 def test_the_version_is_the_same_everywhere():

@@ -122,7 +122,7 @@ def overview(
         above: Axes
         below: Axes
         figure, (above, below) = plt.subplots(
-            2, 1, sharex=True, layout="constrained", figsize=(width, 1.35 * height),
+            2, 1, sharex=True, layout="constrained", figsize=(1.3 * width, 1.35 * height),
             height_ratios=(4, 3),
         )  # fmt: skip
         try:

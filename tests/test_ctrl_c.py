@@ -1,0 +1,97 @@
+"""
+Ctrl-C in calls that would take very long: a signal is seen to within a fraction of a second.
+
+No time is measured but a limit that nothing but a call that does not look for signals would exceed.
+"""
+
+import re
+
+import pytest
+
+from runs import after_ctrl_c
+
+# What is longest in it is one call, which would take minutes or more.
+PROGRAM = """
+import signal, threading, warnings
+from dataclasses import replace
+import numpy as np
+import scipy.sparse
+import fastgrok as fg
+from fastgrok.theory import two_point
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+X = rng.normal(size=({n}, {d}))
+side = np.where(X[:, 0] > 0, 1.0, -1.0)
+mixed = np.where(rng.normal(size={n}) > 0, 1.0, -1.0)
+w = rng.normal(size={d})
+{before}
+threading.Timer(0.5, lambda: print("started", flush=True)).start()
+try:
+    {call}
+    print("came to its end")
+except KeyboardInterrupt as stop:
+    print("stopped", type(stop).__name__, getattr(stop, "trajectory", None) is not None)
+"""
+
+# Rows and columns, and the call.
+SMALL = (500, 20)
+LOSSES = ("logistic", "exponential", "squared", "hinge", "squared_hinge")
+OPTIMIZERS = ("momentum", "nesterov", "normalized", "sign", "adam", "adamw")
+EXACT = "steps=10**14, lr=1e-9, engine='exact', skip_rows=False"
+CALLS = {
+    **{f"train, {one}": (*SMALL, f"fg.train(X, side, {EXACT}, loss='{one}')") for one in LOSSES},
+    **{
+        f"train, {one}": (*SMALL, f"fg.train(X, mixed, {EXACT}, optimizer='{one}')")
+        for one in OPTIMIZERS
+    },
+    "train, sparse": (20_000, 500, f"fg.train(sparse, mixed, {EXACT})"),
+    "train, records": (2000, 50, "fg.train(X, side, steps=10**6, lr=1e-9, record=1)"),
+    "train, attacked": (
+        *SMALL,
+        "fg.train(X, side, steps=10**5, lr=0.1, engine='exact', record=1, "
+        "evals={'attacked': fg.Pgd(X, side, eps=0.1, method='autodiff64', steps=10**7)})",
+    ),
+    "train_many": (*SMALL, f"fg.train_many([dict(X=X, y=side, {EXACT})] * 9)"),
+    "refine": (*SMALL, "long.refine('train')"),
+    "at": (*SMALL, "long.at(10**11 - 1)"),
+    "max_margin": (4000, 2000, "fg.max_margin(X, side, bias='free')"),
+    "max_margin in l1": (6000, 1500, "fg.max_margin(X, side, norm='l1')"),
+    "separability": (12_000, 6001, "fg.separability(X, mixed)"),
+    "separation": (20_000, 1500, "fg.separation(X, mixed)"),
+    "regularized_limit": (20_000, 3000, "fg.regularized_limit(X, mixed, 1e-9)"),
+    "margin_cube": (2, 2, "fg.datasets.margin_cube((10**6, 10**6), dim=400, seed=0)"),
+    "attack": (
+        *SMALL,
+        "fg.pgd(X, side, w, steps=2**53, step_size=1e-12, norm=2, random_start=True, "
+        "random_state=0)",
+    ),
+    "law of a sweep": (
+        2, 2,
+        "fg.sweep('two_point', {'lam': list(np.linspace(0.1, 0.45, 900)), "
+        "'sigma': list(np.linspace(1, 5, 900))}, progress=False)",
+    ),
+    "sweep": (
+        *SMALL,
+        "fg.sweep(last_loss, {'lr': [1e-9, 2e-9, 3e-9]}, progress=False)",
+    ),
+    "theory": (2, 2, "two_point.state(np.logspace(0, 30, 10**8), 0.3, 2.0, 0.01)"),
+}  # fmt: skip
+# A run that says of itself that months of steps lie between its two records.
+LONG = """
+short = fg.train(X, mixed, steps=3, lr=1e-9, record=[0, 3], keep_weights=True, engine='exact')
+long = replace(short, steps=np.array([0, 10**12]), params=short.params | {'steps': 10**12})
+"""
+SPARSE = "sparse = scipy.sparse.random(20_000, 500, density=0.02, random_state=0, format='csr')"
+SWEPT = f"def last_loss(lr): return fg.train(X, side, **dict({EXACT}) | dict(lr=lr)).loss[-1]"
+BEFORE = {"train, sparse": SPARSE, "sweep": SWEPT, "refine": LONG, "at": LONG}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_ctrl_c_ends_a_long_call(case):
+    n, d, call = CALLS[case]
+    out = after_ctrl_c(PROGRAM.format(n=n, d=d, call=call, before=BEFORE.get(case, "")))
+    kept = case.startswith("train") and case != "train_many"
+    assert re.match(r"stopped (KeyboardInterrupt|Interrupted)", out), out
+    assert not kept or out.endswith("True\n"), out
