@@ -211,6 +211,8 @@ void LeapingDescent::restore(LeapingState state) {
     require(state.stage != Stage::beside || state.starts.single.size() == kStarts,
             "a leap needs all iterates to start from");
     way_ = std::move(state);
+    // A poll from within the last steps' records is asked before they are accounted for.
+    way_.reached = std::max(way_.reached, static_cast<double>(descent_.step()));
 }
 
 }  // namespace fastgrok

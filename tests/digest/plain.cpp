@@ -1,11 +1,8 @@
-// Prints a digest of the bits of what the kernels and whole runs return, a line a case, for the
-// instruction set that FASTGROK_SIMD names. The output of two machines, real or emulated, can be
-// compared with diff. The inputs come from integers alone, so that they are the same everywhere.
+// The kernels, and runs of plain descent.
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <limits>
 #include <memory>
 #include <span>
@@ -20,6 +17,7 @@
 #include "engines/storage.hpp"
 #include "kernels/kernels.hpp"
 #include "many.hpp"
+#include "parts.hpp"
 
 namespace {
 
@@ -306,7 +304,11 @@ void print_dense(std::size_t n, std::size_t d) {
     print("dense " + shape_name(n, d, false), digest);
 }
 
-bool print_all() {
+}  // namespace
+
+namespace fastgrok {
+
+bool print_kernels(int) {
     print_elementary();
     const std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 20, 31, 33, 63, 65};
     for (bool single : {false, true}) {
@@ -337,6 +339,11 @@ bool print_all() {
         same &= print_many(150, 1100, single, 50, Kind::even);  // several panels
         same &= print_many(8700, 520, single, 7, Kind::even);   // several blocks of rows
     }
+    return same;
+}
+
+bool print_runs(int) {
+    bool same = true;
     for (std::size_t d : {2, 16, 17, 100})
         for (bool single : {false, true})
             for (Loss loss : kLosses)
@@ -387,14 +394,4 @@ bool print_all() {
     return same;
 }
 
-}  // namespace
-
-int main() {
-    try {
-        if (print_all()) return 0;
-        std::fputs("digest: threads, skipping, or what is made together, changes bits\n", stderr);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "digest: %s\n", error.what());
-    }
-    return 1;
-}
+}  // namespace fastgrok
