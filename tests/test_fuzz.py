@@ -12,13 +12,12 @@ from fastgrok import datasets, theory
 FOLDER = str(Path(__file__).parent / "fuzz")
 sys.path.append(FOLDER)
 import calls  # noqa: E402
+import changed_files  # noqa: E402
 import machine  # noqa: E402
 import worker  # noqa: E402
 
-import files  # noqa: E402
-
 sys.path.remove(FOLDER)
-TARGETS = {"calls": calls.calls, "files": files.files, "steps": machine.steps,
+TARGETS = {"calls": calls.calls, "files": changed_files.files, "steps": machine.steps,
            "machine": machine.machine}  # fmt: skip
 X, y = [[1.0, 2.0], [-1.0, 0.5], [0.5, -2.0]], [1, -1, 1]
 
@@ -26,7 +25,7 @@ X, y = [[1.0, 2.0], [-1.0, 0.5], [0.5, -2.0]], [1, -1, 1]
 @pytest.fixture(scope="module", autouse=True)
 def cleared():
     yield
-    files.close()
+    changed_files.close()
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -83,7 +83,8 @@ def test_optima_that_do_not_fit(tmp_path):
         run.plot(limit=fg.max_margin(X, Y, bias="penalized"))
     # Of a run that was loaded neither is known: what it was trained on, and the accuracy there.
     run.save(tmp_path / "run")
-    assert set(lines(fg.Trajectory.load(tmp_path / "run").plot(limit=best))) == {"train"}
+    loaded = fg.Trajectory.load(tmp_path / "run").plot(limit=best)
+    assert set(lines(loaded)) == {"train", "train: step 9"}
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-MODULES = {"calls": "calls", "files": "files", "steps": "machine", "machine": "machine"}
+MODULES = {"calls": "calls", "files": "changed_files", "steps": "machine", "machine": "machine"}
 MOST_FINDINGS = 20
 
 
