@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Compare pictures with stored ones wherever there is pytest-mpl, without being asked."""
-    if config.pluginmanager.hasplugin("mpl") or config.pluginmanager.hasplugin("pytest_mpl"):
+    if config.pluginmanager.hasplugin("pytest_mpl"):
         config.option.mpl = True
 
 

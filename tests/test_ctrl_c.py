@@ -4,8 +4,6 @@ Ctrl-C in calls that would take very long: a signal is seen to within a fraction
 No time is measured but a limit that nothing but a call that does not look for signals would exceed.
 """
 
-import re
-
 import pytest
 
 from runs import after_ctrl_c
@@ -32,7 +30,7 @@ try:
     {call}
     print("came to its end")
 except KeyboardInterrupt as stop:
-    print("stopped", type(stop).__name__, getattr(stop, "trajectory", None) is not None)
+    print("stopped", type(stop).__name__)
 """
 
 # Rows and columns, and the call.
@@ -92,6 +90,4 @@ BEFORE = {"train, sparse": SPARSE, "sweep": SWEPT, "refine": LONG, "at": LONG}
 def test_ctrl_c_ends_a_long_call(case):
     n, d, call = CALLS[case]
     out = after_ctrl_c(PROGRAM.format(n=n, d=d, call=call, before=BEFORE.get(case, "")))
-    kept = case.startswith("train") and case != "train_many"
-    assert re.match(r"stopped (KeyboardInterrupt|Interrupted)", out), out
-    assert not kept or out.endswith("True\n"), out
+    assert out in ("stopped KeyboardInterrupt\n", "stopped Interrupted\n"), out

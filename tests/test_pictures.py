@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-# Root mean square over all pixels, of 255. Between versions 3.8 and 3.11 of matplotlib it is 0.25
+# Root mean square over all pixels, of 255. Between versions 3.8 and 3.11 of matplotlib it is 0.5
 # for the gaps that labels leave in contours, and else 0; a curve that is missing, moved by a
 # hundredth, or of another colour makes 6 and more (`test_a_change_that_can_be_seen_is_noticed`).
 TOLERANCE = 1.0
