@@ -187,6 +187,7 @@ def test_without_memory_there_is_an_error_and_an_interpreter(case):
     first, *_, last = done.stdout.splitlines()
     assert first.startswith("MemoryError: "), done.stdout
     assert len(first) > len("MemoryError: ")
+    assert "bad_alloc" not in first
     assert last == "usable"
 
 

@@ -1,6 +1,9 @@
 // The extension module fastgrok._core.
 #include <pybind11/pybind11.h>
 
+#include <exception>
+#include <new>
+
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -26,6 +29,14 @@ PYBIND11_MODULE(_core, m) {
     } catch (const std::runtime_error& error) {
         throw pybind11::import_error(error.what());
     }
+    pybind11::register_local_exception_translator([](std::exception_ptr thrown) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::bad_alloc&) {
+            PyErr_SetString(PyExc_MemoryError,
+                            "there is not enough memory for what the call makes beside its arrays");
+        }
+    });
     fastgrok::register_kernels(m);
     fastgrok::register_losses(m);
     fastgrok::register_dense(m);
