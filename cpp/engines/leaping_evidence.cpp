@@ -133,6 +133,8 @@ bool LeapingDescent::turns(Attempt& attempt) {
     attempt.turned = fine.now();
     fine.turn(coordinates);
     attempt.coarse->turn(coordinates);
+    // What seemed at rest has to show it anew.
+    attempt.report.converged = attempt.coarse_converged = false;
     return true;
 }
 
@@ -143,8 +145,7 @@ void LeapingDescent::watch_rest(Attempt& attempt) {
     const double enough = kRoundingShare * options_.rtol;
     const double end = std::floor(horizon_ / attempt.stride);
     if (attempt.rounding * std::max(end / attempt.rounding_step, 1.0) <= enough) return;
-    if (attempt.fine->rounding_effect(end, enough) <= enough || !turns(attempt)) return;
-    attempt.report.converged = attempt.coarse_converged = false;
+    if (attempt.fine->rounding_effect(end, enough) > enough) turns(attempt);
 }
 
 // What rounding may have done to the iterate of a step.

@@ -23,8 +23,10 @@ def work(target: str, seed: int, seconds: float, now: Any, tried: Any, found: An
     seen: set[str] = set()
     numbers = _corpus(target)
     while time.monotonic() < end and found.value < MOST_FINDINGS:
-        now.value = numbers.pop(0) if numbers else seed
-        seed += not numbers
+        if numbers:
+            now.value = numbers.pop(0)
+        else:
+            now.value, seed = seed, seed + 1
         try:
             run(now.value)
         except Exception as error:

@@ -7,7 +7,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -115,7 +122,12 @@ class _Given:
             mp_context=known["_mp_context"],
             initializer=known["_initializer"],
             initargs=known["_initargs"],
+            max_tasks_per_child=known.get("_max_tasks_per_child"),
         )
+        try:
+            self._own.submit(os.getpid).result()
+        except BrokenExecutor:  # its processes die before they compute anything
+            return False
         self._executor = self._own
         return True
 

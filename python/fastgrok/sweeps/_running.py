@@ -190,17 +190,16 @@ class _Course:
 
     def _go_on_without(self, broken: BrokenExecutor) -> None:
         """Have others compute what was under way, task by task; what ends them too has failed."""
-        lost = self._suspects[:1] if self._suspects else list(self.pending.values())
-        if not lost or not self._workers.renew():
+        if not self._workers.renew():
             raise broken
+        under_way = list(self.pending.values())
         self.pending.clear()
-        if len(lost) > 1:
-            self._suspects = lost
-            return
-        del self._suspects[:1]
-        for index in lost[0]:
-            if self._book.outcomes[index] is None:
-                self._book.enter(index, Outcome(None, _DIED))
+        if not self._suspects:
+            self._suspects = under_way
+        elif under_way:
+            for index in self._suspects.pop(0):
+                if self._book.outcomes[index] is None:
+                    self._book.enter(index, Outcome(None, _DIED))
 
 
 def _enter(book: Book, task: list[int], future: Future[Any]) -> None:
