@@ -12,6 +12,7 @@ import numpy as np
 
 import fastgrok as fg
 from _honesty_kinds import KINDS as LARGER
+from _honesty_kinds import beside_an_intercept
 from _honesty_problems import (
     Problem,
     Rng,
@@ -23,7 +24,6 @@ from _honesty_problems import (
     labels,
     plain,
 )
-from _honesty_reference import Coordinates, Long
 
 MOST_ROWS = 12
 AFFORDABLE = 3e7  # of multiplications of a reference that takes every step
@@ -70,15 +70,9 @@ def quasi_natural(r: Rng) -> Problem:
     n, d, few = int(r.integers(4, MOST_ROWS + 1)), int(r.integers(1, 3)), int(r.integers(1, 3))
     F, y, has = r.normal(size=(n, d)), labels(r, n), np.zeros(n)
     y[: few + 1], y[-1], has[:few] = 1.0, -1.0, 1.0
-    root = np.sqrt(Long(2))
-    A = np.column_stack([F, root * has, root * (1.0 - has)]) * y[:, None]
-    turn = np.zeros((d + 2, d + 2), dtype=Long)
-    turn[:d, :d] = np.eye(d)
-    turn[d:, d:] = np.array([[1, -1], [1, 1]]) / root
-    where = Coordinates(A, np.zeros(n), np.zeros(d + 2), turn, np.zeros(d + 2))
-    lr = float(10.0 ** r.uniform(-2.0, 0.28)) / curvature(A, "logistic", "mean")
+    X, where = beside_an_intercept(F, y, has)
+    lr = float(10.0 ** r.uniform(-2.0, 0.28)) / curvature(where.rows, "logistic", "mean")
     steps = horizon(r, 4.0)
-    X = np.column_stack([F, 2.0 * has - 1.0])
     return Problem(X, y, where, lr, steps, steps, {"bias": True})
 
 

@@ -157,20 +157,25 @@ def cycles(r: Rng) -> Problem:
     return Problem(X, y, where, lr / len(points), steps, steps, settings, "sum")
 
 
+def beside_an_intercept(F: Any, y: Any, has: Any) -> tuple[Any, Coordinates]:
+    """Columns and an indicator coded -1/+1; and where that and the intercept are two indicators."""
+    (n, d), root = F.shape, np.sqrt(Long(2))
+    A = np.column_stack([F, root * has, root * (1.0 - has)]) * y[:, None]
+    turn = np.zeros((d + 2, d + 2), dtype=Long)
+    turn[:d, :d] = np.eye(d)
+    turn[d:, d:] = np.array([[1, -1], [1, 1]]) / root
+    where = Coordinates(A, np.zeros(n), np.zeros(d + 2), turn, np.zeros(d + 2))
+    return np.column_stack([F, 2.0 * has - 1.0]), where
+
+
 def quasi_natural(r: Rng) -> Problem:
     """Gaussian columns, an indicator coded -1/+1 that only class +1 has, and an intercept."""
     n, d, few = int(r.choice([30, 100, 300])), int(r.choice([1, 2, 3])), int(r.choice([1, 2, 5]))
     F, y, has = r.normal(size=(n, d)), labels(r, n), np.zeros(n)
     y[: few + 1], y[-1] = 1.0, -1.0
     has[:few] = 1.0
-    X = np.column_stack([F, 2.0 * has - 1.0])
-    root = np.sqrt(Long(2))
-    A = np.column_stack([F, root * has, root * (1.0 - has)]) * y[:, None]
-    turn = np.zeros((d + 2, d + 2), dtype=Long)
-    turn[:d, :d] = np.eye(d)
-    turn[d:, d:] = np.array([[1, -1], [1, 1]]) / root
-    where = Coordinates(A, np.zeros(n), np.zeros(d + 2), turn, np.zeros(d + 2))
-    lr = 1.0 if r.random() < 0.5 else draw_rate(r, A, "logistic", "mean")
+    X, where = beside_an_intercept(F, y, has)
+    lr = 1.0 if r.random() < 0.5 else draw_rate(r, where.rows, "logistic", "mean")
     steps = horizon(r, 8.0)
     return Problem(X, y, where, lr, steps, steps, {"bias": True})
 

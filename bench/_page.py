@@ -1,4 +1,4 @@
-"""The page that holds what was measured: docs/benchmarks.md, whose tables nothing else writes."""
+"""Tables on pages of the documents, which nothing else writes; most are in docs/benchmarks.md."""
 
 import datetime
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import fastgrok as fg
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, LEAPS = DOCS / "benchmarks.md", DOCS / "leaps.md"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -19,12 +20,16 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def put(name: str, table: str) -> None:
-    """Put a table between its marks on the page, and below it when, where and how it was made."""
+    """Put a table on the page, and below it when, where and how it was made."""
+    put_between(PAGE, name, f"{table}\n\n{made_by()}")
+
+
+def put_between(page: Path, name: str, text: str) -> None:
+    """Put a text between its two marks on a page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+    before, rest = page.read_text(encoding="utf-8").split(begin)
     after = rest.split(end)[1]
-    text = f"{begin}\n{table}\n\n{made_by()}\n{end}"
-    PAGE.write_text(f"{before}{text}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def made_by() -> str:

@@ -29,7 +29,6 @@ import multiprocessing
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -37,13 +36,12 @@ from typing import Any
 
 import numpy as np
 
-import fastgrok as fg
 from _fuzz_problems import AFFORDABLE, KINDS, draw, work
 from _honesty_problems import Problem
-from _honesty_reference import Coordinates, Long, NoReferenceError, reference, size
-from honesty import PAGE, TINY
+from _honesty_reference import Long, NoReferenceError, reference, size
+from _page import LEAPS, put_between
+from honesty import TINY, in_another_order, trained
 
-MARKS = ("<!-- fuzz: begin -->", "<!-- fuzz: end -->")
 NEAR = 1.0 / 3.0
 LONGEST = 60  # seconds
 PROMISED = 4.0  # times what is reported
@@ -75,29 +73,12 @@ def true_errors(problem: Problem, steps: Any, u: Any, allowed: Any) -> tuple[Any
     known = np.ones(len(steps), dtype=bool)
     if (error <= NEAR * allowed).all():
         return error, known
-    # The sums of the rows in another order have other rounding errors.
-    other = Coordinates(where.rows[::-1], where.offset[::-1], where.start, where.turn, where.shift)
+    other = in_another_order(where)
     apart = errors(reference(other, *common, tolerance=1e-12, **how), exact, least)
     every = how["steps"] is not None or work(problem) * float(steps[-1]) <= AFFORDABLE
     # Where every step is taken, only rounding errors differ: those of float64 grow as these do.
     rounding = FINER * apart if every else apart
     return np.maximum(error - 2.0 * apart, 0.0), rounding <= 0.1 * allowed
-
-
-def trained(problem: Problem, record: Any, rtol: float) -> tuple[fg.Trajectory, str]:
-    """What was recorded, and what ended it ("" if nothing did)."""
-    limit = {"exact_limit": 2e4} if problem.steps > 1e5 else {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            run = fg.train(
-                problem.X, problem.y, steps=problem.steps, lr=problem.lr, loss=problem.loss,
-                reduction=problem.reduction, rtol=rtol, record=record, keep_weights=True, threads=1,
-                **limit, **problem.settings,
-            )  # fmt: skip
-        return run, ""
-    except (fg.LeapError, fg.DivergenceError) as error:
-        return error.trajectory, type(error).__name__
 
 
 def judge(job: tuple[str, int]) -> dict[str, Any]:
@@ -114,11 +95,10 @@ def judge(job: tuple[str, int]) -> dict[str, Any]:
 
 
 def _judged(problem: Problem, record: Any, rtol: float) -> dict[str, Any]:
-    began = time.perf_counter()
-    run, ended = trained(problem, record, rtol)
+    run, ended, seconds = trained(problem, record, rtol, exact_limit=2e4)
     row: dict[str, Any] = {
         "rtol": rtol, "steps": problem.steps, "leaps": len(run.engine.leaps), "ended": ended,
-        "seconds": time.perf_counter() - began, "reason": run.engine.reason, "found": "",
+        "seconds": seconds, "reason": run.engine.reason, "found": "",
     }  # fmt: skip
     assert run.weights is not None
     if ended != "DivergenceError" and not np.isfinite(run.weights).all():
@@ -171,12 +151,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(each) + " |" for each in lines)
 
 
-def write(text: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(MARKS[0])
-    PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.split(MARKS[1])[1]}", "utf-8")
-
-
 def _too_long(*_: object) -> None:
     raise TimeoutError(f"it takes more than {LONGEST} s")
 
@@ -193,7 +167,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first of each kind")
     parser.add_argument("--kind", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"the table into {LEAPS.name}")
     args = parser.parse_args()
     every: Iterator[tuple[str, int]] = (
         (kind, seed) for seed in itertools.count(args.seed) for kind in args.kind
@@ -217,8 +191,9 @@ def main() -> int:
         print(json.dumps(rows[0], indent=1))
     if args.write:
         last = max(row["seed"] for row in rows)
-        write(f"{len(rows)} problems, seeds {args.seed} to {last}, to up to "
-              f"{max(row.get('steps', 0.0) for row in rows):.0e} steps:\n\n{text}")  # fmt: skip
+        furthest = max(row.get("steps", 0.0) for row in rows)
+        head = f"{len(rows)} problems, seeds {args.seed} to {last}, to up to {furthest:.0e} steps:"
+        put_between(LEAPS, "fuzz", f"{head}\n\n{text}")
     return int(found > 0)
 
 

@@ -43,9 +43,8 @@ import numpy as np
 import fastgrok as fg
 from _honesty_kinds import KINDS, Problem, draw
 from _honesty_reference import Coordinates, NoReferenceError, every_step, reference, size
+from _page import LEAPS, put_between
 
-PAGE = Path(__file__).parents[1] / "docs" / "leaps.md"
-MARKS = ("<!-- honesty: begin -->", "<!-- honesty: end -->")
 SMOOTH_STEPS = 20_000
 TINY = 1e-12
 
@@ -57,20 +56,26 @@ def difference(u: Any, exact: Any) -> Any:
     return np.maximum(of_w, of_b).astype(float)
 
 
+def in_another_order(where: Coordinates) -> Coordinates:
+    """Turn the rows round: their sums have other rounding errors then."""
+    return Coordinates(where.rows[::-1], where.offset[::-1], where.start, where.turn, where.shift)
+
+
 def references(problem: Problem, record: Any) -> tuple[Any, Any]:
     """(w, b) at these steps; how far off a coarser one is, with the rows in another order."""
     where, common = problem.where, (problem.rate, problem.loss, record)
-    other = Coordinates(where.rows[::-1], where.offset[::-1], where.start, where.turn, where.shift)
-    # In another order the sums have other rounding errors.
+    other = in_another_order(where)
     how = problem.other_steps
     u = reference(where, *common, tolerance=1e-13, steps=how)
     v = reference(other, *common, tolerance=1e-12, steps=how)
     return u, difference(v, u)
 
 
-def trained(problem: Problem, record: Any, rtol: float) -> tuple[fg.Trajectory, str, float]:
+def trained(
+    problem: Problem, record: Any, rtol: float, exact_limit: float = 5e4
+) -> tuple[fg.Trajectory, str, float]:
     """What was recorded, what ended it ("" if nothing did), and the seconds."""
-    limit = {"exact_limit": 5e4} if problem.steps > 1e5 else {}
+    limit = {"exact_limit": exact_limit} if problem.steps > 1e5 else {}
     began = time.perf_counter()
     try:
         with warnings.catch_warnings():
@@ -196,14 +201,6 @@ def bad(row: dict[str, Any]) -> str:
     return ", ".join(found)
 
 
-def write(text: str) -> None:
-    """Put the table between the two marks of the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
-
-
 def _one(job: tuple[str, int]) -> dict[str, Any]:
     return judge(*job)
 
@@ -214,7 +211,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first of each kind")
     parser.add_argument("--kind", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"the table into {LEAPS.name}")
     parser.add_argument("--json", type=Path, help="all that is known, one JSON object a line")
     args = parser.parse_args()
     kinds = args.kind
@@ -236,7 +233,7 @@ def main() -> None:
     if len(rows) == 1:
         print(json.dumps(rows[0], indent=1))
     if args.write:
-        write(text)
+        put_between(LEAPS, "honesty", text)
 
 
 if __name__ == "__main__":

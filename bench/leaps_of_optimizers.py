@@ -30,9 +30,9 @@ from typing import Any
 
 import fastgrok as fg
 from _optimizer_problems import KINDS, apart, draw, far, least, near
+from _page import LEAPS, put_between
 from _race import show
 
-PAGE = Path(__file__).parents[1] / "docs" / "leaps.md"
 TINY = 1e-12  # errors below are not held against what is reported
 POWER = fg.schedules.power
 
@@ -159,15 +159,6 @@ def markdown(lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write(name: str, text: str) -> None:
-    """Put the table between its two marks on the page."""
-    page, (begin, end) = PAGE.read_text(encoding="utf-8"), (
-        f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    )  # fmt: skip
-    before, rest = page.split(begin)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
-
-
 def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for data in args.data:
@@ -195,7 +186,7 @@ def main() -> None:
     parser.add_argument("--kind", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--json", type=Path, help="all that is known, one JSON object a line")
     parser.add_argument("--read", type=Path, nargs="+", help="rows that --json kept")
-    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"the table into {LEAPS.name}")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     if args.problems:
@@ -207,7 +198,7 @@ def main() -> None:
         name, text = "times", times(measured(args))
     print(text)
     if args.write:
-        write(name, text)
+        put_between(LEAPS, name, text)
 
 
 if __name__ == "__main__":

@@ -3,27 +3,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/kernels.hpp"
+#include "kernels/tables.hpp"
 
 namespace fastgrok {
-
-#if defined(__x86_64__)
-namespace v2 {
-extern const Kernels table;
-}
-namespace v3 {
-extern const Kernels table;
-}
-namespace v4 {
-extern const Kernels table;
-}
-#elif defined(__aarch64__)
-namespace neon {
-extern const Kernels table;
-}
-#else
-#error "fastgrok supports x86-64 and arm64"
-#endif
 
 namespace {
 

@@ -16,6 +16,12 @@
 namespace fastgrok {
 
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+inline std::string shape_name(std::size_t n, std::size_t d, bool single) {
+    return std::string(single ? "float32" : "float64") + " d=" + std::to_string(d) +
+           " n=" + std::to_string(n);
+}
 
 // FNV-1a over 64-bit words. All NaNs count as one: their sign and payload are nobody's business.
 class Digest {

@@ -51,9 +51,7 @@ bool print_runs_of(std::size_t n, std::size_t d, bool single, Kind kind, int thr
     const auto data = make_data(7, n, d, single, true, kind);
     const auto there = std::make_shared<const Problem>(
         std::make_shared<Neighbours>(*data, n, d, single, threads), n, d, true);
-    const std::string name = std::string(single ? "float32" : "float64") +
-                             " d=" + std::to_string(d) + " n=" + std::to_string(n) + " " +
-                             name_of(kind);
+    const std::string name = shape_name(n, d, single) + " " + name_of(kind);
     bool same = true;
     for (const Loss loss : {Loss::logistic, Loss::squared_hinge}) {
         DescentOptions options;

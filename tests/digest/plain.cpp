@@ -23,13 +23,6 @@ namespace {
 
 using namespace fastgrok;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::string shape_name(std::size_t n, std::size_t d, bool single) {
-    return std::string(single ? "float32" : "float64") + " d=" + std::to_string(d) +
-           " n=" + std::to_string(n);
-}
-
 void print_elementary() {
     std::vector<double> x = {0.0, -0.0, kInfinity, -kInfinity, kNan, -kNan};
     for (int sign = 0; sign < 2; ++sign)

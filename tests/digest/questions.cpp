@@ -16,13 +16,6 @@ namespace {
 
 using namespace fastgrok;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::string shape(std::size_t n, std::size_t d, bool single) {
-    return std::string(single ? "float32" : "float64") + " d=" + std::to_string(d) +
-           " n=" + std::to_string(n);
-}
-
 Vector drawn_parameters(const Problem& problem) {
     return problem.pack_parameters(drawn_weights(problem.layout().cols).data(), 0.25);
 }
@@ -35,7 +28,7 @@ bool print_for(const std::string& name, int threads, Compute compute) {
 bool print_curvatures(std::size_t n, std::size_t d, bool single, int threads) {
     const auto data = make_data(n + d, n, d, single);
     const Problem& problem = *data->problem;
-    return print_for("curvature " + shape(n, d, single), threads, [&](int most) {
+    return print_for("curvature " + shape_name(n, d, single), threads, [&](int most) {
         Digest digest;
         Passes passes(problem, most);
         for (const Loss loss : kLosses) {
@@ -75,7 +68,7 @@ bool print_support(std::size_t n, std::size_t d, bool bias, bool graded, int thr
         if (graded)
             for (std::size_t j = 0; j < d; ++j) units.columns.push_back(j % 2 == 1 ? -30 : 0);
         same &= print_for(std::string("support ") + (bias ? (free ? "free bias " : "bias ") : "") +
-                              (graded ? "graded " : "") + shape(n, d, false),
+                              (graded ? "graded " : "") + shape_name(n, d, false),
                           threads, [&](int most) {
                               const Support found =
                                   find_support(*problem, units, {}, most, [] { return false; });
@@ -131,7 +124,7 @@ bool print_attacks(std::size_t n, std::size_t d, bool single, int threads) {
                 }
                 const std::string name = "attack " + std::to_string(static_cast<int>(method)) +
                                          " " + std::to_string(static_cast<int>(ball)) + " " +
-                                         std::to_string(how) + " " + shape(n, d, single);
+                                         std::to_string(how) + " " + shape_name(n, d, single);
                 same &= print_for(name, threads, [&](int most) {
                     Attack attack(problem, settings, most);
                     Digest digest;

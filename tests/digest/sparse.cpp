@@ -42,11 +42,6 @@ std::unique_ptr<SparseData> make_sparse(std::uint64_t seed, std::size_t n, std::
     return data;
 }
 
-std::string name_of_shape(std::size_t n, std::size_t d, bool single, Kind kind) {
-    return std::string(single ? "float32" : "float64") + " d=" + std::to_string(d) +
-           " n=" + std::to_string(n) + " " + name_of(kind);
-}
-
 // Of lists of every other row, and of all rows with weights of their own.
 void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, int threads) {
     const auto data = make_sparse(n + 1000 * d, n, d, single, true, kind);
@@ -72,7 +67,7 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, int thre
         begin.push_back(listed.size());
     }
 
-    const std::string name = name_of_shape(n, d, single, kind);
+    const std::string name = shape_name(n, d, single) + " " + name_of(kind);
     Digest margins;
     margins.add_all(std::span(passes.margins(u)).first(n));
     margins.add_all(std::span(passes.accurate_margins(u)).first(n));
@@ -128,7 +123,7 @@ bool print_run(std::size_t n, std::size_t d, bool single, Loss loss, double lr, 
     options.threads = threads;
     const auto skipping = make_run(data->problem, {test->problem}, steps, options);
     const std::string name =
-        std::string(name_of(loss)) + " " + name_of_shape(n, d, single, Kind::far);
+        std::string(name_of(loss)) + " " + shape_name(n, d, single) + " " + name_of(Kind::far);
     return print_same("sparse run " + name, finished(*skipping), finished(*all));
 }
 

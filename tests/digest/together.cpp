@@ -35,9 +35,7 @@ bool print_pairs(std::size_t n, std::size_t d, bool single, Kind kind) {
     std::vector<std::uint32_t> odd;
     for (std::uint32_t i = 1; i < n; i += 2) odd.push_back(i);
     const std::size_t length = u.size();
-    const std::string name = std::string(single ? "float32" : "float64") +
-                             " d=" + std::to_string(d) + " n=" + std::to_string(n) + " " +
-                             name_of(kind);
+    const std::string name = shape_name(n, d, single) + " " + name_of(kind);
     bool same = true;
     for (const bool weighted : {false, true}) {
         if (weighted) problem.weigh(times.data());
@@ -158,8 +156,7 @@ bool print_company(std::size_t n, std::size_t d, bool single, int threads) {
     ensemble.run([](double) { return false; }, 1e-3, {});
     leaping_alone.run([](double) {}, 1e9);
 
-    const std::string name = std::string(single ? "float32" : "float64") +
-                             " d=" + std::to_string(d) + " n=" + std::to_string(n);
+    const std::string name = shape_name(n, d, single);
     bool same = print_same("runs beside each other " + name, add_all(beside), alone);
     same &= print_same("runs of a team " + name, add_all(group), alone);
     same &= print_same("runs by a thread each " + name, add_all(single_runs), alone);

@@ -7,8 +7,6 @@
 // makes inputs of the files and of K until N were tried or S seconds are over, and says how many.
 // A wrong answer ends it with the input in ./wrong-input, which it takes as a file. With Clang,
 // -DFASTGROK_LIBFUZZER and -fsanitize=fuzzer it is a target of libFuzzer instead.
-#include "kernels/kernels.hpp"
-
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -25,24 +23,7 @@
 
 #include "core/blocks.hpp"
 #include "core/layout.hpp"
-
-namespace fastgrok {
-#if defined(__x86_64__)
-namespace v2 {
-extern const Kernels table;
-}
-namespace v3 {
-extern const Kernels table;
-}
-namespace v4 {
-extern const Kernels table;
-}
-#else
-namespace neon {
-extern const Kernels table;
-}
-#endif
-}  // namespace fastgrok
+#include "kernels/tables.hpp"
 
 namespace {
 

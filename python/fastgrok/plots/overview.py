@@ -99,7 +99,7 @@ def grokking_marks(
     exact_tolerance(eps)
     if ax is None or not ax.has_data():
         ax = step_axes(run, ax)
-    if _marks(run, ax, eps):
+    if _marks(ax, _times(run, eps)):
         ax.legend()
     return ax
 
@@ -135,10 +135,11 @@ def overview(
         # Beside the panels, where no curve is: curves and limits above, times below.
         beside: Any = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
         above.legend(**beside)
-        _marks(run, above, eps)
-        marks = _marks(run, below, eps)
-        times = below.legend(handles=marks, title=_title(eps), alignment="left", **beside)
-        times.set_visible(bool(marks))
+        times = _times(run, eps)
+        _marks(above, times)
+        marks = _marks(below, times)
+        legend = below.legend(handles=marks, title=_title(eps), alignment="left", **beside)
+        legend.set_visible(bool(marks))
     return above
 
 
@@ -173,23 +174,24 @@ def _wrong(run: Record, name: str) -> NDArray[np.float64]:
     return wrong
 
 
-def _times(run: Record, name: str, eps: float | Fraction | Decimal) -> int | None:
-    times: GrokkingTimes = grokking_times(run, name, eps, False)
-    return times.train if name == "train" else at_level(times, run, name, LEVEL).test
+def _times(run: Record, eps: float | Fraction | Decimal) -> dict[str, int | None]:
+    """Give the grokking time on each data set, None where it has none."""
+    found: dict[str, int | None] = {}
+    for name in run.accuracy if (run.steps > 0).any() else ():
+        times: GrokkingTimes = grokking_times(run, name, eps, False)
+        found[name] = times.train if name == "train" else at_level(times, run, name, LEVEL).test
+    return found
 
 
 def _title(eps: float | Fraction | Decimal) -> str:
     return "grokking times" + (rf", $\epsilon$ = {float(eps):g}" if eps else "")
 
 
-def _marks(run: Record, ax: Axes, eps: float | Fraction | Decimal) -> list[Line2D]:
+def _marks(ax: Axes, times: dict[str, int | None]) -> list[Line2D]:
     """Draw a line for each time, and nothing but an entry of the legend where there is none."""
-    if not (run.steps > 0).any():
-        return []
     colors = {line.get_label(): line.get_color() for line in ax.lines}
     marks = []
-    for name in run.accuracy:
-        time = _times(run, name, eps)
+    for name, time in times.items():
         label = f"{name}: {'never' if time is None else f'step {in_digits(time)}'}"
         where: Any = ([], []) if time is None else ([time, time], [0.0, 1.0])
         (mark,) = ax.plot(
