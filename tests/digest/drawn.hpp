@@ -85,8 +85,10 @@ inline const char* name_of(Kind kind) {
 inline double draw(Generator& random, Kind kind) {
     if (kind == Kind::even) return random.uniform();
     if (kind == Kind::tiny) return 0x1p-148;
-    if (kind == Kind::far)
-        return random.uniform() * static_cast<double>(std::uint64_t{1} << random.bits() % 12);
+    if (kind == Kind::far) {  // one after the other: compilers take factors in any order
+        const double x = random.uniform();
+        return x * static_cast<double>(std::uint64_t{1} << random.bits() % 12);
+    }
     const std::uint64_t choice = random.bits() % 16;
     if (choice == 0) return 0.0;
     if (choice == 1) return -0.0;

@@ -20,10 +20,9 @@ const struct Part {
     const char* name;
     bool (*print)(int threads);
 } kParts[] = {
-    {"kernels", print_kernels},       {"runs", print_runs},
-    {"sparse", print_sparse},         {"together", print_together},
-    {"optimizers", print_optimizers}, {"leaps", print_leaps},
-    {"questions", print_questions},   {"elsewhere", print_elsewhere},
+    {"kernels", print_kernels}, {"runs", print_runs},           {"sparse", print_sparse},
+    {"pairs", print_pairs},     {"company", print_company},     {"optimizers", print_optimizers},
+    {"leaps", print_leaps},     {"questions", print_questions}, {"elsewhere", print_elsewhere},
 };
 
 int print_parts(int threads, const std::vector<std::string>& asked) {

@@ -8,7 +8,8 @@ namespace fastgrok {
 bool print_kernels(int threads);     // the hot passes, dense and many at once
 bool print_runs(int threads);        // plain descent
 bool print_sparse(int threads);      // passes and runs over sparse rows
-bool print_together(int threads);    // two passes for one reading; runs beside each other
+bool print_pairs(int threads);       // two passes for one reading
+bool print_company(int threads);     // runs beside each other
 bool print_optimizers(int threads);  // every step there is, kept and gone on from; cycles
 bool print_leaps(int threads);       // runs that leap
 bool print_questions(int threads);   // curvatures, maximum margins, attacks

@@ -21,7 +21,7 @@ bool same_bits(const Vector& one, const Vector& other) {
 
 // Gradients and products with curvatures, in all pairs, over rows that caches hold and over those
 // that they do not, all and a list of them, with the rows' own weights and without.
-bool print_pairs(std::size_t n, std::size_t d, bool single, Kind kind) {
+bool print_pair(std::size_t n, std::size_t d, bool single, Kind kind) {
     const auto data = make_data(n + d, n, d, single, true, kind);
     Problem problem = *data->problem;
     Generator random(n * d);
@@ -113,7 +113,7 @@ std::vector<DescentOptions> different_runs(std::size_t n, int threads) {
 
 // A group of runs over the same rows, and an ensemble of it, a run that leaps, and runs that a
 // thread takes each by itself.
-bool print_company(std::size_t n, std::size_t d, bool single, int threads) {
+bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads) {
     const auto data = make_data(7, n, d, single, true, Kind::far);
     const auto test = make_data(8, 33, d, single, true, Kind::far);
     const auto steps = sparser_steps(120);
@@ -168,17 +168,24 @@ bool print_company(std::size_t n, std::size_t d, bool single, int threads) {
 
 namespace fastgrok {
 
-bool print_together(int threads) {
+bool print_pairs(int) {
     bool same = true;
     for (bool single : {false, true}) {
         for (std::size_t d : {17, 33, 160, 161, 511, 512, 515, 1040})
             for (std::size_t n : {1, 3, 4, 5, 7, 8, 9, 13})
-                same &= print_pairs(n, d, single, Kind::even);
-        same &= print_pairs(13, 100, single, Kind::wild);
-        same &= print_pairs(13, 100, single, Kind::tiny);
-        same &= print_company(101, 8, single, threads);
-        same &= print_company(301, 40, single, threads);
-        same &= print_company(2600, 60, single, threads);  // several chunks
+                same &= print_pair(n, d, single, Kind::even);
+        same &= print_pair(13, 100, single, Kind::wild);
+        same &= print_pair(13, 100, single, Kind::tiny);
+    }
+    return same;
+}
+
+bool print_company(int threads) {
+    bool same = true;
+    for (bool single : {false, true}) {
+        same &= print_runs_beside(101, 8, single, threads);
+        same &= print_runs_beside(301, 40, single, threads);
+        same &= print_runs_beside(2600, 60, single, threads);  // several chunks
     }
     return same;
 }
