@@ -22,7 +22,9 @@ void register_descent(pybind11::module_& m);
 
 }  // namespace fastgrok
 
-PYBIND11_MODULE(_core, m) {
+// A free-threaded Python takes the GIL back, and says so, when it imports this. CONTRIBUTING.md
+// tells what stands against doing without.
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_used()) {
     m.doc() = "The compiled core of fastgrok: kernels and engines.";
     try {
         fastgrok::kernels();

@@ -9,10 +9,13 @@ namespace fastgrok {
 
 void leave_pages(const void* begin, const void* end) {
     static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+    const auto from = reinterpret_cast<std::uintptr_t>(begin);
+    const auto first = (from + page - 1) / page * page;
     const auto last = reinterpret_cast<std::uintptr_t>(end) / page * page;
+    if (first >= last) return;
     // Where the system refuses, they stay: that costs memory, and is not wrong.
-    if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    auto* const whole = const_cast<char*>(static_cast<const char*>(begin)) + (first - from);
+    madvise(whole, last - first, MADV_DONTNEED);
 }
 
 void want_large_pages(void* begin, std::size_t bytes) {

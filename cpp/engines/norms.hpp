@@ -69,7 +69,7 @@ inline double least_of(const double* a, std::size_t n) {
     std::int64_t undefined[kAtOnce] = {};
     const auto add = [&](std::size_t i, std::size_t lane) {
         least[lane] = a[i] < least[lane] ? a[i] : least[lane];
-        undefined[lane] |= a[i] != a[i];
+        undefined[lane] |= std::isnan(a[i]);
     };
     std::size_t i = 0;
     for (; i + kAtOnce <= n; i += kAtOnce)

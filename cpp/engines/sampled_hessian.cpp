@@ -79,7 +79,8 @@ void SampledHessian::sample(const Of& of) {
     std::size_t count = 0;
     const auto edge = [&](std::size_t strip) {  // of strips that are about as large
         const double part = static_cast<double>(strip) / static_cast<double>(kStrips);
-        return static_cast<std::size_t>(std::sqrt(part) * static_cast<double>(size_) + 0.5);
+        return static_cast<std::size_t>(
+            std::floor(std::sqrt(part) * static_cast<double>(size_) + 0.5));
     };
     const auto add = [&] {
         const auto step = static_cast<std::ptrdiff_t>(size_);

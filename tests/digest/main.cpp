@@ -2,10 +2,11 @@
 // instruction set that FASTGROK_SIMD names. The output of two machines, real or emulated, can be
 // compared with diff. The inputs come from integers alone, so that they are the same everywhere.
 //
-// Usage: digest [--threads N] [PART]...    (2 threads, all parts)
+// Usage: digest [--threads N] [--shared] [PART]...
+// 2 threads if none are named, and all parts. With --shared only cases with so many rows that
+// threads share them, and no kernels and plain runs.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -18,14 +19,14 @@ using namespace fastgrok;
 
 const struct Part {
     const char* name;
-    bool (*print)(int threads);
+    bool (*print)(const Extent& extent);
 } kParts[] = {
     {"kernels", print_kernels}, {"runs", print_runs},           {"sparse", print_sparse},
     {"pairs", print_pairs},     {"company", print_company},     {"optimizers", print_optimizers},
     {"leaps", print_leaps},     {"questions", print_questions}, {"elsewhere", print_elsewhere},
 };
 
-int print_parts(int threads, const std::vector<std::string>& asked) {
+int print_parts(const Extent& extent, const std::vector<std::string>& asked) {
     for (const std::string& name : asked)
         if (std::none_of(std::begin(kParts), std::end(kParts),
                          [&](const Part& part) { return part.name == name; })) {
@@ -38,7 +39,7 @@ int print_parts(int threads, const std::vector<std::string>& asked) {
     for (const Part& part : kParts) {
         if (!asked.empty() && std::find(asked.begin(), asked.end(), part.name) == asked.end())
             continue;
-        if (!part.print(threads)) {
+        if (!part.print(extent)) {
             std::fprintf(stderr,
                          "digest: threads, company, pauses, or rows left out or elsewhere, "
                          "change bits of %s\n",
@@ -55,12 +56,16 @@ int print_parts(int threads, const std::vector<std::string>& asked) {
 int main(int argc, char** argv) {
     try {
         std::vector<std::string> asked(argv + 1, argv + argc);
-        int threads = 2;
+        Extent extent;
         if (asked.size() >= 2 && asked[0] == "--threads") {
-            threads = std::max(1, std::atoi(asked[1].c_str()));
+            extent.threads = std::max(1, std::stoi(asked[1]));
             asked.erase(asked.begin(), asked.begin() + 2);
         }
-        return print_parts(threads, asked);
+        if (!asked.empty() && asked[0] == "--shared") {
+            extent.shared = true;
+            asked.erase(asked.begin());
+        }
+        return print_parts(extent, asked);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "digest: %s\n", error.what());
     }

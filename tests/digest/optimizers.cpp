@@ -105,14 +105,16 @@ bool print_cycles(int threads) {
 
 namespace fastgrok {
 
-bool print_optimizers(int threads) {
-    bool same = true;
+bool print_optimizers(const Extent& extent) {
+    const auto& [threads, shared] = extent;
+    const double last = shared ? 16.0 : 40.0;
+    bool same = print_all_steps(9000, 16, false, last, threads);  // several chunks
+    same &= print_all_steps(1400, 100, false, last, threads);
+    if (shared) return same;
     for (bool single : {false, true}) {
         same &= print_all_steps(101, 5, single, 300.0, threads);
         same &= print_all_steps(101, 33, single, 300.0, threads);
     }
-    same &= print_all_steps(9000, 16, false, 40.0, threads);  // several chunks
-    same &= print_all_steps(1400, 100, false, 40.0, threads);
     same &= print_cycles(threads);
     return same;
 }

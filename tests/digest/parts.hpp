@@ -5,14 +5,19 @@
 
 namespace fastgrok {
 
-bool print_kernels(int threads);     // the hot passes, dense and many at once
-bool print_runs(int threads);        // plain descent
-bool print_sparse(int threads);      // passes and runs over sparse rows
-bool print_pairs(int threads);       // two passes for one reading
-bool print_company(int threads);     // runs beside each other
-bool print_optimizers(int threads);  // every step there is, kept and gone on from; cycles
-bool print_leaps(int threads);       // runs that leap
-bool print_questions(int threads);   // curvatures, maximum margins, attacks
-bool print_elsewhere(int threads);   // rows that somebody else answers for
+struct Extent {
+    int threads = 2;
+    bool shared = false;  // only cases with so many rows that threads share them
+};
+
+bool print_kernels(const Extent& extent);     // the hot passes, dense and many at once
+bool print_runs(const Extent& extent);        // plain descent
+bool print_sparse(const Extent& extent);      // passes and runs over sparse rows
+bool print_pairs(const Extent& extent);       // two passes for one reading
+bool print_company(const Extent& extent);     // runs beside each other
+bool print_optimizers(const Extent& extent);  // every step there is, kept and gone on from; cycles
+bool print_leaps(const Extent& extent);       // runs that leap
+bool print_questions(const Extent& extent);   // curvatures, maximum margins, attacks
+bool print_elsewhere(const Extent& extent);   // rows that somebody else answers for
 
 }  // namespace fastgrok

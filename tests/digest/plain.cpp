@@ -301,7 +301,8 @@ void print_dense(std::size_t n, std::size_t d) {
 
 namespace fastgrok {
 
-bool print_kernels(int) {
+bool print_kernels(const Extent& extent) {
+    if (extent.shared) return true;
     print_elementary();
     const std::size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 20, 31, 33, 63, 65};
     for (bool single : {false, true}) {
@@ -335,8 +336,9 @@ bool print_kernels(int) {
     return same;
 }
 
-bool print_runs(int) {
+bool print_runs(const Extent& extent) {
     bool same = true;
+    if (extent.shared) return same;
     for (std::size_t d : {2, 16, 17, 100})
         for (bool single : {false, true})
             for (Loss loss : kLosses)

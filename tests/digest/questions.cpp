@@ -174,15 +174,17 @@ void print_cube_points(const char* name) {
 
 namespace fastgrok {
 
-bool print_questions(int threads) {
+bool print_questions(const Extent& extent) {
+    const auto& [threads, shared] = extent;
     bool same = true;
     for (bool single : {false, true}) {
-        for (std::size_t d : {1, 3, 16, 17, 60})
-            for (std::size_t n : {1, 9, 33}) same &= print_curvatures(n, d, single, threads);
         same &= print_curvatures(9000, 16, single, threads);  // several chunks
         same &= print_curvatures(1400, 100, single, threads);
+        same &= print_attacks(shared ? 700 : 1400, 100, single, threads);
+        if (shared) return same & print_support(1500, 60, true, false, threads);
+        for (std::size_t d : {1, 3, 16, 17, 60})
+            for (std::size_t n : {1, 9, 33}) same &= print_curvatures(n, d, single, threads);
         for (std::size_t d : {2, 16, 17, 40}) same &= print_attacks(37, d, single, threads);
-        same &= print_attacks(1400, 100, single, threads);
     }
     for (const bool bias : {false, true})
         for (const bool graded : {false, true})

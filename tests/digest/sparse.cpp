@@ -131,19 +131,21 @@ bool print_run(std::size_t n, std::size_t d, bool single, Loss loss, double lr, 
 
 namespace fastgrok {
 
-bool print_sparse(int threads) {
+bool print_sparse(const Extent& extent) {
+    const auto& [threads, shared] = extent;
     bool same = true;
     for (bool single : {false, true}) {
+        print_passes(12000, 60, single, Kind::even, threads);  // several chunks
+        same &= print_run(12000, 60, single, Loss::logistic, 0.5, threads);
+        if (shared) break;
         for (std::size_t d : {17, 33, 64, 200})
             for (std::size_t n : {1, 7, 8, 9, 33}) print_passes(n, d, single, Kind::even, threads);
         for (Kind kind : {Kind::wild, Kind::tiny}) print_passes(33, 50, single, kind, threads);
         print_passes(33, 5, single, Kind::even, threads);
-        print_passes(12000, 60, single, Kind::even, threads);  // several chunks
         for (Loss loss : kLosses) {
             const double lr = traits_of(loss).bounded_curvature() ? 0x1p-12 : 0x1p-14;
             same &= print_run(301, 40, single, loss, lr, threads);
         }
-        same &= print_run(12000, 60, single, Loss::logistic, 0.5, threads);
     }
     return same;
 }

@@ -168,8 +168,9 @@ bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads) {
 
 namespace fastgrok {
 
-bool print_pairs(int) {
+bool print_pairs(const Extent& extent) {
     bool same = true;
+    if (extent.shared) return same;
     for (bool single : {false, true}) {
         for (std::size_t d : {17, 33, 160, 161, 511, 512, 515, 1040})
             for (std::size_t n : {1, 3, 4, 5, 7, 8, 9, 13})
@@ -180,12 +181,13 @@ bool print_pairs(int) {
     return same;
 }
 
-bool print_company(int threads) {
-    bool same = true;
+bool print_company(const Extent& extent) {
+    const auto& [threads, shared] = extent;
+    bool same = print_runs_beside(2600, 60, false, threads);  // several chunks
     for (bool single : {false, true}) {
+        if (shared) break;
         same &= print_runs_beside(101, 8, single, threads);
         same &= print_runs_beside(301, 40, single, threads);
-        same &= print_runs_beside(2600, 60, single, threads);  // several chunks
     }
     return same;
 }

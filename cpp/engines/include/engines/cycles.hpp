@@ -5,9 +5,9 @@
 // only settles is told by two projections of the last iterates, kept while updates turn back.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "engines/stepper.hpp"
 
@@ -36,7 +36,7 @@ public:
              bool turning) {
         if (turning || seen_ > 0) remember(u, turning);
         if (!autonomous_ || length_ > 0) return;
-        if (step >= next_anchor_ || std::memcmp(anchor_.data(), u.data(), sizeof(double)) == 0)
+        if (step >= next_anchor_ || bits_of(anchor_[0]) == bits_of(u[0]))
             compare(step, u, largest, memory);
     }
 
@@ -61,6 +61,8 @@ public:
 
 private:
     static constexpr int kHistory = 256;
+
+    static std::uint64_t bits_of(double x) { return std::bit_cast<std::uint64_t>(x); }
 
     void remember(const Vector& u, bool turning);
     void compare(std::int64_t step, const Vector& u, double largest, const StepperState& memory);

@@ -16,7 +16,7 @@
 
 namespace fastgrok {
 
-class PairedPasses : private TeamOwner {
+class PairedPasses final : private TeamOwner {
 public:
     // The work is begun by the owner's first pass, and anew by that after each finish().
     // std::system_error where there is no thread to be had.
