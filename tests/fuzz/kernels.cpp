@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -273,7 +272,7 @@ int main(int count, char** arguments) {
     for (int i = 1; i < count; ++i) {
         const std::string name = arguments[i];
         if (name.rfind("--", 0) == 0 && i + 1 < count) {
-            const double value = std::atof(arguments[++i]);
+            const double value = std::stod(arguments[++i]);
             if (name == "--runs") runs = value;
             if (name == "--seconds") seconds = value;
             if (name == "--seed") seed = static_cast<std::uint64_t>(value);
