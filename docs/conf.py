@@ -10,9 +10,11 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from enum import Enum
 from importlib.metadata import version as installed
 from typing import Any
 
+import numpy as np
 from docutils import nodes
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
@@ -63,7 +65,7 @@ nitpick_ignore_regex = [
 
 # What Python shows of annotations and defaults, and what the source says.
 _AS_WRITTEN = {
-    r"\b(collections\.abc|typing)\.": "",  # first: the next is as it is without these
+    r"\b(collections\.abc|pathlib|typing)\.": "",  # first: the next is as it is without these
     re.escape(stringify_annotation(ArrayLike)): "ArrayLike",
     r"numpy\.ndarray\[tuple\[Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]": r"NDArray[\1]",
     r"\bF64\b": "NDArray[np.float64]",
@@ -74,14 +76,36 @@ _AS_WRITTEN = {
 }
 
 
+class Written:
+    """A default as the source has it, or an ellipsis where the docstring says it better."""
+
+    def __init__(self, value: object) -> None:
+        """Keep what `value` is shown as."""
+        self.text = repr(value)
+        if isinstance(value, float) and float(short := f"{value:g}") == value:
+            self.text = min(self.text, short.replace("e+", "e"), key=len)
+        if len(self.text) > 120:
+            self.text = "..."
+
+    def __repr__(self) -> str:
+        """Show it."""
+        return self.text
+
+
 def as_written(
     app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
     """Show annotations as the source has them, where autodoc writes every union out."""
     if signature is None or not callable(value):
         return None
+    if what == "class" and issubclass(value, (Enum, np.ndarray)):
+        return "", ""  # which nobody makes by calling
     shown = inspect.signature(value)
-    parameters = list(shown.parameters.values())
+    parameters = [
+        one if one.default is one.empty else one.replace(default=Written(one.default))
+        for one in shown.parameters.values()
+    ]
+    shown = shown.replace(parameters=parameters)
     if what == "method" and parameters and parameters[0].name in ("self", "cls"):
         shown = shown.replace(parameters=parameters[1:])
     text = stringify_signature(shown)

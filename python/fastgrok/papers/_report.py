@@ -22,7 +22,12 @@ _ASIDE = 21
 
 
 class Outcome(StrEnum):
-    """What a claim comes to."""
+    """
+    What a claim comes to, in words.
+
+    ``AGREES`` and ``DIFFERS`` where all draws and readings say so, ``OPEN`` where it depends on
+    the reading of the paper or on the draw, ``SHORT`` where these runs cannot decide it.
+    """
 
     AGREES = "agrees"
     DIFFERS = "differs"
