@@ -8,6 +8,7 @@ Nothing is fetched: names of other packages are not linked.
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import re
 from enum import Enum
@@ -82,8 +83,9 @@ class Written:
     def __init__(self, value: object) -> None:
         """Keep what `value` is shown as."""
         self.text = repr(value)
-        if isinstance(value, float) and float(short := f"{value:g}") == value:
-            self.text = min(self.text, short.replace("e+", "e"), key=len)
+        if isinstance(value, float) and ("e" in self.text or 1e5 <= value < math.inf):
+            short = re.sub(r"\.?0*e\+?(-?)0*", r"e\1", f"{value:e}")
+            self.text = short if float(short) == value else self.text
         if len(self.text) > 120:
             self.text = "..."
 
@@ -112,12 +114,16 @@ def as_written(
     for shown_as, written in _AS_WRITTEN.items():
         text = re.sub(shown_as, written, text)
     arguments, arrow, result = text.rpartition(" -> ")
-    return (arguments, "" if what == "class" else result) if arrow else (text, "")
+    return (arguments, "" if what in ("class", "exception") else result) if arrow else (text, "")
 
 
 def as_text(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Keep |b| and A_ as they are in docstrings, which are written for `help`, not for markup."""
+    example = False
     for i, line in enumerate(lines):
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if example:
+            continue
         parts = re.split(r"(`[^`]+`_?)", line)
         parts[::2] = [re.sub(r"(?<!\\)\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
         lines[i] = "".join(parts)
@@ -132,7 +138,12 @@ def without_fields(
 
 def in_words(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Element) -> Any:
     """Show as code what stands in single backticks and is no name here, such as an argument."""
-    return shown if node["reftype"] == "obj" else None
+    if node["reftype"] != "obj":
+        return None
+    python, name = env.get_domain("py"), f"fastgrok.{node['reftarget']}"
+    if "." in node["reftarget"] and name in python.objects:  # such as Trajectory.plot
+        return python.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, shown)
+    return shown
 
 
 def decisions(app: Sphinx, page: str, source: list[str]) -> None:

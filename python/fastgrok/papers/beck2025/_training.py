@@ -45,7 +45,7 @@ class Case:
     geometry : bool
         Find the margin from the origin, and where the weights come to rest if there is none.
     decide : bool
-        Decide only whether the points are separable from the origin, as `decided` does.
+        Decide only whether the points are separable from the origin.
     """
 
     data: Draw
@@ -79,7 +79,7 @@ class Run:
     verdict : str
         "separable", "boundary" or "interior" if asked for, "undecided" if that was not proved.
     proof : str
-        How it was proved by `decided`, or why not.
+        How `verdict` was proved, or why not.
     margin : float
         Distance of the origin from the hull of the points, 0 if it is inside.
     rest : float
