@@ -8,11 +8,14 @@ Nothing is fetched: names of other packages are not linked.
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import re
+from enum import Enum
 from importlib.metadata import version as installed
 from typing import Any
 
+import numpy as np
 from docutils import nodes
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
@@ -63,7 +66,7 @@ nitpick_ignore_regex = [
 
 # What Python shows of annotations and defaults, and what the source says.
 _AS_WRITTEN = {
-    r"\b(collections\.abc|typing)\.": "",  # first: the next is as it is without these
+    r"\b(collections\.abc|pathlib|typing)\.": "",  # first: the next is as it is without these
     re.escape(stringify_annotation(ArrayLike)): "ArrayLike",
     r"numpy\.ndarray\[tuple\[Any, \.\.\.\], numpy\.dtype\[([\w.]+)\]\]": r"NDArray[\1]",
     r"\bF64\b": "NDArray[np.float64]",
@@ -74,26 +77,53 @@ _AS_WRITTEN = {
 }
 
 
+class Written:
+    """A default as the source has it, or an ellipsis where the docstring says it better."""
+
+    def __init__(self, value: object) -> None:
+        """Keep what `value` is shown as."""
+        self.text = repr(value)
+        if isinstance(value, float) and ("e" in self.text or 1e5 <= value < math.inf):
+            short = re.sub(r"\.?0*e\+?(-?)0*", r"e\1", f"{value:e}")
+            self.text = short if float(short) == value else self.text
+        if len(self.text) > 120:
+            self.text = "..."
+
+    def __repr__(self) -> str:
+        """Show it."""
+        return self.text
+
+
 def as_written(
     app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
     """Show annotations as the source has them, where autodoc writes every union out."""
     if signature is None or not callable(value):
         return None
+    if what == "class" and issubclass(value, (Enum, np.ndarray)):
+        return "", ""  # which nobody makes by calling
     shown = inspect.signature(value)
-    parameters = list(shown.parameters.values())
+    parameters = [
+        one if one.default is one.empty else one.replace(default=Written(one.default))
+        for one in shown.parameters.values()
+    ]
+    shown = shown.replace(parameters=parameters)
     if what == "method" and parameters and parameters[0].name in ("self", "cls"):
         shown = shown.replace(parameters=parameters[1:])
     text = stringify_signature(shown)
     for shown_as, written in _AS_WRITTEN.items():
         text = re.sub(shown_as, written, text)
     arguments, arrow, result = text.rpartition(" -> ")
-    return (arguments, "" if what == "class" else result) if arrow else (text, "")
+    return (arguments, "" if what in ("class", "exception") else result) if arrow else (text, "")
 
 
 def as_text(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Keep |b| and A_ as they are in docstrings, which are written for `help`, not for markup."""
+    example = False
     for i, line in enumerate(lines):
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if example:
+            continue
         parts = re.split(r"(`[^`]+`_?)", line)
         parts[::2] = [re.sub(r"(?<!\\)\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
         lines[i] = "".join(parts)
@@ -108,7 +138,12 @@ def without_fields(
 
 def in_words(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Element) -> Any:
     """Show as code what stands in single backticks and is no name here, such as an argument."""
-    return shown if node["reftype"] == "obj" else None
+    if node["reftype"] != "obj":
+        return None
+    python, name = env.get_domain("py"), f"fastgrok.{node['reftarget']}"
+    if "." in node["reftarget"] and name in python.objects:  # such as Trajectory.plot
+        return python.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, shown)
+    return shown
 
 
 def decisions(app: Sphinx, page: str, source: list[str]) -> None:

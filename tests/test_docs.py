@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: What a page's programs print, in this order.
 PRINTED = {
     "README.md": ["separable", "7943282347243", "237137370566"],
+    "clusters.md": ["leap True", "3.781"],
     "engines.md": ["leap 258 True", "squared_hinge", "True"],
     "kernels.md": [
         "True",
@@ -23,7 +24,12 @@ PRINTED = {
         "[0.992, 1.0, 0.71",
     ],
     "learning-rates.md": ["8.77", "0.0048 2.83e+09", "0.0475 2.83e+09", "0.4752 2.83e+09", "True"],
-    "own-data.md": ["interior", "no separation among 200", "0.97 0.96"],
+    "own-data.md": [
+        "interior",
+        "no separation among 200",
+        "0.97 0.96",
+        "1 0.58 0.58\n100 0.58 0.95",
+    ],
     "start.md": ["simd", "Trajectory", "1.0"],
     "testing.md": [
         "the runs differ first at record 0 of 89, step 0:",

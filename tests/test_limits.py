@@ -327,7 +327,7 @@ def test_the_limit_is_found(seed, tmp_path):
 def test_no_limit_is_found_of_points_that_are_not_separable():
     X, y = np.array([[1.0], [2.0], [3.0]]), np.array([1.0, -1.0, 1.0])
     run = fg.train(X, y, steps=10, lr=0.1)
-    with pytest.raises(fg.NotSeparableError):
+    with pytest.raises(fg.NotSeparableError, match="leave it out: the rows are not separable"):
         run.plot(limit="auto")
 
 

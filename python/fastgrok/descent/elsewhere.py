@@ -38,7 +38,10 @@ def refuse(given: Mapping[str, Any], name: Callable[[str], str]) -> None:
     if not (brought or there):
         return
     if is_auto(name("lr"), given["lr"]):
-        raise ValueError(f"{name('lr')} must be a number where a cluster holds the rows")
+        raise ValueError(
+            f"{name('lr')} must be a number where a cluster holds the rows, got 'auto': "
+            "docs/clusters.md computes there what 'auto' is"
+        )
     if given["sample_weight"] is not None:
         raise ValueError(
             f"{name('sample_weight')} must be None where a cluster holds the rows, which count "

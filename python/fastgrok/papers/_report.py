@@ -22,7 +22,12 @@ _ASIDE = 21
 
 
 class Outcome(StrEnum):
-    """What a claim comes to."""
+    """
+    What a claim comes to, in words.
+
+    ``AGREES`` and ``DIFFERS`` where all draws and readings say so, ``OPEN`` where it depends on
+    the reading of the paper or on the draw, ``SHORT`` where these runs cannot decide it.
+    """
 
     AGREES = "agrees"
     DIFFERS = "differs"
@@ -94,7 +99,12 @@ class Verdict:
     def of_readings(
         cls, claim: str, findings: Iterable[Finding], note: str = "", stated: str = ""
     ) -> "Verdict":
-        """Judge a claim that was held against every reading of the paper, by `combine`."""
+        """
+        Judge a claim that was held against every reading of the paper.
+
+        It agrees (differs) if it does so under every reading. Where readings disagree, or any of
+        them is open, it depends on the reading; else it cannot be decided.
+        """
         readings = tuple(findings)
         return cls(claim, combine(f.outcome for f in readings), readings, note, stated=stated)
 
@@ -102,7 +112,11 @@ class Verdict:
     def of_all(
         cls, claim: str, findings: Iterable[Finding], note: str = "", stated: str = ""
     ) -> "Verdict":
-        """Judge a claim that says all that the findings are about, by `combine_all`."""
+        """
+        Judge a claim all of whose parts, the findings, must hold.
+
+        One that differs settles it, else one that cannot be decided, else one that is open.
+        """
         parts = tuple(findings)
         outcome = combine_all(f.outcome for f in parts)
         return cls(claim, outcome, parts, note, parts=True, stated=stated)

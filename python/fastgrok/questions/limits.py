@@ -13,7 +13,7 @@ from fastgrok._checks import F64, Data, EvaluationSet, sparse
 from fastgrok._checks.populations import Population
 from fastgrok.descent import table
 from fastgrok.geometry import Limit as RegularizedLimit
-from fastgrok.geometry import MaxMargin, regularized_limit
+from fastgrok.geometry import MaxMargin, NotSeparableError, regularized_limit
 from fastgrok.linear import Pgd
 from fastgrok.questions._kept import repeated_data, row_weights, why_without
 from fastgrok.questions.alignments import bias_of, late_part, margin_of
@@ -52,7 +52,15 @@ def find(run: Record) -> MaxMargin | RegularizedLimit | LateTime:
             f"limit='auto' needs the training data, which the run lacks ({why_without(run)}): give "
             "what max_margin, or with weight_decay regularized_limit, says of them"
         )
-    return _optimum(run) if decays else margin_of(run, "l2")
+    if decays:
+        return _optimum(run)
+    try:
+        return margin_of(run, "l2")
+    except NotSeparableError as no:
+        raise NotSeparableError(
+            f"limit='auto' needs rows that can be separated, or weight_decay; leave it out: {no}",
+            no.certificate,
+        ) from None
 
 
 def hyperplane(limit: Limit, run: Record, *, own: bool = False) -> tuple[F64, float]:

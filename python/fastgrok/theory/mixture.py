@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from fastgrok import _checks
+from fastgrok._checks.docstrings import described
 from fastgrok._checks.populations import Population, flip_probability
 from fastgrok.datasets import Dataset
 from fastgrok.datasets.mixtures import MixtureLaw
@@ -174,14 +175,22 @@ class GaussianMixture(Population):
             raise ValueError(f"{prefix}has no law in {columns} columns: {problem}")
 
     def accuracies(self, norm_w: F64, b: F64, weights: F64 | None, tie: str) -> F64:
-        """Accuracy at every record; see `Population.curves`."""
+        """Accuracy at every record, as `curves` has it."""
         assert weights is not None
         return self._accuracies(self._project(weights), b, tie)
 
+    @described(Population.curves)
     def curves(
         self, norm_w: F64, b: F64, weights: F64 | None, loss: str, tie: str
     ) -> tuple[F64, F64]:
-        """Accuracy and loss at every record; see `Population.curves`."""
+        """
+        Accuracy and loss at every record.
+
+        Parameters
+        ----------
+        norm_w, b, weights, loss, tie
+            See `curves`.
+        """
         assert weights is not None
         seen = self._project(weights)
         accuracy = self._accuracies(seen, b, tie)

@@ -71,7 +71,8 @@ def figure3(
     trainer : Trainer, optional
         How the runs are trained.
     sigmas, distances : sequence of float
-        The grid.
+        The grid of sigma and c = 1 - 2 lambda, by default 16 from 0.5 to 100 and 16 from 1e-4 to
+        0.9, spaced evenly in the logarithm.
     second_points : sequence of float
         The second of the two points, the first being -1, of the panels on margins.
     steps : float

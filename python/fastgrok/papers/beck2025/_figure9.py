@@ -94,7 +94,7 @@ def figure9(
     trainer : Trainer, optional
         How they are trained.
     distances : sequence of float
-        c = 1 - 2 lambda in (0, 1).
+        c = 1 - 2 lambda in (0, 1), by default 13 from 1e-4 to 0.1, spaced evenly in the logarithm.
     readings : sequence of (float, float)
         sigma, and the level eps of the losses.
     """

@@ -45,7 +45,7 @@ class Case:
     geometry : bool
         Find the margin from the origin, and where the weights come to rest if there is none.
     decide : bool
-        Decide only whether the points are separable from the origin, as `decided` does.
+        Decide only whether the points are separable from the origin.
     """
 
     data: Draw
@@ -79,7 +79,7 @@ class Run:
     verdict : str
         "separable", "boundary" or "interior" if asked for, "undecided" if that was not proved.
     proof : str
-        How it was proved by `decided`, or why not.
+        How `verdict` was proved, or why not.
     margin : float
         Distance of the origin from the hull of the points, 0 if it is inside.
     rest : float
@@ -125,7 +125,9 @@ class Run:
 
     def kept_from(self, accuracy: float) -> float:
         """
-        When the population's accuracy reached a level for good, as `questions.levels.kept_from`.
+        When the population's accuracy reached a level for good.
+
+        Between records it is taken for linear in log(1 + step).
 
         Parameters
         ----------
@@ -138,12 +140,19 @@ class Run:
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
-    How cases are trained; see `CaseTrainer`.
+    How cases are trained: several at a time, and each once.
 
     Attributes
     ----------
-    engine, threads, progress, cache
-        Of `CaseTrainer`.
+    engine : str
+        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
+        not possible.
+    threads : int, optional
+        Runs under way at the same time; None is the cores available.
+    progress : bool
+        Show a bar for the runs of each call.
+    cache : dict
+        Finished runs by paper, engine and case.
     """
 
     paper = "beck2025"
@@ -157,7 +166,7 @@ class Trainer(CaseTrainer[Case, Run]):
         cases : sequence of Case
             Of one group.
         report : callable
-            As `run_jobs` gives it.
+            Called with the step that a run has come to.
         """
         threads = _checks.threads(self.threads) if self.alone(cases) else 1
         return _run_all(cases, self.engine, report, threads)

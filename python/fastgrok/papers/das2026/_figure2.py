@@ -58,7 +58,7 @@ def figure2(
 
 def draw_figure2(data: Ensemble) -> Mapping[str, "Figure"]:
     """
-    Draw Figure 2, a figure for each reduction; see `draw_bias`.
+    Draw Figure 2, bias, distance and accuracies, one figure for each reduction run.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def make_figure2(settings: Settings, folder: Path) -> Output:
 
 def write_figure2(data: Ensemble, folder: Path) -> Output:
     """
-    Write what Figure 2 consists of into an existing folder; see `write_bias`.
+    Write pictures, records, phases and verdicts of Figure 2 into an existing folder.
 
     Parameters
     ----------

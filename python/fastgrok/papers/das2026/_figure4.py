@@ -68,7 +68,7 @@ def figure4(
 
 def draw_figure4(data: Ensemble) -> Mapping[str, "Figure"]:
     """
-    Draw Figure 4, a figure for each reduction; see `draw_bias`.
+    Draw Figure 4, bias, distance and accuracies, one figure for each reduction run.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def make_figure4(settings: Settings, folder: Path) -> Output:
 
 def write_figure4(data: Ensemble, folder: Path) -> Output:
     """
-    Write what Figure 4 consists of into an existing folder; see `write_bias`.
+    Write pictures, records, phases and verdicts of Figure 4 into an existing folder.
 
     Parameters
     ----------

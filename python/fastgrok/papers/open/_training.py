@@ -103,9 +103,10 @@ class Run:
 
     def time(self, level: float, name: str = "test") -> float:
         """
-        When an accuracy reached a level for good, in steps, as `questions.levels.kept_from`.
+        When an accuracy reached a level for good, in steps.
 
-        Infinity if it is not there at the end; NaN if the run ended before its last step by then.
+        Between records it is taken for linear in log(1 + step). Infinity if it is not there at the
+        end; NaN if the run ended before its last step by then.
 
         Parameters
         ----------
@@ -144,12 +145,19 @@ class Run:
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
-    How cases are trained; see `CaseTrainer`.
+    How cases are trained: several at a time, and each once.
 
     Attributes
     ----------
-    engine, threads, progress, cache
-        Of `CaseTrainer`.
+    engine : str
+        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
+        not possible.
+    threads : int, optional
+        Runs under way at the same time; None is the cores available.
+    progress : bool
+        Show a bar for the runs of each call.
+    cache : dict
+        Finished runs by paper, engine and case.
     """
 
     paper = "open"
@@ -163,7 +171,7 @@ class Trainer(CaseTrainer[Case, Run]):
         cases : sequence of Case
             Of one group.
         report : callable
-            As `run_jobs` gives it.
+            Called with the step that a run has come to.
         """
         return [_run(case, self.engine, report) for case in cases]
 
