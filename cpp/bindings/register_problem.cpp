@@ -53,8 +53,9 @@ void require_here(const Problem& problem) {
 void leave(const py::array& x) {
     if ((x.flags() & py::array::c_style) == 0 || !is_mapped(x)) return;
     const auto* begin = static_cast<const char*>(x.data());
+    const auto* end = begin + x.nbytes();  // which asks the dtype, and so needs the GIL
     py::gil_scoped_release release;
-    leave_pages(begin, begin + x.nbytes());
+    leave_pages(begin, end);
 }
 
 Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool align,
