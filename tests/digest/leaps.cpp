@@ -186,14 +186,14 @@ bool print_leaps(const Extent& extent) {
     const auto& [threads, shared] = extent;
     bool same = true;
     for (const std::size_t d : {std::size_t{8}, std::size_t{100}}) {  // several chunks
-        const std::size_t n = d == 8 ? 15000 : 1400;
+        const std::size_t n = d == 8 ? (shared ? 9000 : 15000) : (shared ? 700 : 1400);
         const auto data = make_data(3, n, d, false);
         DescentOptions options;
         options.scale = 1.0 / static_cast<double>(n);
         LeapingOptions leaping;
         leaping.rtol = 1e-6;
-        same &= print_leap("in chunks d=" + std::to_string(d), data->problem, powers_of_ten(8),
-                           options, threads, leaping);
+        same &= print_leap("in chunks d=" + std::to_string(d), data->problem,
+                           powers_of_ten(shared ? 4 : 8), options, threads, leaping);
     }
     if (shared) return same;
     const struct {

@@ -113,10 +113,10 @@ std::vector<DescentOptions> different_runs(std::size_t n, int threads) {
 
 // A group of runs over the same rows, and an ensemble of it, a run that leaps, and runs that a
 // thread takes each by itself.
-bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads) {
+bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads, bool brief = false) {
     const auto data = make_data(7, n, d, single, true, Kind::far);
     const auto test = make_data(8, 33, d, single, true, Kind::far);
-    const auto steps = sparser_steps(120);
+    const auto steps = sparser_steps(brief ? 24.0 : 120.0);
     const auto make_all = [&](int of_each) {
         std::vector<std::unique_ptr<Descent>> runs;
         for (const DescentOptions& options : different_runs(n, of_each))
@@ -146,7 +146,7 @@ bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads) {
     const auto leaped = make_run(data->problem, {test->problem}, far, options);
     const auto leaped_alone = make_run(data->problem, {test->problem}, far, options);
     LeapingOptions few_steps;
-    few_steps.exact_limit = 2e3;
+    few_steps.exact_limit = brief ? 300.0 : 2e3;
     LeapingDescent leaping(*leaped, few_steps), leaping_alone(*leaped_alone, few_steps);
     std::vector<Ensemble::Runs> by_thread;
     for (Descent* const run : pointers(single_runs))
@@ -183,7 +183,7 @@ bool print_pairs(const Extent& extent) {
 
 bool print_company(const Extent& extent) {
     const auto& [threads, shared] = extent;
-    bool same = print_runs_beside(2600, 60, false, threads);  // several chunks
+    bool same = print_runs_beside(2600, 60, false, threads, shared);  // several chunks
     for (bool single : {false, true}) {
         if (shared) break;
         same &= print_runs_beside(101, 8, single, threads);
