@@ -14,7 +14,8 @@ namespace {
 // hold many parameters, or a thread visit many entries, some tenths of a second: where a run is
 // stopped they are made first, as there is no way back to their steps.
 constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
-constexpr double kMostVisits = 0x1p28;
+constexpr double kMostVisits = 0x1p27;
+constexpr double kSparseVisit = 8.0;  // beside one of a dense row
 
 }  // namespace
 
@@ -45,8 +46,10 @@ void Descent::note(double step, Vector u, Vector middle, Regime regime,
 bool Descent::takes_long(std::size_t records, const Iterate& last) const {
     std::size_t rows = problem_->rows();
     for (const auto& eval : evals_) rows += eval->rows();
-    const double passes = static_cast<double>(records) + sharpness_.most_passes(last);
-    const auto entries = static_cast<double>(problem_->row_entries());
+    const std::size_t each = last.middle.empty() ? 1 : 2;
+    const double passes = static_cast<double>(each * records) + sharpness_.most_passes(last);
+    const auto entries =
+        static_cast<double>(problem_->row_entries()) * (problem_->sparse() ? kSparseVisit : 1.0);
     return passes * entries * static_cast<double>(rows) > kMostVisits * passes_.threads();
 }
 
