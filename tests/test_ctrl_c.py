@@ -4,8 +4,13 @@ Ctrl-C in calls that would take very long: a signal is seen to within a fraction
 No time is measured but a limit that nothing but a call that does not look for signals would exceed.
 """
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
 import pytest
 
+from fastgrok._checks.aside import aside, if_long
 from runs import after_ctrl_c
 
 # What is longest in it is one call, which would take minutes or more.
@@ -45,6 +50,7 @@ CALLS = {
         for one in OPTIMIZERS
     },
     "train, sparse": (20_000, 500, f"fg.train(sparse, mixed, {EXACT})"),
+    "train, large": (400_000, 100, f"fg.train(X, mixed, {EXACT})"),
     "train, records": (2000, 50, "fg.train(X, side, steps=10**6, lr=1e-9, record=1)"),
     "train, attacked": (
         *SMALL,
@@ -58,7 +64,8 @@ CALLS = {
     "max_margin in l1": (6000, 1500, "fg.max_margin(X, side, norm='l1')"),
     "separability": (12_000, 6001, "fg.separability(X, mixed)"),
     "separation": (20_000, 1500, "fg.separation(X, mixed)"),
-    "regularized_limit": (20_000, 3000, "fg.regularized_limit(X, mixed, 1e-9)"),
+    "regularized_limit": (20_000, 2000, "fg.regularized_limit(X, mixed, 1e-9)"),
+    "late_time": (3000, 1400, "fg.theory.bias.late_time(X, side, lr=1.0)"),
     "margin_cube": (2, 2, "fg.datasets.margin_cube((10**6, 10**6), dim=400, seed=0)"),
     "attack": (
         *SMALL,
@@ -91,3 +98,49 @@ def test_ctrl_c_ends_a_long_call(case):
     n, d, call = CALLS[case]
     out = after_ctrl_c(PROGRAM.format(n=n, d=d, call=call, before=BEFORE.get(case, "")))
     assert out in ("stopped KeyboardInterrupt\n", "stopped Interrupted\n"), out
+
+
+LEFT = """
+import signal, threading
+from fastgrok._checks.aside import aside
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+go_on, ended = threading.Event(), threading.Event()
+
+def call():
+    print("started", flush=True)
+    go_on.wait()
+    ended.set()
+
+try:
+    aside(call)
+except KeyboardInterrupt:
+    print("stopped", ended.is_set())
+    print(aside(divmod, 7, 2))  # beside the other
+    go_on.set()
+"""
+
+
+def test_a_call_made_aside_is_left_alone():
+    assert after_ctrl_c(LEFT) == "stopped False\n(3, 1)\n"
+
+
+def test_calls_made_aside_return_and_raise():
+    assert aside(divmod, 7, 2) == (3, 1)
+    assert if_long(1, threading.current_thread) is threading.current_thread()
+    assert if_long(1 << 30, threading.current_thread) is not threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        aside(divmod, 7, 0)
+
+
+def test_a_call_made_aside_has_the_settings_of_its_caller():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        aside(np.divide, 1.0, 0.0)
+
+
+def test_a_thread_that_hears_of_no_signals_makes_the_call_itself():
+    with ThreadPoolExecutor(1) as pool:
+        own, other = pool.submit(
+            lambda: (threading.get_ident(), aside(threading.get_ident))
+        ).result()
+    assert own == other

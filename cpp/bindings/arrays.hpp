@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/interrupt.hpp"
 #include "core/types.hpp"
 #include "engines/passes.hpp"
 
@@ -58,6 +59,13 @@ inline bool signal_raised() {
     py::gil_scoped_acquire acquire;
     return PyErr_CheckSignals() != 0;
 }
+
+// Releases the GIL, and lets a signal whose handler raises stop what is dealt out to a team
+// meanwhile: what it raised comes out of the binding that Interrupted leaves (module.cpp).
+struct Unlocked {
+    const py::gil_scoped_release release;
+    Interrupt interrupt{signal_raised};
+};
 
 // A Python function that is told a number of steps and says whether to stop, for threads that have
 // released the GIL. What it, or the handler of a signal, raises comes out.

@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "core/interrupt.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -34,6 +35,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_used()) {
     pybind11::register_local_exception_translator([](std::exception_ptr thrown) {
         try {
             std::rethrow_exception(thrown);
+        } catch (const fastgrok::Interrupted&) {  // the error of a signal's handler is set
         } catch (const std::bad_alloc&) {
             PyErr_SetString(PyExc_MemoryError,
                             "there is not enough memory for what the call makes beside its arrays");

@@ -63,17 +63,12 @@ BoundAttack make_attack(std::shared_ptr<BoundProblem> problem, const std::string
     return {std::move(problem), std::move(settings)};
 }
 
-// Runs work(Attack&) without the GIL. A signal whose handler raises, such as Ctrl-C, stops it, and
-// what was raised comes out of here.
+// Runs work(Attack&) without the GIL.
 template <class Work>
 void attack_rows(const BoundAttack& self, int threads, Work work) {
-    try {
-        py::gil_scoped_release release;
-        Attack attack(self.problem->problem, self.settings, threads, signal_raised);
-        work(attack);
-    } catch (const Interrupted&) {
-        throw py::error_already_set();
-    }
+    const Unlocked alone;
+    Attack attack(self.problem->problem, self.settings, threads);
+    work(attack);
 }
 
 py::tuple evaluate(const BoundAttack& self, const Array<double>& w, double b,

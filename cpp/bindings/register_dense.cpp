@@ -38,7 +38,7 @@ Strided product(const Strided& a, const Strided& b) {
     require(left.cols == right.rows, "inner sizes must agree");
     Strided out = zeros(left.rows, right.cols);
     const MatrixView to = view(out);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     add_product(1.0, left, right, to);
     return out;
 }
@@ -54,7 +54,7 @@ Strided times(const Strided& a, const Array<double>& v) {
     const double* from = v.data();
     double* to = out.mutable_data();
     std::fill_n(to, left.rows, 0.0);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     add_product(left, from, to);
     return out;
 }
@@ -65,14 +65,14 @@ void add_gram(const Array<double>& products, const Strided& rows, double sign) {
     const MatrixView to = square(products), from = view(rows);
     require(to.rows == from.rows, "sizes must agree");
     require(products.writeable(), "products must be writeable");
-    py::gil_scoped_release release;
+    const Unlocked alone;
     add_product(sign, from, from.transposed(), to, Part::lower);
 }
 
 bool cholesky(const Array<double>& matrix) {
     const MatrixView a = square(matrix);
     require(matrix.writeable(), "matrix must be writeable");
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return factorise(a);
 }
 
@@ -82,7 +82,7 @@ Array<double> solve_triangular(const Array<double>& l, const Array<double>& righ
     require(triangle.rows == from.rows, "sizes must agree");
     Array<double> out(std::vector<py::ssize_t>(right.shape(), right.shape() + right.ndim()));
     const MatrixView to = view(out);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     std::copy_n(from.at, from.rows * from.cols, to.at);
     solve_lower(triangle, to, transposed ? Side::transposed : Side::plain);
     return out;
@@ -94,7 +94,7 @@ py::tuple orthonormal_rows(const Array<double>& rows) {
     Strided l = zeros(from.rows, from.rows), q = zeros(from.rows, from.cols);
     const MatrixView triangle = view(l), out = view(q);
     {
-        py::gil_scoped_release release;
+        const Unlocked alone;
         Vector copy(from.at, from.at + from.rows * from.cols);
         orthonormalise({copy.data(), from.rows, from.cols, from.row, 1}, triangle, out);
     }

@@ -137,16 +137,11 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
 }
 
 std::string run(Descent& self, const py::function& poll, double poll_seconds) {
-    self.interrupt_by(signal_raised);
-    try {
-        py::gil_scoped_release release;
-        switch (self.run(polled(poll), poll_seconds)) {
-            case Descent::Status::done: return "done";
-            case Descent::Status::paused: return "paused";
-            default: return "diverged";
-        }
-    } catch (const Interrupted&) {  // by signal_raised
-        throw py::error_already_set();
+    const Unlocked alone;
+    switch (self.run(polled(poll), poll_seconds)) {
+        case Descent::Status::done: return "done";
+        case Descent::Status::paused: return "paused";
+        default: return "diverged";
     }
 }
 
@@ -193,7 +188,7 @@ py::dict records_of(const Descent& self, std::size_t first) {
 }
 
 void make_records(Descent& self) {
-    py::gil_scoped_release release;
+    const Unlocked alone;
     self.make_records([] {});
 }
 

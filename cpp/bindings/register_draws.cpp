@@ -30,7 +30,7 @@ template <class Real>
 std::size_t beyond(const Array<double>& x, double low, double side, double step, Array<Real> out) {
     const Proposals proposals = proposals_of(x);
     const Points<Real> points = points_of(out, proposals.cols, step);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return keep_beyond(proposals, low, side, points);
 }
 
@@ -49,7 +49,7 @@ std::size_t between(const Array<double>& x, const std::pair<Whole, Array<double>
     const Choices chosen{choices.first.data(), choices.second.data()};
     const SignLaw odds{law.first.data(), law.second.data()};
     std::int64_t* left = excess.mutable_data();
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return keep_between(proposals, chosen, odds, half, points, left);
 }
 
@@ -68,7 +68,7 @@ void turn(Array<Real> x, double width, const Whole& rows, Whole excess,
                                     static_cast<Real>(width), rows.data(),
                                     excess.mutable_data(),    count};
     const double* numbers = drawn.data();
-    py::gil_scoped_release release;
+    const Unlocked alone;
     require(std::all_of(signs.rows, signs.rows + count,
                         [&](std::int64_t row) { return 0 <= row && row < height; }),
             "rows must be rows of x");

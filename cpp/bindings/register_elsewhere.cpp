@@ -99,7 +99,7 @@ public:
         }
         Vector out;
         {
-            const py::gil_scoped_release release;
+            const Unlocked alone;
             out = server_->answer(asked[0], asked.size() == 2 ? &asked[1] : nullptr);
         }
         return to_array(out);

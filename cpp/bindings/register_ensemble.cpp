@@ -28,12 +28,8 @@ std::unique_ptr<Ensemble> make_ensemble(const Groups& by_team, const Groups& by_
 }
 
 bool run(Ensemble& self, const py::function& poll, double poll_seconds) {
-    try {
-        py::gil_scoped_release release;
-        return self.run(polled(poll), poll_seconds, signal_raised);
-    } catch (const Interrupted&) {  // by signal_raised
-        throw py::error_already_set();
-    }
+    const Unlocked alone;
+    return self.run(polled(poll), poll_seconds, signal_raised);
 }
 
 py::tuple ending(const Ensemble& self, std::size_t group, std::size_t run) {

@@ -20,12 +20,15 @@ void define_function(py::module_& m, const char* name, Elementwise Kernels::* me
             const double* from = x.data();
             double* to = out.mutable_data();
             const auto n = static_cast<std::size_t>(x.size());
-            py::gil_scoped_release release;
+            const Unlocked alone;
             (kernels().*member)(from, to, n);
             return out;
         },
         py::arg("x").noconvert());
 }
+
+// Of rows, between two looks at the signals.
+constexpr std::size_t kBlockEntries = std::size_t{1} << 20;
 
 // A matrix, contiguous in either order, times a vector as if computed with twice the digits: see
 // Passes::accurate_margins.
@@ -40,7 +43,7 @@ Array<double> accurate_product(const py::array_t<double>& matrix, const Array<do
     Array<double> out(matrix.shape(0));
     const double *x = matrix.data(), *w = vector.data();
     double* to = out.mutable_data();
-    py::gil_scoped_release release;
+    const Unlocked alone;
     if (!by_rows) {
         kernels().accurate_sums(x, cols, rows, w, to);
         return out;
@@ -48,7 +51,13 @@ Array<double> accurate_product(const py::array_t<double>& matrix, const Array<do
     Vector u(plain_layout(cols).length, 0.0);
     std::copy(w, w + cols, u.begin());
     const Vector ones(rows, 1.0);
-    kernels().plain64.accurate({x, ones.data(), rows, cols}, u.data(), to);
+    const std::size_t at_once =
+        kBlockEntries / std::max<std::size_t>(cols, 1) / kLanes * kLanes + kLanes;
+    for (std::size_t i = 0; i < rows; i += at_once) {
+        stop_if_due();
+        const std::size_t count = std::min(at_once, rows - i);
+        kernels().plain64.accurate({x + i * cols, ones.data(), count, cols}, u.data(), to + i);
+    }
     return out;
 }
 

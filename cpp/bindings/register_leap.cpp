@@ -1,7 +1,7 @@
 // Leap: the integrator that follows descent without taking every step.
 #include <pybind11/stl.h>
 
-#include "engines/interrupt.hpp"
+#include "core/interrupt.hpp"
 #include "engines/leap.hpp"
 #include "problem.hpp"
 
@@ -104,15 +104,9 @@ private:
 
     template <class Work>
     Leap::Status interruptible(Work work) {
-        const Ask ask = signal_raised;
-        Interrupt interrupt(ask);
-        interrupt_ = &interrupt;
-        try {
-            py::gil_scoped_release release;
-            return work();
-        } catch (const Interrupted&) {
-            throw py::error_already_set();
-        }
+        Unlocked alone;
+        interrupt_ = &alone.interrupt;
+        return work();
     }
 
     void poll() const {

@@ -25,27 +25,17 @@ LeapingDescent::Poll asked(const py::function& poll) {
 }
 
 std::string run(LeapingDescent& self, const py::function& poll, double poll_seconds) {
-    self.descent().interrupt_by(signal_raised);
-    try {
-        py::gil_scoped_release release;
-        switch (self.run(asked(poll), poll_seconds)) {
-            case LeapingDescent::Status::done: return "done";
-            case LeapingDescent::Status::lost: return "lost";
-            default: return "diverged";
-        }
-    } catch (const Interrupted&) {  // by signal_raised
-        throw py::error_already_set();
+    const Unlocked alone;
+    switch (self.run(asked(poll), poll_seconds)) {
+        case LeapingDescent::Status::done: return "done";
+        case LeapingDescent::Status::lost: return "lost";
+        default: return "diverged";
     }
 }
 
 void recall(LeapingDescent& self, Descent& other, const py::function& poll, double poll_seconds) {
-    other.interrupt_by(signal_raised);
-    try {
-        py::gil_scoped_release release;
-        self.recall(other, asked(poll), poll_seconds);
-    } catch (const Interrupted&) {
-        throw py::error_already_set();
-    }
+    const Unlocked alone;
+    self.recall(other, asked(poll), poll_seconds);
 }
 
 // `ask` takes indices of rows and returns the directions row by row, in two parts, and rows.

@@ -54,7 +54,7 @@ void leave(const py::array& x) {
     if ((x.flags() & py::array::c_style) == 0 || !is_mapped(x)) return;
     const auto* begin = static_cast<const char*>(x.data());
     const auto* end = begin + x.nbytes();  // which asks the dtype, and so needs the GIL
-    py::gil_scoped_release release;
+    const Unlocked alone;
     leave_pages(begin, end);
 }
 
@@ -67,16 +67,18 @@ Problem make_problem(const py::array& x, const Array<double>& y, bool bias, bool
     const double* labels = labels_of(rows, y);
     const auto data = numbers_of(x);
     if (!is_mapped(x)) kept = Problem::kKeepAll;
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return Problem(data, labels, rows, cols, bias, align, kept);
 }
 
 // Whether the columns of every row increase.
 bool increase(const std::int32_t* columns, const std::int64_t* begin, std::size_t rows) {
     bool out = true;
-    for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t i = 0; i < rows; ++i) {
+        stop_if_due(i);
         for (std::int64_t k = begin[i] + 1; k < begin[i + 1]; ++k)
             out &= columns[k - 1] < columns[k];
+    }
     return out;
 }
 
@@ -92,7 +94,7 @@ bool columns_increase(const Array<std::int32_t>& columns, const Array<std::int64
             "begin must lead from row to row");
     const auto* of = columns.data();
     const auto* from = begin.data();
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return increase(of, from, rows);
 }
 
@@ -107,7 +109,7 @@ Problem make_sparse(const SparseArrays& sparse, std::size_t cols, const Array<do
     const double* labels = labels_of(rows, y);
     const auto data = numbers_of(sparse.x);
     const std::int32_t* columns = data_of<std::int32_t>(sparse.columns);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     const std::int64_t* begin = sparse.begin->data();
     bool in_order = cover(begin, rows, sparse.columns.size()) && increase(columns, begin, rows);
     const std::int32_t last = static_cast<std::int32_t>(std::min<std::size_t>(cols, INT32_MAX)) - 1;
@@ -135,7 +137,7 @@ std::shared_ptr<BoundProblem> from_sparse(py::array x, Array<std::int32_t> colum
 Problem relabel(const BoundProblem& rows, const Array<double>& y, bool bias) {
     require_here(rows.problem);
     const double* labels = labels_of(rows.problem.rows(), y);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     return Problem(rows.problem, labels, bias);
 }
 
@@ -149,7 +151,7 @@ Array<double> by_row(const BoundProblem& self, const Array<double>& w, double b,
     const auto rows = static_cast<py::ssize_t>(self.problem.rows());
     Array<double> out(rows);
     double* to = out.mutable_data();
-    py::gil_scoped_release release;
+    const Unlocked alone;
     Passes passes(self.problem, threads);
     const Vector& m = (passes.*pass)(u);
     std::copy(m.begin(), m.begin() + rows, to);
@@ -160,7 +162,7 @@ std::pair<double, double> evaluate(const BoundProblem& self, const Array<double>
                                    const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.parameters(w, b);
     const Loss kind = parse_loss(loss);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     const Evaluation e = Passes(self.problem, threads).evaluate(u, kind, parse_tie(tie_negative));
     return {e.loss_sum, e.correct};
 }
@@ -172,7 +174,7 @@ py::tuple gradient(const BoundProblem& self, const Array<double>& w, double b,
     Vector out(u.size());
     Vector g(self.problem.layout().cols);
     {
-        py::gil_scoped_release release;
+        const Unlocked alone;
         Passes(self.problem, threads).first(u, kind, out);
         for (double& x : out) x = -x;
         self.problem.unpack_weights(out, g.data());
@@ -184,7 +186,7 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
                  const std::string& loss, int threads) {
     const Vector u = self.parameters(w, b);
     const Loss kind = parse_loss(loss);
-    py::gil_scoped_release release;
+    const Unlocked alone;
     Passes passes(self.problem, threads);
     std::vector<Vector> directions;
     std::int64_t spent = 0;
@@ -197,7 +199,7 @@ py::tuple sizes(const BoundProblem& self, int threads) {
     require_here(self.problem);
     RowSizes found;
     {
-        py::gil_scoped_release release;
+        const Unlocked alone;
         found = row_sizes(self.problem, threads);
     }
     return py::make_tuple(to_array(found.squares), to_array(found.columns));
@@ -217,11 +219,10 @@ py::object support(const BoundProblem& self, int exponent, double feature, doubl
     const Vector first = start ? self.parameters(start->first, start->second) : Vector();
     Support found;
     {
-        py::gil_scoped_release release;
+        const Unlocked alone;
         found = find_support(self.problem, {exponent, feature, tol, refine, free, columns, most},
-                             first, threads, signal_raised);
+                             first, threads);
     }
-    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
     if (found.full) return py::int_(most);
     if (!found.found) return py::none();
     const auto count = static_cast<py::ssize_t>(found.rows.size());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/interrupt.hpp"
 #include "core/layout.hpp"
 #include "core/team.hpp"
 
@@ -150,6 +151,7 @@ void Problem::pack() {
     if (begin_ != nullptr || !is_packed(cols)) return;
     auto packed = std::make_shared<Blocks<double>>(whole_lanes(rows_) / kLanes * size);
     for (std::size_t i = 0; i < rows_; i += kLanes) {
+        stop_if_due(i / kLanes);
         leave_before(i, 1);
         const auto pack = [&](auto* x) {
             pack_block(x + i * stride_, y_ + i, std::min(rows_ - i, kLanes), cols,
@@ -190,16 +192,12 @@ RowNorms Problem::find_norms(int threads) const {
         return norms;
     }
     norms.bits.resize(rows_);
-    Shares shares(partition_.count(), threads);
-    run_team(threads, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) {
-            const std::size_t end = std::min(first_row(c + 1), rows_);
-            for (std::size_t i = first_row(c); i < end; ++i)
-                norms.bits[i] =
-                    visit_row(i, [](auto* x, std::size_t n, auto) { return row_norm(x, n); });
-            leave_chunk(c);
-        }
+    deal(partition_.count(), threads, [&](std::size_t c, int) {
+        const std::size_t end = std::min(first_row(c + 1), rows_);
+        for (std::size_t i = first_row(c); i < end; ++i)
+            norms.bits[i] =
+                visit_row(i, [](auto* x, std::size_t n, auto) { return row_norm(x, n); });
+        leave_chunk(c);
     });
     const double up =
         1.0 + static_cast<double>(layout_.cols + 32) * std::numeric_limits<double>::epsilon();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/interrupt.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -48,6 +49,7 @@ std::vector<bool> ActiveSet::append(std::size_t before) {
                                           slots_.end());
     slots_.resize(before);
     for (std::size_t i = 0; i < count; ++i) {
+        stop_if_due();
         slots_.push_back(wanted[i]);
         in[i] = extend_by_one(size() - 1);
         if (in[i]) continue;

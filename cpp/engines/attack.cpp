@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "engines/storage.hpp"
@@ -60,11 +61,10 @@ struct Attack::Target {
     }
 };
 
-Attack::Attack(const Problem& problem, const AttackSettings& settings, int threads, Ask ask)
+Attack::Attack(const Problem& problem, const AttackSettings& settings, int threads)
     : problem_(problem),
       settings_(settings),
       threads_(std::min<int>(threads, static_cast<int>(problem.partition().count()))),
-      ask_(std::move(ask)),
       scratch_(threads_) {
     if (problem.sparse()) throw std::invalid_argument("attacks need dense rows");
     const std::size_t cols = problem.layout().cols, grid = settings.grid();
@@ -94,7 +94,9 @@ bool Attack::has_closed_form() const {
 template <class Work>
 void Attack::for_blocks(Work work) {
     Shares shares(problem_.partition().count(), threads_);
-    Interrupt interrupt(ask_);
+    std::optional<Interrupt> never;
+    if (Interrupt::here() == nullptr) never.emplace(Ask{});
+    Interrupt& interrupt = *Interrupt::here();
     run_team(threads_, [&](const Member& me) {
         std::size_t c;
         while (shares.take(me.index, c)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/interrupt.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -133,6 +134,7 @@ void add_product(double sign, const MatrixView& a, const MatrixView& b, const Ma
     for (std::size_t k = 0; k < a.cols; k += kTermsAtOnce) {
         const std::size_t terms = std::min(kTermsAtOnce, a.cols - k);
         for (std::size_t j = 0; j < c.cols; j += kColsAtOnce) {
+            if (k + j > 0) stop_if_due();
             const std::size_t m = std::min(kColsAtOnce, c.cols - j);
             add_block(sign, a.part(0, k, a.rows, terms), b.part(k, j, terms, m),
                       c.part(0, j, c.rows, m), part, j, packed_a, packed_b);

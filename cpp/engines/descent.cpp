@@ -92,10 +92,6 @@ void Descent::skip_rounds() {
     if (cycles_.closed() && !at_end()) step_ += cycles_.skip_rounds(step_, steps_to_stop());
 }
 
-void Descent::interrupt_by(const Ask& ask) {
-    for (const auto& eval : evals_) eval->interrupt_by(ask);
-}
-
 void Descent::pass_chunk(std::size_t chunk) {
     active_.first_of_chunk(chunk, u_, most_bits_, passes_.zero_partial(chunk));
 }

@@ -11,9 +11,11 @@ namespace fastgrok {
 namespace {
 
 // Records that are made together: a pass costs little more for so many. Fewer where they would
-// hold many parameters, or visit many entries with nobody asked whether to go on.
+// hold many parameters, or a thread visit many entries, some tenths of a second: where a run is
+// stopped they are made first, as there is no way back to their steps.
 constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
-constexpr double kMostVisits = 0x1p35;
+constexpr double kMostVisits = 0x1p27;
+constexpr double kSparseVisit = 8.0;  // beside one of a dense row
 
 }  // namespace
 
@@ -33,9 +35,22 @@ void Descent::record_as(double step, const std::function<void()>& between_passes
 
 void Descent::note(double step, Vector u, Vector middle, Regime regime,
                    const std::function<void()>& between_passes) {
-    waiting_.push_back({{step, std::move(u), std::move(middle), step_}, regime});
+    Iterate next{{step, std::move(u), std::move(middle), step_}, regime};
+    if (!waiting_.empty() && takes_long(waiting_.size() + 1, next)) make_records(between_passes);
+    waiting_.push_back(std::move(next));
     ++next_record_;
     if (enough_wait()) make_records(between_passes);
+}
+
+// So many records, of which this one is the last.
+bool Descent::takes_long(std::size_t records, const Iterate& last) const {
+    std::size_t rows = problem_->rows();
+    for (const auto& eval : evals_) rows += eval->rows();
+    const std::size_t each = last.middle.empty() ? 1 : 2;
+    const double passes = static_cast<double>(each * records) + sharpness_.most_passes(last);
+    const auto entries =
+        static_cast<double>(problem_->row_entries()) * (problem_->sparse() ? kSparseVisit : 1.0);
+    return passes * entries * static_cast<double>(rows) > kMostVisits * passes_.threads();
 }
 
 bool Descent::gathers_records() const {
@@ -45,13 +60,9 @@ bool Descent::gathers_records() const {
 
 bool Descent::enough_wait() const {
     if (!gathers_records() || waiting_.size() == kMostWaiting) return true;
-    std::size_t rows = problem_->rows();
-    for (const auto& eval : evals_) rows += eval->rows();
     const std::size_t one_more = waiting_.size() + 1;
-    if (one_more * problem_->layout().length > kMostParameters) return true;
-    const double passes = static_cast<double>(one_more) + sharpness_.most_passes(waiting_.back());
-    const auto entries = static_cast<double>(problem_->row_entries());
-    return passes * entries * static_cast<double>(rows) > kMostVisits;
+    return one_more * problem_->layout().length > kMostParameters ||
+           takes_long(one_more, waiting_.back());
 }
 
 void Descent::forget_waiting() {
@@ -86,9 +97,14 @@ void Descent::make_records(const std::function<void()>& between_passes) {
                 drop_made();
             }
         }
+    } catch (const std::bad_alloc&) {  // there may be room later
+        drop_made();
+        if (!gathers_records()) forget_waiting();
+        throw;
     } catch (...) {
         drop_made();
-        if (!gathers_records()) forget_waiting();  // which take long
+        // Which may take long. One alone is due again, as its step is the present one.
+        if (!gathers_records() || waiting_.size() == 1) forget_waiting();
         throw;
     }
     waiting_.clear();

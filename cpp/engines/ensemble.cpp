@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -76,7 +77,6 @@ double Ensemble::steps() const {
 }
 
 bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
-    const std::thread::id caller = std::this_thread::get_id();
     using Clock = std::chrono::steady_clock;
     Clock::time_point last_poll = Clock::now();
     const Poll poll = [&](double steps) {
@@ -91,14 +91,10 @@ bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
     };
     bool told = false;  // by `ask`
     stop_ = false;
-    const auto interrupt_by = [&](const Ask& by) {
-        for (Descent* run : runs_) run->interrupt_by(by);
-    };
-    interrupt_by([&] {
-        if (!stop_ && std::this_thread::get_id() == caller) stop_ = told = ask();
+    const Interrupt interrupt([&] {
+        if (!stop_) stop_ = told = ask();
         return stop_.load();
     });
-    std::exception_ptr failure;
     try {
         for (std::size_t k = 0; k < by_team_ && !stop_; ++k) {
             Group& group = groups_[k];
@@ -111,11 +107,9 @@ bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
             poll_if_due();
         }
         if (!stop_ && by_team_ < groups_.size()) run_by_thread(poll, poll_if_due, poll_seconds);
-    } catch (...) {
-        failure = std::current_exception();
+    } catch (const Interrupted&) {
+        if (!told) throw;
     }
-    interrupt_by({});
-    if (failure) std::rethrow_exception(failure);
     if (told) throw Interrupted();
     return !stop_;
 }
@@ -159,6 +153,8 @@ void Ensemble::run_by_thread(const Poll& poll, const std::function<void()>& poll
     const int threads = static_cast<int>(std::min(static_cast<std::size_t>(threads_), count));
     run_team(threads, [&](const Member&) {
         const bool asked = std::this_thread::get_id() == caller;
+        std::optional<Interrupt> by_caller;
+        if (!asked) by_caller.emplace([&] { return stop_.load(); });
         try {
             run_groups(asked);
             if (asked) wait_for_others();

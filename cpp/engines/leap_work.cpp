@@ -45,11 +45,7 @@ bool LeapWork::has_sums(Question what) {
 template <class Chunk>
 void LeapWork::for_chunks(std::size_t rows, std::size_t entries, Chunk work) const {
     const int threads = rows * entries < kLeastWork ? 1 : passes_.threads();
-    Shares shares(passes_.chunks(), threads);
-    run_team(threads, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) work(c);
-    });
+    deal(passes_.chunks(), threads, [&](std::size_t c, int) { work(c); });
 }
 
 Vector LeapWork::answer(Question what, const Vector& about) {

@@ -99,7 +99,14 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
         std::int64_t rounds = block;
         for (const Run* run : going_) rounds = std::min(rounds, run->descent->steps_to_stop());
         const Clock::time_point start = Clock::now();
-        take_steps(rounds);
+        const std::int64_t taken = take_steps(rounds);
+        if (const Interrupt* interrupt = Interrupt::here(); interrupt && interrupt->was_due()) {
+            for (Run* run : going_) {
+                run->failed = false;
+                run->descent->recall_rows();  // some of which were visited
+            }
+            throw Interrupted();
+        }
         for (Run* run : going_) {
             if (run->failed.exchange(false)) {
                 if (run->descent->recover(run->failure))
@@ -113,7 +120,8 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
         drop_ended();
         const double seconds = seconds_since(start);
         if (seconds < 0.5 * kBlockSeconds && rounds == block) block *= 2;
-        if (seconds > 2.0 * kBlockSeconds) block = std::max<std::int64_t>(1, block / 2);
+        if (seconds > 2.0 * kBlockSeconds)
+            block = std::max<std::int64_t>(1, std::min(block / 2, taken));
         if (!going_.empty()) poll_if_due();
         if (pause) return false;
     }
@@ -124,7 +132,7 @@ void Lockstep::drop_ended() {
 }
 
 // A round takes a step of every run: the chunks of all passes first, then the ends of the steps.
-void Lockstep::take_steps(std::int64_t rounds) {
+std::int64_t Lockstep::take_steps(std::int64_t rounds) {
     if (going_[0]->descent->problem().elsewhere() != nullptr) return take_steps_elsewhere(rounds);
     const std::size_t runs = going_.size(), chunks = going_[0]->descent->passes_.chunks();
     const auto most = static_cast<std::size_t>(threads_);
@@ -132,11 +140,19 @@ void Lockstep::take_steps(std::int64_t rounds) {
     const std::size_t parts = std::min(runs, (most + chunks - 1) / chunks);
     const int threads = static_cast<int>(std::min(most, chunks * parts));
     Shares pieces(chunks * parts, threads), ends(runs, threads);
+    // Of rounds that may take longer than those before, because fewer rows can be left out now.
+    const std::int64_t asked = rounds, between_looks = std::max<std::int64_t>(1, rounds / 64);
+    const Clock::time_point start = Clock::now();
+    // Within a round only where it takes long beside a look at the clock.
+    Interrupt* const interrupt = between_looks == 1 ? Interrupt::here() : nullptr;
     bool over = false;
     run_team(threads, [&](const Member& me) {
         const auto finish = [&](Run& run) { guarded(run, [&] { run.descent->finish_step(); }); };
+        const auto told = [&] { return interrupt != nullptr && interrupt->was_due(); };
         const auto end_round = [&] {
-            over = --rounds == 0;
+            over = --rounds == 0 ||
+                   (rounds % between_looks == 0 && seconds_since(start) > 2.0 * kBlockSeconds);
+            over |= told();
             for (const Run* run : going_)
                 over |= run->failed || run->descent->diverged_ || run->descent->may_skip();
             pieces.refill();
@@ -144,26 +160,30 @@ void Lockstep::take_steps(std::int64_t rounds) {
         };
         while (!over) {
             std::size_t k;
-            while (pieces.take(me.index, k)) {
+            while ((interrupt == nullptr || !interrupt->due()) && pieces.take(me.index, k)) {
                 const std::size_t part = k % parts;
                 pass(k / parts, runs * part / parts, runs * (part + 1) / parts);
             }
             if (runs == 1) {
                 me.meeting.arrive([&] {
-                    finish(*going_[0]);
+                    if (!told()) finish(*going_[0]);
                     end_round();
                 });
             } else {
-                me.meeting.arrive([] {});
-                while (ends.take(me.index, k)) finish(*going_[k]);
+                me.meeting.arrive([&] { over = told(); });
+                while (!over && ends.take(me.index, k)) finish(*going_[k]);
                 me.meeting.arrive(end_round);
             }
         }
     });
+    return asked - rounds;
 }
 
-void Lockstep::take_steps_elsewhere(std::int64_t rounds) {
-    for (bool over = false; !over && rounds > 0; --rounds)
+std::int64_t Lockstep::take_steps_elsewhere(std::int64_t rounds) {
+    const std::int64_t asked = rounds;
+    const Clock::time_point start = Clock::now();
+    for (bool over = false; !over && rounds > 0; --rounds) {
+        over = seconds_since(start) > 2.0 * kBlockSeconds;
         for (Run* run : going_) {
             guarded(*run, [&] {
                 run->descent->pass_elsewhere();
@@ -171,6 +191,8 @@ void Lockstep::take_steps_elsewhere(std::int64_t rounds) {
             });
             over |= run->failed || run->descent->diverged_ || run->descent->may_skip();
         }
+    }
+    return asked - rounds;
 }
 
 // One chunk for the runs going_[begin], ..., going_[end - 1].

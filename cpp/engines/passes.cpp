@@ -69,15 +69,11 @@ void Passes::for_chunks(Chunk work, std::size_t rows) {
     if (problem_.elsewhere() != nullptr) throw std::logic_error("these rows lie elsewhere");
     const bool alone = rows * problem_.row_entries() < kLeastWork;
     const int threads = alone ? 1 : threads_;
-    Shares shares(chunks(), threads);
-    run_team(threads, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) {
-            if constexpr (std::is_invocable_v<Chunk, std::size_t, int>)
-                work(c, me.index);
-            else
-                work(c);
-        }
+    deal(chunks(), threads, [&](std::size_t c, int member) {
+        if constexpr (std::is_invocable_v<Chunk, std::size_t, int>)
+            work(c, member);
+        else
+            work(c);
     });
 }
 

@@ -82,14 +82,11 @@ RowSizes row_sizes(const Problem& problem, int threads) {
     const auto members = static_cast<std::size_t>(most);
     const bool dense = !problem.packed() && !problem.sparse();
     std::vector<Vector> rooms(members, Vector(dense ? kTogether * cols : 0));
-    Shares shares(chunks, most);
-    run_team(most, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c))
-            problem.visit_chunk(c, [&](const auto& rows) {
-                add_sizes(rows, rooms[static_cast<std::size_t>(me.index)].data(),
-                          &out.squares[problem.first_row(c)], columns[c].data());
-            });
+    deal(chunks, most, [&](std::size_t c, int member) {
+        problem.visit_chunk(c, [&](const auto& rows) {
+            add_sizes(rows, rooms[static_cast<std::size_t>(member)].data(),
+                      &out.squares[problem.first_row(c)], columns[c].data());
+        });
     });
     for (const Vector& chunk : columns)
         for (std::size_t j = 0; j < cols; ++j) out.columns[j] = std::max(out.columns[j], chunk[j]);

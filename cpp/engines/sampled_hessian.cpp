@@ -86,11 +86,9 @@ void SampledHessian::sample(const Of& of) {
         const auto step = static_cast<std::ptrdiff_t>(size_);
         const MatrixView by_rows{rows.data(), count, size_, step, 1}, all = view(hessian_);
         // Entries of the lower triangle do not depend on how it is dealt out.
-        Shares strips(kStrips, threads_);
         std::atomic<bool> failed = false;
-        run_team(threads_, [&](const Member& me) {
-            std::size_t s;
-            while (strips.take(me.index, s)) {
+        try {
+            deal(kStrips, threads_, [&](std::size_t s, int) {
                 const std::size_t from = edge(s), to = edge(s + 1);
                 const MatrixView columns = by_rows.part(0, from, count, to - from);
                 try {
@@ -99,8 +97,11 @@ void SampledHessian::sample(const Of& of) {
                 } catch (...) {
                     failed = true;
                 }
-            }
-        });
+            });
+        } catch (const Interrupted&) {  // half of it is none
+            hessian_.clear();
+            throw;
+        }
         if (failed) {
             hessian_.clear();
             throw std::bad_alloc();

@@ -45,7 +45,7 @@ public:
         steps_left_ = 200 + 8 * dim_;
     }
 
-    Support find(const Vector& first, const std::function<bool()>& stop) {
+    Support find(const Vector& first) {
         const Vector& margins = passes_.margins(first.empty() ? mean() : first);
         if (!choose_pool(margins, std::numeric_limits<double>::infinity())) return {};
         const std::size_t count = 2 * pooled_ <= dim_ ? pooled_ : dim_ / 2 + 1;
@@ -55,7 +55,7 @@ public:
         int stalls = 0;
         while (any) {
             const double before = size_;
-            if (!settle() || stop()) return {};
+            if (!settle()) return {};
             // What is left is rounding where the dual does not rise, or too slowly to tell.
             stalls = size_ > before ? 0 : stalls + 1;
             if (stalls > kMostStalls) return result();
@@ -105,7 +105,10 @@ private:
         std::sort(pool_.begin(), pool_.end(), less);
         if (everything_) return true;
         rows_.resize(pool_.size() * dim_);
-        for (std::size_t i = 0; i < pool_.size(); ++i) copy_row(pool_[i], &rows_[i * dim_]);
+        for (std::size_t i = 0; i < pool_.size(); ++i) {
+            stop_if_due(i);
+            copy_row(pool_[i], &rows_[i * dim_]);
+        }
         return true;
     }
 
@@ -126,7 +129,10 @@ private:
     // Takes in rows of the pool, by their places in it.
     bool enter(const std::vector<std::size_t>& places) {
         const std::size_t before = members_.size();
-        for (const std::size_t place : places) copy_place(place, members_.add_row());
+        for (std::size_t k = 0; k < places.size(); ++k) {
+            stop_if_due(k);
+            copy_place(places[k], members_.add_row());
+        }
         const std::vector<bool> in = members_.append(before);
         for (std::size_t k = 0; k < places.size(); ++k) {
             if (!in[k]) continue;
@@ -167,6 +173,7 @@ private:
     // Moves alpha to the solution for the members; those whose coefficient vanishes leave.
     bool settle() {
         for (;;) {
+            stop_if_due();
             if (steps_left_-- == 0) return false;
             const Vector& target = members_.ones();
             double total = 0.0;
@@ -269,6 +276,7 @@ private:
         std::size_t worst = pool_.size();
         std::vector<std::size_t> wanted;
         for (std::size_t i = 0; i < pool_.size(); ++i) {
+            stop_if_due(i);
             if (!is_inside(pool_[i], margins_[i])) continue;
             wanted.push_back(i);
             if (margins_[i] < least) {
@@ -326,8 +334,10 @@ private:
         }
         const Vector& margins = this->margins();
         bool inside = false;
-        for (std::size_t i = 0; i < problem_.rows(); ++i)
+        for (std::size_t i = 0; i < problem_.rows(); ++i) {
+            stop_if_due(i);
             inside = inside || is_inside(i, margins[i]);
+        }
         if (!choose_pool(margins, kNear)) return false;
         if (!inside) pool_.clear();
         return true;
@@ -390,9 +400,9 @@ private:
 }  // namespace
 
 Support find_support(const Problem& problem, const MarginUnits& units, const Vector& first,
-                     int threads, const std::function<bool()>& stop) {
-    if (units.columns.empty()) return Search<ActiveSet>(problem, units, threads).find(first, stop);
-    return Search<GradedSet>(problem, units, threads).find(first, stop);
+                     int threads) {
+    if (units.columns.empty()) return Search<ActiveSet>(problem, units, threads).find(first);
+    return Search<GradedSet>(problem, units, threads).find(first);
 }
 
 }  // namespace fastgrok

@@ -70,8 +70,7 @@ bool print_support(std::size_t n, std::size_t d, bool bias, bool graded, int thr
         same &= print_for(std::string("support ") + (bias ? (free ? "free bias " : "bias ") : "") +
                               (graded ? "graded " : "") + shape_name(n, d, false),
                           threads, [&](int most) {
-                              const Support found =
-                                  find_support(*problem, units, {}, most, [] { return false; });
+                              const Support found = find_support(*problem, units, {}, most);
                               Digest digest;
                               digest.add(static_cast<std::uint64_t>(found.found));
                               digest.add(static_cast<std::uint64_t>(found.refined));

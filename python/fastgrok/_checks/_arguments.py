@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgrok._checks import frames, sparse
 from fastgrok._checks._blocks import blocks
 from fastgrok._checks._words import plural
+from fastgrok._checks.aside import if_long
 from fastgrok._core import default_threads
 
 F64 = NDArray[np.float64]
@@ -103,7 +104,7 @@ def as_float(name: str, array: NDArray[Any], dtype: type[np.floating[Any]] = np.
         return array
     frames.require_exact(name, array)
     with np.errstate(over="ignore"):  # what overflows is infinite, and reported as that
-        return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+        return if_long(array.size, lambda: np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"]))
 
 
 def require_exact(name: str, value: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok._checks.aside import if_long
 from fastgrok._core import Problem, columns_increase
 
 MOST_DENSE = 1 << 30
@@ -57,7 +58,7 @@ def compressed(
             f"{value.shape}"
         )
     kind = sys.modules["scipy.sparse"].csr_array
-    given = _summable(name, value).tocsr()
+    given = if_long(value.nnz, _summable(name, value).tocsr)
     begin = np.asarray(given.indptr)
     count = int(begin[-1]) if begin.shape == (rows + 1,) else -1
     where, numbers = given.indices[:count], given.data[:count]  # there may be room behind them

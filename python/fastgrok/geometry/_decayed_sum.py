@@ -15,6 +15,7 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import if_long
 from fastgrok._core import accurate_product
 from fastgrok.geometry._products import cholesky, gram, orthonormal_rows, solve_cholesky, times
 from fastgrok.geometry._rows import scaled_norms
@@ -129,16 +130,19 @@ class DecayedSum:
 
     def margins(self, u: F64) -> F64:
         """z_i . u as if computed with twice the digits."""
-        return accurate_product(self.Z, u)
+        return if_long(self.Z.size, accurate_product, self.Z, u)
 
     def gradient(self, u: F64, slope: F64) -> F64:
         """Gradient at u, the sum over rows as if computed with twice the digits."""
-        return self.penalty * u - accurate_product(self.Z.T, self.weight * slope)
+        return self.penalty * u - self._pulled(self.weight * slope)
+
+    def _pulled(self, weights: F64) -> F64:
+        return if_long(self.Z.size, accurate_product, self.Z.T, weights)
 
     def hessian_product(self, curvature: F64, v: F64) -> tuple[F64, F64]:
         """Return z_i . v and H v for these l''."""
-        turned = accurate_product(self.Z, v)
-        pulled = accurate_product(self.Z.T, self.weight * curvature * turned)
+        turned = self.margins(v)
+        pulled = self._pulled(self.weight * curvature * turned)
         return turned, pulled + self.penalty * v
 
     def hessian_norm(self, curvature: F64, turned: F64, v: F64) -> float:
@@ -157,7 +161,9 @@ class DecayedSum:
         inside = gradient
         if basis is not None:
             inside = np.append(times(basis, gradient[:dim]), gradient[dim:])
-        H = gram((self._rows * np.sqrt(self.weight * curvature)[:, None]).T)
+        roots = np.sqrt(self.weight * curvature)[:, None]
+        rows: F64 = if_long(self._rows.size, np.multiply, self._rows, roots)
+        H = gram(rows.T)
         penalty = np.full(len(H), self.decay)
         if self.bias:
             penalty[-1] = self.bias_decay

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
 from fastgrok.geometry._lifting import Integers, adjugate_modulo, independent
 
 _PRIME = 2**31 - 1
@@ -47,7 +48,7 @@ def exact_rank(rows: F64) -> int:
         scaled = np.ldexp(rows, -np.frexp(sizes)[1])
         from scipy.linalg import lapack, qr  # noqa: PLC0415
 
-        R = qr(scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
+        R = decomposed(qr, scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
         if lapack.dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
             return int(rows.shape[1])
     table = (integer_rows(rows) % _PRIME).astype(np.int64)

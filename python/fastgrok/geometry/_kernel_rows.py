@@ -7,11 +7,12 @@ from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import solve_triangular
 
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._checks.calls import helpful
+from fastgrok.geometry import blas
 
 _BLOCK = 1 << 22  # numbers looked at together: no temporary as large as K
 _LEEWAY = 10.0  # rounding errors of the one who computed K count this often
@@ -146,8 +147,8 @@ def kernel_rows(
     largest = scaled.diagonal().max()
     work = scaled + scaled.T
     work /= 2.0
-    factor, order, rank, _ = lapack.dpstrf(work.T, tol=tol * largest, lower=1, overwrite_a=1)
-    order = order.astype(np.intp) - 1
+    order, rank = blas.dpstrf(work.T, tol * largest)
+    factor = work.T
     pivots, rest = order[:rank], order[rank:]
     rows = np.empty((n, rank))
     rows[order] = np.tril(factor[:, :rank])

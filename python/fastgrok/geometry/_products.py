@@ -16,12 +16,14 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import aside, decomposed
 from fastgrok._core import add_gram as core_add_gram
 from fastgrok._core import cholesky as core_cholesky
 from fastgrok._core import orthonormal_rows as core_orthonormal_rows
 from fastgrok._core import product as core_product
 from fastgrok._core import solve_triangular as core_solve_triangular
 from fastgrok._core import times as core_times
+from fastgrok.geometry import blas
 
 _MANY_ENTRIES = 1 << 22
 """Of a matrix times a vector: some milliseconds."""
@@ -44,10 +46,7 @@ def product(A: F64, B: F64) -> F64:
     """Multiply matrices of any layout."""
     if A.size * B.shape[1] < _MANY_TERMS:
         return core_product(A, B)
-    from scipy.linalg.blas import dgemm  # noqa: PLC0415
-
-    out: F64 = dgemm(1.0, B.T, A.T).T
-    return out
+    return blas.dgemm(B.T, A.T).T
 
 
 def add_gram(products: F64, rows: F64, sign: float = 1.0) -> F64:
@@ -55,10 +54,7 @@ def add_gram(products: F64, rows: F64, sign: float = 1.0) -> F64:
     if rows.size * len(rows) < _MANY_TERMS:
         core_add_gram(products, rows, sign)
         return products
-    from scipy.linalg.blas import dsyrk  # noqa: PLC0415
-
-    out: F64 = dsyrk(sign, rows, beta=1.0, c=products.T, overwrite_c=1).T
-    return out
+    return blas.dsyrk(sign, rows, products.T).T
 
 
 def gram(rows: F64) -> F64:
@@ -71,10 +67,7 @@ def cholesky(matrix: F64) -> F64:
     if len(matrix) ** 3 < _MANY_TERMS:
         found, factor = core_cholesky(matrix), matrix
     else:
-        from scipy.linalg.lapack import dpotrf  # noqa: PLC0415
-
-        upper, info = dpotrf(matrix.T, overwrite_a=1, clean=0)
-        found, factor = info == 0, upper.T
+        found, factor = blas.dpotrf(matrix.T), matrix
     if not found:
         raise LinAlgError("the matrix is not positive definite")
     return factor
@@ -84,12 +77,7 @@ def solve_triangular(factor: F64, right: F64, transposed: bool = False) -> F64:
     """Solve L x = right, or L^T x = right, for one right side or several columns of them."""
     if len(factor) * right.size < _MANY_TERMS:
         return core_solve_triangular(factor, np.ascontiguousarray(right), transposed)
-    from scipy.linalg import solve_triangular as solve_by_lapack  # noqa: PLC0415
-
-    out: F64 = solve_by_lapack(
-        factor, right, trans="T" if transposed else "N", lower=True, check_finite=False
-    )
-    return out
+    return blas.solve_lower(factor, right, transposed)
 
 
 def solve_cholesky(factor: F64, right: F64) -> F64:
@@ -103,7 +91,7 @@ def orthonormal_rows(rows: F64) -> tuple[F64, F64]:
         return core_orthonormal_rows(rows)
     from scipy.linalg import qr  # noqa: PLC0415
 
-    Q, R = qr(rows.T, mode="economic", check_finite=False)
+    Q, R = aside(qr, rows.T, mode="economic", check_finite=False)
     return np.ascontiguousarray(R.T), np.ascontiguousarray(Q.T)
 
 
@@ -111,5 +99,5 @@ def pivoted_rows(rows: F64) -> tuple[F64, NDArray[np.intp]]:
     """Diagonal of L, and the order of the rows, where every row is the farthest from the last."""
     from scipy.linalg import qr  # noqa: PLC0415
 
-    R, pivots = qr(rows.T, mode="r", pivoting=True, check_finite=False)
+    R, pivots = decomposed(qr, rows.T, mode="r", pivoting=True, check_finite=False)
     return np.abs(np.diag(R)), pivots.astype(np.intp)

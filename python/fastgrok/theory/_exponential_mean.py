@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, qr, solve_triangular
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
 from fastgrok._core import accurate_product
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -154,9 +155,12 @@ class _Newton:
         rows = np.sqrt(self.shares)[:, None] * self.A
         rows = rows[np.argsort(-np.linalg.norm(rows, axis=1), kind="stable")]
         if self.shares.min() < 1e-8 * self.shares.max():
-            R, self._order = qr(rows, mode="r", pivoting=True, check_finite=False)
+            R, self._order = decomposed(qr, rows, mode="r", pivoting=True, check_finite=False)
         else:
-            R, self._order = qr(rows, mode="r", check_finite=False)[0], np.arange(rows.shape[1])
+            R, self._order = (
+                decomposed(qr, rows, mode="r", check_finite=False)[0],
+                np.arange(rows.shape[1]),
+            )
         self._R = R[: rows.shape[1]]
         if not np.all(np.diag(self._R)):
             raise LinAlgError("the vectors are dependent within rounding")
@@ -204,8 +208,8 @@ def _independent_columns(V: F64, rank: int | None) -> NDArray[np.intp]:
     """Columns that span the others, as many as the rank."""
     if rank == V.shape[1]:
         return np.arange(V.shape[1])
-    R = qr(V, mode="r", check_finite=False)[0][: V.shape[1]]
-    R, pivots = qr(R, mode="r", pivoting=True, check_finite=False)
+    R = decomposed(qr, V, mode="r", check_finite=False)[0][: V.shape[1]]
+    R, pivots = decomposed(qr, R, mode="r", pivoting=True, check_finite=False)
     if rank is None:
         sizes = np.abs(np.diag(R))
         rank = int(np.count_nonzero(sizes > _RANK_RTOL * sizes[0]))
@@ -214,8 +218,10 @@ def _independent_columns(V: F64, rank: int | None) -> NDArray[np.intp]:
 
 def _span(V: F64, rank: int) -> F64:
     """Orthonormal columns that span the rows."""
-    R = qr(V, mode="r", check_finite=False)[0][: V.shape[1]]
-    R, pivots = qr(R, mode="r", pivoting=True, check_finite=False)
+    R = decomposed(qr, V, mode="r", check_finite=False)[0][: V.shape[1]]
+    R, pivots = decomposed(qr, R, mode="r", pivoting=True, check_finite=False)
     rows = np.zeros((rank, V.shape[1]))
     rows[:, pivots] = R[:rank]
-    return np.asarray(qr(rows.T, mode="economic", check_finite=False)[0], dtype=np.float64)
+    return np.asarray(
+        decomposed(qr, rows.T, mode="economic", check_finite=False)[0], dtype=np.float64
+    )

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import qr, svdvals
+from scipy.linalg import qr
 from scipy.linalg.lapack import dgejsv
 
 from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
 from fastgrok._core import accurate_product
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry import (
@@ -22,6 +23,7 @@ from fastgrok.geometry import (
     max_margin,
     separation,
 )
+from fastgrok.geometry.blas import singular_values
 from fastgrok.theory._arguments import arguments
 from fastgrok.theory._exponential_mean import least_exponential_mean
 from fastgrok.theory._quasi_late_time import QuasiLimit
@@ -372,10 +374,11 @@ def _squares(rows: F64) -> F64:
     """
     sizes = np.linalg.norm(rows, axis=0)
     scaled = rows / np.where(sizes > 0.0, sizes, 1.0)
-    pivots = np.abs(np.diag(qr(scaled, mode="r", pivoting=True, check_finite=False)[0]))
+    R = decomposed(qr, scaled, mode="r", pivoting=True, check_finite=False)[0]
+    pivots = np.abs(np.diag(R))
     rank = int(np.count_nonzero(pivots > _DEPENDENT * pivots[0]))
     if sizes.max() < 1e5 * sizes[sizes > 0.0].min():
-        values = svdvals(rows, check_finite=False)
+        values = singular_values(rows)
     else:
         missing = max(rows.shape[1] - len(rows), 0)  # it wants no more columns than rows
         rows = np.concatenate([rows, np.zeros((missing, rows.shape[1]))])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry import Separation, max_margin
 
@@ -82,11 +83,11 @@ def _rank(found: Separation) -> int:
 def _split(inside: F64, outside: F64, rank: int) -> tuple[F64, F64]:
     """Orthonormal columns that span the rows inside, and what the other rows add to that."""
     # Of many rows the triangle first: all left vectors would take the square of their number.
-    few = inside if len(inside) <= inside.shape[1] else np.linalg.qr(inside, mode="r")
-    _, _, rows = np.linalg.svd(few, full_matrices=True)
+    few = inside if len(inside) <= inside.shape[1] else decomposed(np.linalg.qr, inside, mode="r")
+    _, _, rows = decomposed(np.linalg.svd, few, full_matrices=True)
     held, rest = rows[:rank].T, rows[rank:].T
     # Directions that no row has are left out.
-    sizes, more = np.linalg.svd(outside @ rest, full_matrices=False)[1:]
+    sizes, more = decomposed(np.linalg.svd, outside @ rest, full_matrices=False)[1:]
     kept = sizes > 1e-10 * sizes.max()
     return held, rest @ more[kept].T
 
@@ -102,7 +103,7 @@ def _least(A: F64, loss: str) -> F64:
         # Slope over root of curvature, of either loss, without a quotient of what may be 0.
         halves = np.exp(-margins / 2.0)
         roots = halves if loss == "exponential" else halves * expit(margins)
-        step = np.linalg.lstsq(roots[:, None] * A, halves, rcond=None)[0]
+        step: F64 = decomposed(np.linalg.lstsq, roots[:, None] * A, halves, rcond=None)[0]
         size = 1.0
         most = value + _ROUNDING * abs(value)
         while size > 1e-12 and not (new := _value(A @ (point + size * step), loss)) <= most:
@@ -123,11 +124,13 @@ def _value(margins: F64, loss: str) -> float:
 
 def _balanced(P: F64, w: F64, logs: F64) -> F64:
     """Least s in the span of the p_i with sum_i exp(logs_i - p_i . s) p_i = w; NaN if infinite."""
-    _, sizes, axes = np.linalg.svd(P, full_matrices=False)
+    _, sizes, axes = decomposed(np.linalg.svd, P, full_matrices=False)
     span = axes[sizes > 1e-10 * sizes.max()].T
     A, target = P @ span, w @ span
     # Start where the exponents are about 0.
-    point = np.linalg.lstsq(A, logs - np.log(max(float(w @ w), 1e-300) / len(P)), rcond=None)[0]
+    point = decomposed(
+        np.linalg.lstsq, A, logs - np.log(max(float(w @ w), 1e-300) / len(P)), rcond=None
+    )[0]
 
     def value(s: F64) -> float:
         with np.errstate(over="ignore"):
@@ -138,7 +141,7 @@ def _balanced(P: F64, w: F64, logs: F64) -> F64:
         alpha = np.exp(logs - A @ point)
         gradient = target - alpha @ A
         matrix = A.T @ (alpha[:, None] * A)
-        step = -np.linalg.lstsq(matrix, gradient, rcond=None)[0]
+        step = -decomposed(np.linalg.lstsq, matrix, gradient, rcond=None)[0]
         if np.abs(A @ step).max() <= _ACCURACY:
             out: F64 = span @ (point + step)
             return out

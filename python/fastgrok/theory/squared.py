@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgrok import _checks
+from fastgrok._checks.aside import decomposed
 from fastgrok.theory._arguments import F64, arguments
 
 __all__ = ["state"]
@@ -136,7 +137,7 @@ def state(
         weight = np.sqrt(2.0 / (n if reduction == "mean" else 1))
         limit = _limit(weight * features, weight * targets, decay, moves and decays[d] == 0.0)
         system = np.vstack([system, np.diag(decayed)])
-    left, values, right = np.linalg.svd(system, full_matrices=False)
+    left, values, right = decomposed(np.linalg.svd, system, full_matrices=False)
     kept = values > sum(system.shape) * _EPS * values[0]
     values, right = values[kept], right[kept]
     # Where rows leave a direction to the decay nothing but rounding errors would pull along it.
@@ -163,7 +164,7 @@ def _limit(rows: F64, targets: F64, decay: float, free: bool) -> F64:
 
 
 def _ridge(rows: F64, targets: F64, decay: float, cut: float) -> F64:
-    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    left, values, right = decomposed(np.linalg.svd, rows, full_matrices=False)
     kept = values > cut
     values = values[kept]
     with np.errstate(over="ignore"):  # where the decay leaves nothing

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/interrupt.hpp"
+
 namespace fastgrok {
 
 // Where a few threads meet every few microseconds. The last one to arrive does what the round needs
@@ -101,6 +103,21 @@ bool is_child_of_fork();
 template <class Work>
 void run_team(int threads, Work work) {
     run_team(threads, [](const Member& me, void* w) { (*static_cast<Work*>(w))(me); }, &work);
+}
+
+// Calls work(piece, member) for all pieces, which are dealt out to a team; it must not throw. An
+// Interrupt of this thread that is due between two of them leaves the others out, and Interrupted
+// is thrown.
+template <class Work>
+void deal(std::size_t pieces, int threads, Work work) {
+    Shares shares(pieces, threads);
+    Interrupt* const interrupt = pieces > 1 ? Interrupt::here() : nullptr;  // one takes no time
+    run_team(threads, [&](const Member& me) {
+        std::size_t piece;
+        while ((interrupt == nullptr || !interrupt->due()) && shares.take(me.index, piece))
+            work(piece, me.index);
+    });
+    if (interrupt != nullptr && interrupt->was_due()) throw Interrupted();
 }
 
 }  // namespace fastgrok

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <vector>
 
+#include "core/interrupt.hpp"
 #include "engines/attack_rows.hpp"
-#include "engines/interrupt.hpp"
 #include "engines/passes.hpp"
 
 namespace fastgrok {
@@ -16,18 +16,17 @@ namespace fastgrok {
 class Attack {
 public:
     // Problem and settings must outlive this.
-    Attack(const Problem& problem, const AttackSettings& settings, int threads, Ask ask = {});
-    void interrupt_by(Ask ask) { ask_ = std::move(ask); }
+    Attack(const Problem& problem, const AttackSettings& settings, int threads);
 
-    // Losses and correct decisions at the attacked rows, for each radius of the grid. Throws
-    // Interrupted where `ask` says so.
+    // Losses and correct decisions at the attacked rows, for each radius of the grid. An Interrupt
+    // of this thread is looked at after every move of a row.
     std::vector<Evaluation> evaluate(const Vector& u, Loss loss, Tie tie);
 
     // The same for rows that nobody has checked, while they are read anyway. `sound` is false where
     // a value seems not to be finite or to lie outside the box, and true only where none does.
     std::vector<Evaluation> evaluate_unchecked(const Vector& u, Loss loss, Tie tie, bool& sound);
 
-    // The attacked rows, for the first radius of the grid: row-major, float64. Throws likewise.
+    // The attacked rows, for the first radius of the grid: row-major, float64.
     void points(const Vector& u, double* out);
 
 private:
@@ -56,7 +55,6 @@ private:
     const Problem& problem_;
     const AttackSettings& settings_;
     int threads_;
-    Ask ask_;
     std::vector<Scratch> scratch_;
 };
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "core/interrupt.hpp"
 #include "engines/attack_settings.hpp"
-#include "engines/interrupt.hpp"
 
 namespace fastgrok {
 

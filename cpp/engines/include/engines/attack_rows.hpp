@@ -1,10 +1,10 @@
 // Attacks that move one row at a time, by whatever method; nothing larger than a row is stored.
 #pragma once
 
+#include "core/interrupt.hpp"
 #include "engines/attack_autodiff.hpp"
 #include "engines/attack_settings.hpp"
 #include "engines/attack_starts.hpp"
-#include "engines/interrupt.hpp"
 
 namespace fastgrok {
 

@@ -112,9 +112,6 @@ public:
     }
     double last_record() const { return record_steps_.back(); }
 
-    // Makes evaluations that take long ask this, and the run throw Interrupted where it says so.
-    void interrupt_by(const Ask& ask);
-
     // After make_records(), unless it polls from there with one record alone to make.
     DescentState state() const;
     bool can_be_kept() const;
@@ -175,6 +172,7 @@ private:
     void record(const std::function<void()>& between_passes);
     bool gathers_records() const;
     bool enough_wait() const;
+    bool takes_long(std::size_t records, const Iterate& last) const;
     void record_all(const std::vector<Iterate>& iterates,
                     const std::function<void()>& between_passes);
     void record_one(const Iterate& iterate, const Sharpness::Told& told,

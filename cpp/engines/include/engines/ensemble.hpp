@@ -27,7 +27,7 @@ public:
     Ensemble(const std::vector<Runs>& by_team, const std::vector<Runs>& by_thread, int threads);
 
     // Takes every run to its end, each for itself; false if the poll said so first. `ask`, likewise
-    // asked by this thread alone, stops evaluations that take long: Interrupted comes out.
+    // asked by this thread alone, stops passes half-way: Interrupted comes out.
     bool run(const Poll& poll, double poll_seconds, const Ask& ask);
 
     // Groups by team first.

@@ -17,8 +17,6 @@ public:
     // Whether many evaluations cost less together than one by one, and so these.
     virtual bool gathers() const { return false; }
     virtual std::vector<Evaluation> evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie);
-    // What takes long asks this from now on, and throws Interrupted where it says so.
-    virtual void interrupt_by(const Ask&) {}
 };
 
 // The rows as they are.
@@ -47,7 +45,6 @@ public:
           attack_(*problem_, settings_, threads) {}
     std::size_t rows() const override { return problem_->rows(); }
     Evaluation evaluate(const Vector& u, Loss loss, Tie tie) override;
-    void interrupt_by(const Ask& ask) override { attack_.interrupt_by(ask); }
 
 private:
     std::shared_ptr<const Problem> problem_;

@@ -43,8 +43,9 @@ private:
     };
 
     void drop_ended();
-    void take_steps(std::int64_t rounds);
-    void take_steps_elsewhere(std::int64_t rounds);
+    // How many of so many steps, none of them behind what takes long.
+    std::int64_t take_steps(std::int64_t rounds);
+    std::int64_t take_steps_elsewhere(std::int64_t rounds);
     void pass(std::size_t chunk, std::size_t begin, std::size_t end);
     template <class Work>
     static void guarded(Run& run, Work work);

@@ -103,11 +103,7 @@ public:
     double* zero_partial(std::size_t chunk);
     template <class Chunk>
     void for_all_chunks(Chunk work) {  // which must not throw
-        Shares shares(chunks(), threads_);
-        run_team(threads_, [&](const Member& me) {
-            std::size_t c;
-            while (shares.take(me.index, c)) work(c);
-        });
+        deal(chunks(), threads_, [&](std::size_t c, int) { work(c); });
     }
     void add_chunks(Vector& out) const;
 

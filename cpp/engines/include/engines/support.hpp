@@ -14,7 +14,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -47,8 +46,8 @@ struct MarginUnits {
 };
 
 // `first` is a vector of parameters: rows with small margins there are looked at first; empty for
-// the mean row. `stop` is asked now and then.
+// the mean row. An Interrupt of this thread is looked at now and then.
 Support find_support(const Problem& problem, const MarginUnits& units, const Vector& first,
-                     int threads, const std::function<bool()>& stop);
+                     int threads);
 
 }  // namespace fastgrok

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
 from fastgrok.geometry._lifting import MOST_EQUATIONS, Integers, Lifting, independent
 from fastgrok.geometry._products import pivoted_rows
 from fastgrok.geometry._rows import Index
@@ -130,7 +131,7 @@ def independent_columns(matrix: Whole, vectors: F64) -> tuple[Basis | None, bool
     if len(units) >= units.shape[1]:
         from scipy.linalg import lapack, qr  # noqa: PLC0415
 
-        R = qr(units, mode="r", check_finite=False)[0][: units.shape[1]]
+        R = decomposed(qr, units, mode="r", check_finite=False)[0][: units.shape[1]]
         if lapack.dtrcon(R)[0] > _FAR_FROM_DOUBTFUL:  # the reciprocal condition number
             return None, True
     first = pivoted_rows(units)[1][: units.shape[1]]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgrok import _checks
 from fastgrok._checks import F64, Classes, frames
+from fastgrok._checks.aside import if_long
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry._rows import Index
 from fastgrok.geometry.recession._basis import Basis, independent_columns, no_rows
@@ -227,7 +228,7 @@ def _distinct(Z: F64) -> tuple[F64, Index]:
     """Return the distinct rows that are not zero, and which of them every row is; -1 for zeros."""
     Z = Z + 0.0  # no negative zeros
     lines = Z.view(np.dtype((np.void, Z.itemsize * Z.shape[1]))).ravel()
-    _, first, inverse = np.unique(lines, return_index=True, return_inverse=True)
+    _, first, inverse = if_long(Z.size, np.unique, lines, return_index=True, return_inverse=True)
     vectors = Z[first]
     nonzero = vectors.any(axis=1)
     places = np.cumsum(nonzero) - 1
