@@ -18,6 +18,10 @@ constexpr std::size_t kFewRows = 4;
 // Rows of a triangle whose sums are made together.
 constexpr std::size_t kRowsAtOnce = 16;
 
+// What a row that leaves costs by reflections, beside products, and the rows whose cost all that
+// leave have besides.
+constexpr std::size_t kMend = 3, kMendAtOnce = 16;
+
 }  // namespace
 
 ActiveSet::ActiveSet(std::size_t cols, std::size_t most)
@@ -144,6 +148,10 @@ bool ActiveSet::keep(const std::vector<std::size_t>& order) {
     for (std::size_t i = first; i < size(); ++i)
         if (!stays[i]) free_.push_back(slots_[i]);
     const std::vector<std::size_t> slots = slots_;
+    if (mends(first, size() - order.size()) && std::is_sorted(order.begin(), order.end())) {
+        mend(first, order);
+        return true;
+    }
     along_.resize((order.size() - first) * first);
     for (std::size_t i = first; i < order.size(); ++i) {
         slots_[i] = slots[order[i]];
@@ -153,6 +161,36 @@ bool ActiveSet::keep(const std::vector<std::size_t>& order) {
     for (std::size_t i = first; i < size(); ++i)
         std::copy_n(along_.data() + (i - first) * first, first, &factor_[i * most_]);
     return extend(first, first);
+}
+
+bool ActiveSet::mends(std::size_t first, std::size_t gone) const {
+    return kMend * (gone + kMendAtOnce) < first + (size() - gone - first) / 3;
+}
+
+// The columns of those who leave are what the triangle of the others lacks.
+void ActiveSet::mend(std::size_t first, const std::vector<std::size_t>& order) {
+    const std::vector<std::size_t> slots = slots_;
+    const std::size_t n = order.size();
+    std::vector<std::size_t> lost;
+    for (std::size_t i = first; i < n; ++i) {
+        const std::size_t before = i == first ? first : order[i - 1] + 1;
+        for (std::size_t j = before; j < order[i]; ++j) lost.push_back(j);
+    }
+    const std::size_t rest = n - first;
+    along_.assign(lost.size() * rest, 0.0);
+    for (std::size_t i = first; i < n; ++i) {
+        const double* from = &factor_[order[i] * most_];
+        double* to = &factor_[i * most_];
+        for (std::size_t k = 0; k < lost.size() && lost[k] < order[i]; ++k)
+            along_[k * rest + i - first] = from[lost[k]];
+        std::copy_n(from, first, to);
+        for (std::size_t j = first; j <= i; ++j) to[j] = from[order[j]];
+        slots_[i] = slots[order[i]];
+    }
+    slots_.resize(n);
+    halfway_ = std::min(halfway_, first);
+    add_to_factor(factor(first, first, rest, rest),
+                  {along_.data(), lost.size(), rest, static_cast<std::ptrdiff_t>(rest), 1});
 }
 
 void ActiveSet::solve(Vector& x) {
@@ -174,15 +212,23 @@ const Vector& ActiveSet::ones() {
     return ones_;
 }
 
-double ActiveSet::square(const Vector& x) {
-    along_.assign(size(), 0.0);
-    for (std::size_t i = 0; i < size(); i += kRowsAtOnce) {
-        const std::size_t count = std::min(kRowsAtOnce, size() - i);
-        kernels().dense.add_rows(&factor_[i * most_], count, i, most_, &x[i], along_.data());
-        for (std::size_t k = i; k < i + count; ++k)
-            for (std::size_t j = i; j <= k; ++j) along_[j] += x[k] * factor_[k * most_ + j];
+Vector ActiveSet::squares(const std::vector<Vector>& x) {
+    // A block of the factor is read once for all.
+    const std::size_t n = size();
+    along_.assign(x.size() * n, 0.0);
+    for (std::size_t i = 0; i < n; i += kRowsAtOnce) {
+        const std::size_t count = std::min(kRowsAtOnce, n - i);
+        for (std::size_t m = 0; m < x.size(); ++m) {
+            double* sum = &along_[m * n];
+            kernels().dense.add_rows(&factor_[i * most_], count, i, most_, &x[m][i], sum);
+            for (std::size_t k = i; k < i + count; ++k)
+                for (std::size_t j = i; j <= k; ++j) sum[j] += x[m][k] * factor_[k * most_ + j];
+        }
     }
-    return kernels().dot(along_.data(), along_.data(), size());
+    Vector out(x.size());
+    for (std::size_t m = 0; m < x.size(); ++m)
+        out[m] = kernels().dot(&along_[m * n], &along_[m * n], n);
+    return out;
 }
 
 double ActiveSet::least_pivot() const {

@@ -228,10 +228,15 @@ const Vector& GradedSet::ones() {
     return ones_;
 }
 
-double GradedSet::square(const Vector& x) {
-    Vector sum(cols_, 0.0);
-    kernels().dense.add_rows(rows_.data(), count_, cols_, cols_, x.data(), sum.data());
-    return kernels().dot(sum.data(), sum.data(), cols_);
+Vector GradedSet::squares(const std::vector<Vector>& x) {
+    Vector out;
+    for (const Vector& coefficients : x) {
+        Vector sum(cols_, 0.0);
+        kernels().dense.add_rows(rows_.data(), count_, cols_, cols_, coefficients.data(),
+                                 sum.data());
+        out.push_back(kernels().dot(sum.data(), sum.data(), cols_));
+    }
+    return out;
 }
 
 void GradedSet::products(const double* vector, Vector& out) {

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "core/interrupt.hpp"
 #include "engines/active_set.hpp"
 #include "engines/graded_set.hpp"
-#include "engines/passes.hpp"
+#include "engines/margin_pool.hpp"
+#include "engines/margin_start.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -22,6 +25,16 @@ constexpr double kNear = 1.5;
 constexpr double kRounding = kEps / 16.0;
 constexpr int kMostStalls = 8;
 constexpr int kRefinements = 3;
+// The share of the members that there may be who are guessed first.
+constexpr double kFirst = 0.9;
+// The share of the room left that is taken at once: with all of it the members determine theta, and
+// many leave at once.
+constexpr double kMore = 0.6;
+// Rows of fewer entries cost too little to be guessed.
+constexpr std::size_t kLongRows = 100;
+// Steps shorter than this, of those that are tried, are not worth it.
+constexpr double kShortest = 1e-3;
+constexpr std::size_t kTriedAtOnce = 4;
 
 template <class Set>
 class Search {
@@ -31,27 +44,18 @@ public:
           units_(units),
           cols_(problem.layout().cols),
           dim_(cols_ + problem.bias()),
-          passes_(problem, threads),
+          pool_(problem, units_, threads),
           members_(dim_, std::min({dim_, problem.rows(), units.most})),
           limited_(units.most < std::min(dim_, problem.rows())),
           is_member_(problem.rows()),
           theta_(dim_, 0.0) {
-        const std::size_t n = problem.rows();
-        const std::size_t fewest = std::max<std::size_t>(64, 4 * dim_);
-        pooled_ = std::clamp(n / 16, fewest, std::max<std::size_t>(256, 16 * dim_));
-        // Rows of a pool are copied with all their zeros.
-        everything_ = 2 * n <= 3 * pooled_ || problem.sparse();
-        if (everything_) pooled_ = n;
         steps_left_ = 200 + 8 * dim_;
     }
 
     Support find(const Vector& first) {
-        const Vector& margins = passes_.margins(first.empty() ? mean() : first);
-        if (!choose_pool(margins, std::numeric_limits<double>::infinity())) return {};
-        const std::size_t count = 2 * pooled_ <= dim_ ? pooled_ : dim_ / 2 + 1;
-        std::vector<std::size_t> wanted(std::min({count, pool_.size(), members_.room()}));
-        for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = i;
-        bool any = enter(wanted);
+        const Vector& margins = pool_.margins_at(first);
+        if (!pool_.choose(margins, std::numeric_limits<double>::infinity(), is_member_)) return {};
+        bool any = begin(first.empty());
         int stalls = 0;
         while (any) {
             const double before = size_;
@@ -61,69 +65,36 @@ public:
             if (stalls > kMostStalls) return result();
             if (enter_from_pool()) continue;
             if (nothing_.full || failed_ || !look_at_all()) return nothing_;
-            if (pool_.empty()) return result();
+            if (pool_.size() == 0) return result();
             any = enter_from_pool();
         }
         return nothing_;
     }
 
 private:
-    // The sum of the rows, as theta would be.
-    const Vector& mean() {
-        const Layout& layout = problem_.layout();
-        mean_.resize(layout.length);
-        passes_.first(Vector(layout.length, 0.0), Loss::exponential, mean_);
-        if (!units_.columns.empty()) {  // in units in which all columns are about 1
-            for (std::size_t j = 0; j < cols_; ++j)
-                mean_[j] = std::ldexp(mean_[j], -2 * (units_.columns[j] + units_.exponent));
-            return mean_;
+    // The first members: those that seem to be in the support where that is worth finding out, else
+    // those of small margins.
+    bool begin(bool at_mean) {
+        if (at_mean && units_.columns.empty() && dim_ >= kLongRows && pool_.size() > dim_) {
+            const MarginStart start = approach_margin(problem_, units_, pool_);
+            if (!start.places.empty()) return enter_with(start);
         }
-        for (std::size_t j = 0; j < cols_; ++j)
-            mean_[j] = std::ldexp(mean_[j], -2 * units_.exponent);
-        mean_[layout.intercept] *= units_.feature * units_.feature;
-        return mean_;
+        const std::size_t count = 2 * pool_.most() <= dim_ ? pool_.most() : dim_ / 2 + 1;
+        std::vector<std::size_t> wanted(std::min({count, pool_.size(), members_.room()}));
+        std::iota(wanted.begin(), wanted.end(), std::size_t{0});
+        return enter(wanted);
     }
 
-    // The rows with the smallest margins below a bound, the smallest first; false if some margin is
-    // not finite.
-    bool choose_pool(const Vector& margins, double most) {
-        pool_.clear();
-        bool finite = true;
-        for (std::size_t i = 0; i < problem_.rows(); ++i) {
-            finite = finite && std::isfinite(margins[i]);
-            if (margins[i] < most && !is_member_[i]) pool_.push_back(static_cast<std::uint32_t>(i));
-        }
-        if (!finite) return false;
-        const auto less = [&](std::uint32_t i, std::uint32_t j) {
-            return margins[i] < margins[j] || (margins[i] == margins[j] && i < j);
-        };
-        if (pool_.size() > pooled_) {
-            const auto end = pool_.begin() + static_cast<std::ptrdiff_t>(pooled_);
-            std::nth_element(pool_.begin(), end, pool_.end(), less);
-            pool_.resize(pooled_);
-        }
-        std::sort(pool_.begin(), pool_.end(), less);
-        if (everything_) return true;
-        rows_.resize(pool_.size() * dim_);
-        for (std::size_t i = 0; i < pool_.size(); ++i) {
-            stop_if_due(i);
-            copy_row(pool_[i], &rows_[i * dim_]);
-        }
+    bool enter_with(const MarginStart& start) {
+        std::vector<std::size_t> wanted = start.places;
+        const auto most = static_cast<std::size_t>(kFirst * static_cast<double>(members_.room()));
+        if (wanted.size() > most) wanted.resize(most);
+        if (!enter(wanted)) return false;
+        // Those that depend on others are not among the members.
+        std::size_t k = 0;
+        for (std::size_t i = 0; k < alpha_.size(); ++i)
+            if (of_member_[k] == pool_.row(wanted[i])) alpha_[k++] = start.alpha[i];
         return true;
-    }
-
-    void copy_row(std::size_t row, double* out) const {
-        const double y = problem_.labels()[row];
-        const double unit = std::ldexp(y, -units_.exponent);
-        problem_.copy_row(row, out);
-        for (std::size_t j = 0; j < cols_; ++j) out[j] *= unit;
-        if (problem_.bias()) out[cols_] = y * units_.feature;
-    }
-
-    // A row of the pool, by its place in it.
-    void copy_place(std::size_t place, double* out) const {
-        if (everything_) return copy_row(pool_[place], out);
-        std::copy_n(&rows_[place * dim_], dim_, out);
     }
 
     // Takes in rows of the pool, by their places in it.
@@ -131,12 +102,12 @@ private:
         const std::size_t before = members_.size();
         for (std::size_t k = 0; k < places.size(); ++k) {
             stop_if_due(k);
-            copy_place(places[k], members_.add_row());
+            pool_.copy(places[k], members_.add_row());
         }
         const std::vector<bool> in = members_.append(before);
         for (std::size_t k = 0; k < places.size(); ++k) {
             if (!in[k]) continue;
-            of_member_.push_back(pool_[places[k]]);
+            of_member_.push_back(pool_.row(places[k]));
             is_member_[of_member_.back()] = true;
             alpha_.push_back(0.0);
         }
@@ -157,8 +128,9 @@ private:
             is_member_[of_member_[i]] = false;
         }
         if (order.empty()) return false;
-        std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(first), order.end(),
-                         [&](std::size_t i, std::size_t j) { return alpha_[i] > alpha_[j]; });
+        if (!members_.mends(first, gone.size() - order.size()))
+            std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(first), order.end(),
+                             [&](std::size_t i, std::size_t j) { return alpha_[i] > alpha_[j]; });
         const std::vector<std::uint32_t> rows = of_member_;
         const Vector alpha = alpha_;
         of_member_.resize(order.size());
@@ -194,20 +166,7 @@ private:
         for (std::size_t i = 0; i < n; ++i)
             if (target[i] <= 0.0)
                 safe = alpha_[i] > 0.0 ? std::min(safe, alpha_[i] / (alpha_[i] - target[i])) : 0.0;
-        // What is left of the dual is half the square of the distance from the target.
-        Vector next(n), left(n);
-        for (std::size_t i = 0; i < n; ++i) left[i] = target[i] - alpha_[i];
-        const double most = members_.square(left);
-        double length = 1.0;
-        for (;; length *= 0.5) {
-            length = std::max(length, safe);
-            for (std::size_t i = 0; i < n; ++i) {
-                next[i] = std::max(alpha_[i] + length * (target[i] - alpha_[i]), 0.0);
-                left[i] = target[i] - next[i];
-            }
-            if (length <= safe || length < 1e-3 || members_.square(left) < most) break;
-        }
-        if (length > safe && length < 1e-3) length = safe;
+        const double length = rising_length(target, safe);
         std::vector<bool> gone(n);
         for (std::size_t i = 0; i < n; ++i) {
             const double fall = alpha_[i] - target[i];
@@ -215,6 +174,31 @@ private:
             alpha_[i] = gone[i] ? 0.0 : std::max(alpha_[i] - length * fall, 0.0);
         }
         return gone;
+    }
+
+    // The longest of some steps with which the dual rises. What is left of it is half the square of
+    // the distance from the target.
+    double rising_length(const Vector& target, double safe) {
+        std::vector<Vector> left;
+        const auto leave_at = [&](double length) {
+            Vector& next = left.emplace_back(target);
+            for (std::size_t i = 0; i < next.size(); ++i)
+                next[i] -= std::max(alpha_[i] + length * (target[i] - alpha_[i]), 0.0);
+        };
+        leave_at(0.0);
+        double most = -1.0, length = 1.0;
+        while (length > safe && length > kShortest) {
+            double tried = length;
+            for (; left.size() < kTriedAtOnce && length > safe && length > kShortest; length *= 0.5)
+                leave_at(length);
+            const Vector squares = members_.squares(left);
+            left.clear();
+            std::size_t k = 0;
+            if (most < 0.0) most = squares[k++];
+            for (; k < squares.size(); ++k, tried *= 0.5)
+                if (squares[k] < most) return tried;
+        }
+        return safe;
     }
 
     // theta with margins of 1 on the members.
@@ -236,31 +220,12 @@ private:
         return true;
     }
 
-    void find_margins_in_pool() {
-        margins_.assign(pool_.size(), 0.0);
-        if (everything_) {
-            const Vector& all = margins();
-            for (std::size_t i = 0; i < pool_.size(); ++i) margins_[i] = all[pool_[i]];
-            return;
-        }
-        add_product({rows_.data(), pool_.size(), dim_, static_cast<std::ptrdiff_t>(dim_), 1},
-                    theta_.data(), margins_.data());
-    }
-
-    // Of all rows at theta.
-    const Vector& margins() {
-        Vector w(cols_);
-        for (std::size_t j = 0; j < cols_; ++j) w[j] = std::ldexp(theta_[j], -units_.exponent);
-        const double b = problem_.bias() ? theta_[cols_] * units_.feature : 0.0;
-        return passes_.margins(problem_.pack_parameters(w.data(), b));
-    }
-
     // Whether a row that is no member is inside the margin, beyond rounding.
     bool is_inside(std::size_t row, double margin) const {
         if (!(margin < 1.0 - units_.tol) || is_member_[row]) return false;
         if (margin < 1.0 - slack_) return true;
         Vector z(dim_);
-        copy_row(row, z.data());
+        pool_.copy_row(row, z.data());
         double reach = size_ * std::sqrt(kernels().dot(z.data(), z.data(), dim_));
         if (!units_.columns.empty()) {
             reach = 0.0;
@@ -271,13 +236,13 @@ private:
 
     // Rows of the pool inside the margin enter.
     bool enter_from_pool() {
-        find_margins_in_pool();
+        pool_.find_margins(theta_, margins_);
         double least = 1.0;
         std::size_t worst = pool_.size();
         std::vector<std::size_t> wanted;
         for (std::size_t i = 0; i < pool_.size(); ++i) {
             stop_if_due(i);
-            if (!is_inside(pool_[i], margins_[i])) continue;
+            if (!is_inside(pool_.row(i), margins_[i])) continue;
             wanted.push_back(i);
             if (margins_[i] < least) {
                 least = margins_[i];
@@ -289,8 +254,10 @@ private:
         if (nothing_.full) return false;
         const double below = 1.0 - kShare * (1.0 - least);
         std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
+        const auto most = static_cast<std::size_t>(kMore * static_cast<double>(members_.room()));
         const std::size_t count =
-            std::min({wanted.size(), members_.room(), std::max<std::size_t>(members_.size(), 1)});
+            std::min({wanted.size(), std::max(most, std::min<std::size_t>(members_.room(), 1)),
+                      std::max<std::size_t>(members_.size(), 1)});
         const auto end = wanted.begin() + static_cast<std::ptrdiff_t>(count);
         std::partial_sort(wanted.begin(), end, wanted.end(), [&](std::size_t i, std::size_t j) {
             return margins_[i] < margins_[j] || (margins_[i] == margins_[j] && i < j);
@@ -304,7 +271,7 @@ private:
     // A row that depends on the members takes the place of one of them; false if none can leave.
     bool exchange(std::size_t place) {
         Vector share, row(dim_);
-        copy_place(place, row.data());
+        pool_.copy(place, row.data());
         members_.shares(row.data(), share);
         double length = std::numeric_limits<double>::infinity();
         std::size_t out = share.size();
@@ -328,17 +295,17 @@ private:
     // A pass over all rows; false if margins are not finite. No row is in the pool then if none is
     // inside the margin.
     bool look_at_all() {
-        if (everything_) {
+        if (pool_.is_everything()) {
             pool_.clear();
             return true;
         }
-        const Vector& margins = this->margins();
+        const Vector& margins = pool_.margins(theta_);
         bool inside = false;
         for (std::size_t i = 0; i < problem_.rows(); ++i) {
             stop_if_due(i);
             inside = inside || is_inside(i, margins[i]);
         }
-        if (!choose_pool(margins, kNear)) return false;
+        if (!pool_.choose(margins, kNear, is_member_)) return false;
         if (!inside) pool_.clear();
         return true;
     }
@@ -384,16 +351,15 @@ private:
     const Problem& problem_;
     const MarginUnits units_;
     const std::size_t cols_, dim_;
-    Passes passes_;
+    MarginPool pool_;
     Set members_;
     const bool limited_;  // to fewer members than may be independent
     std::vector<bool> is_member_;
-    std::vector<std::uint32_t> of_member_, pool_;
-    std::size_t pooled_ = 0, steps_left_ = 0;
-    bool everything_ = false, failed_ = false;
+    std::vector<std::uint32_t> of_member_;
+    std::size_t steps_left_ = 0;
+    bool failed_ = false;
     Support nothing_;  // what there is where nothing was found
-    Vector theta_, alpha_, mean_, margins_;
-    Table<double> rows_;  // of the pool, unless that is everything
+    Vector theta_, alpha_, margins_;
     double size_ = 0.0, slack_ = 0.0;
 };
 

@@ -37,13 +37,16 @@ public:
     // be dependent.
     bool keep(const std::vector<std::size_t>& order);
 
+    // Whether it is quicker to leave members in their order where so many leave, from `first` on.
+    bool mends(std::size_t first, std::size_t gone) const;
+
     // With G the products of the members:
     //   solve    x <- G^-1 x
     //   ones     G^-1 1
-    //   square   x . G x
+    //   squares  x . G x of each x
     void solve(Vector& x);
     const Vector& ones();
-    double square(const Vector& x);
+    Vector squares(const std::vector<Vector>& x);
 
     // The least share of a member's square outside the span of those before.
     double least_pivot() const;
@@ -76,6 +79,7 @@ private:
     std::size_t take_slot();
     void find_products(std::size_t first);
     bool extend(std::size_t first, std::size_t known);
+    void mend(std::size_t first, const std::vector<std::size_t>& order);
     bool extend_by_one(std::size_t at);
 
     std::size_t cols_, most_;

@@ -43,6 +43,10 @@ bool factorise_by_entries(const MatrixView& a);
 enum class Side { plain, transposed };
 void solve_lower(const MatrixView& l, const MatrixView& b, Side side);
 
+// The lower triangle t, with a positive diagonal, becomes that of t t^T + v^T v; v, of as many
+// columns, is overwritten. Rows of both are contiguous. (Householder's reflections, in blocks.)
+void add_to_factor(const MatrixView& t, const MatrixView& v);
+
 // Rows a = l q with orthonormal rows q, by Householder's reflections; a.rows <= a.cols. `a` is
 // overwritten; l (rows x rows, its upper triangle zero) and q (like a) are contiguous by rows.
 void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& q);

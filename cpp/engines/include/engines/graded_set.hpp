@@ -29,9 +29,10 @@ public:
     double* add_row();
     std::vector<bool> append(std::size_t before);
     bool keep(const std::vector<std::size_t>& order);
+    bool mends(std::size_t, std::size_t) const { return false; }
     void solve(Vector& x);
     const Vector& ones();
-    double square(const Vector& x);
+    Vector squares(const std::vector<Vector>& x);
     double least_pivot() const { return 1.0; }
     void products(const double* vector, Vector& out);
     void shares(const double* row, Vector& out) { coefficients(row, out); }
