@@ -92,7 +92,7 @@ bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
     bool told = false;  // by `ask`
     stop_ = false;
     const Interrupt interrupt([&] {
-        if (!stop_) stop_ = told = ask();
+        if (!stop_) stop_ = told = ask && ask();
         return stop_.load();
     });
     try {
