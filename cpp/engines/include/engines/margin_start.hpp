@@ -14,12 +14,13 @@ namespace fastgrok {
 struct MarginStart {
     std::vector<std::size_t> places;  // in the pool
     Vector alpha;
+    bool stopped = false;
 };
 
 // Ascent on the dual one coefficient at a time (Hsieh et al. 2008, "A dual coordinate descent
 // method for large-scale linear SVM", without the bound of a soft margin): some epochs over
-// the pool in an order that is drawn anew for each by a generator of its own. Nothing
-// is returned where numbers are out of range, or once `stop`, which is asked now and then, says so.
+// the pool in an order that is drawn anew for each by a generator of its own. There
+// are none where numbers are out of range, or once `stop`, which is asked now and then, says so.
 MarginStart approach_margin(const Problem& problem, const MarginUnits& units,
                             const MarginPool& pool, const std::function<bool()>& stop);
 
