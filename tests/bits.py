@@ -34,12 +34,15 @@ def dense() -> dict[str, NDArray[Any]]:
     _core.add_gram(products, rows, 1.0)
     factor = products.copy()
     assert _core.cholesky(factor)
+    mended = factor.copy()
+    _core.add_to_factor(mended, np.ascontiguousarray(rows[:, :70][:9]))
     L, Q = _core.orthonormal_rows(rows)
     return {
         "dense product": _core.product(rows, rows.T),
         "dense times": np.append(_core.times(rows, rows[0]), _core.times(rows.T, L[-1])),
         "dense gram": np.tril(products),
         "dense cholesky": np.tril(factor),
+        "dense sums of factors": np.tril(mended),
         "dense solutions": _core.solve_triangular(factor, rows),
         "dense transposed": _core.solve_triangular(factor, rows, True),
         "dense vector": _core.solve_triangular(factor, L[-1], True),

@@ -62,6 +62,24 @@ def test_cholesky_factors(n):
     np.testing.assert_array_equal(np.tril(matrix), L)
 
 
+@pytest.mark.parametrize("n", [*SIZES, 0])
+@pytest.mark.parametrize("width", [0, 1, 5, 40])
+@pytest.mark.parametrize("scale", [1e-300, 1e-6, 1.0, 1e6])
+def test_factors_of_sums(n, width, scale):
+    rng = np.random.default_rng(n + width)
+    before = np.tril(rng.normal(size=(n, n))) / np.sqrt(n + 1) + 2.0 * np.eye(n)
+    columns = scale * rng.normal(size=(width, n))
+    columns[: width // 2, : n // 2] = 0.0  # as of rows that leave late
+    found = before + np.triu(np.full((n, n), np.nan), 1)  # not looked at
+    _core.add_to_factor(found, columns)
+    expected = np.linalg.cholesky(before @ before.T + columns.T @ columns)
+    np.testing.assert_allclose(
+        np.tril(found), expected, rtol=0, atol=1e-13 * max(n, 1) * np.abs(expected).max(initial=1.0)
+    )
+    if scale < 1e-100:
+        np.testing.assert_array_equal(np.tril(found), before)
+
+
 @pytest.mark.parametrize("n", SIZES)
 def test_what_has_no_cholesky_factor(n):
     L = triangle(n)

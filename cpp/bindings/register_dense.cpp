@@ -76,6 +76,18 @@ bool cholesky(const Array<double>& matrix) {
     return factorise(a);
 }
 
+// The lower triangle of l l^T + v^T v.
+void add_columns(const Array<double>& l, const Array<double>& v) {
+    const MatrixView triangle = square(l);
+    require(l.writeable(), "l must be writeable");
+    require(v.ndim() == 2 && static_cast<std::size_t>(v.shape(1)) == triangle.rows,
+            "sizes must agree");
+    const MatrixView from = view(v);
+    py::gil_scoped_release release;
+    Vector copy(from.at, from.at + from.rows * from.cols);
+    add_to_factor(triangle, {copy.data(), from.rows, from.cols, from.row, 1});
+}
+
 Array<double> solve_triangular(const Array<double>& l, const Array<double>& right,
                                bool transposed) {
     const MatrixView triangle = square(l), from = view(right);
@@ -109,6 +121,7 @@ void register_dense(py::module_& m) {
     m.def("add_gram", &add_gram, py::arg("products").noconvert(), py::arg("rows").noconvert(),
           py::arg("sign"));
     m.def("cholesky", &cholesky, py::arg("matrix").noconvert());
+    m.def("add_to_factor", &add_columns, py::arg("l").noconvert(), py::arg("v").noconvert());
     m.def("solve_triangular", &solve_triangular, py::arg("l").noconvert(),
           py::arg("right").noconvert(), py::arg("transposed") = false);
     m.def("orthonormal_rows", &orthonormal_rows, py::arg("rows").noconvert());

@@ -20,7 +20,7 @@ constexpr std::size_t kRowsAtOnce = 16;
 
 // What a row that leaves costs by reflections, beside products, and the rows whose cost all that
 // leave have besides.
-constexpr std::size_t kMend = 3, kMendAtOnce = 16;
+constexpr std::size_t kMend = 4, kMendAtOnce = 32;
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/interrupt.hpp"
 #include "engines/dense.hpp"
@@ -38,7 +39,21 @@ const Vector& MarginPool::mean() {
 }
 
 const Vector& MarginPool::margins_at(const Vector& first) {
-    return passes_.margins(first.empty() ? mean() : first);
+    if (!first.empty()) return passes_.margins(first);
+    const Vector& margins = passes_.margins(mean());
+    if (!units_.free || !units_.columns.empty()) return margins;
+    // The bias with which both classes have the same margins on average.
+    double sums[2] = {0.0, 0.0}, counts[2] = {0.0, 0.0};
+    for (std::size_t i = 0; i < problem_.rows(); ++i) {
+        const int k = problem_.labels()[i] > 0.0 ? 1 : 0;
+        sums[k] += margins[i];
+        counts[k] += 1.0;
+    }
+    const double b = 0.5 * (sums[0] / counts[0] - sums[1] / counts[1]);
+    shifted_.resize(problem_.rows());
+    for (std::size_t i = 0; i < problem_.rows(); ++i)
+        shifted_[i] = margins[i] + problem_.labels()[i] * b;
+    return shifted_;
 }
 
 const Vector& MarginPool::margins(const Vector& theta) {
@@ -62,7 +77,22 @@ bool MarginPool::choose(const Vector& margins, double below, const std::vector<b
     if (rows_.size() > most_) {
         const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(most_);
         std::nth_element(rows_.begin(), end, rows_.end(), less);
+        // With a free bias no class may be missing.
+        const auto of = [&](double label) {
+            return [this, label](std::uint32_t i) { return problem_.labels()[i] == label; };
+        };
+        std::uint32_t other = 0;
+        bool missing = false;
+        for (const double label : {-1.0, 1.0}) {
+            if (!units_.free || std::any_of(rows_.begin(), end, of(label))) continue;
+            std::vector<std::uint32_t> rest(end, rows_.end());
+            std::erase_if(rest, std::not_fn(of(label)));
+            if (rest.empty()) continue;
+            other = *std::min_element(rest.begin(), rest.end(), less);
+            missing = true;
+        }
         rows_.resize(most_);
+        if (missing) rows_.back() = other;
     }
     std::sort(rows_.begin(), rows_.end(), less);
     if (everything_) return true;
@@ -85,6 +115,23 @@ void MarginPool::copy_row(std::size_t row, double* out) const {
 void MarginPool::copy(std::size_t place, double* out) const {
     if (everything_) return copy_row(rows_[place], out);
     std::copy_n(&table_[place * dim_], dim_, out);
+}
+
+bool MarginPool::put_both_first(std::vector<std::size_t>& places, std::size_t most) const {
+    const auto is_other = [&](std::size_t place) {
+        return problem_.labels()[rows_[place]] != problem_.labels()[rows_[places[0]]];
+    };
+    auto at = std::find_if(places.begin(), places.end(), is_other);
+    if (at == places.end()) {
+        std::size_t place = 0;
+        while (place < rows_.size() && !is_other(place)) ++place;
+        if (place == rows_.size() || most < 2) return false;
+        places.resize(std::min(places.size(), most - 1));
+        places.push_back(place);
+        at = places.end() - 1;
+    }
+    std::rotate(places.begin() + 1, at, at + 1);
+    return true;
 }
 
 void MarginPool::find_margins(const Vector& theta, Vector& out) {

@@ -23,9 +23,9 @@ public:
     Ascent(const Problem& problem, const MarginUnits& units, const MarginPool& pool)
         : problem_(problem),
           pool_(pool),
-          cols_(pool.table() != nullptr ? pool.dim() : problem.layout().cols),
-          unit_(pool.table() != nullptr ? 1.0 : std::ldexp(1.0, -units.exponent)),
-          feature_(pool.table() == nullptr && problem.bias() ? units.feature : 0.0),
+          cols_(problem.layout().cols),
+          unit_(std::ldexp(1.0, -units.exponent)),
+          feature_(problem.bias() ? units.feature : 0.0),
           copy_(cols_),
           sum_(cols_, 0.0),
           squares_(pool.size(), 0.0),
@@ -73,7 +73,6 @@ public:
 private:
     // Where its entries lie in double precision.
     const double* row(std::size_t i) {
-        if (pool_.table() != nullptr) return pool_.table() + i * cols_;
         const double* at = nullptr;
         if (!problem_.sparse())
             problem_.visit_row(pool_.row(i), [&](auto* x, std::size_t, auto) {
@@ -88,7 +87,7 @@ private:
     void visit(std::uint32_t i) {
         if (!(squares_[i] > 0.0)) return;
         const double* x = row(i);
-        const double y = pool_.table() != nullptr ? 1.0 : problem_.labels()[pool_.row(i)];
+        const double y = problem_.labels()[pool_.row(i)];
         const double along = unit_ * kernels().dot(x, sum_.data(), cols_) + feature_ * bias_;
         const double before = alpha_[i];
         alpha_[i] = std::max(before + (1.0 - y * along) / squares_[i], 0.0);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/pages.hpp"
 #include "engines/active_set.hpp"
+#include "engines/free_bias.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
@@ -172,8 +174,6 @@ bool refine(const MarginMembers& members, double tol, HardMarginPoint& point) {
 
 bool solve_free(const double* rows, std::size_t count, std::size_t dim, double tol,
                 HardMarginPoint& point) {
-    // With y the labels and A the rows, A A^T alpha + b y = 1 and y . alpha = 0; so y y^T may be
-    // added to the products, and are those of the rows with their labels.
     ActiveSet members(dim, count);
     Vector y(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -184,12 +184,11 @@ bool solve_free(const double* rows, std::size_t count, std::size_t dim, double t
     if (std::find(in.begin(), in.end(), false) != in.end()) return false;
     Vector pull = y;
     members.solve(pull);
-    const double along = kernels().dot(y.data(), pull.data(), count);
+    FreeBias bias;
+    bias.set(std::move(y), std::move(pull));
     const auto solve = [&](Vector& x) {
         members.solve(x);
-        const double b = kernels().dot(y.data(), x.data(), count) / along;
-        for (std::size_t i = 0; i < count; ++i) x[i] -= b * pull[i];
-        return b;
+        return bias.balance(x);
     };
     point.alpha.assign(count, 1.0);
     const double b = solve(point.alpha);

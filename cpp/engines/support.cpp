@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "core/interrupt.hpp"
+#include "dual_step.hpp"
 #include "engines/active_set.hpp"
+#include "engines/free_bias.hpp"
 #include "engines/graded_set.hpp"
 #include "engines/margin_pool.hpp"
 #include "engines/margin_start.hpp"
@@ -30,11 +32,9 @@ constexpr double kFirst = 0.9;
 // The share of the room left that is taken at once: with all of it the members determine theta, and
 // many leave at once.
 constexpr double kMore = 0.6;
+constexpr std::size_t kFewMore = 8;
 // Rows of fewer entries cost too little to be guessed.
 constexpr std::size_t kLongRows = 100;
-// Steps shorter than this, of those that are tried, are not worth it.
-constexpr double kShortest = 1e-3;
-constexpr std::size_t kTriedAtOnce = 4;
 
 template <class Set>
 class Search {
@@ -46,10 +46,11 @@ public:
           dim_(cols_ + problem.bias()),
           pool_(problem, units_, threads),
           members_(dim_, std::min({dim_, problem.rows(), units.most})),
+          balanced_(units.free && units.columns.empty()),
           limited_(units.most < std::min(dim_, problem.rows())),
           is_member_(problem.rows()),
           theta_(dim_, 0.0) {
-        steps_left_ = 200 + 8 * dim_;
+        steps_left_ = 400 + 16 * dim_;
     }
 
     Support find(const Vector& first) {
@@ -58,10 +59,10 @@ public:
         bool any = begin(first.empty());
         int stalls = 0;
         while (any) {
-            const double before = size_;
+            const double before = height_;
             if (!settle()) return {};
             // What is left is rounding where the dual does not rise, or too slowly to tell.
-            stalls = size_ > before ? 0 : stalls + 1;
+            stalls = height_ > before ? 0 : stalls + 1;
             if (stalls > kMostStalls) return result();
             if (enter_from_pool()) continue;
             if (nothing_.full || failed_ || !look_at_all()) return nothing_;
@@ -75,26 +76,34 @@ private:
     // The first members: those that seem to be in the support where that is worth finding out, else
     // those of small margins.
     bool begin(bool at_mean) {
-        if (at_mean && units_.columns.empty() && dim_ >= kLongRows && pool_.size() > dim_) {
+        const bool worth_it = pool_.is_everything() && pool_.size() > dim_ && dim_ >= kLongRows;
+        if (at_mean && worth_it && units_.columns.empty()) {
             const MarginStart start = approach_margin(problem_, units_, pool_);
             if (!start.places.empty()) return enter_with(start);
         }
         const std::size_t count = 2 * pool_.most() <= dim_ ? pool_.most() : dim_ / 2 + 1;
         std::vector<std::size_t> wanted(std::min({count, pool_.size(), members_.room()}));
         std::iota(wanted.begin(), wanted.end(), std::size_t{0});
-        return enter(wanted);
+        return enter_first(wanted);
+    }
+
+    bool enter_first(std::vector<std::size_t>& wanted) {
+        return (!balanced_ || pool_.put_both_first(wanted, members_.room())) && enter(wanted);
     }
 
     bool enter_with(const MarginStart& start) {
         std::vector<std::size_t> wanted = start.places;
         const auto most = static_cast<std::size_t>(kFirst * static_cast<double>(members_.room()));
         if (wanted.size() > most) wanted.resize(most);
-        if (!enter(wanted)) return false;
+        if (!enter_first(wanted)) return false;
         // Those that depend on others are not among the members.
+        Vector by_place(pool_.size(), 0.0);
+        for (std::size_t i = 0; i < start.places.size(); ++i)
+            by_place[start.places[i]] = start.alpha[i];
         std::size_t k = 0;
         for (std::size_t i = 0; k < alpha_.size(); ++i)
-            if (of_member_[k] == pool_.row(wanted[i])) alpha_[k++] = start.alpha[i];
-        return true;
+            if (of_member_[k] == pool_.row(wanted[i])) alpha_[k++] = by_place[wanted[i]];
+        return !balanced_ || balance_classes(labels_of_members(), alpha_);
     }
 
     // Takes in rows of the pool, by their places in it.
@@ -142,12 +151,31 @@ private:
         return members_.keep(order);
     }
 
+    Vector labels_of_members() const {
+        Vector y(of_member_.size());
+        for (std::size_t i = 0; i < y.size(); ++i) y[i] = problem_.labels()[of_member_[i]];
+        return y;
+    }
+
+    // The solution for the members.
+    const Vector& aim() {
+        if (!balanced_) return members_.ones();
+        Vector lasts = labels_of_members();
+        for (double& c : lasts) c *= units_.feature;
+        Vector pull = lasts;
+        members_.solve(pull);
+        free_.set(std::move(lasts), std::move(pull));
+        target_ = members_.ones();
+        bias_ = free_.balance(target_);
+        return target_;
+    }
+
     // Moves alpha to the solution for the members; those whose coefficient vanishes leave.
     bool settle() {
         for (;;) {
             stop_if_due();
             if (steps_left_-- == 0) return false;
-            const Vector& target = members_.ones();
+            const Vector& target = aim();
             double total = 0.0;
             for (const double a : target) total += std::fabs(a);
             if (!(total < Set::kMostAlpha)) return false;
@@ -155,55 +183,16 @@ private:
                 alpha_ = target;
                 return find_point();
             }
-            if (!leave(step_to(target))) return false;
+            const Vector labels = balanced_ ? labels_of_members() : Vector();
+            if (!leave(DualStep(members_, target, labels, alpha_).make())) return false;
         }
-    }
-
-    // A step towards the target; says which coefficients are zero then.
-    std::vector<bool> step_to(const Vector& target) {
-        const std::size_t n = target.size();
-        double safe = std::numeric_limits<double>::infinity();
-        for (std::size_t i = 0; i < n; ++i)
-            if (target[i] <= 0.0)
-                safe = alpha_[i] > 0.0 ? std::min(safe, alpha_[i] / (alpha_[i] - target[i])) : 0.0;
-        const double length = rising_length(target, safe);
-        std::vector<bool> gone(n);
-        for (std::size_t i = 0; i < n; ++i) {
-            const double fall = alpha_[i] - target[i];
-            gone[i] = target[i] <= 0.0 && alpha_[i] <= length * fall * (1.0 + 4.0 * kEps);
-            alpha_[i] = gone[i] ? 0.0 : std::max(alpha_[i] - length * fall, 0.0);
-        }
-        return gone;
-    }
-
-    // The longest of some steps with which the dual rises. What is left of it is half the square of
-    // the distance from the target.
-    double rising_length(const Vector& target, double safe) {
-        std::vector<Vector> left;
-        const auto leave_at = [&](double length) {
-            Vector& next = left.emplace_back(target);
-            for (std::size_t i = 0; i < next.size(); ++i)
-                next[i] -= std::max(alpha_[i] + length * (target[i] - alpha_[i]), 0.0);
-        };
-        leave_at(0.0);
-        double most = -1.0, length = 1.0;
-        while (length > safe && length > kShortest) {
-            double tried = length;
-            for (; left.size() < kTriedAtOnce && length > safe && length > kShortest; length *= 0.5)
-                leave_at(length);
-            const Vector squares = members_.squares(left);
-            left.clear();
-            std::size_t k = 0;
-            if (most < 0.0) most = squares[k++];
-            for (; k < squares.size(); ++k, tried *= 0.5)
-                if (squares[k] < most) return tried;
-        }
-        return safe;
     }
 
     // theta with margins of 1 on the members.
     bool find_point() {
         members_.start(alpha_, theta_.data());
+        height_ = std::sqrt(kernels().dot(theta_.data(), theta_.data(), balanced_ ? cols_ : dim_));
+        if (balanced_) theta_[cols_] += bias_;
         size_ = std::sqrt(kernels().dot(theta_.data(), theta_.data(), dim_));
         slack_ = units_.tol + kRounding * size_;
         for (int k = 0; k < kRefinements; ++k) {
@@ -215,7 +204,9 @@ private:
             }
             if (!(off < 0.5)) return false;
             if (off <= 0.25 * slack_) break;
+            const double of_bias = balanced_ ? free_.take_from(margins_) : 0.0;
             members_.correct(margins_, alpha_, theta_.data());
+            if (balanced_) theta_[cols_] += of_bias;
         }
         return true;
     }
@@ -254,10 +245,11 @@ private:
         if (nothing_.full) return false;
         const double below = 1.0 - kShare * (1.0 - least);
         std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
-        const auto most = static_cast<std::size_t>(kMore * static_cast<double>(members_.room()));
+        const std::size_t room = members_.room();
+        const auto most = std::max(static_cast<std::size_t>(kMore * static_cast<double>(room)),
+                                   std::min(room, kFewMore));
         const std::size_t count =
-            std::min({wanted.size(), std::max(most, std::min<std::size_t>(members_.room(), 1)),
-                      std::max<std::size_t>(members_.size(), 1)});
+            std::min({wanted.size(), most, std::max<std::size_t>(members_.size(), 1)});
         const auto end = wanted.begin() + static_cast<std::ptrdiff_t>(count);
         std::partial_sort(wanted.begin(), end, wanted.end(), [&](std::size_t i, std::size_t j) {
             return margins_[i] < margins_[j] || (margins_[i] == margins_[j] && i < j);
@@ -323,27 +315,30 @@ private:
             found.alpha[k] = alpha_[order[k]];
         }
         out.point = found;
-        if (units_.refine && !units_.free) {
-            const auto solve = [&](Vector& x) {
-                Vector by_member(n);
-                for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
-                members_.solve(by_member);
-                for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
-                return 0.0;
-            };
-            const bool near = members_.least_pivot() < kNearSpan;
+        const auto solve = [&](Vector& x) {
+            Vector by_member(n);
+            for (std::size_t k = 0; k < n; ++k) by_member[order[k]] = x[k];
+            members_.solve(by_member);
+            const double b = balanced_ ? free_.balance(by_member) * units_.feature : 0.0;
+            for (std::size_t k = 0; k < n; ++k) x[k] = by_member[order[k]];
+            return b;
+        };
+        const bool near = members_.least_pivot() < kNearSpan;
+        if (units_.refine && !units_.free)
             out.refined =
                 refine({out.vectors.data(), solve, problem_.bias(), false, near, units_.feature},
                        units_.tol, out.point);
-        }
         if (problem_.bias()) {
             found.theta[cols_] *= units_.feature;
             out.point.theta[cols_] *= units_.feature;
             for (std::size_t k = 0; k < n; ++k)
                 out.vectors[k * dim_ + cols_] = problem_.labels()[out.rows[k]];
-            if (units_.refine && units_.free)
-                out.refined = solve_free(out.vectors.data(), n, dim_, units_.tol, out.point);
         }
+        if (units_.refine && balanced_)
+            out.refined =
+                refine({out.vectors.data(), solve, true, true, near}, units_.tol, out.point);
+        else if (units_.refine && units_.free)
+            out.refined = solve_free(out.vectors.data(), n, dim_, units_.tol, out.point);
         if (!out.refined) out.point = std::move(found);
         return out;
     }
@@ -353,14 +348,18 @@ private:
     const std::size_t cols_, dim_;
     MarginPool pool_;
     Set members_;
-    const bool limited_;  // to fewer members than may be independent
+    const bool balanced_;  // a free bias, whose feature is not that of a guess
+    const bool limited_;   // to fewer members than may be independent
     std::vector<bool> is_member_;
     std::vector<std::uint32_t> of_member_;
     std::size_t steps_left_ = 0;
     bool failed_ = false;
     Support nothing_;  // what there is where nothing was found
     Vector theta_, alpha_, margins_;
-    double size_ = 0.0, slack_ = 0.0;
+    FreeBias free_;
+    Vector target_;
+    double bias_ = 0.0;                               // at the target, if it is free
+    double height_ = 0.0, size_ = 0.0, slack_ = 0.0;  // the first rises with the dual
 };
 
 }  // namespace

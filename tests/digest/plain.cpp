@@ -287,6 +287,10 @@ void print_dense(std::size_t n, std::size_t d) {
     add_product(rows.transposed(), square.data(), sums.data());
     digest.add_all(sums);
     digest.add(static_cast<std::uint64_t>(factorise(products)));
+    Vector more(5 * n);
+    for (double& x : more) x = draw(random, Kind::even);
+    add_to_factor(products, by_rows(more, 5, n));
+    digest.add_all(square);
     for (Side side : {Side::plain, Side::transposed}) {
         solve_lower(products, solved, side);
         digest.add_all(copy);

@@ -190,6 +190,9 @@ bool print_questions(const Extent& extent) {
             for (std::size_t d : {1, 2, 5, 17, 60})
                 for (std::size_t n : {2, 40, 1500})
                     same &= print_support(n, d, bias, graded, threads);
+    // Long rows, with a guess of their coefficients.
+    for (const bool bias : {false, true})
+        for (std::size_t n : {240, 700}) same &= print_support(n, 150, bias, false, threads);
     print_cube_points<double>("float64");
     print_cube_points<float>("float32");
     return same;

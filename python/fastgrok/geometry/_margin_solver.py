@@ -34,9 +34,9 @@ _SLIGHT = 1e-3
 _SMALL = -10
 """Exponent of 2 of rows of one class for which it is so in any case."""
 _CHEAP = 2.0**12
-"""Feature beside rows of about 1 of a bias that costs next to nothing, for a guess."""
+"""Feature beside rows of about 1 of a bias whose price is next to nothing, for a guess."""
 _FREE = 2.0**100
-"""The same where columns may have any units."""
+"""The same of a free one where columns may have any units."""
 _FEW, _MOST_COLUMNS = 16, 128
 """Columns up to which a free bias is looked for in that way, and the most for which it is quick."""
 _MOST_POWER = 250
@@ -103,7 +103,7 @@ class Solver:
         graded = self._graded or (free and self.rows.dim <= _FEW)
         if graded and self.rows.dim > _MOST_COLUMNS:
             return nothing, None
-        cheap = _FREE if graded else _CHEAP
+        cheap = _FREE if graded else 1.0 if free else _CHEAP
         exact = self.penalty is None or free or root * cheap >= 1.0
         support = self.rows.support(
             self.exponent, 1.0 / root if root * cheap >= 1.0 else cheap, self.tol / 8.0, start,

@@ -38,8 +38,10 @@ public:
     // z_i of a row, or of a place.
     void copy_row(std::size_t row, double* out) const;
     void copy(std::size_t place, double* out) const;
-    // All of them where they lie together, by place; else null.
-    const double* table() const { return everything_ ? nullptr : table_.data(); }
+
+    // Makes the first two of at most so many places, where there is one, those of both classes:
+    // first ones of theirs. False if there is no other class.
+    bool put_both_first(std::vector<std::size_t>& places, std::size_t most) const;
 
     // z_i . theta by place.
     void find_margins(const Vector& theta, Vector& out);
@@ -55,7 +57,7 @@ private:
     bool everything_ = false;
     std::vector<std::uint32_t> rows_;
     Table<double> table_;
-    Vector mean_;
+    Vector mean_, shifted_;
 };
 
 }  // namespace fastgrok

@@ -17,8 +17,8 @@ struct MarginStart {
 
 // Ascent on the dual one coefficient at a time (Hsieh et al. 2008, "A dual coordinate descent
 // method for large-scale linear SVM", without the bound of a soft margin): some epochs over
-// the pool in an order that is drawn anew for each by a generator of its own. Nothing
-// is returned where numbers are out of range. An Interrupt of this thread is looked at.
+// the pool in an order that is drawn anew for each by a generator of its own. There
+// are none where numbers are out of range. An Interrupt of this thread is looked at.
 MarginStart approach_margin(const Problem& problem, const MarginUnits& units,
                             const MarginPool& pool);
 

@@ -37,7 +37,9 @@ struct MarginUnits {
     double feature = 1.0;  // of the bias, if the problem has one: a power of two
     double tol = 1e-11;    // of margins
     bool refine = true;
-    bool free = false;  // the bias costs nothing: `feature` is that of a guess
+    // The bias costs nothing. `feature`, about 1, then is that of the products alone; with
+    // `columns` it is that of a guess, and large.
+    bool free = false;
     // Powers of two of the columns, without the bias, as they are then; empty if these do not
     // differ much.
     std::vector<int> columns;
