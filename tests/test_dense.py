@@ -72,12 +72,15 @@ def test_factors_of_sums(n, width, scale):
     columns[: width // 2, : n // 2] = 0.0  # as of rows that leave late
     found = before + np.triu(np.full((n, n), np.nan), 1)  # not looked at
     _core.add_to_factor(found, columns)
-    expected = np.linalg.cholesky(before @ before.T + columns.T @ columns)
-    np.testing.assert_allclose(
-        np.tril(found), expected, rtol=0, atol=1e-13 * max(n, 1) * np.abs(expected).max(initial=1.0)
-    )
+    expected = before @ before.T + columns.T @ columns
+    L = np.tril(found)
+    largest = np.abs(expected).max(initial=1.0)
+    np.testing.assert_allclose(L @ L.T, expected, rtol=0, atol=1e-13 * max(n, 1) * largest)
+    assert np.all(np.diag(L) > 0.0)
+    if scale <= 1.0:
+        np.testing.assert_allclose(L, np.linalg.cholesky(expected), rtol=1e-10, atol=1e-12)
     if scale < 1e-100:
-        np.testing.assert_array_equal(np.tril(found), before)
+        np.testing.assert_array_equal(L, before)
 
 
 @pytest.mark.parametrize("n", SIZES)

@@ -93,8 +93,9 @@ class Rows:
         Find the rows on the largest margin, in the units of the rows over 2^exponent, about 1.
 
         `feature` is that of a bias, to whose error `tol` belongs as to those of margins; of a free
-        one it is about 1 and nothing but a unit, or with `columns` large, for a guess; rows with small margins at `start` are looked at first. `columns` are
-        the exponents of columns of very different units. None if nothing was found. Raises
+        one it is about 1 and nothing but a unit, or with `columns` large, for a guess. Rows with
+        small margins at `start` are looked at first. `columns` are the exponents of columns of very
+        different units. None if nothing was found. Raises
         ValueError where more sparse rows are needed at once than may be made dense.
         """
         point = None if start is None else self.split(start)
