@@ -5,11 +5,13 @@ from fractions import Fraction
 import daqp
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 import fastgrok as fg
+from cases import python
 from fastgrok._core import Problem
 from geometry_cases import dot, extended, hard_margin, margin_on, small_sets, squared_bounds
 
@@ -122,6 +124,94 @@ def test_a_bias_that_costs_nothing(n, dim, offset):
     assert alpha.sum() == pytest.approx(w @ w, rel=1e-9)
 
 
+def random_labels(n, dim, seed):
+    """Rows that are separable at the edge, most of them as many as they can be in the support."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, dim)), np.where(rng.random(n) < 0.5, 1.0, -1.0)
+
+
+@pytest.mark.parametrize("bias", ["none", "penalized", "free"])
+@pytest.mark.parametrize(
+    ("n", "dim", "seed"),
+    [(200, 110, 2), (330, 180, 0), (170, 120, 5)],  # long rows, whose coefficients are guessed
+)
+def test_long_rows_against_daqp(bias, n, dim, seed):
+    X, y = random_labels(n, dim, seed)
+    Z = y[:, None] * (X if bias == "none" else np.column_stack([X, np.ones(n)]))
+    price = np.ones(Z.shape[1])
+    if bias == "free":
+        price[-1] = 1e-9  # DAQP wants all directions to cost something
+    theta, _, flag, _ = daqp.solve(
+        np.diag(price), np.zeros(Z.shape[1]), Z, np.full(n, 1e30), np.ones(n),
+        np.zeros(n, dtype=np.int32),
+    )  # fmt: skip
+    assert flag > 0
+    found = fg.max_margin(X, y, bias=bias)
+    w = theta[:dim]
+    np.testing.assert_allclose(found.w, w, rtol=0, atol=1e-6 * np.linalg.norm(w))
+    on_margin = np.flatnonzero(Z @ theta < 1.0 + 1e-6)
+    np.testing.assert_array_equal(found.support, on_margin)
+    assert found.gap < 1e-10
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("kind", ["dense", "repeated", "rare"])
+def test_long_rows_of_other_kinds(dtype, free, kind):
+    """Float32 and sparse rows, rows that repeat, one row of a class: weak duality proves it."""
+    X, y = random_labels(200, 110, 2)
+    if kind == "repeated":
+        X, y = np.tile(X, (3, 1)), np.tile(y, 3)
+    if kind == "rare":
+        X, y = np.abs(X), np.ones(200)
+        X[77], y[77] = -X[77], -1.0
+    X = X.astype(dtype)
+    bias = "free" if free else "penalized"
+    found = fg.max_margin(X, y, bias=bias)
+    sparse = fg.max_margin(scipy.sparse.csr_array(X), y, bias=bias)
+    np.testing.assert_array_equal(found.support, sparse.support)
+    np.testing.assert_allclose(found.w, sparse.w, rtol=1e-9, atol=1e-9 * np.abs(found.w).max())
+    X = X.astype(np.float64)
+    w, b, alpha = found.w, found.b, found.dual
+    size = w @ w + (0.0 if free else b * b)
+    np.testing.assert_allclose((alpha * y) @ X, w, atol=1e-9 * np.linalg.norm(w))
+    assert alpha @ y == pytest.approx(0.0 if free else b, abs=1e-9 * alpha.sum())
+    assert np.min(y * (X @ w + b)) > 1.0 - 1e-9
+    assert alpha.sum() == pytest.approx(size, rel=1e-9)
+
+
+STOPPED = """
+import signal, sys
+import numpy as np
+import fastgrok as fg
+from test_support import random_labels
+
+class Alarm(Exception):
+    pass
+
+def ring(*_):
+    raise Alarm("rang")
+
+signal.signal(signal.SIGALRM, ring)
+X, y = random_labels(int(sys.argv[1]), int(sys.argv[2]), 0)
+fg.max_margin(*random_labels(20, 20, 0))
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[4]))
+try:
+    fg.max_margin(X, y, bias=sys.argv[3], threads=1)
+except Alarm as error:
+    print("stopped:", error)
+"""
+
+
+@pytest.mark.parametrize("bias", ["penalized", "free"])
+@pytest.mark.parametrize("after", [0.05, 0.3])
+def test_a_signal_stops_the_search(bias, after):
+    """Seconds of work: where the coefficients are guessed, and behind that."""
+    done = python(STOPPED, "5000", "2500", bias, str(after))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "stopped: rang"
+
+
 @given(
     seed=st.integers(0, 10**6),
     units=st.lists(st.integers(-30, 30), min_size=1, max_size=9),
@@ -165,7 +255,7 @@ def test_sizes_of_rows_and_columns(n, dim, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("n", "dim"), [(30_000, 3), (4000, 40)])
+@pytest.mark.parametrize(("n", "dim"), [(30_000, 3), (4000, 40), (600, 150)])
 def test_threads_and_widths_change_no_bit(n, dim, dtype):
     X, y = separable(n, dim, seed=1)
     X = X.astype(dtype)
