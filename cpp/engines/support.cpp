@@ -20,8 +20,7 @@ constexpr double kNear = 1.5;
 // What rounding may well take from margins, over the product of the norms, and changes of the
 // members in a row that do not show in the dual.
 constexpr double kRounding = kEps / 16.0;
-constexpr int kMostStalls = 8;
-constexpr int kRefinements = 3;
+constexpr int kMostStalls = 8, kRefinements = 3;
 
 template <class Set>
 class Search {
@@ -105,14 +104,12 @@ private:
         std::sort(pool_.begin(), pool_.end(), less);
         if (everything_) return true;
         rows_.resize(pool_.size() * dim_);
-        for (std::size_t i = 0; i < pool_.size(); ++i) {
-            stop_if_due(i);
-            copy_row(pool_[i], &rows_[i * dim_]);
-        }
+        for (std::size_t i = 0; i < pool_.size(); ++i) copy_row(pool_[i], &rows_[i * dim_]);
         return true;
     }
 
     void copy_row(std::size_t row, double* out) const {
+        stop_if_due(row);
         const double y = problem_.labels()[row];
         const double unit = std::ldexp(y, -units_.exponent);
         problem_.copy_row(row, out);
@@ -129,10 +126,7 @@ private:
     // Takes in rows of the pool, by their places in it.
     bool enter(const std::vector<std::size_t>& places) {
         const std::size_t before = members_.size();
-        for (std::size_t k = 0; k < places.size(); ++k) {
-            stop_if_due(k);
-            copy_place(places[k], members_.add_row());
-        }
+        for (const std::size_t place : places) copy_place(place, members_.add_row());
         const std::vector<bool> in = members_.append(before);
         for (std::size_t k = 0; k < places.size(); ++k) {
             if (!in[k]) continue;
@@ -257,6 +251,7 @@ private:
 
     // Whether a row that is no member is inside the margin, beyond rounding.
     bool is_inside(std::size_t row, double margin) const {
+        stop_if_due(row);
         if (!(margin < 1.0 - units_.tol) || is_member_[row]) return false;
         if (margin < 1.0 - slack_) return true;
         Vector z(dim_);
@@ -276,7 +271,6 @@ private:
         std::size_t worst = pool_.size();
         std::vector<std::size_t> wanted;
         for (std::size_t i = 0; i < pool_.size(); ++i) {
-            stop_if_due(i);
             if (!is_inside(pool_[i], margins_[i])) continue;
             wanted.push_back(i);
             if (margins_[i] < least) {
@@ -334,10 +328,8 @@ private:
         }
         const Vector& margins = this->margins();
         bool inside = false;
-        for (std::size_t i = 0; i < problem_.rows(); ++i) {
-            stop_if_due(i);
+        for (std::size_t i = 0; i < problem_.rows(); ++i)
             inside = inside || is_inside(i, margins[i]);
-        }
         if (!choose_pool(margins, kNear)) return false;
         if (!inside) pool_.clear();
         return true;
