@@ -24,6 +24,8 @@ from fastgrok.theory import two_point
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored
 warnings.simplefilter("ignore")
+for name in fg.__all__:  # imported: in an import a KeyboardInterrupt may change the exit status
+    getattr(fg, name)
 rng = np.random.default_rng(0)
 X = rng.normal(size=({n}, {d}))
 side = np.where(X[:, 0] > 0, 1.0, -1.0)
