@@ -56,11 +56,12 @@ def find(run: Record) -> MaxMargin | RegularizedLimit | LateTime:
         return _optimum(run)
     try:
         return margin_of(run, "l2")
-    except NotSeparableError as no:
-        raise NotSeparableError(
-            f"limit='auto' needs rows that can be separated, or weight_decay; leave it out: {no}",
-            no.certificate,
-        ) from None
+    except NotSeparableError as error:
+        no = error
+    raise NotSeparableError(
+        f"limit='auto' needs rows that can be separated, or weight_decay; leave it out: {no}",
+        no.certificate,
+    )
 
 
 def hyperplane(limit: Limit, run: Record, *, own: bool = False) -> tuple[F64, float]:
