@@ -153,7 +153,7 @@ def test_pictures_of_a_format_that_no_page_shows(tiny, tmp_path, monkeypatch):
         (["reproduce", "all", "--figure", "1"], "--figure needs one paper"),
         (["reproduce"], "paper"),
         (["invent"], "invent"),
-        ([], "COMMAND"),
+        ([], "say which COMMAND: info, separation or reproduce ("),
     ],
 )
 def test_what_makes_no_sense_is_one_line_and_status_2(arguments, names, capsys):

@@ -114,6 +114,15 @@ def load_bytes(data, *, mmap=False):
         return Dataset.load(path, mmap=mmap)
 
 
+@pytest.mark.parametrize("mmap", [False, True])
+def test_of_other_files_it_is_said_what_to_do(tmp_path, mmap):
+    np.savez(tmp_path / "mine.npz", X=np.eye(2), y=np.array([-1, 1]))
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    for name in ("mine.npz", "mine.csv"):
+        with pytest.raises(ValueError, match=r"intact fastgrok.*np\.load or pandas.*fg\.Dataset\("):
+            Dataset.load(tmp_path / name, mmap=mmap)
+
+
 def load_or_refuse(data, *, mmap):
     """What is loaded, or None where the file is refused in the one way that is promised."""
     try:

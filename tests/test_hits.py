@@ -106,7 +106,7 @@ def test_arguments_are_checked():
     with pytest.raises(ValueError, match="name is 'nope', but this run recorded only 'train'"):
         run.first_hit("nope", 0.5)
     for accuracy in (95, -0.1, float("nan")):
-        with pytest.raises(ValueError, match=r"accuracy must lie in \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"accuracy must lie in \(0, 1\]"):
             run.first_hit("train", accuracy)
     with pytest.raises(ValueError, match="accuracy must be above 0"):
         run.first_hit("train", 0)

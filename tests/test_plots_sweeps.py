@@ -247,10 +247,27 @@ def test_what_makes_no_sense_is_said(draw, error, said):
 def test_which_value_is_said_if_there_are_several():
     found = dataset([[1.0, 2.0], [3.0, 4.0]])
     found["other"] = found.time * 2
-    with pytest.raises(ValueError, match="value must be given: the data set has time, other"):
+    found["kept"] = found.time > 2
+    with pytest.raises(ValueError, match="value must be given: the data set has time, other, kept"):
         plots.phase_diagram(found)
+    with pytest.raises(ValueError, match="value must be one of 'time', 'other', 'kept', got"):
+        plots.phase_diagram(found, "timer")
+    assert meshes(plots.phase_diagram(found, "kept"))[0].get_array().tolist() == [[0, 1], [0, 1]]
     found.attrs["value"] = "other"
     assert meshes(plots.phase_diagram(found))[0].get_array()[1, 1] == 8.0
+
+
+def test_few_values_of_a_logarithmic_axis_are_its_ticks():
+    coords = {"lam": 10.0 ** np.arange(-2, 7), "sigma": [30, 60, 120]}
+    ax = plots.phase_diagram(dataset(np.arange(27.0).reshape(9, 3), coords=coords))
+    ax.figure.draw_without_rendering()
+    assert ax.get_yscale() == ax.get_xscale() == "log"
+    ax_of = {ax.get_xlabel(): ax.xaxis, ax.get_ylabel(): ax.yaxis}
+    few, many = ax_of["sigma"], ax_of["lam"]
+    assert few.get_majorticklocs().tolist() == [30, 60, 120]
+    assert [one.get_text() for one in few.get_majorticklabels()] == ["30", "60", "120"]
+    assert not few.get_minorticklocs().size
+    assert many.get_minorticklocs().size
 
 
 def test_a_grid_in_any_order_is_the_same_picture():

@@ -90,6 +90,13 @@ def momentum_with_decay():
     )  # fmt: skip
 
 
+def decay_on_the_way():
+    """A bias without decay goes on growing after the steps that there are."""
+    return fg.train(
+        make.X + 4.0, make.Y, steps=1e6, lr=0.02, weight_decay=1e-6, record=[10**6], threads=1
+    )
+
+
 def adamw_with_a_schedule():
     return fg.train(
         make.X, make.Y, steps=300, lr=0.01, optimizer="adamw", weight_decay=0.25,
@@ -103,7 +110,7 @@ def loaded():
 
 RUNS = (
     exact, leaped_again_with_populations, diverged, interrupted, adam_with_evaluation_sets,
-    back_and_forth, momentum_with_decay, adamw_with_a_schedule, loaded,
+    back_and_forth, momentum_with_decay, decay_on_the_way, adamw_with_a_schedule, loaded,
 )  # fmt: skip
 
 

@@ -253,6 +253,7 @@ def test_no_bias_is_zero_and_one_class_needs_decay():
     ("arguments", "error", "message"),
     [
         ({"weight_decay": 0.0}, ValueError, "weight_decay must be greater than 0, got 0.0"),
+        ({"weight_decay": 0}, ValueError, "got 0: without decay max_margin has"),
         ({"weight_decay": -1.0}, ValueError, "weight_decay must be greater than 0, got -1.0"),
         ({"weight_decay": "a"}, TypeError, "weight_decay must be a real number"),
         ({"weight_decay": 1e-300}, ValueError, "weight_decay must be at least .* got 1e-300"),

@@ -312,7 +312,7 @@ def test_what_is_no_condition(stop, kind, message):
     ("call", "kind", "message"),
     [
         (lambda: fg.stop.accuracy("train", 0.0), ValueError, "level must be above 0"),
-        (lambda: fg.stop.accuracy("train", 1.5), ValueError, r"level must lie in \[0, 1\]"),
+        (lambda: fg.stop.accuracy("train", 1.5), ValueError, r"level must lie in \(0, 1\]"),
         (lambda: fg.stop.accuracy("train", "1"), TypeError, "level must be a real number"),
         (lambda: fg.stop.accuracy(0.9, 1.0), TypeError, "name must be that of a data set"),
         (lambda: fg.stop.accuracy("train", 1.0, kept=-1), ValueError, "kept must be at least 0"),

@@ -73,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     arguments, unknown = parser.parse_known_args(argv)
+    if arguments.command is None:
+        parser.error(
+            "say which COMMAND: info, separation or reproduce (fastgrok COMMAND --help has more)"
+        )
     if unknown:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
@@ -102,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Exact full-batch gradient descent for the study of grokking in linear models.",
     )
     parser.add_argument("--version", action="version", version=show_config()["fastgrok"])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     info = commands.add_parser(
         "info", help="print versions, compiler, instruction sets and threads"
     )
@@ -184,7 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     scale.add_argument(
         "--quick",
         action="store_true",
-        help="within a minute: fewer draws of the data, and less of it in beck2025 and open",
+        help="within a minute on two idle cores: fewer draws of the data, and less of it in "
+        "beck2025 and open",
     )
     scale.add_argument(
         "--full", action="store_true", help="the paper's size, and more draws of what is smaller"

@@ -11,11 +11,13 @@ POPULATION_SIZE = 10**12
 """Points that a population counts as: its accuracy is known to about the inverse of that."""
 
 
-def exact_share(name: str, value: float | Fraction | Decimal) -> Fraction:
-    """Read a share of points as the decimal its author wrote, and check that it is in [0, 1]."""
+def exact_share(
+    name: str, value: float | Fraction | Decimal, *, positive: bool = False
+) -> Fraction:
+    """Read a share of points as the decimal its author wrote, and check its range."""
     share = written(name, value)
     if share is None or not 0 <= share <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        raise ValueError(f"{name} must lie in {'(' if positive else '['}0, 1], got {value}")
     return share
 
 

@@ -233,6 +233,12 @@ def _row_numbers(name: str, value: Any, rows: int) -> NDArray[np.int64]:
     return out
 
 
+_ELSEWHERE = (
+    ". Dataset.load reads only what Dataset.save wrote: read other files with np.load or pandas, "
+    "and give the arrays to fg.Dataset(X, y) or fg.train(X, y)"
+)
+
+
 def _write_aligned(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
     """Add an array as the archive's first member, with its data at a multiple of `_PAGE`."""
     info = zipfile.ZipInfo(name)
@@ -246,10 +252,12 @@ def _write_aligned(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> 
 
 def _read(file: IO[bytes], path: str, mmap: bool) -> dict[str, Any]:
     """Return the fields of the data set in an open file."""
+    if not zipfile.is_zipfile(file):
+        raise ValueError(f"it is not a zip file{_ELSEWHERE}")
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if "meta.json" not in names:
-            raise ValueError(f"its members are {_checks.show(names)}")
+            raise ValueError(f"its members are {_checks.show(names)}{_ELSEWHERE}")
         meta = json.loads(archive.read("meta.json"))
         if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
             raise ValueError("its meta.json is not a data set's")

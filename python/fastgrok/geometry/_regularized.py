@@ -129,6 +129,12 @@ def regularized_limit(
     (True, True)
     """
     rows, signs = _checks.data(X, y, classes=classes)
+    if _checks.real("weight_decay", weight_decay) == 0.0:
+        raise ValueError(
+            f"weight_decay must be greater than 0, got {_checks.show(weight_decay)}: without decay "
+            "max_margin has the limit of rows that can be separated (separability says whether), "
+            "and of others a run of train comes to rest at the minimum"
+        )
     decay = _checks.real("weight_decay", weight_decay, positive=True)
     formula(SLOPES, _checks.choice("loss", loss, tuple(LOSSES)), "regularized_limit")
     mean = _checks.choice("reduction", reduction, ("mean", "sum")) == "mean"

@@ -41,17 +41,22 @@ def variable(dataset: Any, value: str | None) -> xr.DataArray:
             f"dataset must be an xarray.Dataset, as sweep returns it, got {_checks.show(dataset)}"
         )
     numeric = [str(name) for name, one in dataset.data_vars.items() if one.dtype.kind in "iuf"]
+    drawable = [
+        str(name)
+        for name, one in dataset.data_vars.items()
+        if one.dtype.kind in "biuf" and name != "failed"
+    ]
     if value is None:
         value = dataset.attrs.get("value")
         if value is None and len(numeric) == 1:
             (value,) = numeric
         if value is None:
             raise ValueError(
-                f"value must be given: the data set has {', '.join(numeric) or 'none'}"
+                f"value must be given: the data set has {', '.join(drawable) or 'none'}"
             )
     if value not in dataset.data_vars or dataset[value].dtype.kind not in "biuf":
         raise ValueError(
-            f"value must be one of {', '.join(map(repr, numeric)) or 'no variables'}, got "
+            f"value must be one of {', '.join(map(repr, drawable)) or 'no variables'}, got "
             f"{_checks.show(value)}"
         )
     found: xr.DataArray = dataset[value]

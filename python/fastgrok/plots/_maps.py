@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # From this ratio of the largest to the smallest on, values are shown on a logarithmic scale.
 _DECADES = 100.0
+# Up to so many values of a logarithmic axis are its ticks.
+_MOST_TICKS = 8
 _NEVER = "0.25"
 _HATCHES = {"undecided": ("0.92", "////"), "failed": ("1.0", "xxxx")}
 
@@ -235,8 +237,17 @@ def _axis(ax: Axes, dim: str, array: xr.DataArray) -> NDArray[np.float64]:
     ax.set(**{f"{which}label": _dim_label(array, dim)})
     places = values.astype(np.float64)
     if values.size > 1 and _scale(ax, which, places):
+        _tick(ax, which, places)
         return np.exp(_edges(np.log(places), 0.0))
     return _edges(places, 0.0 if numbers and values.size > 1 else 0.5)
+
+
+def _tick(ax: Axes, which: str, places: NDArray[np.float64]) -> None:
+    """Have the values themselves beside a logarithmic axis, if they are few and far apart."""
+    apart = np.diff(np.log(places))
+    if places.size <= _MOST_TICKS and apart.min() > 0.5 * apart.max():
+        ax.set(**{f"{which}ticks": places, f"{which}ticklabels": [in_digits(v) for v in places]})
+        getattr(ax, f"{which}axis").set_ticks([], minor=True)
 
 
 def _edges(places: NDArray[np.float64], beyond: float) -> NDArray[np.float64]:

@@ -121,7 +121,7 @@ def summary(run: Any) -> str:
         lines += [
             f"  accuracy  {right}",
             f"  state     loss {run.loss[-1]:.4g}, b {run.bias_final:.4g}, "
-            f"||w|| {run.norm_w[-1]:.4g}, |b|/||w|| {run.distance[-1]:.4g}",
+            f"||w|| {run.norm_w[-1]:.4g}, |b|/||w|| {run.distance[-1]:.4g}{_moving(run)}",
             f"  regime    {_regimes(run)}",
         ]
         if run.values:
@@ -129,6 +129,14 @@ def summary(run: Any) -> str:
                 "  values    " + ", ".join(f"{n} {v[-1]:.4g}" for n, v in run.values.items())
             )
     return "\n".join(lines)
+
+
+def _moving(run: Any) -> str:
+    """Say that weights that decay, and so must come to rest, had not when the run's leap ended."""
+    leap = run.engine.leaps[-1] if run.engine.leaps else None
+    if "weight_decay" not in run.params or leap is None or leap.converged or leap.period > 1:
+        return ""
+    return ", not at rest" if run.steps[-1] <= leap.last else ""
 
 
 def _weighted(params: Any) -> str:
