@@ -150,7 +150,8 @@ std::int64_t Lockstep::take_steps(std::int64_t rounds) {
         const auto finish = [&](Run& run) { guarded(run, [&] { run.descent->finish_step(); }); };
         const auto told = [&] { return interrupt != nullptr && interrupt->was_due(); };
         const auto end_round = [&] {
-            over = --rounds == 0 ||
+            --rounds;
+            over = rounds == 0 ||
                    (rounds % between_looks == 0 && seconds_since(start) > 2.0 * kBlockSeconds);
             over |= told();
             for (const Run* run : going_)
