@@ -93,20 +93,16 @@ bool Attack::has_closed_form() const {
 // work(block, its scratch, interrupt) for all blocks, chunk by chunk in order.
 template <class Work>
 void Attack::for_blocks(Work work) {
-    Shares shares(problem_.partition().count(), threads_);
     std::optional<Interrupt> never;
     if (Interrupt::here() == nullptr) never.emplace(Ask{});
     Interrupt& interrupt = *Interrupt::here();
-    run_team(threads_, [&](const Member& me) {
-        std::size_t c;
-        while (shares.take(me.index, c)) {
-            const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
-            for (std::size_t first = problem_.first_row(c); first < end; first += kLanes) {
-                if (interrupt.due()) return;
-                work(Block{c, first, std::min(kLanes, end - first)}, scratch_[me.index], interrupt);
-            }
-            problem_.leave_chunk(c);
+    deal(problem_.partition().count(), threads_, [&](std::size_t c, int member) {
+        const std::size_t end = std::min(problem_.first_row(c + 1), problem_.rows());
+        for (std::size_t first = problem_.first_row(c); first < end; first += kLanes) {
+            if (interrupt.due()) return;
+            work(Block{c, first, std::min(kLanes, end - first)}, scratch_[member], interrupt);
         }
+        problem_.leave_chunk(c);
     });
     if (interrupt.due()) throw Interrupted();
 }
