@@ -29,7 +29,7 @@ std::unique_ptr<Ensemble> make_ensemble(const Groups& by_team, const Groups& by_
 
 bool run(Ensemble& self, const py::function& poll, double poll_seconds) {
     const Unlocked alone;
-    return self.run(polled(poll), poll_seconds, signal_raised);
+    return self.run(polled(poll), poll_seconds);
 }
 
 py::tuple ending(const Ensemble& self, std::size_t group, std::size_t run) {

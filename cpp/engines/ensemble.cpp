@@ -76,7 +76,7 @@ double Ensemble::steps() const {
     return sum;
 }
 
-bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
+bool Ensemble::run(const Poll& asked, double poll_seconds) {
     using Clock = std::chrono::steady_clock;
     Clock::time_point last_poll = Clock::now();
     const Poll poll = [&](double steps) {
@@ -89,10 +89,11 @@ bool Ensemble::run(const Poll& asked, double poll_seconds, const Ask& ask) {
         const std::chrono::duration<double> since = Clock::now() - last_poll;
         if (!stop_ && since.count() >= poll_seconds && poll(steps())) stop_ = true;
     };
-    bool told = false;  // by `ask`
+    Interrupt* const outer = Interrupt::here();
+    bool told = false;  // by that
     stop_ = false;
     const Interrupt interrupt([&] {
-        if (!stop_) stop_ = told = ask && ask();
+        if (!stop_) stop_ = told = outer != nullptr && outer->due();
         return stop_.load();
     });
     try {

@@ -153,7 +153,7 @@ bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads, b
         by_thread.emplace_back(std::vector<Descent*>{run});
     Ensemble ensemble({Ensemble::Runs(pointers(group)), Ensemble::Runs(&leaping)}, by_thread,
                       threads);
-    ensemble.run([](double) { return false; }, 1e-3, {});
+    ensemble.run([](double) { return false; }, 1e-3);
     leaping_alone.run([](double) {}, 1e9);
 
     const std::string name = shape_name(n, d, single);

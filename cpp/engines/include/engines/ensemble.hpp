@@ -26,9 +26,9 @@ public:
     // Runs that a thread takes by itself should have been made for one thread.
     Ensemble(const std::vector<Runs>& by_team, const std::vector<Runs>& by_thread, int threads);
 
-    // Takes every run to its end, each for itself; false if the poll said so first. `ask`, likewise
-    // asked by this thread alone, stops passes half-way: Interrupted comes out.
-    bool run(const Poll& poll, double poll_seconds, const Ask& ask);
+    // Takes every run to its end, each for itself; false if the poll said so first. An Interrupt of
+    // this thread stops passes half-way, of all threads: Interrupted comes out.
+    bool run(const Poll& poll, double poll_seconds);
 
     // Groups by team first.
     const Lockstep::Ending& ending(std::size_t group, std::size_t run) const {
