@@ -1,4 +1,4 @@
-"""Docstrings that share the descriptions of parameters: written once, complete in `help`."""
+"""Docstrings that share descriptions of parameters or attributes, written once; help has all."""
 
 import inspect
 import re
@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=\n\n\S|\Z)", re.M | re.S)
+_SECTION = re.compile(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=\n\n\S|\Z)", re.M | re.S)
 _ENTRY = re.compile(r"^(\S.*)\n((?:\n*    .*)+)", re.M)
 _SEE = re.compile(r"^(\S.*)\n    See `(\w+)`\.(?: (.*))?$", re.M)
 
 
 def _parameters(docstring: str) -> dict[str, tuple[str, str]]:
-    """Read what a docstring says of each parameter: its type and its description."""
+    """Read what a docstring says of each parameter or attribute: its type and its description."""
     section = _SECTION.search(inspect.cleandoc(docstring))
     entries = _ENTRY.findall(section[1]) if section else []
     split = ((*head.partition(" : ")[::2], body) for head, body in entries)

@@ -93,7 +93,7 @@ class CaseTrainer(ABC, Generic[C, R]):
         As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
         not possible.
     threads : int, optional
-        Runs under way at the same time, each on one thread; None is the cores available.
+        Runs under way at the same time; None is the cores available.
     progress : bool
         Show a bar for the runs of each call.
     cache : dict

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok import _checks
+from fastgrok._checks.docstrings import described
 from fastgrok.descent.steps import log_spaced
 from fastgrok.geometry import max_margin, separability
 from fastgrok.linear import margins
@@ -137,6 +138,7 @@ class Run:
         return kept_from(self.steps, self.test_accuracy, accuracy)
 
 
+@described(CaseTrainer)
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
@@ -144,15 +146,8 @@ class Trainer(CaseTrainer[Case, Run]):
 
     Attributes
     ----------
-    engine : str
-        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
-        not possible.
-    threads : int, optional
-        Runs under way at the same time; None is the cores available.
-    progress : bool
-        Show a bar for the runs of each call.
-    cache : dict
-        Finished runs by paper, engine and case.
+    engine, threads, progress, cache
+        See `CaseTrainer`.
     """
 
     paper = "beck2025"

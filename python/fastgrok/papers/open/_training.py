@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fastgrok._checks.docstrings import described
 from fastgrok.descent.steps import log_spaced
 from fastgrok.papers._runs import Report
 from fastgrok.papers._training import CaseTrainer, affordable, leap_or_step, train_cells
@@ -142,6 +143,7 @@ class Run:
         return float(self.steps[1 + int(np.argmax(values >= share * values.max()))])
 
 
+@described(CaseTrainer)
 @dataclass(frozen=True)
 class Trainer(CaseTrainer[Case, Run]):
     """
@@ -149,15 +151,8 @@ class Trainer(CaseTrainer[Case, Run]):
 
     Attributes
     ----------
-    engine : str
-        As in `fastgrok.train`. "auto" leaps, and takes every step of a shorter run where that is
-        not possible.
-    threads : int, optional
-        Runs under way at the same time; None is the cores available.
-    progress : bool
-        Show a bar for the runs of each call.
-    cache : dict
-        Finished runs by paper, engine and case.
+    engine, threads, progress, cache
+        See `CaseTrainer`.
     """
 
     paper = "open"
