@@ -12,12 +12,17 @@ POPULATION_SIZE = 10**12
 
 
 def exact_share(
-    name: str, value: float | Fraction | Decimal, *, positive: bool = False
+    name: str, value: float | Fraction | Decimal, *, zero_reached_by: str = ""
 ) -> Fraction:
-    """Read a share of points as the decimal its author wrote, and check its range."""
+    """Read a share of points as the decimal its author wrote, in [0, 1], or in (0, 1].
+
+    The latter where 0 says nothing, as everything that is named reaches it.
+    """
     share = written(name, value)
     if share is None or not 0 <= share <= 1:
-        raise ValueError(f"{name} must lie in {'(' if positive else '['}0, 1], got {value}")
+        raise ValueError(f"{name} must lie in {'(' if zero_reached_by else '['}0, 1], got {value}")
+    if zero_reached_by and share == 0:
+        raise ValueError(f"{name} must be above 0, which {zero_reached_by} reaches")
     return share
 
 

@@ -210,9 +210,7 @@ def accuracy(name: str, level: float | Fraction | Decimal, kept: int = 0) -> Con
     >>> print(accuracy("train", 0.95, kept=100))
     accuracy of 'train' at least 0.95, kept for 100 steps
     """
-    share = exact_share("level", level, positive=True)
-    if share == 0:
-        raise ValueError("level must be above 0, which every state reaches")
+    share = exact_share("level", level, zero_reached_by="every state")
     return _Accuracy(_kept(kept), _name(name), share, str(level))
 
 

@@ -88,7 +88,5 @@ def _counts(run: Record, name: str) -> NDArray[np.int64]:
 
 def _needed(run: Record, name: str, accuracy: float | Fraction | Decimal) -> int:
     """Return how many points of a set make that accuracy."""
-    share = exact_share("accuracy", accuracy, positive=True)
-    if share == 0:
-        raise ValueError("accuracy must be above 0, which every record reaches")
+    share = exact_share("accuracy", accuracy, zero_reached_by="every record")
     return math.ceil(share * points(run, name))
