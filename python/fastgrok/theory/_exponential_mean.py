@@ -204,12 +204,18 @@ def _length(exponents: F64, change: F64) -> float:
     return high
 
 
+def _pivoted(V: F64) -> tuple[F64, NDArray[np.intp]]:
+    """Triangle of the columns in an order of falling size, and that order."""
+    R = decomposed(qr, V, mode="r", check_finite=False)[0][: V.shape[1]]
+    R, pivots = decomposed(qr, R, mode="r", pivoting=True, check_finite=False)
+    return R, pivots
+
+
 def _independent_columns(V: F64, rank: int | None) -> NDArray[np.intp]:
     """Columns that span the others, as many as the rank."""
     if rank == V.shape[1]:
         return np.arange(V.shape[1])
-    R = decomposed(qr, V, mode="r", check_finite=False)[0][: V.shape[1]]
-    R, pivots = decomposed(qr, R, mode="r", pivoting=True, check_finite=False)
+    R, pivots = _pivoted(V)
     if rank is None:
         sizes = np.abs(np.diag(R))
         rank = int(np.count_nonzero(sizes > _RANK_RTOL * sizes[0]))
@@ -218,8 +224,7 @@ def _independent_columns(V: F64, rank: int | None) -> NDArray[np.intp]:
 
 def _span(V: F64, rank: int) -> F64:
     """Orthonormal columns that span the rows."""
-    R = decomposed(qr, V, mode="r", check_finite=False)[0][: V.shape[1]]
-    R, pivots = decomposed(qr, R, mode="r", pivoting=True, check_finite=False)
+    R, pivots = _pivoted(V)
     rows = np.zeros((rank, V.shape[1]))
     rows[:, pivots] = R[:rank]
     return np.asarray(
