@@ -14,7 +14,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64
+from fastgrok._checks import F64, blocks
 from fastgrok._checks.aside import if_long
 from fastgrok._core import accurate_product
 from fastgrok.geometry._products import cholesky, gram, orthonormal_rows, solve_cholesky, times
@@ -24,6 +24,8 @@ _MOST_STEPS = 2000
 _LARGEST_LIFT = 430
 _MODERATE = 0.5
 """Steps that change no margin by more are taken as they are."""
+_BLOCK = 1 << 20
+"""Entries that are copied at a time, so that Ctrl-C is heard in between."""
 
 
 def _logistic(m: F64) -> tuple[F64, F64]:
@@ -116,7 +118,10 @@ class DecayedSum:
         dim = X.shape[1]
         self.bias, self.dim = bias, dim
         self.Z = np.empty((len(X), dim + bias))
-        self.Z[:, :dim] = np.ldexp(X.astype(np.float64, copy=False), -self.shift) * y[:, None]
+        for start, block in blocks(X, _BLOCK):
+            here = slice(start, start + len(block))
+            scaled = np.ldexp(block.astype(np.float64, copy=False), -self.shift)
+            self.Z[here, :dim] = scaled * y[here, None]
         self.penalty = np.full(dim + bias, self.decay)
         if bias:
             self.Z[:, -1] = y

@@ -24,6 +24,8 @@ from fastgrok.geometry.recession._whole import Whole, whole_rows
 
 _MODELS = ("logistic", "poisson")
 _INTERCEPT = "(intercept)"
+_BLOCK = 1 << 20
+"""Entries that are copied at a time, so that Ctrl-C is heard in between."""
 
 
 @helpful
@@ -166,8 +168,10 @@ def _evidence(
     # The intercept first, so that it is never what depends on others.
     Z = np.empty((len(live), X.shape[1] + bias))
     Z[:, : int(bias)] = 1.0
-    Z[:, int(bias) :] = X[live]
-    Z *= signs[live, None]
+    for start, block in _checks.blocks(Z, _BLOCK):
+        here = live[start : start + len(block)]
+        block[:, int(bias) :] = X[here]
+        np.multiply(block, signs[here, None], out=block)
     owner, sides = live, np.ones(len(live), dtype=np.intp)
     if model == "poisson":
         held = np.flatnonzero(signs[live] > 0.0)
