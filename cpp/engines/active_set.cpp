@@ -105,7 +105,7 @@ void ActiveSet::find_products(std::size_t first) {
 // The factor's rows from `first` on, of which the first `known` columns are right.
 bool ActiveSet::extend(std::size_t first, std::size_t known) {
     const std::size_t count = size() - first;
-    halfway_ = std::min(halfway_, first);
+    forget(first);
     if (count == 0) return true;
     for (std::size_t i = first; i < size(); ++i)
         for (std::size_t j = known; j <= i; ++j) factor_[i * most_ + j] = product(i, j);
@@ -129,7 +129,7 @@ bool ActiveSet::extend(std::size_t first, std::size_t known) {
 }
 
 bool ActiveSet::extend_by_one(std::size_t at) {
-    halfway_ = std::min(halfway_, at);
+    forget(at);
     double* row = &factor_[at * most_];
     for (std::size_t j = 0; j < at; ++j) row[j] = product(at, j);
     if (at > 0) solve_lower(factor(0, 0, at, at), {row, at, 1, 1, 1}, Side::plain);
@@ -188,7 +188,7 @@ void ActiveSet::mend(std::size_t first, const std::vector<std::size_t>& order) {
         slots_[i] = slots[order[i]];
     }
     slots_.resize(n);
-    halfway_ = std::min(halfway_, first);
+    forget(first);
     add_to_factor(factor(first, first, rest, rest),
                   {along_.data(), lost.size(), rest, static_cast<std::ptrdiff_t>(rest), 1});
 }
@@ -201,15 +201,28 @@ void ActiveSet::solve(Vector& x) {
 }
 
 const Vector& ActiveSet::ones() {
-    halves_.resize(size());
-    for (std::size_t i = halfway_; i < size(); ++i) {
+    return solution(ones_, [](std::size_t) { return 1.0; });
+}
+
+const Vector& ActiveSet::lasts() {
+    return solution(lasts_, [this](std::size_t i) { return row_of(i)[cols_ - 1]; });
+}
+
+template <class Right>
+const Vector& ActiveSet::solution(Solution& x, Right right) {
+    x.halves.resize(size());
+    for (std::size_t i = x.halfway; i < size(); ++i) {
         const double* row = &factor_[i * most_];
-        halves_[i] = (1.0 - kernels().dot(row, halves_.data(), i)) / row[i];
+        x.halves[i] = (right(i) - kernels().dot(row, x.halves.data(), i)) / row[i];
     }
-    halfway_ = size();
-    ones_ = halves_;
-    solve_lower(factor(0, 0, size(), size()), {ones_.data(), size(), 1, 1, 1}, Side::transposed);
-    return ones_;
+    x.halfway = size();
+    x.found = x.halves;
+    solve_lower(factor(0, 0, size(), size()), {x.found.data(), size(), 1, 1, 1}, Side::transposed);
+    return x.found;
+}
+
+void ActiveSet::forget(std::size_t first) {
+    for (Solution* x : {&ones_, &lasts_}) x->halfway = std::min(x->halfway, first);
 }
 
 Vector ActiveSet::squares(const std::vector<Vector>& x) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 #include "core/interrupt.hpp"
 #include "dual_step.hpp"
@@ -32,9 +34,8 @@ constexpr double kFirst = 0.9;
 // The share of the room left that is taken at once: with all of it the members determine theta, and
 // many leave at once.
 constexpr double kMore = 0.6;
-constexpr std::size_t kFewMore = 8;
-// Rows of fewer entries cost too little to be guessed.
-constexpr std::size_t kLongRows = 100;
+// Rows of fewer entries cost too little to be guessed, or not to be tried.
+constexpr std::size_t kLongRows = 128;
 
 template <class Set>
 class Search {
@@ -159,15 +160,17 @@ private:
 
     // The solution for the members.
     const Vector& aim() {
-        if (!balanced_) return members_.ones();
-        Vector lasts = labels_of_members();
-        for (double& c : lasts) c *= units_.feature;
-        Vector pull = lasts;
-        members_.solve(pull);
-        free_.set(std::move(lasts), std::move(pull));
-        target_ = members_.ones();
-        bias_ = free_.balance(target_);
-        return target_;
+        if constexpr (std::is_same_v<Set, ActiveSet>) {
+            if (balanced_) {
+                Vector lasts = labels_of_members();
+                for (double& c : lasts) c *= units_.feature;
+                free_.set(std::move(lasts), members_.lasts());
+                target_ = members_.ones();
+                bias_ = free_.balance(target_);
+                return target_;
+            }
+        }
+        return members_.ones();
     }
 
     // Moves alpha to the solution for the members; those whose coefficient vanishes leave.
@@ -246,8 +249,10 @@ private:
         const double below = 1.0 - kShare * (1.0 - least);
         std::erase_if(wanted, [&](std::size_t i) { return margins_[i] > below; });
         const std::size_t room = members_.room();
-        const auto most = std::max(static_cast<std::size_t>(kMore * static_cast<double>(room)),
-                                   std::min(room, kFewMore));
+        const std::size_t most =
+            dim_ < kLongRows ? room
+                             : std::max(static_cast<std::size_t>(kMore * static_cast<double>(room)),
+                                        std::min<std::size_t>(room, 1));
         const std::size_t count =
             std::min({wanted.size(), most, std::max<std::size_t>(members_.size(), 1)});
         const auto end = wanted.begin() + static_cast<std::ptrdiff_t>(count);

@@ -43,9 +43,11 @@ public:
     // With G the products of the members:
     //   solve    x <- G^-1 x
     //   ones     G^-1 1
+    //   lasts    G^-1 c with the last entries c of the members
     //   squares  x . G x of each x
     void solve(Vector& x);
     const Vector& ones();
+    const Vector& lasts();
     Vector squares(const std::vector<Vector>& x);
 
     // The least share of a member's square outside the span of those before.
@@ -68,6 +70,12 @@ public:
     Table<double> take_rows(std::vector<std::size_t>& order);
 
 private:
+    // L^-1 r, of which the first `halfway` are right, and G^-1 r.
+    struct Solution {
+        Vector halves, found;
+        std::size_t halfway = 0;
+    };
+
     MatrixView factor(std::size_t i, std::size_t j, std::size_t rows, std::size_t cols) {
         return {&factor_[i * most_ + j], rows, cols, static_cast<std::ptrdiff_t>(most_), 1};
     }
@@ -80,14 +88,16 @@ private:
     void find_products(std::size_t first);
     bool extend(std::size_t first, std::size_t known);
     void mend(std::size_t first, const std::vector<std::size_t>& order);
+    template <class Right>
+    const Vector& solution(Solution& x, Right right);
+    void forget(std::size_t first);
     bool extend_by_one(std::size_t at);
 
     std::size_t cols_, most_;
     std::size_t used_ = 0;  // slots that have been taken at any time, the first ones
-    std::size_t halfway_ = 0;
     std::vector<std::size_t> slots_, free_;
     Table<double> rows_, products_, factor_;
-    Vector halves_, ones_;  // L^-1 1, of which the first `halfway_` are right, and G^-1 1
+    Solution ones_, lasts_;
     Vector by_slot_, along_;
 };
 
