@@ -27,7 +27,7 @@ std::unique_ptr<Ensemble> make_ensemble(const Groups& by_team, const Groups& by_
     return std::make_unique<Ensemble>(by_team, by_thread, threads);
 }
 
-bool run(Ensemble& self, const py::function& poll, double poll_seconds) {
+bool run_all(Ensemble& self, const py::function& poll, double poll_seconds) {
     const Unlocked alone;
     return self.run(polled(poll), poll_seconds);
 }
@@ -44,7 +44,7 @@ void register_ensemble(py::module_& m) {
     py::class_<Ensemble>(m, "Ensemble", "Many runs at once.", py::is_final())
         .def(py::init(&make_ensemble), py::arg("by_team"), py::arg("by_thread"), py::arg("threads"),
              py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
-        .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
+        .def("run", &run_all, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def("ending", &ending, py::arg("group"), py::arg("run"))
         .def(
             "raise_failure",

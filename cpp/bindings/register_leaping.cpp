@@ -24,7 +24,7 @@ LeapingDescent::Poll asked(const py::function& poll) {
     };
 }
 
-std::string run(LeapingDescent& self, const py::function& poll, double poll_seconds) {
+std::string run_leaping(LeapingDescent& self, const py::function& poll, double poll_seconds) {
     const Unlocked alone;
     switch (self.run(asked(poll), poll_seconds)) {
         case LeapingDescent::Status::done: return "done";
@@ -243,7 +243,7 @@ void register_leaping(py::module_& m) {
              py::arg("kept") = std::vector<std::pair<double, double>>{},
              py::arg("paired_from") = LeapingOptions{}.paired_from, py::keep_alive<1, 2>(),
              py::keep_alive<1, 7>())
-        .def("run", &run, py::arg("poll"), py::arg("poll_seconds") = 0.1)
+        .def("run", &run_leaping, py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def("recalls", &LeapingDescent::recalls, py::arg("steps"))
         .def("recall", &recall, py::arg("other"), py::arg("poll"), py::arg("poll_seconds") = 0.1)
         .def_property_readonly("reached", &LeapingDescent::reached)

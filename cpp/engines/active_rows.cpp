@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint32_t kNoRow = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kMostLevels = 14;
 // Fewer rows than this are not worth a list.
-constexpr std::size_t kFewRows = 64;
+constexpr std::size_t kFewToLookAt = 64;
 // A radius must be worth at least so many steps: of the present length, or, where they go to and
 // fro, as far as the last so many have led away.
 constexpr int kFewestSteps = 8;
@@ -183,7 +183,7 @@ void ActiveRows::advance(const Vector& u, const Vector& next, double distance, d
         if (patience.wait > 0) {
             --patience.wait;
         } else {
-            look_ = size(depth_) >= kFewRows;
+            look_ = size(depth_) >= kFewToLookAt;
         }
     }
 }

@@ -14,7 +14,7 @@ namespace {
 // do not show less.
 constexpr double kDependent = 1e-12;
 // Fewer rows are multiplied one by one.
-constexpr std::size_t kFewRows = 4;
+constexpr std::size_t kFewToMultiply = 4;
 // Rows of a triangle whose sums are made together.
 constexpr std::size_t kRowsAtOnce = 16;
 
@@ -85,7 +85,7 @@ void ActiveSet::find_products(std::size_t first) {
         return;
     }
     along_.assign(count * used_, 0.0);
-    if (count < kFewRows) {
+    if (count < kFewToMultiply) {
         for (std::size_t i = 0; i < count; ++i)
             add_product(all, row_of(first + i), &along_[i * used_]);
     } else {

@@ -22,7 +22,7 @@ Real lane_sum(std::size_t n, Term term) {
 }
 
 template <class Real>
-Real norm(const std::vector<Real>& v, Ball ball) {
+Real norm_of(const std::vector<Real>& v, Ball ball) {
     if (ball == Ball::l_1)
         return lane_sum<Real>(v.size(), [&](std::size_t j) { return std::fabs(v[j]); });
     return std::sqrt(lane_sum<Real>(v.size(), [&](std::size_t j) { return v[j] * v[j]; }));
@@ -120,11 +120,11 @@ bool AutodiffAttack<Real>::step(double y, Real radius, Scratch& s) const {
         return changed;
     }
     for (std::size_t j = 0; j < cols_; ++j) g[j] = slope * w_[j];
-    const Real factor = Real(1) / std::max(norm(g, settings_.ball), kLeastNorm<Real>);
+    const Real factor = Real(1) / std::max(norm_of(g, settings_.ball), kLeastNorm<Real>);
     for (std::size_t j = 0; j < cols_; ++j)
         g[j] = (x[j] + step_size_ * (g[j] * factor)) - origin[j];
     const Real shrink =
-        std::min(Real(1), radius / std::max(norm(g, settings_.ball), kLeastNorm<Real>));
+        std::min(Real(1), radius / std::max(norm_of(g, settings_.ball), kLeastNorm<Real>));
     for (std::size_t j = 0; j < cols_; ++j) put(j, origin[j] + g[j] * shrink);
     return changed;
 }

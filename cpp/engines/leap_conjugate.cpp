@@ -1,7 +1,6 @@
 // The leaping integrator's field where the Hessian is known by its products with vectors.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "engines/curvature.hpp"
@@ -15,8 +14,6 @@
 
 namespace fastgrok {
 namespace {
-
-constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
 class ConjugateField : public LeapField {
 public:
@@ -74,7 +71,7 @@ public:
             spread.step = step;
             for (std::size_t j = 0; j < size.size(); ++j)
                 error[j] = spread.next() < 0.5 ? -size[j] : size[j];
-            if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
+            if (!solve(1.0, error, scale, enough, effect)) return kUnknownEffect;
             largest = std::max(largest, scale.norm(effect));
         }
         return std::min(most, kOthers * largest + enough);

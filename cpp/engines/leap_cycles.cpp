@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,8 +12,6 @@
 
 namespace fastgrok {
 namespace {
-
-constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
 // F_p(u), the sum of F along p steps from u, whose derivative is J = (I - A_p) ... (I - A_1) - I
 // with the Hessians A_i along these, times the rate. It is not symmetric: Newton's equations are
@@ -80,7 +77,7 @@ public:
                 for (std::size_t j = 0; j < error.size(); ++j)
                     error[j] += spread.next() < 0.5 ? -sizes[i][j] : sizes[i][j];
             }
-            if (!solve(1.0, error, scale, enough, effect)) return kUnknown;
+            if (!solve(1.0, error, scale, enough, effect)) return kUnknownEffect;
             largest = std::max(largest, scale.norm(effect));
         }
         return std::min(most, kOthers * largest + enough);

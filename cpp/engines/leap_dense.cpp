@@ -1,7 +1,6 @@
 // The leaping integrator's fields where the Hessian is a small dense matrix.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -13,8 +12,6 @@
 
 namespace fastgrok {
 namespace {
-
-constexpr double kUnknown = std::numeric_limits<double>::infinity();
 
 void fill(const Vector& triangle, double factor, Matrix& out) {
     std::size_t at = 0;
@@ -108,7 +105,7 @@ public:
         for (std::size_t i = 0; i < n; ++i)
             for (std::size_t j = 0; j <= i; ++j)
                 matrix_(i, j) = (i == j ? 1.0 : 0.0) + hessian_(i, j);
-        if (!factorise_by_entries(matrix_.view())) return kUnknown;
+        if (!factorise_by_entries(matrix_.view())) return kUnknownEffect;
         Matrix inverse(n);
         invert(inverse, [&](Vector& x) {
             if (motion_.is_normalized()) project(x);
@@ -200,7 +197,7 @@ public:
             subtract_jacobian(k_);
             return solve_gauss(matrix_, x);
         });
-        if (!regular) return kUnknown;
+        if (!regular) return kUnknownEffect;
         for (std::size_t i = after.size(); --i > 0;) {
             multiply(after[i], hessians_[i], matrix_);
             for (std::size_t j = 0; j < matrix_.size(); ++j)

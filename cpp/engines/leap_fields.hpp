@@ -2,11 +2,15 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "engines/leap_field.hpp"
 
 namespace fastgrok {
+
+// The effect of an error on the solution where the equations cannot be solved.
+inline constexpr double kUnknownEffect = std::numeric_limits<double>::infinity();
 
 // Where the Hessian is a small dense matrix. Rows that are not packed need coordinates, which pack
 // them.

@@ -27,7 +27,8 @@ constexpr double kOfStart = 3.0;
 constexpr double kFew = 20.0;
 // Less is claimed of no record, and no less than this share of rtol, or of an rtol that is not
 // loose.
-constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLeastOfMemory = 3e-3, kLoose = 1e-6;
+constexpr double kLeastError = 1e-12, kLeastShare = 3e-4, kLeastOfMemory = 3e-3,
+                 kLoosestUsed = 1e-6;
 
 // Rounding errors that may do no more than this share of rtol are not looked at more closely; where
 // they may do more, other coordinates are tried, again when the step number has grown by so much.
@@ -105,7 +106,7 @@ double LeapingDescent::error_of_steps(Attempt& attempt, double step, const Vecto
                std::max({std::max(w / scale.w, b / scale.b) / counted, fine.sudden_error(scale),
                          kOfRecent * of_few * fine.recent_error()}) +
            fine.statistics().model_error + start + kLeastError +
-           share * std::min(options_.rtol, kLoose);
+           share * std::min(options_.rtol, kLoosestUsed);
 }
 
 // Changes to other coordinates where rounding errors begin to matter.

@@ -13,7 +13,7 @@ namespace {
 // sooner where exact steps are dear and the first leap seldom has to be closer than this rtol.
 // Where steps remember others what is left of the first ones falls exponentially, by a factor e in
 // the number that they remember: tries begin at so many times that number, and are closer.
-constexpr double kFirstTry = 128.0, kFirstTryWide = 64.0, kLoose = 5e-7, kLater = 2.0;
+constexpr double kFirstTry = 128.0, kFirstTryWide = 64.0, kLooseEnough = 5e-7, kLater = 2.0;
 constexpr double kFirstTryOfMemory = 28.0, kLaterOfMemory = 1.5;
 // There exact steps, of which there are many by then, go on beside a leap for this share of those
 // before it, and are compared with it in so many places.
@@ -49,7 +49,7 @@ double LeapingDescent::first_leap(const SlowMotion& motion) {
 
 std::int64_t LeapingDescent::first_try() const {
     constexpr double kFarthest = 2e15;
-    const bool early = is_smooth_and_dear() && options_.rtol >= kLoose;
+    const bool early = is_smooth_and_dear() && options_.rtol >= kLooseEnough;
     return even(std::min(first_try_of(motion_, early ? kFirstTryWide : kFirstTry), kFarthest));
 }
 

@@ -21,7 +21,7 @@ constexpr double kEnough = 1e-18, kLeast = 1e-6;
 // So many times as large as what the weights add to margins, a bias hides them.
 constexpr double kMuch = 4.0;
 
-double norm(const double* a, std::size_t n) {
+double length_of(const double* a, std::size_t n) {
     return std::sqrt(kernels().dot(a, a, n));
 }
 
@@ -126,9 +126,9 @@ private:
 bool refine(const MarginMembers& members, double tol, HardMarginPoint& point) {
     const double *const rows = members.rows, feature = members.feature;
     const std::size_t count = point.alpha.size(), dim = point.theta.size();
-    const double size = norm(point.theta.data(), dim);
+    const double size = length_of(point.theta.data(), dim);
     Vector missing, norms(count);
-    for (std::size_t i = 0; i < count; ++i) norms[i] = norm(rows + i * dim, dim);
+    for (std::size_t i = 0; i < count; ++i) norms[i] = length_of(rows + i * dim, dim);
     bool more = members.near;
     for (int k = 0;; ++k) {
         accurate_products(rows, count, point.theta, missing);
@@ -149,16 +149,16 @@ bool refine(const MarginMembers& members, double tol, HardMarginPoint& point) {
     if (members.bias) {
         double longest = 0.0;
         for (std::size_t i = 0; i < count; ++i)
-            longest = std::max(longest, norm(rows + i * dim, dim - 1));
+            longest = std::max(longest, length_of(rows + i * dim, dim - 1));
         const double own = std::fabs(point.theta[dim - 1] * feature), b = std::max(own, 1.0);
-        const double reach = norm(point.theta.data(), dim - 1) * longest;
+        const double reach = length_of(point.theta.data(), dim - 1) * longest;
         point.off = kEps * reach * reach / b;
         if (!(point.off < tol)) {
             // By what w misses of being the sum of its rows.
             Vector left(dim);
             kernels().accurate_sums(rows, count, dim, point.alpha.data(), left.data());
             for (std::size_t j = 0; j < dim; ++j) left[j] -= point.theta[j];
-            point.off = norm(left.data(), dim - 1) * longest / b;
+            point.off = length_of(left.data(), dim - 1) * longest / b;
         }
         // Margins say little of weights that hardly matter to them.
         more = more || !(point.off < tol) || own > kMuch * reach;

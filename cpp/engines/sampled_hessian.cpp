@@ -10,7 +10,7 @@ namespace {
 
 // Rows of a sample: this share of those that matter, but at least and at most so many for each
 // column. How many are taken together.
-constexpr std::size_t kShare = 8, kFewestByColumn = 4, kMostByColumn = 64, kAtOnce = 256;
+constexpr std::size_t kOneIn = 8, kFewestByColumn = 4, kMostByColumn = 64, kAtOnce = 256;
 // Strips of the matrix, which threads deal out among themselves.
 constexpr std::size_t kStrips = 16;
 // Entries of the largest matrix: 64 MiB.
@@ -60,7 +60,7 @@ bool SampledHessian::begin(const Of& of) {
 
 std::size_t SampledHessian::rows_wanted(const LeapRows& rows) const {
     const std::size_t n = rows.count();
-    return std::min(n, std::clamp(n / kShare, kFewestByColumn * size_, kMostByColumn * size_));
+    return std::min(n, std::clamp(n / kOneIn, kFewestByColumn * size_, kMostByColumn * size_));
 }
 
 void SampledHessian::end(const LeapRows& rows, std::size_t products) {

@@ -12,7 +12,7 @@
 namespace fastgrok {
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotWatched = std::numeric_limits<double>::quiet_NaN();
 // A search serves for the steps up to so many times its own, and leaves so many directions.
 constexpr double kServes = 5.0;
 constexpr std::size_t kDirections = 4;
@@ -24,7 +24,7 @@ constexpr double kUnsteady = -1.0, kStays = 0.95;
 constexpr double kFreeEntries = 2e8;
 // All searches together may cost so many passes and this share of the steps; beyond that every
 // search gets the fewest.
-constexpr double kFreePasses = 12.0, kShare = 0.1, kFewestPasses = 4.0;
+constexpr double kFreePasses = 12.0, kShareOfSteps = 0.1, kFewestPasses = 4.0;
 constexpr int kMostProducts = 40;
 
 // What products of the directions found before tell; nothing where they no longer do.
@@ -73,7 +73,8 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
         search.tolerance = 1e-7;
     } else {
         const double credit = std::max(kFreePasses, free_passes()) +
-                              kShare * static_cast<double>(counted) - static_cast<double>(spent);
+                              kShareOfSteps * static_cast<double>(counted) -
+                              static_cast<double>(spent);
         search.most_passes = std::max(credit, kFewestPasses);
         search.keep = kDirections;
     }
@@ -104,8 +105,8 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
             mean = renew(state.mean, leading, leading.middle, false);
         if (watched_ && is_due(state, state.at, leading.step))
             at = renew(state.at, leading, leading.u, false);
-        if (!watched_) at = kUnknown;
-        if (!watched_ || leading.middle.empty()) mean = kUnknown;
+        if (!watched_) at = kNotWatched;
+        if (!watched_ || leading.middle.empty()) mean = kNotWatched;
         end = first + 1;  // all points to the next search
         while (end < points.size() && !searches(state, *points[end])) ++end;
 
@@ -140,7 +141,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                 return renew(found, point, u, true);
             };
             Told one{evaluations[k - first], told(state.at, offset, point.u, k - first, 0, at),
-                     kUnknown};
+                     kNotWatched};
             if (point.middle.empty())
                 one.mean = one.at;
             else

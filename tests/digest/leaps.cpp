@@ -96,15 +96,15 @@ std::vector<double> powers_of_ten(int last) {
     return steps;
 }
 
-struct Named {
+struct NamedMotion {
     const char* name;
     StepperOptions stepper;
     Loss loss = Loss::logistic;
     double lr = 1.0;
 };
 
-std::vector<Named> all_motions() {
-    std::vector<Named> out(9);
+std::vector<NamedMotion> all_motions() {
+    std::vector<NamedMotion> out(9);
     out[0].name = "plain";
     out[1] = {"exponential", {}, Loss::exponential, 0x1p-4};
     out[2] = {"squared", {}, Loss::squared, 0x1p-6};
@@ -158,7 +158,7 @@ struct Drifting {
     }
 };
 
-bool print_cycles(int threads) {
+bool print_leaped_cycles(int threads) {
     const struct {
         int period;
         std::vector<int> points;
@@ -204,7 +204,7 @@ bool print_leaps(const Extent& extent) {
         {60, 3, false, "touching"}, {40, 30, true, "barely apart"}, {40, 100, false, "apart"}};
     for (const auto& set : sets) {
         const auto data = make_data(3, set.n, set.d, set.single);
-        for (const Named& motion : all_motions()) {
+        for (const NamedMotion& motion : all_motions()) {
             DescentOptions options;
             options.loss = motion.loss;
             options.scale = 1.0 / static_cast<double>(set.n);
@@ -216,7 +216,7 @@ bool print_leaps(const Extent& extent) {
                                powers_of_ten(12), options, threads, leaping);
         }
     }
-    return same & print_cycles(threads);
+    return same & print_leaped_cycles(threads);
 }
 
 }  // namespace fastgrok

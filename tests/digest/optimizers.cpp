@@ -7,16 +7,16 @@ namespace {
 using namespace fastgrok;
 using How = StepperOptions::Kind;
 
-struct Named {
+struct NamedStepper {
     std::string name;
     StepperOptions stepper;
 };
 
-std::vector<Named> all_steppers() {
+std::vector<NamedStepper> all_steppers() {
     const std::pair<const char*, How> kinds[] = {
         {"plain", How::plain}, {"momentum", How::momentum},     {"nesterov", How::nesterov},
         {"sign", How::sign},   {"normalized", How::normalized}, {"adam", How::adam}};
-    std::vector<Named> out;
+    std::vector<NamedStepper> out;
     for (const auto& [name, kind] : kinds) {
         StepperOptions stepper;
         stepper.kind = kind;
@@ -63,7 +63,7 @@ bool print_steps(const std::shared_ptr<const Problem>& train,
 bool print_all_steps(std::size_t n, std::size_t d, bool single, double last, int threads) {
     const auto train = make_data(7, n, d, single), test = make_data(8, 33, d, single);
     bool same = true;
-    for (const Named& one : all_steppers())
+    for (const NamedStepper& one : all_steppers())
         for (const Loss loss : {Loss::logistic, Loss::squared_hinge}) {
             if (n > 1000 && loss != Loss::logistic) continue;
             DescentOptions options;
