@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok._checks.programs import linear_program
 from fastgrok.datasets._cube import Lattice, fill_slab
 
 
@@ -77,15 +78,19 @@ def _hulls_meet(plus: NDArray[np.float64], minus: NDArray[np.float64]) -> bool:
 
     To the solver's tolerance: about 1e-7 of the largest coordinate.
     """
-    from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
-
     a, b = len(plus), len(minus)
     scale = max(np.abs(plus).max(), np.abs(minus).max(), np.finfo(np.float64).tiny)
     # The last coordinate follows from the others.
     combination = np.hstack([plus.T[:-1], -minus.T[:-1]]) / scale
     ones = np.vstack([np.repeat([1.0, 0.0], [a, b]), np.repeat([0.0, 1.0], [a, b])])
     right = np.append(np.zeros(len(combination)), [1.0, 1.0])
-    answer = linprog(np.zeros(a + b), A_eq=np.vstack([combination, ones]), b_eq=right)
+    answer = linear_program(
+        np.zeros(a + b),
+        equal=True,
+        matrix=np.vstack([combination, ones]),
+        right=right,
+        bounds=np.repeat([[0.0, np.inf]], a + b, axis=0),
+    )
     if answer.status not in (0, 2):
         raise RuntimeError(f"linear programming failed on the planted hulls: {answer.message}")
     return bool(answer.status == 0)

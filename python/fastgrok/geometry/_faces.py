@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok._checks import F64
+from fastgrok._checks.programs import linear_program
 from fastgrok.geometry._exact import integers
 from fastgrok.geometry._lifting import MOST_EQUATIONS, Integers, Lifting, independent
 from fastgrok.geometry._rows import Index, Rows
@@ -80,14 +81,11 @@ def find_face(rows: Rows, live: Index) -> Face | None:
 
 def least(cost: F64, matrix: F64, right: F64, bounds: F64) -> Any:
     """Least cost . x with matrix x = right within bounds, as HiGHS sees it; None if it fails."""
-    # Slow to import, rarely needed.
-    from scipy.optimize import linprog  # noqa: PLC0415
-    from scipy.sparse import csc_array  # noqa: PLC0415
+    from scipy.sparse import csc_array  # noqa: PLC0415 (slow to import, rarely needed)
 
-    limits = [(float(low), float(high)) for low, high in bounds]
     dense = np.count_nonzero(matrix) > _SPARSE * matrix.size
     entries: Any = matrix if dense else csc_array(matrix)
-    answer = linprog(cost, A_eq=entries, b_eq=right, bounds=limits)
+    answer = linear_program(cost, equal=True, matrix=entries, right=right, bounds=bounds)
     return answer if answer.status == 0 else None
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from fastgrok._checks import F64
+from fastgrok._checks.aside import decomposed
+from fastgrok._checks.programs import linear_program
 from fastgrok._core import accurate_product
 from fastgrok.geometry._rows import Index
 
@@ -154,7 +156,7 @@ class LinearProgram:
             return True
         if M.shape[0] < M.shape[1]:
             return False
-        least = float(np.linalg.svd(M, compute_uv=False)[-1])
+        least = float(decomposed(np.linalg.svd, M, compute_uv=False)[-1])
         return float(np.linalg.norm(missed)) < _APART * least
 
     def _free(self, u: F64) -> Any:
@@ -173,8 +175,6 @@ class LinearProgram:
 
     def _best(self, gain: F64, of_margin: float, margins: F64) -> Any:
         """Largest gain . u + of_margin t within the norm, for t within limits; None if it fails."""
-        from scipy.optimize import linprog  # noqa: PLC0415
-
         n, dim = self.A.shape
         last, A = -self._lengths[:, None], self.A * self._lengths[:, None]
         limits = np.where(self.limits < _INFINITE, self.limits, np.inf)
@@ -191,16 +191,13 @@ class LinearProgram:
             most = np.where(self._dear, 0.0, np.inf)
             bounds = np.column_stack([np.zeros(2 * dim), np.concatenate([most, most])])
             gain = np.concatenate([gain, -gain])
-        limited = np.vstack([bounds, margins])
-        answer = linprog(
+        answer = linear_program(
             -np.append(gain, of_margin),
-            A_ub=-matrix,
-            b_ub=-right,
-            bounds=[(float(low), float(high)) for low, high in limited],
-            options={
-                "primal_feasibility_tolerance": _TOLERANCE,
-                "dual_feasibility_tolerance": _TOLERANCE,
-            },
+            equal=False,
+            matrix=-matrix,
+            right=-right,
+            bounds=np.vstack([bounds, margins]),
+            tolerance=_TOLERANCE,
         )
         return answer if answer.status == 0 else None
 
@@ -216,7 +213,7 @@ def _solved(M: F64, right: F64, guess: F64) -> tuple[F64, F64]:
     table = np.ascontiguousarray(np.column_stack([M, M, -right]))
     rows = _units(np.abs(M).max(axis=1, initial=0.0))
     columns = _units(np.abs(M * rows[:, None]).max(axis=0, initial=0.0))
-    inverse = np.linalg.pinv(M * rows[:, None] * columns, rcond=1e-13)
+    inverse = decomposed(np.linalg.pinv, M * rows[:, None] * columns, rcond=1e-13)
     for _ in range(3):
         left = accurate_product(table, np.concatenate([x, rest, [1.0]]))
         step = rest - columns * (inverse @ (rows * left))

@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dgejsv
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._checks.aside import decomposed
+from fastgrok._checks.programs import linear_program
 from fastgrok._core import accurate_product
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry import (
@@ -346,19 +347,17 @@ def _pulling(across: F64) -> NDArray[np.bool_]:
     As beta may be scaled, max sum_i min(beta_i, 1) counts them. On the others, along some
     direction, the exponentials fall without end while those of these rows stay as they are.
     """
-    from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
-
     count = len(across)
     sizes = np.abs(across).max(axis=0)
     used = sizes > 1e-12 * sizes.max()  # others may be rounding alone
     columns = across[:, used] / sizes[used]
     # beta is the sum of a part up to 1, which counts, and of another.
-    found = linprog(
+    found = linear_program(
         np.repeat([-1.0, 0.0], count),
-        A_eq=np.tile(columns.T, 2),
-        b_eq=np.zeros(columns.shape[1]),
-        bounds=[(0.0, 1.0)] * count + [(0.0, None)] * count,
-        method="highs",
+        equal=True,
+        matrix=np.tile(columns.T, 2),
+        right=np.zeros(columns.shape[1]),
+        bounds=np.repeat([[0.0, 1.0], [0.0, np.inf]], count, axis=0),
     )
     if found.x is None:
         return np.zeros(count, dtype=bool)
