@@ -11,6 +11,7 @@ from scipy.linalg import solve_triangular
 
 from fastgrok import _checks
 from fastgrok._checks import F64
+from fastgrok._checks.aside import if_long
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry import blas
 
@@ -143,16 +144,13 @@ def kernel_rows(
 
     # Between 1/2 and 1 nothing overflows, and powers of two change no rounding.
     exponent = int(np.frexp(kernel.diagonal().max())[1])
-    scaled = np.ldexp(kernel, -exponent)
+    scaled = if_long(kernel.size, np.ldexp, kernel, -exponent)
     largest = scaled.diagonal().max()
-    work = scaled + scaled.T
-    work /= 2.0
+    work = if_long(kernel.size, _symmetric, scaled)
     order, rank = blas.dpstrf(work.T, tol * largest)
-    factor = work.T
     pivots, rest = order[:rank], order[rank:]
-    rows = np.empty((n, rank))
-    rows[order] = np.tril(factor[:, :rank])
-    del work, factor
+    rows: F64 = if_long(n * rank, _lower, work.T[:, :rank], order)
+    del work
 
     # Of the rows of pivots it is rounding alone that keeps them from those of K.
     left, where = _largest(scaled, rows, rest, rows[rest], rest)
@@ -166,7 +164,10 @@ def kernel_rows(
 
     with np.errstate(over="ignore", invalid="ignore"):
         test = np.ldexp(others, -exponent)
-        solved = solve_triangular(rows[pivots], test[:, pivots].T, lower=True, check_finite=False).T
+        solved: F64 = if_long(
+            rank * rank * len(test), solve_triangular,
+            rows[pivots], test[:, pivots].T, lower=True, check_finite=False,
+        ).T  # fmt: skip
         left, _ = _largest(test, solved, np.arange(len(test)), rows, np.arange(n))
         size = max(largest, _norm(solved) * _norm(rows))
         error = _above(left + _rounding(rank, size), exponent)
@@ -176,6 +177,19 @@ def kernel_rows(
             f"{np.abs(others).max()}, and {kernel.max()} that of K"
         )
     return out, _with(_unscaled(solved, exponent), error, pivots)
+
+
+def _symmetric(K: F64) -> F64:
+    mean = K + K.T
+    mean /= 2.0
+    return mean
+
+
+def _lower(factor: F64, order: NDArray[np.intp]) -> F64:
+    """Lower triangle, its rows in the order of K's."""
+    rows = np.empty(factor.shape)
+    rows[order] = np.tril(factor)
+    return rows
 
 
 def _kernel(name: str, value: ArrayLike, columns: int | None = None) -> F64:
