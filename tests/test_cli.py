@@ -115,10 +115,10 @@ def check_pictures(folder, kinds):
 
 
 def test_all_papers_get_folders_of_their_own(tiny, tmp_path):
-    command = ["reproduce", "all", "--quick", "--out", str(tmp_path), "--format", "PNG,pdf,png"]
+    command = ["reproduce", "all", "--quick", "--out", str(tmp_path), "--format", "PNG,svg,png"]
     assert main(command) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*papers.PAPERS, papers.GALLERY}
-    page, read = check_pictures(tmp_path, ["png", "pdf"])
+    page, read = check_pictures(tmp_path, ["png", "svg"])
     pages.check_links(page, read)
     for paper in papers.PAPERS.values():
         anchors = {f"{paper.key}-{item.name.replace(' ', '-')}" for item in paper.items}
@@ -128,7 +128,7 @@ def test_all_papers_get_folders_of_their_own(tiny, tmp_path):
 
 def test_pictures_of_a_format_that_no_page_shows(tiny, tmp_path, monkeypatch):
     monkeypatch.delitem(papers.PAPERS, "das2026")
-    monkeypatch.delitem(papers.PAPERS, "open")
+    monkeypatch.delitem(papers.PAPERS, "beck2025")
     assert main(["reproduce", "all", "--quick", "--out", str(tmp_path), "--format", "pdf"]) == 0
     _, read = check_pictures(tmp_path, ["pdf"])
     assert not read.images

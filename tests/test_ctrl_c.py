@@ -64,6 +64,7 @@ CALLS = {
     "at": (*SMALL, "long.at(10**11 - 1)"),
     "max_margin": (4000, 2000, "fg.max_margin(X, side, bias='free')"),
     "max_margin in l1": (6000, 1500, "fg.max_margin(X, side, norm='l1')"),
+    "kernel_rows": (5000, 30, "fg.kernel_rows(kernel, kernel)"),
     "separability": (12_000, 6001, "fg.separability(X, mixed)"),
     "separation": (20_000, 1500, "fg.separation(X, mixed)"),
     "regularized_limit": (20_000, 2000, "fg.regularized_limit(X, mixed, 1e-9)"),
@@ -92,7 +93,14 @@ long = replace(short, steps=np.array([0, 10**12]), params=short.params | {'steps
 """
 SPARSE = "sparse = scipy.sparse.random(20_000, 500, density=0.02, random_state=0, format='csr')"
 SWEPT = f"def last_loss(lr): return fg.train(X, side, **dict({EXACT}) | dict(lr=lr)).loss[-1]"
-BEFORE = {"train, sparse": SPARSE, "sweep": SWEPT, "refine": LONG, "at": LONG}
+KERNEL = "kernel = np.exp(X @ X.T / 30)"
+BEFORE = {
+    "train, sparse": SPARSE,
+    "kernel_rows": KERNEL,
+    "sweep": SWEPT,
+    "refine": LONG,
+    "at": LONG,
+}
 
 
 @pytest.mark.parametrize("case", CALLS)

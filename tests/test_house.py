@@ -137,14 +137,16 @@ with ThreadPoolExecutor(4) as pool:
         assert (shown.stdout, shown.stderr) == ("4\n", "")
 
 
-def test_a_fork_while_another_thread_imports_leaves_the_child_free():
+@pytest.mark.parametrize("seconds", [0.002, 0.05, 0.15, 0.25])
+def test_a_fork_while_another_thread_imports_leaves_both_free(seconds):
     program = """
 import os, signal, threading, time
+signal.alarm(60)
 import fastgrok as fg
 X, y = [[1.0, 2.0], [-1.0, 0.5]], [1, -1]
 worker = threading.Thread(target=lambda: fg.max_margin(X, y))
 worker.start()
-time.sleep(0.002)
+time.sleep(SECONDS)
 child = os.fork()
 if child == 0:
     signal.alarm(60)
@@ -153,6 +155,6 @@ if child == 0:
 print(os.waitpid(child, 0)[1])
 worker.join()
 """
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program.replace("SECONDS", str(seconds))]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert shown.stdout == "0\n", shown.stderr

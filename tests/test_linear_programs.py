@@ -1,5 +1,7 @@
 """Linear programs: the same answers here, aside, and from a process of its own."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,6 +33,10 @@ def question(kind):
     return options | {"equal": kind == "equations"}
 
 
+def not_here(*_):
+    raise AssertionError("it is to be solved by another process")
+
+
 @pytest.mark.parametrize("kind", ["dense", "equations", "sparse", "unbounded"])
 def test_the_same_answer_wherever_it_is_solved(kind, monkeypatch):
     options = question(kind)
@@ -44,6 +50,8 @@ def test_the_same_answer_wherever_it_is_solved(kind, monkeypatch):
     for many, very_many in [(1 << 60, 1 << 60), (1, 1 << 60), (1, 1)]:
         monkeypatch.setattr(programs, "_MANY", many)
         monkeypatch.setattr(programs, "_VERY_MANY", very_many)
+        if very_many == 1:
+            monkeypatch.setattr(programs, "aside", not_here)
         answer = linear_program(**options)
         assert answer.status == expected.status
         if expected.status == 0:
@@ -52,7 +60,7 @@ def test_the_same_answer_wherever_it_is_solved(kind, monkeypatch):
             assert np.array_equal(answer[slopes].marginals, expected[slopes].marginals)
 
 
-@pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/such/program"])
+@pytest.mark.parametrize("program", ["/bin/false", "/there/is/no/such/program", "", None])
 def test_without_another_process_it_is_solved_here(program, monkeypatch):
     expected = linear_program(**question("dense"))
     monkeypatch.setattr(programs, "_MANY", 1)
@@ -61,50 +69,86 @@ def test_without_another_process_it_is_solved_here(program, monkeypatch):
     assert np.array_equal(linear_program(**question("dense")).x, expected.x)
 
 
-# HiGHS takes minutes for it.
+def test_whatever_the_start_of_python_finds(tmp_path, monkeypatch):
+    """Paths that are no strings, files with the names of modules, and what modules print."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text("print('hello')")
+    (tmp_path / "queue.py").write_text("raise SystemExit('of the working folder')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path, tmp_path])
+    monkeypatch.setattr(programs, "_MANY", 1)
+    monkeypatch.setattr(programs, "_VERY_MANY", 1)
+    monkeypatch.setattr(programs, "aside", not_here)
+    assert linear_program(**question("dense")).status == 0
+
+
+def test_a_killed_process_is_an_error(monkeypatch):
+    monkeypatch.setattr(programs, "_VERY_MANY", 1)
+    monkeypatch.setattr(programs, "_MANY", 1)
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    begin = programs.child_python
+    monkeypatch.setattr(programs, "child_python", lambda _, **options: begin(code, **options))
+    with pytest.raises(MemoryError, match="linear program of 30 x 9 was killed"):
+        linear_program(**question("dense"))
+
+
+# HiGHS takes minutes for it. A second after all of it has been handed over it says so.
 LONG = """
 import signal, threading
+from subprocess import Popen
 import numpy as np
 from fastgrok._checks import programs
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-A = np.random.default_rng(0).normal(size=(6000, 1500))
+A = np.random.default_rng(0).normal(size=(4000, 1000))
 A[:, 0] = abs(A[:, 0])
-Popen = programs.subprocess.Popen
+communicate, children = Popen.communicate, []
 
-def start(*arguments, **options):
-    child = Popen(*arguments, **options)
-    threading.Timer(2.0, print, [WORD.format(child.pid)], {"flush": True}).start()
-    return child
+def wait(child, timeout):
+    if not children:
+        children.append(child)
+        threading.Timer(1.0, print, [WORD.format(child.pid)], {"flush": True}).start()
+    return communicate(child, timeout=timeout)
 
-programs.subprocess.Popen = start
-bounds = np.repeat([[0.0, np.inf]], 3000, axis=0)
+Popen.communicate = wait
+bounds = np.repeat([[0.0, np.inf]], 2000, axis=0)
 try:
     programs.linear_program(
-        np.ones(3000), bounds=bounds, equal=False,
-        matrix=np.hstack([-A, A]), right=np.full(6000, -1.0),
+        np.ones(2000), bounds=bounds, equal=False,
+        matrix=np.hstack([-A, A]), right=np.full(4000, -1.0),
     )
     print("came to its end")
 except KeyboardInterrupt:
-    print("stopped")
+    print("stopped", children[0].returncode)
 """
 
 
-def test_ctrl_c_in_a_long_one():
-    assert after_ctrl_c("WORD = 'started'" + LONG) == "stopped\n"
+def test_ctrl_c_ends_the_process():
+    assert after_ctrl_c("WORD = 'started'" + LONG) == "stopped -9\n"
+
+
+def goes_on(process):
+    try:
+        return bool(Path("/proc", process, "cmdline").read_bytes())  # one nobody waits for has none
+    except OSError:
+        return False
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="asks /proc who goes on")
 def test_the_process_does_not_outlive_the_one_that_asks():
     code = "WORD = '{}'" + LONG
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = Path("/proc", parent.stdout.readline().strip(), "cmdline")
-    assert b"_answer" in child.read_bytes()
-    parent.kill()
-    parent.communicate()
-    for _ in range(200):
+    try:
+        assert parent.stdout is not None
+        child = parent.stdout.readline().strip()
+        assert goes_on(child)
+    finally:
+        parent.kill()
+        parent.communicate()
+    for _ in range(300):
         time.sleep(0.1)
-        if not child.exists() or not child.read_bytes():  # nor has one that nobody waits for
+        if not goes_on(child):
             return
-    pytest.fail(f"{child} is still there")
+    os.kill(int(child), signal.SIGKILL)
+    pytest.fail("the process goes on")

@@ -96,13 +96,13 @@ def test_processes_do_not_run_the_script_that_asks_for_them(tmp_path, data):
 
 @pytest.fixture
 def begun(monkeypatch):
-    children, begin = [], subprocess.Popen
+    children, begin = [], item.child_python
 
-    def popen(*arguments, **options):
+    def child_python(*arguments, **options):
         children.append(begin(*arguments, **options))
         return children[-1]
 
-    monkeypatch.setattr(item.subprocess, "Popen", popen)
+    monkeypatch.setattr(item, "child_python", child_python)
     return children
 
 

@@ -71,8 +71,8 @@ void attack_rows(const BoundAttack& self, int threads, Work work) {
     work(attack);
 }
 
-py::tuple evaluate(const BoundAttack& self, const Array<double>& w, double b,
-                   const std::string& loss, bool tie_negative, int threads) {
+py::tuple attacked_evaluation(const BoundAttack& self, const Array<double>& w, double b,
+                              const std::string& loss, bool tie_negative, int threads) {
     const Vector u = self.problem->parameters(w, b);
     const Loss kind = parse_loss(loss);
     Vector sums;
@@ -107,8 +107,8 @@ void register_attack(py::module_& m) {
              py::arg("ball"), py::arg("radii").noconvert(), py::arg("radius_by_row"),
              py::arg("radius_by_column") = false, py::arg("step_size"), py::arg("steps"),
              py::arg("random_start"), py::arg("restarts"), py::arg("seed"), py::arg("box"))
-        .def("evaluate", &evaluate, py::arg("w").noconvert(), py::arg("b"), py::arg("loss"),
-             py::arg("tie_negative"), py::arg("threads"))
+        .def("evaluate", &attacked_evaluation, py::arg("w").noconvert(), py::arg("b"),
+             py::arg("loss"), py::arg("tie_negative"), py::arg("threads"))
         .def("points", &points, py::arg("w").noconvert(), py::arg("b"), py::arg("threads"));
     m.def(
         "autodiff_gradient",

@@ -177,7 +177,7 @@ LeapStarts take(const Arrays& in, const std::string& name, std::size_t length) {
 
 constexpr const char* kStages[] = {"fresh", "gathering", "beside", "exactly"};
 
-py::tuple state_of(const LeapingDescent& self) {
+py::tuple leaping_state(const LeapingDescent& self) {
     require(self.can_be_kept(), "a run that leaps cannot be kept here");
     const LeapingState& s = self.state();
     const std::size_t length = self.descent().parameters().size();
@@ -249,7 +249,7 @@ void register_leaping(py::module_& m) {
         .def_property_readonly("reached", &LeapingDescent::reached)
         .def_property_readonly("exact_steps", &LeapingDescent::exact_steps)
         .def_property_readonly("can_be_kept", &LeapingDescent::can_be_kept)
-        .def("state", &state_of)
+        .def("state", &leaping_state)
         .def(
             "restore",
             [](LeapingDescent& self, const py::dict& words, const Arrays& arrays) {

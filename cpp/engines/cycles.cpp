@@ -15,10 +15,10 @@ namespace {
 // what recurs after more steps than that is found later.
 constexpr std::int64_t kAnchorShare = 4, kFewestBetweenAnchors = 64;
 // What is remembered of steps before, turns and projections, reaches back no farther than this.
-constexpr std::int64_t kMemory = 384;
+constexpr std::int64_t kPointsKept = 384;
 // How far iterates a period apart may be from each other, as a share of the cycle's extent, and
 // where rounding errors begin, as a share of the iterates.
-constexpr double kMostApart = 1e-3, kRounding = 0x1p-40;
+constexpr double kMostApart = 1e-3, kRoundingOfRounds = 0x1p-40;
 // A multiple of the period that brings iterates so many times closer is the period: it has doubled.
 constexpr double kCloser = 16.0;
 
@@ -94,7 +94,8 @@ int Cycles::period() const {
     if (seen_ < kHistory) return 0;
     const int half = kHistory / 2;
     const double wide = spread();
-    const double rounding = kRounding * std::max(std::fabs(back(0)[0]), std::fabs(back(0)[1]));
+    const double rounding =
+        kRoundingOfRounds * std::max(std::fabs(back(0)[0]), std::fabs(back(0)[1]));
     if (!std::isfinite(wide) || !(wide > rounding)) return 0;
     const auto settled = [&](int p, double& newer) {
         if (!(apart(p, 0, 1) <= kMostApart * wide)) return false;
@@ -158,7 +159,7 @@ bool Cycles::alternates() const {
 }
 
 bool Cycles::may_skip(std::int64_t step, std::int64_t most) const {
-    return closed() && step >= since_ + kMemory && most >= length_;
+    return closed() && step >= since_ + kPointsKept && most >= length_;
 }
 
 std::int64_t Cycles::skip_rounds(std::int64_t step, std::int64_t most) {

@@ -8,7 +8,7 @@ namespace fastgrok {
 namespace {
 
 // Reflections that are made together.
-constexpr std::size_t kAtOnce = 32;
+constexpr std::size_t kRowsOfUpdate = 32;
 
 // The reflections of some columns. That of column j takes (t_jj, v_j) to (-s, 0) and is
 // I - 2 (1, w_j)(1, w_j)^T / (1 + w_j . w_j) with w_j = v_j / (t_jj + s), whose entries are at most
@@ -57,8 +57,8 @@ void add_to_factor(const MatrixView& t, const MatrixView& v) {
     if (v.rows == 0) return;
     Reflections made;
     Vector columns;  // of the rows below, each lying by itself
-    for (std::size_t j = 0; j < t.rows; j += kAtOnce) {
-        const std::size_t n = std::min(kAtOnce, t.rows - j), rest = t.rows - j - n;
+    for (std::size_t j = 0; j < t.rows; j += kRowsOfUpdate) {
+        const std::size_t n = std::min(kRowsOfUpdate, t.rows - j), rest = t.rows - j - n;
         reflect_diagonal(t.part(j, j, n, n), v.part(0, j, v.rows, n), made);
         if (rest == 0) break;
         // All p_ij of a row at once: n_jj p_ij = t_ij + v_i . w_j - sum over l < j of p_il w_l .

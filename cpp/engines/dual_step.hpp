@@ -8,6 +8,7 @@
 
 #include "core/problem.hpp"
 #include "engines/free_bias.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 
@@ -39,7 +40,6 @@ public:
     }
 
 private:
-    static constexpr double kEps = std::numeric_limits<double>::epsilon();
     // Shorter ones, of those that are tried, are not worth it.
     static constexpr double kShortest = 1e-3;
     static constexpr std::size_t kTriedAtOnce = 4;

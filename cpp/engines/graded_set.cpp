@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "kernels/kernels.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
 
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 // Units beyond the range of float64 are not those of any rows that matter.
 constexpr int kMostPower = 1000;
 

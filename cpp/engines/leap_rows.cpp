@@ -14,7 +14,7 @@ constexpr std::size_t kMostKnown = LeapWork::kMostKnown;
 // Rows beyond the bound add less than this power of two of the gradient; and the next gradient may
 // be smaller by the other before all rows must be looked at again.
 constexpr int kNegligible = 60;
-constexpr double kSpareBits = 4.0;
+constexpr double kSpareBitsOfRows = 4.0;
 // More rows than this share are not worth a list.
 constexpr double kMostListed = 0.5;
 // All rows have their turn when lists have visited so many too many of them as a pass would, and
@@ -66,7 +66,7 @@ void LeapRows::first(const Vector& u, Loss loss, Vector& out, double shift) {
             needed_ = 0;
             for (const double rows : needed_in) needed_ += static_cast<std::size_t>(rows);
             wasted_ += static_cast<double>(count_ - needed_) / static_cast<double>(problem_.rows());
-            most_ = std::min(traits_of(loss_).zero_above, needed + kSpareBits);
+            most_ = std::min(traits_of(loss_).zero_above, needed + kSpareBitsOfRows);
             return;
         }
     }
@@ -85,7 +85,7 @@ double LeapRows::bits_needed(const Vector& gradient) const {
 }
 
 void LeapRows::learn(const Vector& u, const Vector& gradient) {
-    most_ = std::min(traits_of(loss_).zero_above, bits_needed(gradient) + kSpareBits);
+    most_ = std::min(traits_of(loss_).zero_above, bits_needed(gradient) + kSpareBitsOfRows);
     wasted_ = 0.0;
     needed_ = 0;
     double largest = 0.0;

@@ -10,12 +10,7 @@
 #include "norms.hpp"
 
 namespace fastgrok {
-namespace {
-
-// Entries that are worth calling threads for.
-constexpr std::size_t kLeastWork = std::size_t{1} << 18;
-
-}  // namespace
+namespace {}  // namespace
 
 LeapWork::LeapWork(Passes& passes, Loss loss)
     : passes_(passes),

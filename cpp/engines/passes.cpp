@@ -12,10 +12,6 @@
 namespace fastgrok {
 namespace {
 
-// Entries of the data that are worth calling threads for one pass over them: some 50 us, while the
-// call takes 10, or milliseconds when another process has the core.
-constexpr std::size_t kLeastWork = 1u << 18;
-
 // kernels().packed.newton for any number of columns, by others.
 void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, double* bits,
                  double* out) {

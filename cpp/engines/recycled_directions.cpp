@@ -11,7 +11,7 @@ namespace {
 
 // Of a direction nothing is new if no more than this share of its curvature is left beside those
 // that are later.
-constexpr double kDependent = 1e-6;
+constexpr double kLeastIndependent = 1e-6;
 // Directions that pay for what they cost a solve, and bytes of those kept and of as many new ones,
 // with their products: 64 MiB, as of the largest sample of a Hessian.
 constexpr std::size_t kMost = 24, kMostBytes = std::size_t{1} << 26;
@@ -78,7 +78,7 @@ bool RecycledDirections::factorise_all() {
     for (std::size_t i = 0; i < used_; ++i) sizes[i] = gram_(i, i);
     if (!factorise_by_entries(gram_.view())) return false;
     for (std::size_t i = 0; i < used_; ++i)
-        if (!(gram_(i, i) * gram_(i, i) > kDependent * sizes[i])) return false;
+        if (!(gram_(i, i) * gram_(i, i) > kLeastIndependent * sizes[i])) return false;
     return true;
 }
 

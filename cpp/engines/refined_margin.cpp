@@ -9,11 +9,11 @@
 #include "engines/active_set.hpp"
 #include "engines/free_bias.hpp"
 #include "kernels/kernels.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
 
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr int kRounds = 3, kRoundsOfPairs = 12;
 // Relative corrections: one after which nothing is left to correct, and the largest that the last
 // one may be for the others to have been of any use.

@@ -10,8 +10,6 @@
 namespace fastgrok {
 namespace {
 
-// Entries that are worth a thread.
-constexpr std::size_t kLeastWork = 1u << 18;
 constexpr std::size_t kTogether = 4;  // rows
 
 void add_sizes(const PackedRows& rows, double*, double* squares, double* columns) {

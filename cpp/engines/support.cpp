@@ -15,11 +15,11 @@
 #include "engines/margin_pool.hpp"
 #include "engines/margin_start.hpp"
 #include "kernels/kernels.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
 
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 // Rows enter whose margins miss at least this share of what the smallest misses.
 constexpr double kShare = 0.3;
 // Rows whose margins are beyond this are not looked at more closely.
@@ -162,6 +162,7 @@ private:
     const Vector& aim() {
         if constexpr (std::is_same_v<Set, ActiveSet>) {
             if (balanced_) {
+                // As in the last column of the members' rows.
                 Vector lasts = labels_of_members();
                 for (double& c : lasts) c *= units_.feature;
                 free_.set(std::move(lasts), members_.lasts());

@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "core/problem.hpp"
 #include "kernels/kernels.hpp"
 
 namespace fastgrok {
+
+inline constexpr double kEps = std::numeric_limits<double>::epsilon();
 
 inline double dot(const Vector& a, const Vector& b) {
     return kernels().dot(a.data(), b.data(), a.size());

@@ -6,6 +6,7 @@ What is public is imported when it is first asked for: importing the package cos
 from __future__ import annotations
 
 import importlib
+import logging  # noqa: F401 (before a fork waits here: it would keep the lock of logging then)
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,8 @@ except ModuleNotFoundError as error:
 
 # One thread at a time: NumPy, imported by several at once, can be found half imported.
 _IMPORTING = threading.RLock()
-# A fork waits for it: its holder is not there in the child, to give it back.
+# A fork waits for it: its holder is not there in the child, to give it back. What is registered
+# last is asked first: before others take locks that the holder, importing, may want.
 os.register_at_fork(
     before=_IMPORTING.acquire,
     after_in_parent=_IMPORTING.release,

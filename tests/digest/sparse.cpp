@@ -43,7 +43,7 @@ std::unique_ptr<SparseData> make_sparse(std::uint64_t seed, std::size_t n, std::
 }
 
 // Of lists of every other row, and of all rows with weights of their own.
-void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, int threads) {
+void print_sparse_passes(std::size_t n, std::size_t d, bool single, Kind kind, int threads) {
     const auto data = make_sparse(n + 1000 * d, n, d, single, true, kind);
     const Problem& problem = *data->problem;
     Passes passes(problem, threads);
@@ -109,7 +109,8 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, int thre
     }
 }
 
-bool print_run(std::size_t n, std::size_t d, bool single, Loss loss, double lr, int threads) {
+bool print_sparse_run(std::size_t n, std::size_t d, bool single, Loss loss, double lr,
+                      int threads) {
     const auto data = make_sparse(7, n, d, single, true, Kind::far);
     const auto test = make_sparse(8, 33, d, single, true, Kind::far);
     DescentOptions options;
@@ -135,16 +136,18 @@ bool print_sparse(const Extent& extent) {
     const auto& [threads, shared] = extent;
     bool same = true;
     for (bool single : {false, true}) {
-        print_passes(12000, 60, single, Kind::even, threads);  // several chunks
-        same &= print_run(12000, 60, single, Loss::logistic, 0.5, threads);
+        print_sparse_passes(12000, 60, single, Kind::even, threads);  // several chunks
+        same &= print_sparse_run(12000, 60, single, Loss::logistic, 0.5, threads);
         if (shared) break;
         for (std::size_t d : {17, 33, 64, 200})
-            for (std::size_t n : {1, 7, 8, 9, 33}) print_passes(n, d, single, Kind::even, threads);
-        for (Kind kind : {Kind::wild, Kind::tiny}) print_passes(33, 50, single, kind, threads);
-        print_passes(33, 5, single, Kind::even, threads);
+            for (std::size_t n : {1, 7, 8, 9, 33})
+                print_sparse_passes(n, d, single, Kind::even, threads);
+        for (Kind kind : {Kind::wild, Kind::tiny})
+            print_sparse_passes(33, 50, single, kind, threads);
+        print_sparse_passes(33, 5, single, Kind::even, threads);
         for (Loss loss : kLosses) {
             const double lr = traits_of(loss).bounded_curvature() ? 0x1p-12 : 0x1p-14;
-            same &= print_run(301, 40, single, loss, lr, threads);
+            same &= print_sparse_run(301, 40, single, loss, lr, threads);
         }
     }
     return same;

@@ -26,7 +26,7 @@ from fastgrok._checks._arguments import (
     vector,
     whole,
 )
-from fastgrok._checks._blocks import blocks
+from fastgrok._checks._blocks import HEARD, blocks
 from fastgrok._checks._classes import (
     SIGNS,
     Classes,
@@ -46,6 +46,7 @@ from fastgrok._checks._words import plural
 
 __all__ = [
     "F64",
+    "HEARD",
     "MAX_EXACT_STEPS",
     "SIGNS",
     "Classes",

@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.ma import MaskedArray  # here, as a fork while a thread imports it leaves the child stuck
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames, sparse
@@ -54,7 +55,7 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return `value` as an array of real numbers, without a copy where it is one already."""
     if type(value) is np.ndarray and value.dtype.kind in "biuf":
         return value
-    if isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, MaskedArray):
         raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
     if hasattr(value, "toarray"):
         kind = type(value).__name__

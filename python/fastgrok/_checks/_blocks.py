@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from fastgrok._core import leave
 
+HEARD = 1 << 20
+"""Entries that are copied at a time, so that Ctrl-C is heard in between."""
+
 
 def blocks(array: NDArray[Any], entries: int) -> Iterator[tuple[int, NDArray[Any]]]:
     """

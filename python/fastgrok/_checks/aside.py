@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_PATIENCE = 0.05
+PATIENCE = 0.05
 """Seconds between two looks at what signals came."""
 _LONG = 1 << 24
 """Terms of sums: some milliseconds, many times what the beginning of a thread takes."""
@@ -51,7 +51,7 @@ def aside(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
             done.set()
 
     threading.Thread(target=work, name="fastgrok-aside").start()
-    while not done.wait(_PATIENCE):  # another thread may be the one that the signal wakes
+    while not done.wait(PATIENCE):  # another thread may be the one that the signal wakes
         pass
     try:
         if failure:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
+import signal
 import sys
 import threading
 import time
 from contextlib import suppress
-from typing import IO, Any, cast
+from subprocess import DEVNULL, PIPE, TimeoutExpired
+from typing import Any
 
 from fastgrok._checks._arguments import F64
-from fastgrok._checks.aside import aside
+from fastgrok._checks.aside import PATIENCE, aside
+from fastgrok._checks.children import child_python
 
 _MANY = 1 << 14
 """Entries of the constraints: from here on HiGHS takes longer than the beginning of a thread."""
 _VERY_MANY = 1 << 19
 """From here on longer than that of a process, and SciPy hands them over with the lock held."""
-_PATIENCE = 0.05
-"""Seconds between two looks at what signals came."""
+_PROTOCOL = pickle.HIGHEST_PROTOCOL
+_MARK = b"\0answer of fastgrok\0"
+"""Of a child, behind whatever else the start of Python prints there."""
+_TOLERANCES = ("primal_feasibility_tolerance", "dual_feasibility_tolerance")
 
 
 def linear_program(
@@ -28,8 +32,10 @@ def linear_program(
     """
     Minimise cost . x within bounds, under equations or inequalities.
 
-    A large one is solved in a process of its own, which is killed when a signal raises something
-    here: HiGHS hears of nothing before its end, which may be minutes away.
+    A large one is solved in a process of its own, which has a copy of the matrix and is killed when
+    a signal raises something here: HiGHS hears of nothing before its end, which may be minutes
+    away. A smaller one that is left so goes on in a thread, for which the end of the interpreter
+    waits.
 
     Parameters
     ----------
@@ -46,6 +52,11 @@ def linear_program(
     Returns
     -------
     scipy.optimize.OptimizeResult
+
+    Raises
+    ------
+    MemoryError
+        If the process that solves it is killed, as systems do that run out of memory.
     """
     names = ("A_eq", "b_eq") if equal else ("A_ub", "b_ub")
     options = {} if tolerance is None else dict.fromkeys(_TOLERANCES, tolerance)
@@ -60,10 +71,6 @@ def linear_program(
     return aside(_solved, cost, keywords)
 
 
-_PROTOCOL = pickle.HIGHEST_PROTOCOL
-_TOLERANCES = ("primal_feasibility_tolerance", "dual_feasibility_tolerance")
-
-
 def _solved(cost: F64, keywords: dict[str, Any]) -> Any:
     from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
 
@@ -72,37 +79,41 @@ def _solved(cost: F64, keywords: dict[str, Any]) -> Any:
 
 
 def _solved_elsewhere(cost: F64, keywords: dict[str, Any]) -> Any:
-    """Return the answer of a child process; None if it has none, such as for lack of memory."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    """Return the answer of a child process; None if it has none."""
+    code = f"from {__name__} import _answer; _answer()"
     try:
-        child = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import _answer; _answer()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for this process alone, which then ends the other
-        )  # fmt: skip
+        child = child_python(code, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
     except OSError:
         return None
-    with child:
-        try:
-            with suppress(BrokenPipeError):  # how it ended is asked below
-                # Not by communicate(), which up to Python 3.13 forgets the rest after a timeout.
-                pickle.dump((cost, keywords), cast("IO[bytes]", child.stdin), _PROTOCOL)
-            while True:
-                with suppress(subprocess.TimeoutExpired):
-                    answer = child.communicate(timeout=_PATIENCE)[0]
-                    break
-        except BaseException:
-            child.kill()
-            raise
-    return pickle.loads(answer) if child.returncode == 0 else None
+    assert child.stdin is not None
+    try:
+        with suppress(BrokenPipeError):  # how it ended is asked below
+            # Not by communicate(), which forgets after a timeout what it has not yet written.
+            pickle.dump((cost, keywords), child.stdin, _PROTOCOL)
+        while True:
+            with suppress(TimeoutExpired):
+                out: bytes = child.communicate(timeout=PATIENCE)[0]
+                break
+    finally:
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+    if child.returncode == -signal.SIGKILL:
+        m, n = keywords["A_eq" if "A_eq" in keywords else "A_ub"].shape
+        raise MemoryError(f"the process that solved a linear program of {m} x {n} was killed")
+    answer = out.partition(_MARK)[2]
+    return pickle.loads(answer) if child.returncode == 0 and answer else None
 
 
 def _answer() -> None:
     """Solve what comes by the standard input, in a child; it does not outlive its parent."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     answer = _solved(*pickle.load(sys.stdin.buffer))
-    pickle.dump(answer, sys.stdout.buffer, _PROTOCOL)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(_MARK + pickle.dumps(answer, _PROTOCOL))
 
 
 def _end_with(parent: int) -> None:

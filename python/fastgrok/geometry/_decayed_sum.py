@@ -14,7 +14,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
-from fastgrok._checks import F64, blocks
+from fastgrok._checks import F64, HEARD, blocks
 from fastgrok._checks.aside import if_long
 from fastgrok._core import accurate_product
 from fastgrok.geometry._products import cholesky, gram, orthonormal_rows, solve_cholesky, times
@@ -24,8 +24,6 @@ _MOST_STEPS = 2000
 _LARGEST_LIFT = 430
 _MODERATE = 0.5
 """Steps that change no margin by more are taken as they are."""
-_BLOCK = 1 << 20
-"""Entries that are copied at a time, so that Ctrl-C is heard in between."""
 
 
 def _logistic(m: F64) -> tuple[F64, F64]:
@@ -118,7 +116,7 @@ class DecayedSum:
         dim = X.shape[1]
         self.bias, self.dim = bias, dim
         self.Z = np.empty((len(X), dim + bias))
-        for start, block in blocks(X, _BLOCK):
+        for start, block in blocks(X, HEARD):
             here = slice(start, start + len(block))
             scaled = np.ldexp(block.astype(np.float64, copy=False), -self.shift)
             self.Z[here, :dim] = scaled * y[here, None]

@@ -7,13 +7,13 @@ from typing import Any, Never, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_triangular
 
 from fastgrok import _checks
 from fastgrok._checks import F64
 from fastgrok._checks.aside import if_long
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry import blas
+from fastgrok.geometry._products import solve_triangular
 
 _BLOCK = 1 << 22  # numbers looked at together: no temporary as large as K
 _LEEWAY = 10.0  # rounding errors of the one who computed K count this often
@@ -153,7 +153,7 @@ def kernel_rows(
     del work
 
     # Of the rows of pivots it is rounding alone that keeps them from those of K.
-    left, where = _largest(scaled, rows, rest, rows[rest], rest)
+    left, where = _largest(scaled, rows, rest, if_long(rows.size, np.take, rows, rest, 0), rest)
     if not left <= _LEEWAY * tol * largest:
         _refuse(kernel, where, rank, left / largest, tol)
     rounding = _rounding(rank, max(largest, _norm(rows) ** 2))
@@ -163,11 +163,8 @@ def kernel_rows(
         return out
 
     with np.errstate(over="ignore", invalid="ignore"):
-        test = np.ldexp(others, -exponent)
-        solved: F64 = if_long(
-            rank * rank * len(test), solve_triangular,
-            rows[pivots], test[:, pivots].T, lower=True, check_finite=False,
-        ).T  # fmt: skip
+        test = if_long(others.size, np.ldexp, others, -exponent)
+        solved = solve_triangular(rows[pivots], _columns(test, pivots)).T
         left, _ = _largest(test, solved, np.arange(len(test)), rows, np.arange(n))
         size = max(largest, _norm(solved) * _norm(rows))
         error = _above(left + _rounding(rank, size), exponent)
@@ -190,6 +187,14 @@ def _lower(factor: F64, order: NDArray[np.intp]) -> F64:
     rows = np.empty(factor.shape)
     rows[order] = np.tril(factor)
     return rows
+
+
+def _columns(K: F64, which: NDArray[np.intp]) -> F64:
+    """Those columns of K, as rows."""
+    out = np.empty((len(which), len(K)))
+    for start, block in _checks.blocks(K, _checks.HEARD):
+        out[:, start : start + len(block)] = block[:, which].T
+    return out
 
 
 def _kernel(name: str, value: ArrayLike, columns: int | None = None) -> F64:
@@ -263,12 +268,20 @@ def _largest(
     columns: NDArray[np.intp],
 ) -> tuple[float, tuple[int, int]]:
     """Find the largest magnitude of K - left right^T among these rows and columns."""
-    return _worst(rows, columns, lambda part: K[np.ix_(part, columns)] - left[part] @ right.T)
+
+    def block(part: NDArray[np.intp]) -> F64:
+        product: F64 = if_long(len(part) * right.size, np.matmul, left[part], right.T)
+        return K[np.ix_(part, columns)] - product
+
+    return _worst(rows, columns, block)
 
 
 def _norm(rows: F64) -> float:
     """Find the norm of the longest row."""
-    return float(np.sqrt(np.square(rows).sum(axis=1).max()))
+    squares = [
+        np.square(block).sum(axis=1).max() for _, block in _checks.blocks(rows, _checks.HEARD)
+    ]
+    return float(np.sqrt(np.max(squares)))
 
 
 def _rounding(rank: int, size: float) -> float:
@@ -290,7 +303,11 @@ def _above(bound: float, exponent: int) -> float:
 def _unscaled(rows: F64, exponent: int) -> F64:
     """Rows of K from those of K / 2**exponent."""
     half, odd = divmod(exponent, 2)
-    return np.ldexp(rows * np.sqrt(2.0) if odd else rows, half)
+    out = np.empty(rows.shape)
+    for start, block in _checks.blocks(rows, _checks.HEARD):
+        part = out[start : start + len(block)]
+        np.ldexp(block * np.sqrt(2.0) if odd else block, half, out=part)
+    return out
 
 
 def _refuse(K: F64, where: tuple[int, int], rank: int, left: float, tol: float) -> Never:

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import scipy.linalg  # noqa: F401 (here, as a fork while a thread imports it leaves the child stuck)
 from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 

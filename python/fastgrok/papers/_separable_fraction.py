@@ -6,19 +6,18 @@ is the edge of separability. Here points are drawn and every draw is decided wit
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from fastgrok import _checks
+from fastgrok._checks.children import child_python
 from fastgrok.errors import FastgrokError
 from fastgrok.geometry import separability
 from fastgrok.papers import _draw
@@ -151,17 +150,10 @@ def _all(
         for dim in dims:
             yield _verdicts(points, draws, seed, dim)
         return
-    # Children of multiprocessing would begin with the caller's script, and run all of it again if
-    # it does not ask for its __name__. Ctrl-C is for this process alone, which then ends them.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    common = [sys.executable, "-c", _CHILD, *map(str, (points, draws, seed))]
     children = [
-        subprocess.Popen(
-            [*common, *map(str, dims[k::workers])],
-            stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True,
-        )
+        child_python(_CHILD, points, draws, seed, *dims[k::workers], stdout=PIPE, text=True)
         for k in range(workers)
-    ]  # fmt: skip
+    ]
     try:
         for i, dim in enumerate(dims):
             out = children[i % workers].stdout

@@ -10,6 +10,10 @@
 
 namespace fastgrok {
 
+// Entries of the data that are worth calling threads for one pass over them: some 50 us, while the
+// call takes 10, or milliseconds when another process has the core.
+inline constexpr std::size_t kLeastWork = std::size_t{1} << 18;
+
 // Where a few threads meet every few microseconds. The last one to arrive does what the round needs
 // done by one thread alone; the others spin, and go to sleep only after a long wait, as when
 // another process has taken a core and spinning would keep it from the threads that are waited for.

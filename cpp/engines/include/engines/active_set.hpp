@@ -65,8 +65,8 @@ public:
     void start(const Vector& alpha, double* theta);
     void correct(Vector& missing, Vector& alpha, double* theta);
 
-    // The members' rows, and in which order of members. Nothing but solve() may be called after
-    // that.
+    // The members' rows, and in which order of members. Nothing that changes the members, or
+    // reads their rows, may be called after that.
     Table<double> take_rows(std::vector<std::size_t>& order);
 
 private:

@@ -24,8 +24,6 @@ from fastgrok.geometry.recession._whole import Whole, whole_rows
 
 _MODELS = ("logistic", "poisson")
 _INTERCEPT = "(intercept)"
-_BLOCK = 1 << 20
-"""Entries that are copied at a time, so that Ctrl-C is heard in between."""
 
 
 @helpful
@@ -168,7 +166,7 @@ def _evidence(
     # The intercept first, so that it is never what depends on others.
     Z = np.empty((len(live), X.shape[1] + bias))
     Z[:, : int(bias)] = 1.0
-    for start, block in _checks.blocks(Z, _BLOCK):
+    for start, block in _checks.blocks(Z, _checks.HEARD):
         here = live[start : start + len(block)]
         block[:, int(bias) :] = X[here]
         np.multiply(block, signs[here, None], out=block)
