@@ -84,7 +84,7 @@ CALLS = {
         *SMALL,
         "fg.sweep(last_loss, {'lr': [1e-9, 2e-9, 3e-9]}, progress=False)",
     ),
-    "theory": (2, 2, "two_point.state(np.logspace(0, 30, 10**8), 0.3, 2.0, 0.01)"),
+    "theory": (2, 2, "two_point.state(times, 0.3, 2.0, 0.01)"),
 }  # fmt: skip
 # A run that says of itself that months of steps lie between its two records.
 LONG = """
@@ -97,6 +97,7 @@ KERNEL = "kernel = np.exp(X @ X.T / 30)"
 BEFORE = {
     "train, sparse": SPARSE,
     "kernel_rows": KERNEL,
+    "theory": "times = np.logspace(0, 30, 10**7)",
     "sweep": SWEPT,
     "refine": LONG,
     "at": LONG,
