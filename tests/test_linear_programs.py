@@ -113,19 +113,39 @@ def wait(child, timeout):
 
 Popen.communicate = wait
 bounds = np.repeat([[0.0, np.inf]], 2000, axis=0)
-try:
-    programs.linear_program(
-        np.ones(2000), bounds=bounds, equal=False,
-        matrix=np.hstack([-A, A]), right=np.full(4000, -1.0),
-    )
-    print("came to its end")
-except KeyboardInterrupt:
-    print("stopped", children[0].returncode)
+
+def solve():
+    try:
+        programs.linear_program(
+            np.ones(2000), bounds=bounds, equal=False,
+            matrix=np.hstack([-A, A]), right=np.full(4000, -1.0),
+        )
+        print("came to its end")
+    except KeyboardInterrupt:
+        print("stopped", children[0].returncode, flush=True)
+
+"""
+# A sweep ends its threads so.
+THREAD = """
+import ctypes, time
+thread = threading.Thread(target=solve)
+thread.start()
+while not children:
+    time.sleep(0.1)
+stop = ctypes.py_object(KeyboardInterrupt)
+ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), stop)
+thread.join()
 """
 
 
 def test_ctrl_c_ends_the_process():
-    assert after_ctrl_c("WORD = 'started'" + LONG) == "stopped -9\n"
+    assert after_ctrl_c("WORD = 'started'" + LONG + "solve()") == "stopped -9\n"
+
+
+def test_what_ends_a_thread_ends_its_process():
+    command = [sys.executable, "-c", "WORD = 'started'" + LONG + THREAD]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "stopped -9\n" in done.stdout
 
 
 def goes_on(process):
@@ -137,7 +157,7 @@ def goes_on(process):
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="asks /proc who goes on")
 def test_the_process_does_not_outlive_the_one_that_asks():
-    code = "WORD = '{}'" + LONG
+    code = "WORD = '{}'" + LONG + "solve()"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None

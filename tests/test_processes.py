@@ -78,6 +78,38 @@ def test_children_of_fork_at_any_moment():
     assert done.stdout.split("\n") == [*["[]", "0"] * 6, "[]", ""], done.stderr
 
 
+# OpenBLAS ends its threads before a fork, and other threads are in the midst of calls to it.
+FORKS_BESIDE_LAPACK = """
+import os, signal, threading
+import numpy as np
+from fastgrok.geometry import blas
+
+signal.alarm(100)
+X = np.random.default_rng(0).normal(size=(300, 12))
+kernel = np.exp(X @ X.T / 12)
+
+def decompose():
+    for _ in range(20):
+        blas.dpstrf(kernel.T.copy(order="F"), 1e-12)
+
+threads = [threading.Thread(target=decompose) for _ in range(8)]
+for thread in threads:
+    thread.start()
+while any(thread.is_alive() for thread in threads):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        decompose()
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_forks_beside_threads_in_lapack():
+    done = python(FORKS_BESIDE_LAPACK)
+    assert set(done.stdout.split()) == {"0"}, done.stderr
+
+
 # --- SIGTERM ---------------------------------------------------------------------------------
 
 # By default it kills at once; with a handler that raises, a write is cut off by an exception.

@@ -64,7 +64,7 @@ def linear_program(
     size = matrix.size  # of a sparse one the entries that it has
     if size < _MANY:
         return _solved(cost, keywords)
-    if size >= _VERY_MANY and threading.current_thread() is threading.main_thread():
+    if size >= _VERY_MANY:
         answer = _solved_elsewhere(cost, keywords)
         if answer is not None:
             return answer
@@ -90,10 +90,14 @@ def _solved_elsewhere(cost: F64, keywords: dict[str, Any]) -> Any:
         with suppress(BrokenPipeError):  # how it ended is asked below
             # Not by communicate(), which forgets after a timeout what it has not yet written.
             pickle.dump((cost, keywords), child.stdin, _PROTOCOL)
-        while True:
-            with suppress(TimeoutExpired):
-                out: bytes = child.communicate(timeout=PATIENCE)[0]
-                break
+        out = None
+        while out is None:
+            ended = child.poll() is not None
+            try:
+                out = child.communicate(timeout=PATIENCE)[0]
+            except TimeoutExpired as late:
+                # Whoever another thread has forked meanwhile may keep the pipe open.
+                out = (late.output or b"") if ended else None
     finally:
         child.kill()
         child.wait()

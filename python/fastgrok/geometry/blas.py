@@ -9,6 +9,8 @@ SciPy shows them to Cython. Matrices are what Fortran takes for one: columns one
 from __future__ import annotations
 
 import ctypes
+import os
+import threading
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -46,7 +48,40 @@ def _call(module: str, name: str, *arguments: Any) -> None:
             held.append(ctypes.cast(ctypes.pointer(ctypes.c_int(value)), ctypes.c_void_p))
         else:
             held.append(ctypes.cast(ctypes.pointer(ctypes.c_double(value)), ctypes.c_void_p))
-    aside(_routine(module, name, len(arguments)), *held)
+    aside(_called, _routine(module, name, len(arguments)), *held)
+
+
+def _called(routine: Any, *arguments: Any) -> None:
+    with _GATE:
+        _under_way.append(threading.get_ident())
+    try:
+        routine(*arguments)
+    finally:
+        with _GATE:
+            _under_way.remove(threading.get_ident())
+            _GATE.notify_all()
+
+
+# OpenBLAS ends its threads before a fork: a call that another thread is in the midst of would wait
+# for them for ever. So a fork waits for such calls, and they for it.
+_GATE = threading.Condition()
+_under_way: list[int] = []  # threads
+
+
+def _close_gate() -> None:
+    _GATE.acquire()
+    while _under_way:
+        _GATE.wait()
+
+
+def _open_gate_in_child() -> None:
+    _under_way.clear()
+    _GATE.release()
+
+
+os.register_at_fork(
+    before=_close_gate, after_in_parent=_GATE.release, after_in_child=_open_gate_in_child
+)
 
 
 def _by_columns(matrix: F64) -> tuple[F64, bytes]:
