@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import OptimizeResult, linprog
 from scipy.sparse import csr_array
 
 from fastgrok._checks import programs
@@ -90,6 +90,13 @@ def test_a_killed_process_is_an_error(monkeypatch):
     begin = programs.child_python
     monkeypatch.setattr(programs, "child_python", lambda _, **options: begin(code, **options))
     with pytest.raises(MemoryError, match="linear program of 30 x 9 was killed"):
+        linear_program(**question("dense"))
+
+
+def test_what_highs_says_of_memory_is_an_error(monkeypatch):
+    said = OptimizeResult(status=4, x=None, message="(HiGHS Status 18: Memory limit reached)")
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **options: said)
+    with pytest.raises(MemoryError, match="Memory limit reached"):
         linear_program(**question("dense"))
 
 

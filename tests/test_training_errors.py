@@ -140,6 +140,7 @@ def with_value(value, place=(3, 1)):
         ({"threads": "all"}, TypeError, "threads must be an integer, got 'all'"),
         # record
         ({"record": 0}, ValueError, "record must be at least 1, got 0"),
+        ({"record": 10**400}, ValueError, "record must be less than 1e308, got 1000"),
         ({"record": 0.5}, ValueError, r"record must be integral, got 0\.5"),
         ({"record": "log"}, TypeError, "record must be an integer, got 'log'"),
         ({"record": False}, TypeError, "record must be an integer, got False"),

@@ -307,6 +307,8 @@ def whole(
         raise ValueError(f"{name} must be at least {minimum}, got {show(value)}")
     if maximum is not None and out > maximum:
         raise ValueError(f"{name} must be at most {maximum}{why}, got {show(value)}")
+    if out.bit_length() > 1023:  # of a number that float64 may not hold
+        raise ValueError(f"{name} must be less than 1e308, got {show(value)}")
     return out
 
 

@@ -56,7 +56,8 @@ def linear_program(
     Raises
     ------
     MemoryError
-        If the process that solves it is killed, as systems do that run out of memory.
+        If HiGHS says so, or the process that solves it is killed, as systems do that run out of
+        memory.
     """
     names = ("A_eq", "b_eq") if equal else ("A_ub", "b_ub")
     options = {} if tolerance is None else dict.fromkeys(_TOLERANCES, tolerance)
@@ -75,7 +76,10 @@ def _solved(cost: F64, keywords: dict[str, Any]) -> Any:
     from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
 
     limits = [(float(low), float(high)) for low, high in keywords["bounds"]]
-    return linprog(cost, **keywords | {"bounds": limits})
+    answer = linprog(cost, **keywords | {"bounds": limits})
+    if "Memory limit" in answer.message:  # which SciPy counts among numerical difficulties
+        raise MemoryError(f"a linear program: {answer.message}")
+    return answer
 
 
 def _solved_elsewhere(cost: F64, keywords: dict[str, Any]) -> Any:
