@@ -75,8 +75,7 @@ def linear_program(
 def _solved(cost: F64, keywords: dict[str, Any]) -> Any:
     from scipy.optimize import linprog  # noqa: PLC0415 (slow to import, rarely needed)
 
-    limits = [(float(low), float(high)) for low, high in keywords["bounds"]]
-    answer = linprog(cost, **keywords | {"bounds": limits})
+    answer = linprog(cost, **keywords)
     if "Memory limit" in answer.message:  # which SciPy counts among numerical difficulties
         raise MemoryError(f"a linear program: {answer.message}")
     return answer
