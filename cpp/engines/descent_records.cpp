@@ -14,8 +14,10 @@ namespace {
 // hold many parameters, or a thread visit many entries, some tenths of a second: where a run is
 // stopped they are made first, as there is no way back to their steps.
 constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
-constexpr double kMostVisits = 0x1p27;
-constexpr double kSparseVisit = 8.0;  // beside one of a dense row
+constexpr double kMostVisits = 0x1p30;
+// Beside a visit by a pass of its own, which waits for the memory: one by a pass for many, one of a
+// sparse row, which has no such pass, and the loss of a row.
+constexpr double kTogether = 1.0 / 8.0, kSparseVisit = 8.0, kLoss = 16.0;
 
 }  // namespace
 
@@ -36,21 +38,28 @@ void Descent::record_as(double step, const std::function<void()>& between_passes
 void Descent::note(double step, Vector u, Vector middle, Regime regime,
                    const std::function<void()>& between_passes) {
     Iterate next{{step, std::move(u), std::move(middle), step_}, regime};
-    if (!waiting_.empty() && takes_long(waiting_.size() + 1, next)) make_records(between_passes);
+    if (!waiting_.empty() && takes_long(next)) make_records(between_passes);
     waiting_.push_back(std::move(next));
     ++next_record_;
     if (enough_wait()) make_records(between_passes);
 }
 
-// So many records, of which this one is the last.
-bool Descent::takes_long(std::size_t records, const Iterate& last) const {
-    std::size_t rows = problem_->rows();
-    for (const auto& eval : evals_) rows += eval->rows();
-    const std::size_t each = last.middle.empty() ? 1 : 2;
-    const double passes = static_cast<double>(each * records) + sharpness_.most_passes(last);
-    const auto entries =
-        static_cast<double>(problem_->row_entries()) * (problem_->sparse() ? kSparseVisit : 1.0);
-    return passes * entries * static_cast<double>(rows) > kMostVisits * passes_.threads();
+// The records that wait and another.
+bool Descent::takes_long(const Iterate& another) const {
+    const auto rows = static_cast<double>(problem_->rows());
+    const auto entries = static_cast<double>(problem_->row_entries());
+    double all_rows = rows, points = 0.0, searched = 0.0;
+    for (const auto& eval : evals_) all_rows += static_cast<double>(eval->rows());
+    const auto add = [&](const Iterate& one) {
+        points += one.middle.empty() ? 1.0 : 2.0;
+        searched += sharpness_.expected_passes(one) * entries;
+    };
+    for (const Iterate& one : waiting_) add(one);
+    add(another);
+    const double evaluated =
+        problem_->sparse() ? points * kSparseVisit * entries : (1.0 + kTogether * points) * entries;
+    const double visits = (evaluated + points * kLoss) * all_rows + searched * rows;
+    return visits > kMostVisits * passes_.threads();
 }
 
 bool Descent::gathers_records() const {
@@ -60,9 +69,8 @@ bool Descent::gathers_records() const {
 
 bool Descent::enough_wait() const {
     if (!gathers_records() || waiting_.size() == kMostWaiting) return true;
-    const std::size_t one_more = waiting_.size() + 1;
-    return one_more * problem_->layout().length > kMostParameters ||
-           takes_long(one_more, waiting_.back());
+    return (waiting_.size() + 1) * problem_->layout().length > kMostParameters ||
+           takes_long(waiting_.back());
 }
 
 void Descent::forget_waiting() {

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
-#include <type_traits>
 
 #include "engines/paired_passes.hpp"
 #include "engines/storage.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -40,16 +39,6 @@ void wide_newton(PackedRows rows, const double* u, Loss loss, double shift, doub
     }
 }
 
-// Chunk by chunk.
-Evaluation sum(const Evaluation* of, std::size_t chunks) {
-    Evaluation total = of[0];
-    for (std::size_t c = 1; c < chunks; ++c) {
-        total.loss_sum += of[c].loss_sum;
-        total.correct += of[c].correct;
-    }
-    return total;
-}
-
 }  // namespace
 
 Passes::Passes(const Problem& problem, int threads)
@@ -59,19 +48,6 @@ Passes::Passes(const Problem& problem, int threads)
       // Whole cache lines apart, so that two threads never write to the same one.
       stride_((problem.layout().length + 7) / 8 * 8),
       partials_(stride_ * problem.partition().count(), 0.0) {}
-
-template <class Chunk>
-void Passes::for_chunks(Chunk work, std::size_t rows) {
-    if (problem_.elsewhere() != nullptr) throw std::logic_error("these rows lie elsewhere");
-    const bool alone = rows * problem_.row_entries() < kLeastWork;
-    const int threads = alone ? 1 : threads_;
-    deal(chunks(), threads, [&](std::size_t c, int member) {
-        if constexpr (std::is_invocable_v<Chunk, std::size_t, int>)
-            work(c, member);
-        else
-            work(c);
-    });
-}
 
 double* Passes::zero_partial(std::size_t chunk) {
     double* out = partial(chunk);
@@ -97,12 +73,10 @@ double Passes::least_margin(const Vector& u) {
 }
 
 const Vector& Passes::margins(const Vector& u) {
-    // To the last bit, of which == does not see the sign of zeros.
-    const bool known = !u.empty() && u.size() == margins_of_.size() &&
-                       std::memcmp(u.data(), margins_of_.data(), u.size() * sizeof(double)) == 0;
-    if (known) return margins_;
+    if (same_bits(u, margins_of_)) return margins_;
     margins_of_.clear();
     margins_.resize(whole_lanes(problem_.rows()));
+    if (recall(u)) return margins_;
     for_chunks([&](std::size_t c) {
         double* out = margins_.data() + problem_.first_row(c);
         problem_.visit_chunk(c, [&](auto rows) { kernels_for(rows).margins(rows, u.data(), out); });
@@ -122,13 +96,22 @@ const Vector& Passes::accurate_margins(const Vector& u) {
     return margins_;
 }
 
+Evaluation Passes::sum_of(const Evaluation* by_chunk) const {
+    Evaluation total = by_chunk[0];
+    for (std::size_t c = 1; c < chunks(); ++c) {
+        total.loss_sum += by_chunk[c].loss_sum;
+        total.correct += by_chunk[c].correct;
+    }
+    return total;
+}
+
 Evaluation Passes::evaluate(const Vector& u, Loss loss, Tie tie) {
     if (problem_.elsewhere() != nullptr) return evaluate_all({u}, loss, tie).front();
     const double* m = margins(u).data();
     Evaluation of[Partition::kMostChunks];
     for_chunks(
         [&](std::size_t c) { of[c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie); });
-    return sum(of, chunks());
+    return sum_of(of);
 }
 
 Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss, Tie tie) const {
@@ -156,103 +139,6 @@ Evaluation Passes::evaluate_chunk(std::size_t chunk, const double* m, Loss loss,
 const double* Passes::weights_from(std::size_t row) const {
     const double* const weights = problem_.weights();
     return weights == nullptr ? nullptr : weights + row;
-}
-
-// Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
-// margins. There is `room` for twice as many.
-void Passes::project_chunk(const double* m, const double* weights, std::size_t n, Loss loss,
-                           const double* along, std::size_t apart, std::size_t vectors,
-                           Vector& room, double* out) const {
-    double* const q = room.data();
-    double* const weighted = q + apart;
-    kernels().curvature(m, q, n, loss);
-    for (std::size_t i = 0; weights != nullptr && i < n; ++i) q[i] *= weights[i];
-    for (std::size_t a = 0; a < vectors; ++a) {
-        for (std::size_t i = 0; i < n; ++i) weighted[i] = q[i] * along[a * apart + i];
-        for (std::size_t b = 0; b <= a; ++b)
-            out[a * vectors + b] = out[b * vectors + a] =
-                kernels().dot(weighted, along + b * apart, n);
-    }
-}
-
-std::vector<Evaluation> Passes::evaluate_all(const std::vector<Vector>& us, Loss loss, Tie tie,
-                                             Projection* projection) {
-    std::vector<Evaluation> out;
-    const std::size_t vectors = projection == nullptr ? 0 : projection->on.size();
-    const std::size_t pairs = vectors * vectors;
-    const ByChunk by_chunk = evaluate_by_chunk(
-        us, loss, tie, projection == nullptr ? std::vector<Vector>() : projection->on);
-    for (std::size_t k = 0; k < us.size(); ++k) {
-        out.push_back(sum(&by_chunk.of[k * chunks()], chunks()));
-        if (projection == nullptr) continue;
-        Vector& total = projection->hessians.emplace_back(pairs, 0.0);
-        for (std::size_t c = 0; c < chunks(); ++c)
-            for (std::size_t p = 0; p < pairs; ++p)
-                total[p] += by_chunk.projected[(k * chunks() + c) * pairs + p];
-    }
-    return out;
-}
-
-Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss loss, Tie tie,
-                                          const std::vector<Vector>& on) {
-    if (problem_.elsewhere() != nullptr) return evaluate_elsewhere(us, loss, tie, on);
-    const std::size_t vectors = on.size(), pairs = vectors * vectors;
-    ByChunk out{std::vector<Evaluation>(us.size() * chunks()),
-                Vector(us.size() * chunks() * pairs)};
-    if (problem_.packed() || (us.size() < 2 && vectors == 0)) {
-        for (std::size_t k = 0; k < us.size(); ++k) {
-            const double* m = margins(us[k]).data();
-            for_chunks([&](std::size_t c) {
-                out.of[k * chunks() + c] = evaluate_chunk(c, m + problem_.first_row(c), loss, tie);
-            });
-        }
-        return out;
-    }
-    // Margins that all threads have at once.
-    constexpr std::size_t kMostMargins = std::size_t{1} << 23, kFewest = 8;
-    const std::size_t length = problem_.layout().length;
-    const std::size_t rows = whole_lanes(problem_.rows() / chunks() + 1) + kLanes;
-    const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
-    const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
-    const std::size_t most = at_once + vectors;
-    const auto threads = static_cast<std::size_t>(threads_);
-    std::vector<Vector> margins(threads, Vector(most * rows));
-    std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
-    Blocks<double> work(threads * kManyRoom);
-    Vector together(most * length);
-    for (std::size_t first = 0; first < us.size(); first += at_once) {
-        const std::size_t count = std::min(at_once, us.size() - first);
-        const auto column = [&](std::size_t k) -> const Vector& {
-            return k < count ? us[first + k] : on[k - count];
-        };
-        for (std::size_t k = 0; k < count + vectors; ++k)
-            std::copy(column(k).begin(), column(k).end(),
-                      together.begin() + static_cast<std::ptrdiff_t>(k * length));
-        for_chunks([&](std::size_t c, int thread) {
-            const auto t = static_cast<std::size_t>(thread);
-            double* const m = margins[t].data();
-            problem_.visit_chunk(c, [&](auto of_chunk) {
-                if constexpr (ForMany<decltype(of_chunk)>)
-                    kernels_for(of_chunk).many_margins(of_chunk, together.data(), count + vectors,
-                                                       m, rows, work.data() + t * kManyRoom);
-                else
-                    for (std::size_t k = 0; k < count + vectors; ++k)
-                        kernels_for(of_chunk).margins(of_chunk, &together[k * length],
-                                                      m + k * rows);
-            });
-            const std::size_t n =
-                std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
-            for (std::size_t k = 0; k < count; ++k) {
-                const std::size_t place = (first + k) * chunks() + c;
-                out.of[place] = evaluate_chunk(c, m + k * rows, loss, tie);
-                if (vectors > 0)
-                    project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss,
-                                  m + count * rows, rows, vectors, rooms[t],
-                                  out.projected.data() + place * pairs);
-            }
-        });
-    }
-    return out;
 }
 
 void Passes::first(const Vector& u, Loss loss, Vector& out, double shift, Vector* bits) {

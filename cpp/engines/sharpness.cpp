@@ -26,6 +26,8 @@ constexpr double kFreeEntries = 2e8;
 // search gets the fewest.
 constexpr double kFreePasses = 12.0, kShareOfSteps = 0.1, kFewestPasses = 4.0;
 constexpr int kMostProducts = 40;
+// A search takes up to so many times what the last one took, which had a pass for its weights.
+constexpr double kSpread = 2.0, kWeights = 1.0;
 
 // What products of the directions found before tell; nothing where they no longer do.
 std::optional<double> curvature_within(const double* projected, std::size_t apart, std::size_t n) {
@@ -45,6 +47,9 @@ std::optional<double> curvature_within(const double* projected, std::size_t apar
 
 }  // namespace
 
+Sharpness::Sharpness(Passes& passes, Loss loss, bool watched)
+    : passes_(passes), loss_(loss), watched_(watched), last_search_(kMostProducts) {}
+
 double Sharpness::free_passes() const {
     const Problem& problem = passes_.problem();
     return kFreeEntries /
@@ -61,8 +66,8 @@ bool Sharpness::searches(const SharpnessState& state, const Point& point) const 
                         (!point.middle.empty() && is_due(state, state.mean, point.step)));
 }
 
-double Sharpness::most_passes(const Point& point) const {
-    return searches(state_, point) ? kMostProducts : 0.0;
+double Sharpness::expected_passes(const Point& point) const {
+    return searches(state_, point) ? std::min<double>(kSpread * last_search_, kMostProducts) : 0.0;
 }
 
 double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
@@ -78,17 +83,37 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
         search.most_passes = std::max(credit, kFewestPasses);
         search.keep = kDirections;
     }
-    return largest_curvature(passes_, u, loss_, search, directions, spent, between_passes);
+    const std::int64_t before = spent;
+    const double out =
+        largest_curvature(passes_, u, loss_, search, directions, spent, between_passes);
+    last_search_ = kWeights + static_cast<double>(spent - before);
+    return out;
+}
+
+// Margins for the searches that are due from a point on, up to the next one that it tells.
+std::size_t Sharpness::foresee(const SharpnessState& state, const std::vector<const Point*>& points,
+                               std::size_t first) {
+    std::vector<const Vector*> us;
+    std::vector<std::size_t> ends;
+    for (std::size_t k = first; k < points.size() && searches(state, *points[k]); ++k) {
+        us.push_back(&points[k]->u);
+        if (!points[k]->middle.empty()) us.push_back(&points[k]->middle);
+        ends.push_back(us.size());
+    }
+    const std::size_t made = us.size() < 2 ? 0 : passes_.foresee(std::move(us));
+    const auto beyond = std::upper_bound(ends.begin(), ends.end(), made);
+    return first + std::max<std::size_t>(static_cast<std::size_t>(beyond - ends.begin()), 1);
 }
 
 std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& points, Tie tie,
                                              const std::function<void()>& between_passes) {
     std::vector<Told> out;
     SharpnessState state = state_;  // which is as it was if a pass throws
-    std::size_t end = 0;
+    std::size_t end = 0, foreseen = 0;
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
         const Point& leading = *points[first];
+        if (first >= foreseen && searches(state, leading)) foreseen = foresee(state, points, first);
         const auto renew = [&](Found& found, const Point& point, const Vector& u, bool turned) {
             const Vector before = found.directions.empty() ? Vector() : found.directions[0];
             const double largest =
@@ -150,6 +175,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
             out.push_back(one);
         }
     }
+    passes_.foresee({});
     state_ = std::move(state);
     return out;
 }

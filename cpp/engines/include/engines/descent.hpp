@@ -172,7 +172,7 @@ private:
     void record(const std::function<void()>& between_passes);
     bool gathers_records() const;
     bool enough_wait() const;
-    bool takes_long(std::size_t records, const Iterate& last) const;
+    bool takes_long(const Iterate& another) const;
     void record_all(const std::vector<Iterate>& iterates,
                     const std::function<void()>& between_passes);
     void record_one(const Iterate& iterate, const Sharpness::Told& told,

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 #include "core/problem.hpp"
@@ -32,6 +34,10 @@ public:
 
     // y_i (x_i . w + b). The result stays valid until the next call; it is padded to whole blocks.
     const Vector& margins(const Vector& u);
+
+    // Makes those of the first of them in one go, for margins() to find until it is told others, of
+    // rows that are not packed. Of how many: as many as there is room for, none or at least two.
+    std::size_t foresee(std::vector<const Vector*> us);
 
     // The same as if computed in twice the working precision (Dot2 of Ogita, Rump and Oishi 2005)
     // and then rounded: off by at most eps |m_i| + (gamma_k)^2 (|x_i| . |w| + |b|) with eps =
@@ -125,6 +131,8 @@ private:
     void for_chunks(Chunk work) {
         for_chunks(std::move(work), problem_.rows());
     }
+    bool recall(const Vector& u);
+    Evaluation sum_of(const Evaluation* by_chunk) const;
     RowPass in_chunk(RowPass pass, std::size_t chunk);
     Evaluation evaluate_chunk(std::size_t chunk, const double* margins, Loss loss, Tie tie) const;
     const double* weights_from(std::size_t row) const;
@@ -138,6 +146,21 @@ private:
     std::size_t stride_;
     Vector partials_, newton_partials_;
     Vector margins_, margins_of_;  // and the parameters whose margins these are
+    Vector foreseen_;              // one after the other
+    std::vector<Vector> foreseen_of_;
 };
+
+template <class Chunk>
+void Passes::for_chunks(Chunk work, std::size_t rows) {
+    if (problem_.elsewhere() != nullptr) throw std::logic_error("these rows lie elsewhere");
+    const bool alone = rows * problem_.row_entries() < kLeastWork;
+    const int threads = alone ? 1 : threads_;
+    deal(chunks(), threads, [&](std::size_t c, int member) {
+        if constexpr (std::is_invocable_v<Chunk, std::size_t, int>)
+            work(c, member);
+        else
+            work(c);
+    });
+}
 
 }  // namespace fastgrok

@@ -39,14 +39,14 @@ public:
         double at, mean;
     };
 
-    Sharpness(Passes& passes, Loss loss, bool watched)
-        : passes_(passes), loss_(loss), watched_(watched) {}
+    Sharpness(Passes& passes, Loss loss, bool watched);
 
     std::vector<Told> look(const std::vector<const Point*>& points, Tie tie,
                            const std::function<void()>& between_passes);
 
-    // Of the search that is due at a point behind those that were looked at; 0 if none is.
-    double most_passes(const Point& point) const;
+    // What the search that is due at a point behind those that were looked at may take, from what
+    // the last one took; 0 if none is due.
+    double expected_passes(const Point& point) const;
 
     const SharpnessState& state() const { return state_; }
     void restore(SharpnessState state) { state_ = std::move(state); }
@@ -58,6 +58,8 @@ private:
     double free_passes() const;
     bool is_due(const SharpnessState& state, const Found& found, double step) const;
     bool searches(const SharpnessState& state, const Point& point) const;
+    std::size_t foresee(const SharpnessState& state, const std::vector<const Point*>& points,
+                        std::size_t first);
     double search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
                   std::int64_t& spent, const std::function<void()>& between_passes);
 
@@ -65,6 +67,7 @@ private:
     Loss loss_;
     bool watched_;
     SharpnessState state_;
+    double last_search_;  // in passes; no bit depends on it
 };
 
 }  // namespace fastgrok
