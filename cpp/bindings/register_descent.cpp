@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <type_traits>
 
 #include "attack.hpp"
 #include "engines/descent.hpp"
@@ -131,7 +132,7 @@ std::unique_ptr<Descent> make_descent(const Shared& problem,
     for (const EvaluationSet& eval : evals)
         sets.push_back(make_evaluator(eval, problem->problem.layout().cols, threads));
     require(records.ndim() == 1, "records must have one axis");
-    std::vector<double> steps(records.data(), records.data() + records.size());
+    Vector steps(records.data(), records.data() + records.size());
     return std::make_unique<Descent>(BoundProblem::share(problem), std::move(sets),
                                      std::move(steps), w.data(), b, options);
 }
@@ -231,8 +232,12 @@ py::dict state_of(Descent& self, bool with_records) {
     return out;
 }
 
+// Vector for double.
 template <class T>
-std::vector<T> values_of(const py::dict& state, const char* name) {
+using Values = std::conditional_t<std::is_same_v<T, double>, Vector, std::vector<T>>;
+
+template <class T>
+Values<T> values_of(const py::dict& state, const char* name) {
     const std::string what = std::string("the state's ") + name;
     require(state.contains(name), what + " is missing");
     const py::object value = state[name];
@@ -243,7 +248,7 @@ std::vector<T> values_of(const py::dict& state, const char* name) {
 
 template <class T>
 T value_of(const py::dict& state, const char* name) {
-    const std::vector<T> values = values_of<T>(state, name);
+    const Values<T> values = values_of<T>(state, name);
     require(values.size() == 1, std::string("the state's ") + name + " must be one number");
     return values[0];
 }

@@ -26,7 +26,7 @@ public:
         gathered_.reset();
     }
 
-    std::vector<double> ask(const Asked& asked, const Asked* beside) override {
+    Vector ask(const Asked& asked, const Asked* beside) override {
         const py::gil_scoped_acquire acquire;
         py::list questions;
         for (const Asked* const one : {&asked, beside})

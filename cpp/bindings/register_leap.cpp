@@ -58,7 +58,7 @@ public:
         const auto n = static_cast<std::size_t>(records.size());
         require(n > 0, "records must not be empty");
         const double* k = records.data();
-        std::vector<double> out;
+        Vector out;
         const Leap::Status last = interruptible([&] {
             Leap::Status status = Leap::Status::moving;
             Vector u;
@@ -69,7 +69,7 @@ public:
                     continue;
                 }
                 leap_->at(k[next++], u);
-                const std::vector<double> row = unpacked(u);
+                const Vector row = unpacked(u);
                 out.insert(out.end(), row.begin(), row.end());
             }
             return status;
@@ -95,8 +95,8 @@ private:
         return problem_->problem.pack_parameters(row, row[columns() - 1]);
     }
 
-    std::vector<double> unpacked(const Vector& u) const {
-        std::vector<double> out(columns());
+    Vector unpacked(const Vector& u) const {
+        Vector out(columns());
         problem_->problem.unpack_weights(u, out.data());
         out.back() = u[problem_->problem.layout().intercept];
         return out;

@@ -34,7 +34,7 @@ Vector generic_direction(const Problem& problem) {
 
 // Symmetric tridiagonal matrix: diagonal a, off-diagonal b.
 struct Tridiagonal {
-    std::vector<double> a, b;  // whose squares may be beyond float64
+    Vector a, b;  // whose squares may be beyond float64
 
     // All pivots of (x I - T) are positive exactly if x lies above every eigenvalue.
     bool is_above(double x) const {
@@ -85,8 +85,8 @@ struct Tridiagonal {
     }
 
     // The unit eigenvector of the largest eigenvalue; all its entries are positive.
-    std::vector<double> top_vector(double eigenvalue) const {
-        std::vector<double> s(a.size(), 1.0);
+    Vector top_vector(double eigenvalue) const {
+        Vector s(a.size(), 1.0);
         double pivot = eigenvalue - a[0], square = 1.0;
         for (std::size_t i = 1; i < a.size(); ++i) {
             s[i] = s[i - 1] * std::max(pivot, 0.0) / b[i - 1];
@@ -177,7 +177,7 @@ double largest_eigenvalue(const Problem& problem, const Product& product, double
 
     std::vector<Vector> basis{start};
     Tridiagonal t;
-    std::vector<double> top;
+    Vector top;
     double eigenvalue = 0.0;
     Vector next(start.size());
     while (true) {

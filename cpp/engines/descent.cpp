@@ -32,7 +32,7 @@ StepperOptions of_problem(StepperOptions options, const Problem& problem) {
 }  // namespace
 
 Descent::Descent(std::shared_ptr<const Problem> problem,
-                 std::vector<std::unique_ptr<Evaluator>> evals, std::vector<double> record_steps,
+                 std::vector<std::unique_ptr<Evaluator>> evals, Vector record_steps,
                  const double* w, double b, const DescentOptions& options)
     : problem_(std::move(problem)),
       evals_(std::move(evals)),

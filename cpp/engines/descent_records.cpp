@@ -176,7 +176,7 @@ void Descent::append_weights(const Vector& u) {
 void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
     loss_sum.resize(count * sets);
     correct.resize(count * sets);
-    for (std::vector<double>* column : {&steps, &b, &norm_w, &sharpness, &sharpness_mean})
+    for (Vector* column : {&steps, &b, &norm_w, &sharpness, &sharpness_mean})
         column->resize(count);
     regime.resize(count);
     if (weights.size() > count * parameters) weights.resize(count * parameters);

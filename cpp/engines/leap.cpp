@@ -41,7 +41,7 @@ Leap::Leap(std::unique_ptr<LeapField> field, const std::vector<LeapStart>& start
     if (n < kFewestStarts) throw std::invalid_argument("a leap starts from at least 8 iterates");
     if (!(options.tolerance > 0.0) || options.most_order < 1 || options.most_order > 6)
         throw std::invalid_argument("a leap needs a positive tolerance and orders of 1 to 6");
-    std::vector<double> s;
+    Vector s;
     for (const LeapStart& point : start) {
         if (!(point.k > 0.0) || (!s.empty() && !(std::log(point.k) > s.back())))
             throw std::invalid_argument(

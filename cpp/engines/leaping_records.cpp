@@ -115,7 +115,7 @@ const LeapingDescent::Kept* LeapingDescent::kept_at(double step) const {
     return made->way.has(std::floor(step / made->report.period)) ? &*made : nullptr;
 }
 
-bool LeapingDescent::recalls(const std::vector<double>& steps) const {
+bool LeapingDescent::recalls(const Vector& steps) const {
     return std::all_of(steps.begin(), steps.end(),
                        [this](double step) { return kept_at(step) != nullptr; });
 }

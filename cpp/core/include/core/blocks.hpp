@@ -28,4 +28,7 @@ struct FromCacheLine {
 template <class T>
 using Blocks = std::vector<T, FromCacheLine<T>>;
 
+// Parameters and sums are read beside every strip of rows.
+using Vector = Blocks<double>;
+
 }  // namespace fastgrok

@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "core/blocks.hpp"
 
 namespace fastgrok {
 
@@ -36,7 +37,7 @@ enum class Question : int {
 
 struct Asked {
     Question what;
-    std::vector<double> about;
+    Vector about;
     // Whose question it is; where an answer leaves something for later ones, under which number.
     // A machine that takes over chunks is asked all that was asked last under each number of an
     // owner again, in the order of the numbers.
@@ -53,7 +54,7 @@ public:
 
     // Numbers chunk by chunk, in the order of the chunks; of two whole passes both sums of each
     // chunk. May throw, and can be asked again then.
-    virtual std::vector<double> ask(const Asked& asked, const Asked* beside = nullptr) = 0;
+    virtual Vector ask(const Asked& asked, const Asked* beside = nullptr) = 0;
 
     // Copies of all rows, for what has to look at them one by one. The caller has made sure that
     // they are few.

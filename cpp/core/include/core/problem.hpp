@@ -18,10 +18,6 @@
 
 namespace fastgrok {
 
-// Not aligned to cache lines: the kernels load unaligned. Rows that caches may hold gain from it;
-// Problem copies them into Blocks.
-using Vector = std::vector<double>;
-
 // The storage of up to 16 rows that lie one after the other: column by column, times the label, the
 // label last. What is missing to 16 rows is filled with zeros. `block` has 16 * (cols + 1) entries.
 template <class Real>

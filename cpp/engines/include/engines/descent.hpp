@@ -45,8 +45,8 @@ constexpr Regime regime_of_period(int period) {
 // What is kept at each recorded step. Column 0 of loss_sum and correct is the training set, where
 // each row counts as often as its weight says.
 struct Records {
-    std::vector<double> steps;  // whole numbers, beyond 2^53 as far as these can be told apart
-    std::vector<double> b, norm_w, loss_sum, correct, sharpness, sharpness_mean, weights;
+    Vector steps;  // whole numbers, beyond 2^53 as far as these can be told apart
+    Vector b, norm_w, loss_sum, correct, sharpness, sharpness_mean, weights;
     std::vector<std::int8_t> regime;
     Vector last_parameters;  // at the last record, or at the start
 
@@ -82,7 +82,7 @@ public:
     using Poll = std::function<bool(std::int64_t step)>;
 
     Descent(std::shared_ptr<const Problem> problem, std::vector<std::unique_ptr<Evaluator>> evals,
-            std::vector<double> record_steps, const double* w, double b,
+            Vector record_steps, const double* w, double b,
             const DescentOptions& options);
 
     // Goes on from the present step to the last one to record. Where it was paused, or how often it
@@ -182,7 +182,7 @@ private:
 
     std::shared_ptr<const Problem> problem_;
     std::vector<std::unique_ptr<Evaluator>> evals_;
-    std::vector<double> record_steps_;
+    Vector record_steps_;
     DescentOptions options_;
     double rate_;  // lr * scale
     Passes passes_;

@@ -56,7 +56,7 @@ public:
     void restore(LeapingState state);
 
     // After run(): whether a leap that was kept made the records around these steps.
-    bool recalls(const std::vector<double>& steps) const;
+    bool recalls(const Vector& steps) const;
     // Makes all records of another descent of the same problem and options, of steps that it
     // recalls: the same bits as its own.
     void recall(Descent& other, const Poll& poll, double poll_seconds);

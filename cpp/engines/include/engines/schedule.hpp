@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "core/blocks.hpp"
 
 namespace fastgrok {
 
@@ -12,7 +13,7 @@ struct Schedule {
     Kind kind = Kind::constant;
     // power: exponent and k0; warmup and cosine: their length; cosine: what it ends at
     double exponent = 0.0, length = 1.0, floor = 0.0;
-    std::vector<double> table;  // a factor a step
+    Vector table;  // a factor a step
 
     // Of the step that `k` others came before; after the end of a table its last.
     double at(double k) const;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "core/problem.hpp"
 #include "engines/dense.hpp"
@@ -20,7 +19,7 @@ public:
 
 private:
     std::size_t n_;
-    std::vector<double> entries_;
+    Vector entries_;
 };
 
 Vector times(const Matrix& a, const Vector& x);
