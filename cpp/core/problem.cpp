@@ -122,9 +122,11 @@ void Problem::align(const Real* x) {
     const std::size_t cols = layout_.cols, stride = stride_of_copy<Real>(cols);
     const bool aligned = reinterpret_cast<std::uintptr_t>(x) % kCacheLine == 0;
     if (rows_ * cols * sizeof(Real) > kCached || (aligned && stride == cols)) return;
-    const auto copy = std::make_shared<Blocks<Real>>(rows_ * stride);
-    for (std::size_t i = 0; i < rows_; ++i)
-        std::copy(x + i * cols, x + (i + 1) * cols, copy->data() + i * stride);
+    const auto copy = std::make_shared<Table<Real>>(rows_ * stride);
+    for (std::size_t i = 0; i < rows_; ++i) {
+        Real* const end = std::copy_n(x + i * cols, cols, copy->data() + i * stride);
+        std::fill_n(end, stride - cols, Real(0));
+    }
     x_ = static_cast<const Real*>(copy->data());
     stride_ = stride;
     aligned_ = copy;

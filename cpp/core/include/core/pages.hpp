@@ -5,6 +5,8 @@
 #include <new>
 #include <vector>
 
+#include "core/blocks.hpp"
+
 namespace fastgrok {
 
 // Unmaps the whole pages in [begin, end), which must be mapped read-only from a file: they no
@@ -12,10 +14,11 @@ namespace fastgrok {
 // contents.
 void leave_pages(const void* begin, const void* end);
 
-// Asks for pages of 2 MB: the first touch of an ordinary one may cost as much as the work on it.
+// Asks for pages of 2 MB: the first touch of an ordinary one may cost as much as the work on it,
+// and a processor that reads on in advance stops at its end.
 void want_large_pages(void* begin, std::size_t bytes);
 
-// Storage of tables that are written before they are read, and used but for a moment.
+// Storage, from a cache line on, of tables that are written before they are read.
 template <class T>
 struct InLargePages {
     using value_type = T;
@@ -27,14 +30,14 @@ struct InLargePages {
 
     T* allocate(std::size_t n) {
         const std::size_t bytes = n * sizeof(T);
-        if (bytes < size / 4) return static_cast<T*>(::operator new(bytes));
+        if (bytes < size / 4) return FromCacheLine<T>().allocate(n);
         const std::size_t whole = (bytes + size - 1) / size * size;
         void* at = ::operator new(whole, std::align_val_t{size});
         want_large_pages(at, whole);
         return static_cast<T*>(at);
     }
     void deallocate(T* p, std::size_t n) {
-        if (n * sizeof(T) < size / 4) return ::operator delete(p);
+        if (n * sizeof(T) < size / 4) return FromCacheLine<T>().deallocate(p, n);
         ::operator delete(p, std::align_val_t{size});
     }
     // Entries are not made zero.
