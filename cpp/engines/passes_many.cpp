@@ -11,17 +11,15 @@ namespace {
 // Margins that all threads have at once, of those vectors at least; and that are foreseen.
 constexpr std::size_t kMostMargins = std::size_t{1} << 23, kFewest = 8;
 
-// Of vectors that lie side by side; what is told of one lies `apart` from the next.
+// Of vectors that lie `length` from each other; what is told of one lies `apart` from the next.
 template <class Rows>
-void many_margins(Rows rows, const Vector& us, std::size_t count, double* out, std::size_t apart,
-                  double* room) {
-    if constexpr (ForMany<Rows>) {
+void many_margins(Rows rows, const Vector& us, std::size_t length, std::size_t count, double* out,
+                  std::size_t apart, double* room) {
+    if constexpr (ForMany<Rows>)
         kernels_for(rows).many_margins(rows, us.data(), count, out, apart, room);
-    } else {
-        const std::size_t length = us.size() / count;
+    else
         for (std::size_t k = 0; k < count; ++k)
             kernels_for(rows).margins(rows, &us[k * length], out + k * apart);
-    }
 }
 
 }  // namespace
@@ -40,8 +38,9 @@ std::size_t Passes::foresee(std::vector<const Vector*> us) {
     for_chunks([&](std::size_t c, int thread) {
         double* const out = foreseen_.data() + problem_.first_row(c);
         double* const room = work.data() + static_cast<std::size_t>(thread) * kManyRoom;
-        problem_.visit_chunk(
-            c, [&](auto rows) { many_margins(rows, together, us.size(), out, apart, room); });
+        problem_.visit_chunk(c, [&](auto rows) {
+            many_margins(rows, together, us[0]->size(), us.size(), out, apart, room);
+        });
     });
     for (const Vector* u : us) foreseen_of_.push_back(*u);
     return us.size();
@@ -130,7 +129,7 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
             const auto t = static_cast<std::size_t>(thread);
             double* const m = margins[t].data();
             problem_.visit_chunk(c, [&](auto of_chunk) {
-                many_margins(of_chunk, together, count + vectors, m, rows,
+                many_margins(of_chunk, together, length, count + vectors, m, rows,
                              work.data() + t * kManyRoom);
             });
             const std::size_t n =
