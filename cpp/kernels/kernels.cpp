@@ -63,9 +63,21 @@ void sigmoid_all(const double* x, double* out, std::size_t n) {
     map(x, out, n, [](Vec v) { return sigmoid(v); });
 }
 
+// f(m), a loss or its curvature, both of which underflow behind long runs at almost all margins.
+template <class L, class Function>
+inline Vec unless_nothing(L, Vec m, Function f) {
+    constexpr double kNothing = 746.0;  // e^-746 is 0
+    if constexpr (L::traits.exponential_tail())
+        if (all_greater(m, set1(kNothing))) return set1(0.0);
+    return f(m);
+}
+
 void curvature_all(const double* margin, double* out, std::size_t n, Loss loss) {
-    with_loss(loss,
-              [=]<class L>(L) { map(margin, out, n, [](Vec m) { return L::curvature(m); }); });
+    with_loss(loss, [=]<class L>(L of) {
+        map(margin, out, n, [=](Vec m) {
+            return unless_nothing(of, m, [](Vec some) { return L::curvature(some); });
+        });
+    });
 }
 
 void coefficients(const double* t, std::size_t n, Loss loss, double shift, double* slope,
@@ -82,9 +94,10 @@ void coefficients(const double* t, std::size_t n, Loss loss, double shift, doubl
 }
 
 double loss_sum(const double* margin, const double* weight, std::size_t n, Loss loss) {
-    return with_loss(loss, [=]<class L>(L) {
+    return with_loss(loss, [=]<class L>(L of) {
         const auto value = [=](std::size_t i, int count) {
-            return L::value(load_some(margin + i, count));
+            return unless_nothing(of, load_some(margin + i, count),
+                                  [](Vec m) { return L::value(m); });
         };
         const auto kept = [](Vec a, int count) {
             return count < kWidth ? keep_first(a, count) : a;

@@ -13,6 +13,7 @@
 //   abs, negate_abs                 |x|, -|x|
 //   select_negative(m, a, b)        a where the sign bit of m is set, else b
 //   select_greater(x, y, a, b)      a where x > y, else b (also for NaN)
+//   all_greater(x, y)               whether x > y everywhere
 //   add_across(a)                   the sum of a register, lane i to lane i + 4, then i + 2 and i + 1
 //   sums_across(a)                  the sums of kWidth registers, each added as add_across does it
 //   power(t)                        t = 1.5 * 2^52 + 1023 + k: 2^k for -1022 <= k <= 1023, then infinity

@@ -78,6 +78,9 @@ inline Vec select_negative(Vec m, Vec a, Vec b) {
 inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm256_blendv_pd(b.r, a.r, _mm256_cmp_pd(x.r, y.r, _CMP_GT_OQ))};
 }
+inline bool all_greater(Vec x, Vec y) {
+    return _mm256_movemask_pd(_mm256_cmp_pd(x.r, y.r, _CMP_GT_OQ)) == 0xf;
+}
 
 inline double add_across(Vec a) {
     const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(a.r), _mm256_extractf128_pd(a.r, 1));

@@ -77,6 +77,9 @@ inline Vec select_negative(Vec m, Vec a, Vec b) {
 inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(x.r, y.r, _CMP_GT_OQ), b.r, a.r)};
 }
+inline bool all_greater(Vec x, Vec y) {
+    return _mm512_cmp_pd_mask(x.r, y.r, _CMP_GT_OQ) == 0xff;
+}
 
 inline double add_across(Vec a) {
     const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(a.r), _mm512_extractf64x4_pd(a.r, 1));

@@ -72,6 +72,10 @@ inline Vec select_negative(Vec m, Vec a, Vec b) {
 inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {vbslq_f64(vcgtq_f64(x.r, y.r), a.r, b.r)};
 }
+inline bool all_greater(Vec x, Vec y) {
+    const uint64x2_t both = vcgtq_f64(x.r, y.r);
+    return (vgetq_lane_u64(both, 0) & vgetq_lane_u64(both, 1)) != 0;
+}
 
 inline double add_across(Vec a) {
     return vgetq_lane_f64(a.r, 0) + vgetq_lane_f64(a.r, 1);

@@ -76,6 +76,9 @@ inline Vec select_negative(Vec m, Vec a, Vec b) {
 inline Vec select_greater(Vec x, Vec y, Vec a, Vec b) {
     return {_mm_blendv_pd(b.r, a.r, _mm_cmpgt_pd(x.r, y.r))};
 }
+inline bool all_greater(Vec x, Vec y) {
+    return _mm_movemask_pd(_mm_cmpgt_pd(x.r, y.r)) == 0x3;
+}
 
 inline double add_across(Vec a) {
     return _mm_cvtsd_f64(_mm_add_sd(a.r, _mm_unpackhi_pd(a.r, a.r)));
