@@ -23,7 +23,8 @@ using Array = py::array_t<T, py::array::c_style>;
 
 // An array copy of a vector, of the given shape (by default one axis).
 template <class T, class Allocator>
-py::array_t<T> to_array(const std::vector<T, Allocator>& values, std::vector<py::ssize_t> shape = {}) {
+py::array_t<T> to_array(const std::vector<T, Allocator>& values,
+                        std::vector<py::ssize_t> shape = {}) {
     if (shape.empty()) shape.push_back(static_cast<py::ssize_t>(values.size()));
     return py::array_t<T>(shape, values.data());
 }

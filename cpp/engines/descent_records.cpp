@@ -47,7 +47,9 @@ void Descent::note(double step, Vector u, Vector middle, Regime regime,
 // The records that wait and another.
 bool Descent::takes_long(const Iterate& another) const {
     const auto rows = static_cast<double>(problem_->rows());
-    const auto entries = static_cast<double>(problem_->row_entries());
+    const bool sparse = problem_->sparse();
+    const double visit = sparse ? kSparseVisit : 1.0;
+    const double entries = visit * static_cast<double>(problem_->row_entries());
     double all_rows = rows, points = 0.0, searched = 0.0;
     for (const auto& eval : evals_) all_rows += static_cast<double>(eval->rows());
     const auto add = [&](const Iterate& one) {
@@ -56,8 +58,7 @@ bool Descent::takes_long(const Iterate& another) const {
     };
     for (const Iterate& one : waiting_) add(one);
     add(another);
-    const double evaluated =
-        problem_->sparse() ? points * kSparseVisit * entries : (1.0 + kTogether * points) * entries;
+    const double evaluated = (sparse ? points : 1.0 + kTogether * points) * entries;
     const double visits = (evaluated + points * kLoss) * all_rows + searched * rows;
     return visits > kMostVisits * passes_.threads();
 }
@@ -176,8 +177,7 @@ void Descent::append_weights(const Vector& u) {
 void Records::truncate(std::size_t count, std::size_t sets, std::size_t parameters) {
     loss_sum.resize(count * sets);
     correct.resize(count * sets);
-    for (Vector* column : {&steps, &b, &norm_w, &sharpness, &sharpness_mean})
-        column->resize(count);
+    for (Vector* column : {&steps, &b, &norm_w, &sharpness, &sharpness_mean}) column->resize(count);
     regime.resize(count);
     if (weights.size() > count * parameters) weights.resize(count * parameters);
 }

@@ -82,8 +82,7 @@ public:
     using Poll = std::function<bool(std::int64_t step)>;
 
     Descent(std::shared_ptr<const Problem> problem, std::vector<std::unique_ptr<Evaluator>> evals,
-            Vector record_steps, const double* w, double b,
-            const DescentOptions& options);
+            Vector record_steps, const double* w, double b, const DescentOptions& options);
 
     // Goes on from the present step to the last one to record. Where it was paused, or how often it
     // was polled, changes no bit.
