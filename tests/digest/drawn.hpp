@@ -100,7 +100,7 @@ inline double draw(Generator& random, Kind kind) {
 }
 
 struct Data {
-    std::vector<double> x64, y;
+    Vector x64, y;
     std::vector<float> x32;
     std::shared_ptr<const Problem> problem;
 };

@@ -29,8 +29,8 @@ public:
         }
     }
 
-    std::vector<double> ask(const Asked& asked, const Asked* beside) override {
-        std::vector<double> out;
+    Vector ask(const Asked& asked, const Asked* beside) override {
+        Vector out;
         for (const auto& server : servers_) {
             const Vector numbers = server->answer(asked, beside);
             out.insert(out.end(), numbers.begin(), numbers.end());
@@ -71,7 +71,7 @@ bool print_runs_of(std::size_t n, std::size_t d, bool single, Kind kind, int thr
         options.scale = 1.0 / static_cast<double>(n);
         options.lr = kind == Kind::far ? 0x1p-10 : 1.0;
         options.threads = threads;
-        const std::vector<double> steps = {0.0, 100.0, 3000.0, 1e5, 1e7};
+        const Vector steps = {0.0, 100.0, 3000.0, 1e5, 1e7};
         const auto here = make_run(data->problem, {data->problem}, steps, options);
         const auto run = make_run(there, {there}, steps, options);
         LeapingOptions leaping;

@@ -43,7 +43,7 @@ struct Kept {
 // Whether one thread, passes that are not made together, and going on from where a run was kept
 // half-way, change no bit. The line says how the run ended, too.
 bool print_leap(const std::string& name, const std::shared_ptr<const Problem>& train,
-                const std::vector<double>& steps, DescentOptions options, int threads,
+                const Vector& steps, DescentOptions options, int threads,
                 LeapingOptions leaping = {}) {
     options.threads = 1;
     leaping.paired_from = ~std::size_t{0};
@@ -90,8 +90,8 @@ bool print_leap(const std::string& name, const std::shared_ptr<const Problem>& t
     return same;
 }
 
-std::vector<double> powers_of_ten(int last) {
-    std::vector<double> steps = {0.0};
+Vector powers_of_ten(int last) {
+    Vector steps = {0.0};
     for (int k = 1; k <= last; ++k) steps.push_back(std::pow(10.0, k));
     return steps;
 }
@@ -136,7 +136,7 @@ std::vector<NamedMotion> all_motions() {
 // Rows of one class: points on a line along which a step goes round, and others, whose margins grow
 // for ever, slower and slower.
 struct Drifting {
-    std::vector<double> x, y;
+    Vector x, y;
     std::shared_ptr<const Problem> problem;
     std::size_t rows = 0;
 

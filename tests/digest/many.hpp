@@ -21,7 +21,7 @@ inline bool print_many(std::size_t n, std::size_t d, bool single, std::size_t co
     std::vector<Vector> us;
     Vector together;
     for (std::size_t k = 0; k < count; ++k) {
-        std::vector<double> w(d);
+        Vector w(d);
         for (double& x : w) x = draw(random, kind);
         us.push_back(problem.pack_parameters(w.data(), k % 3 == 0 ? -0.0 : random.uniform()));
         together.insert(together.end(), us[k].begin(), us[k].end());

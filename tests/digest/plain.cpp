@@ -24,7 +24,7 @@ namespace {
 using namespace fastgrok;
 
 void print_elementary() {
-    std::vector<double> x = {0.0, -0.0, kInfinity, -kInfinity, kNan, -kNan};
+    Vector x = {0.0, -0.0, kInfinity, -kInfinity, kNan, -kNan};
     for (int sign = 0; sign < 2; ++sign)
         for (std::uint64_t exponent = 0; exponent < 2047; exponent += 3)
             for (std::uint64_t mantissa : {0x1ull, 0x8000000000000ull, 0xfffffffffffffull})
@@ -39,7 +39,7 @@ void print_elementary() {
     for (std::size_t begin = 0; begin < x.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, x.size() - begin);
         const double* from = x.data() + begin;
-        std::vector<double> out(n);
+        Vector out(n);
         const auto print_out = [&](const std::string& name) {
             Digest digest;
             digest.add_all(out);
@@ -57,7 +57,7 @@ void print_elementary() {
         }
     }
     for (std::size_t n = 0; n <= 40; ++n) {
-        std::vector<double> out(n);
+        Vector out(n);
         const double* from = x.data() + (x.size() - n);
         k.exp(from, out.data(), n);
         Digest digest;
@@ -109,7 +109,7 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     for (std::size_t i = 0; i < n; ++i) times[i] = 0.3 + static_cast<double>(i % 7);
     with_weights.weigh(times.data());
     Passes weighted(with_weights, 1);
-    std::vector<double> w(d), v(d);
+    Vector w(d), v(d);
     for (double& x : w) x = draw(random, kind) * (kind == Kind::tiny ? -0x1p-900 : 2.0);
     for (double& x : v) x = draw(random, kind);
     const double b = kind == Kind::even ? random.uniform() : -0.0;
@@ -121,7 +121,7 @@ void print_passes(std::size_t n, std::size_t d, bool single, Kind kind, bool bia
     // The storage is padded; only rows and columns of the caller count.
     const auto rows_of = [&](const Vector& m) { return std::span(m).first(n); };
     const auto print_sum = [&](const std::string& what, const Vector& sum) {
-        std::vector<double> inner(d);
+        Vector inner(d);
         problem.unpack_weights(sum, inner.data());
         Digest digest;
         digest.add_all(inner);
@@ -208,12 +208,12 @@ struct Run {
 std::vector<Digest> run_descent(const Run& run, int threads, Skip skip) {
     const auto train = make_data(7, run.n, run.d, run.single, run.bias, run.kind);
     const auto test = make_data(8, 33, run.d, run.single, run.bias, run.kind);
-    std::vector<double> steps;
+    Vector steps;
     for (std::int64_t step = 0; step < run.steps; step += 1 + step / 4)
         steps.push_back(static_cast<double>(step));
     steps.push_back(static_cast<double>(run.steps));
     Generator random(9);
-    std::vector<double> w(run.d);
+    Vector w(run.d);
     for (double& x : w) x = random.uniform();
     DescentOptions options;
     options.loss = run.loss;
@@ -236,7 +236,7 @@ std::vector<Digest> run_descent(const Run& run, int threads, Skip skip) {
     digests[0].add_all(records.b);
     digests[0].add_all(records.norm_w);
     digests[0].add_all(records.regime);
-    std::vector<double> last(run.d);
+    Vector last(run.d);
     train->problem->unpack_weights(descent.parameters(), last.data());
     digests[0].add_all(last);
     digests[1].add_all(records.loss_sum);

@@ -51,7 +51,7 @@ bool print_curvatures(std::size_t n, std::size_t d, bool single, int threads) {
 // Rows that are separated by all columns together, so that margins are found.
 bool print_support(std::size_t n, std::size_t d, bool bias, bool graded, int threads) {
     Generator random(n * d);
-    std::vector<double> x(n * d), y(n);
+    Vector x(n * d), y(n);
     for (std::size_t i = 0; i < n; ++i) {
         y[i] = i % 3 == 0 ? -1.0 : 1.0;
         for (std::size_t j = 0; j < d; ++j) {
@@ -137,7 +137,7 @@ bool print_attacks(std::size_t n, std::size_t d, bool single, int threads) {
                     bool sound = false;
                     add(attack.evaluate_unchecked(u, Loss::hinge, Tie::negative, sound));
                     digest.add(static_cast<std::uint64_t>(sound));
-                    std::vector<double> points(n * d);
+                    Vector points(n * d);
                     attack.points(u, points.data());
                     digest.add_all(points);
                     return digest;
@@ -150,7 +150,7 @@ template <class Real>
 void print_cube_points(const char* name) {
     constexpr std::size_t kRows = 50, kCols = 5;
     Generator random(3);
-    std::vector<double> lattice(kRows * kCols), drawn(kRows * 8);
+    Vector lattice(kRows * kCols), drawn(kRows * 8);
     for (double& x : lattice) x = static_cast<double>(std::int64_t(random.bits() % 2001) - 1000);
     for (double& x : drawn) x = 0.5 * random.uniform() + 0.5;
     std::vector<Real> points(kRows * kCols);

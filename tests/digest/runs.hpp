@@ -14,17 +14,17 @@
 namespace fastgrok {
 
 // Steps to record: as many as there are fingers at first, and then ever fewer.
-inline std::vector<double> sparser_steps(double last) {
-    std::vector<double> steps;
+inline Vector sparser_steps(double last) {
+    Vector steps;
     for (double step = 0.0; step < last; step += 1.0 + static_cast<double>(std::int64_t(step / 4)))
         steps.push_back(step);
     steps.push_back(last);
     return steps;
 }
 
-inline std::vector<double> drawn_weights(std::size_t cols) {
+inline Vector drawn_weights(std::size_t cols) {
     Generator random(9);
-    std::vector<double> w(cols);
+    Vector w(cols);
     for (double& x : w) x = random.uniform();
     return w;
 }
@@ -32,12 +32,12 @@ inline std::vector<double> drawn_weights(std::size_t cols) {
 // From drawn weights and a bias of 1/4, or of 0 where there is none.
 inline std::unique_ptr<Descent> make_run(const std::shared_ptr<const Problem>& train,
                                          const std::vector<std::shared_ptr<const Problem>>& tests,
-                                         const std::vector<double>& steps, DescentOptions options) {
+                                         const Vector& steps, DescentOptions options) {
     options.keep_weights = true;
     std::vector<std::unique_ptr<Evaluator>> evals;
     for (const auto& test : tests)
         evals.push_back(std::make_unique<PlainSet>(test, options.threads));
-    const std::vector<double> w = drawn_weights(train->layout().cols);
+    const Vector w = drawn_weights(train->layout().cols);
     return std::make_unique<Descent>(train, std::move(evals), steps, w.data(),
                                      train->bias() ? 0.25 : 0.0, options);
 }
@@ -58,7 +58,7 @@ inline Digest digest_of(const Descent& run) {
     Digest digest;
     add_records(digest, run.records());
     digest.add(static_cast<std::uint64_t>(run.step()));
-    std::vector<double> last(run.problem().layout().cols);
+    Vector last(run.problem().layout().cols);
     run.problem().unpack_weights(run.parameters(), last.data());
     digest.add_all(last);
     return digest;

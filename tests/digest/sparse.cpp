@@ -10,7 +10,7 @@ namespace {
 using namespace fastgrok;
 
 struct SparseData {
-    std::vector<double> x64, y;
+    Vector x64, y;
     std::vector<float> x32;
     std::vector<std::uint32_t> column;
     std::vector<std::int64_t> begin = {0};
@@ -53,7 +53,7 @@ void print_sparse_passes(std::size_t n, std::size_t d, bool single, Kind kind, i
     with_weights.weigh(times.data());
     Passes weighted(with_weights, threads);
     Generator random(n + d);
-    std::vector<double> w(d), v(d);
+    Vector w(d), v(d);
     for (double& x : w) x = draw(random, kind) * 2.0;
     for (double& x : v) x = draw(random, kind);
     const Vector u = problem.pack_parameters(w.data(), random.uniform());
@@ -73,7 +73,7 @@ void print_sparse_passes(std::size_t n, std::size_t d, bool single, Kind kind, i
     margins.add_all(std::span(passes.accurate_margins(u)).first(n));
     print("sparse margins " + name, margins);
     const auto add_sum = [&](Digest& digest, const Vector& sum) {
-        std::vector<double> inner(d);
+        Vector inner(d);
         problem.unpack_weights(sum, inner.data());
         digest.add_all(inner);
         digest.add(sum[problem.layout().intercept]);

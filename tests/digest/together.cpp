@@ -142,7 +142,7 @@ bool print_runs_beside(std::size_t n, std::size_t d, bool single, int threads, b
 
     const auto group = make_all(threads), single_runs = make_all(1);
     DescentOptions options = different_runs(n, threads)[0];
-    const std::vector<double> far = {0.0, 10.0, 1e3, 1e5};
+    const Vector far = {0.0, 10.0, 1e3, 1e5};
     const auto leaped = make_run(data->problem, {test->problem}, far, options);
     const auto leaped_alone = make_run(data->problem, {test->problem}, far, options);
     LeapingOptions few_steps;
