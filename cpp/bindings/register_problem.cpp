@@ -189,9 +189,9 @@ double curvature(const BoundProblem& self, const Array<double>& w, double b,
     const Unlocked alone;
     Passes passes(self.problem, threads);
     std::vector<Vector> directions;
-    std::int64_t spent = 0;
+    double visited = 0.0;
     const CurvatureSearch search{.tolerance = 1e-9, .most_passes = 500.0, .most_products = 500};
-    return largest_curvature(passes, u, kind, search, directions, spent);
+    return largest_curvature(passes, u, kind, search, directions, visited);
 }
 
 // Squares of the rows' norms, and the largest magnitude in every column.

@@ -214,10 +214,10 @@ double largest_eigenvalue(const Problem& problem, const Product& product, double
 }
 
 double largest_curvature(Passes& passes, const Vector& u, Loss loss, const CurvatureSearch& search,
-                         std::vector<Vector>& directions, std::int64_t& passes_spent,
+                         std::vector<Vector>& directions, double& visited,
                          const std::function<void()>& between_passes) {
     Hessian hessian(passes, u, loss);
-    double visited = 0.0;
+    visited = 0.0;
     const auto product = [&](const Vector& v, Vector& out) {
         hessian(v, out);
         visited += hessian.share();
@@ -226,11 +226,8 @@ double largest_curvature(Passes& passes, const Vector& u, Loss loss, const Curva
     // Of rows that are few more products cost no more.
     const double most = std::min(search.most_passes / std::max(hessian.share(), 0x1p-10),
                                  static_cast<double>(search.most_products));
-    const double out =
-        largest_eigenvalue(passes.problem(), product, search.tolerance,
-                           std::max(static_cast<int>(most), 1), directions, search.keep);
-    passes_spent += static_cast<std::int64_t>(std::ceil(visited));
-    return out;
+    return largest_eigenvalue(passes.problem(), product, search.tolerance,
+                              std::max(static_cast<int>(most), 1), directions, search.keep);
 }
 
 }  // namespace fastgrok

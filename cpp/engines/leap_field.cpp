@@ -140,13 +140,13 @@ bool LeapField::may_amplify() {
     bool may = !bounded || rate_ * traits_.most_curvature * squares_sum_ > most;
     if (may && bounded) {
         std::vector<Vector> directions;
-        std::int64_t passes = 0;
-        const double largest =
-            largest_curvature(in_range, Vector(in_range.problem().layout().length, 0.0), loss_,
-                              CurvatureSearch{.tolerance = kTolerance}, directions, passes, [this] {
-                                  ++costs_.products;
-                                  after_pass();
-                              });
+        double visited = 0.0;
+        const double largest = largest_curvature(
+            in_range, Vector(in_range.problem().layout().length, 0.0), loss_,
+            CurvatureSearch{.tolerance = kTolerance}, directions, visited, [this] {
+                ++costs_.products;
+                after_pass();
+            });
         may = !(kMargin * rate_ * largest <= most);
     }
     may_amplify_ = may ? 1 : 0;

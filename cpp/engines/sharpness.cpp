@@ -26,8 +26,8 @@ constexpr double kFreeEntries = 2e8;
 // search gets the fewest.
 constexpr double kFreePasses = 12.0, kShareOfSteps = 0.1, kFewestPasses = 4.0;
 constexpr int kMostProducts = 40;
-// A search takes up to so many times what the last one took, which had a pass for its weights.
-constexpr double kSpread = 2.0, kWeights = 1.0;
+// A search takes up to so many times what the last one took.
+constexpr double kSpread = 2.0;
 
 // What products of the directions found before tell; nothing where they no longer do.
 std::optional<double> curvature_within(const double* projected, std::size_t apart, std::size_t n) {
@@ -83,10 +83,9 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
         search.most_passes = std::max(credit, kFewestPasses);
         search.keep = kDirections;
     }
-    const std::int64_t before = spent;
     const double out =
-        largest_curvature(passes_, u, loss_, search, directions, spent, between_passes);
-    last_search_ = kWeights + static_cast<double>(spent - before);
+        largest_curvature(passes_, u, loss_, search, directions, last_search_, between_passes);
+    spent += static_cast<std::int64_t>(std::ceil(last_search_));
     return out;
 }
 

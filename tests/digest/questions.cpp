@@ -33,13 +33,13 @@ bool print_curvatures(std::size_t n, std::size_t d, bool single, int threads) {
         Passes passes(problem, most);
         for (const Loss loss : kLosses) {
             std::vector<Vector> directions;
-            std::int64_t spent = 0;
+            double visited = 0.0;
             CurvatureSearch search;
             search.keep = 3;
             digest.add(largest_curvature(passes, drawn_parameters(problem), loss, search,
-                                         directions, spent));
+                                         directions, visited));
             for (const Vector& direction : directions) digest.add_all(direction);
-            digest.add(static_cast<std::uint64_t>(spent));
+            digest.add(static_cast<std::uint64_t>(std::ceil(visited)));
         }
         const RowSizes sizes = row_sizes(problem, most);
         digest.add_all(sizes.squares);

@@ -28,10 +28,10 @@ struct CurvatureSearch {
 };
 
 // The same of the Hessian at u, of which rows whose curvature is next to nothing have no part.
-// `passes_spent` grows by what was visited, in whole passes. `between_passes`, if given, is called
-// after every pass.
+// `visited` is what the products visited, in passes over all rows. `between_passes`, if given, is
+// called after every pass.
 double largest_curvature(Passes& passes, const Vector& u, Loss loss, const CurvatureSearch& search,
-                         std::vector<Vector>& directions, std::int64_t& passes_spent,
+                         std::vector<Vector>& directions, double& visited,
                          const std::function<void()>& between_passes = {});
 
 }  // namespace fastgrok
