@@ -58,12 +58,12 @@ bool Passes::recall(const Vector& u) {
 }
 
 // Of one chunk: those of K vectors, whose products with its rows lie `apart`, with weights given by
-// margins. There is `room` for twice as many.
+// margins. There is `room` for two numbers a row.
 void Passes::project_chunk(const double* m, const double* weights, std::size_t n, Loss loss,
                            const double* along, std::size_t apart, std::size_t vectors,
                            Vector& room, double* out) const {
     double* const q = room.data();
-    double* const weighted = q + apart;
+    double* const weighted = q + room.size() / 2;
     kernels().curvature(m, q, n, loss);
     for (std::size_t i = 0; weights != nullptr && i < n; ++i) q[i] *= weights[i];
     for (std::size_t a = 0; a < vectors; ++a) {
@@ -111,7 +111,8 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
     const std::size_t rows = whole_lanes(problem_.rows() / chunks() + 1) + kLanes;
     const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
     const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
-    const std::size_t most = at_once + vectors;
+    const std::size_t most = at_once + vectors, apart = whole_lanes(problem_.rows());
+    const bool keeps = vectors > 0 && vectors <= kMostMargins / apart;
     const auto threads = static_cast<std::size_t>(threads_);
     std::vector<Vector> margins(threads, Vector(most * rows));
     std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
@@ -119,30 +120,41 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
     Vector together(most * length);
     for (std::size_t first = 0; first < us.size(); first += at_once) {
         const std::size_t count = std::min(at_once, us.size() - first);
+        const bool known = vectors > 0 && on == along_of_;
+        const std::size_t beside = known ? 0 : vectors;
+        if (keeps && !known) {
+            along_of_.clear();
+            along_.resize(vectors * apart);
+        }
         const auto column = [&](std::size_t k) -> const Vector& {
             return k < count ? us[first + k] : on[k - count];
         };
-        for (std::size_t k = 0; k < count + vectors; ++k)
+        for (std::size_t k = 0; k < count + beside; ++k)
             std::copy(column(k).begin(), column(k).end(),
                       together.begin() + static_cast<std::ptrdiff_t>(k * length));
         for_chunks([&](std::size_t c, int thread) {
             const auto t = static_cast<std::size_t>(thread);
             double* const m = margins[t].data();
             problem_.visit_chunk(c, [&](auto of_chunk) {
-                many_margins(of_chunk, together, length, count + vectors, m, rows,
+                many_margins(of_chunk, together, length, count + beside, m, rows,
                              work.data() + t * kManyRoom);
             });
             const std::size_t n =
                 std::min(problem_.first_row(c + 1), problem_.rows()) - problem_.first_row(c);
+            const double* const of_them = m + count * rows;
+            for (std::size_t a = 0; keeps && a < beside; ++a)
+                std::copy_n(of_them + a * rows, n, &along_[a * apart + problem_.first_row(c)]);
+            const double* const along = known ? &along_[problem_.first_row(c)] : of_them;
             for (std::size_t k = 0; k < count; ++k) {
                 const std::size_t place = (first + k) * chunks() + c;
                 out.of[place] = evaluate_chunk(c, m + k * rows, loss, tie);
                 if (vectors > 0)
-                    project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss,
-                                  m + count * rows, rows, vectors, rooms[t],
+                    project_chunk(m + k * rows, weights_from(problem_.first_row(c)), n, loss, along,
+                                  known ? apart : rows, vectors, rooms[t],
                                   out.projected.data() + place * pairs);
             }
         });
+        if (keeps) along_of_ = on;
     }
     return out;
 }

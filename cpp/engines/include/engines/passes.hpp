@@ -148,6 +148,8 @@ private:
     Vector margins_, margins_of_;  // and the parameters whose margins these are
     Vector foreseen_;              // one after the other
     std::vector<Vector> foreseen_of_;
+    Vector along_;  // products with what was projected on last, if they have room
+    std::vector<Vector> along_of_;
 };
 
 template <class Chunk>
