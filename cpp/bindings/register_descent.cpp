@@ -232,7 +232,7 @@ py::dict state_of(Descent& self, bool with_records) {
     return out;
 }
 
-// Vector for double.
+// Vector for double, as all numbers of the engines are, and std::vector for others.
 template <class T>
 using Values = std::conditional_t<std::is_same_v<T, double>, Vector, std::vector<T>>;
 

@@ -117,6 +117,7 @@ void Descent::make_records(const std::function<void()>& between_passes) {
         throw;
     }
     waiting_.clear();
+    if (next_record_ == record_steps_.size()) passes_.forget();
 }
 
 void Descent::record_all(const std::vector<Iterate>& iterates,

@@ -1,5 +1,7 @@
 // Passes for many parameter vectors at once.
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "engines/passes.hpp"
 #include "engines/storage.hpp"
@@ -8,8 +10,11 @@
 namespace fastgrok {
 namespace {
 
-// Margins that all threads have at once, of those vectors at least; and that are foreseen.
+// Margins that all threads together have at once, or that are foreseen; a thread has those of so
+// many vectors at least.
 constexpr std::size_t kMostMargins = std::size_t{1} << 23, kFewest = 8;
+// A row has so many numbers for each product with it that is kept.
+constexpr std::size_t kForKept = 16;
 
 // Of vectors that lie `length` from each other; what is told of one lies `apart` from the next.
 template <class Rows>
@@ -27,14 +32,20 @@ void many_margins(Rows rows, const Vector& us, std::size_t length, std::size_t c
 std::size_t Passes::foresee(std::vector<const Vector*> us) {
     foreseen_of_.clear();
     foreseen_ = Vector();
-    if (problem_.elsewhere() != nullptr || problem_.packed()) return 0;
+    if (!can_foresee() || us.size() < 2) return 0;
     const std::size_t apart = whole_lanes(problem_.rows());
     us.resize(std::min(us.size(), kMostMargins / apart));
-    if (us.size() < 2) return 0;
-    Vector together;
-    for (const Vector* u : us) together.insert(together.end(), u->begin(), u->end());
-    Blocks<double> work(static_cast<std::size_t>(threads_) * kManyRoom);
-    foreseen_.resize(us.size() * apart);
+    Vector together, work;
+    std::vector<Vector> of;
+    try {
+        for (const Vector* u : us) together.insert(together.end(), u->begin(), u->end());
+        for (const Vector* u : us) of.push_back(*u);
+        work.resize(static_cast<std::size_t>(threads_) * kManyRoom);
+        foreseen_.resize(us.size() * apart);
+    } catch (const std::bad_alloc&) {  // margins() does without
+        foreseen_ = Vector();
+        return 0;
+    }
     for_chunks([&](std::size_t c, int thread) {
         double* const out = foreseen_.data() + problem_.first_row(c);
         double* const room = work.data() + static_cast<std::size_t>(thread) * kManyRoom;
@@ -42,8 +53,19 @@ std::size_t Passes::foresee(std::vector<const Vector*> us) {
             many_margins(rows, together, us[0]->size(), us.size(), out, apart, room);
         });
     });
-    for (const Vector* u : us) foreseen_of_.push_back(*u);
+    foreseen_of_ = std::move(of);
     return us.size();
+}
+
+bool Passes::can_foresee() const {
+    return problem_.elsewhere() == nullptr && !problem_.packed() && !problem_.sparse() &&
+           2 * whole_lanes(problem_.rows()) <= kMostMargins;
+}
+
+void Passes::forget() {
+    foresee({});
+    along_of_.clear();
+    along_ = Vector();
 }
 
 bool Passes::recall(const Vector& u) {
@@ -112,7 +134,8 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
     const std::size_t room = kMostMargins / (rows * static_cast<std::size_t>(threads_));
     const std::size_t at_once = std::min(us.size(), std::max(room, kFewest));
     const std::size_t most = at_once + vectors, apart = whole_lanes(problem_.rows());
-    const bool keeps = vectors > 0 && vectors <= kMostMargins / apart;
+    bool keeps = vectors > 0 && vectors <= kMostMargins / apart &&
+                 vectors * kForKept <= problem_.row_entries();
     const auto threads = static_cast<std::size_t>(threads_);
     std::vector<Vector> margins(threads, Vector(most * rows));
     std::vector<Vector> rooms(threads, Vector(vectors > 0 ? 2 * rows : 0));
@@ -124,7 +147,11 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
         const std::size_t beside = known ? 0 : vectors;
         if (keeps && !known) {
             along_of_.clear();
-            along_.resize(vectors * apart);
+            try {
+                along_.resize(vectors * apart);
+            } catch (const std::bad_alloc&) {
+                keeps = false;
+            }
         }
         const auto column = [&](std::size_t k) -> const Vector& {
             return k < count ? us[first + k] : on[k - count];
@@ -154,7 +181,7 @@ Passes::ByChunk Passes::evaluate_by_chunk(const std::vector<Vector>& us, Loss lo
                                   out.projected.data() + place * pairs);
             }
         });
-        if (keeps) along_of_ = on;
+        if (keeps && !known) along_of_ = on;
     }
     return out;
 }

@@ -67,7 +67,10 @@ bool Sharpness::searches(const SharpnessState& state, const Point& point) const 
 }
 
 double Sharpness::expected_passes(const Point& point) const {
-    return searches(state_, point) ? std::min<double>(kSpread * last_search_, kMostProducts) : 0.0;
+    if (!watched_) return 0.0;
+    const bool mean = !point.middle.empty() && is_due(state_, state_.mean, point.step);
+    const int due = (is_due(state_, state_.at, point.step) ? 1 : 0) + (mean ? 1 : 0);
+    return due * std::min<double>(kSpread * last_search_, kMostProducts);
 }
 
 double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
@@ -83,18 +86,25 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
         search.most_passes = std::max(credit, kFewestPasses);
         search.keep = kDirections;
     }
+    double visited = 0.0;
     const double out =
-        largest_curvature(passes_, u, loss_, search, directions, last_search_, between_passes);
-    spent += static_cast<std::int64_t>(std::ceil(last_search_));
+        largest_curvature(passes_, u, loss_, search, directions, visited, between_passes);
+    spent += static_cast<std::int64_t>(std::ceil(visited));
+    // The margins are those of the evaluation where they are foreseen.
+    last_search_ = visited + (passes_.can_foresee() ? 0.0 : 1.0);
     return out;
 }
 
-// Margins for the searches that are due from a point on, up to the next one that it tells.
+// Margins for the searches that are due from a point on, as far as is known before they are made;
+// up to which point.
 std::size_t Sharpness::foresee(const SharpnessState& state, const std::vector<const Point*>& points,
                                std::size_t first) {
     std::vector<const Vector*> us;
     std::vector<std::size_t> ends;
+    // Where a search ends with steady directions others are due much later.
+    const bool each = state.at.step < 0.0 || static_cast<double>(state.passes) < free_passes();
     for (std::size_t k = first; k < points.size() && searches(state, *points[k]); ++k) {
+        if (k > first && !each) break;
         us.push_back(&points[k]->u);
         if (!points[k]->middle.empty()) us.push_back(&points[k]->middle);
         ends.push_back(us.size());
@@ -108,6 +118,10 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
                                              const std::function<void()>& between_passes) {
     std::vector<Told> out;
     SharpnessState state = state_;  // which is as it was if a pass throws
+    struct Forget {
+        Passes& passes;
+        ~Forget() { passes.foresee({}); }
+    } const forget{passes_};
     std::size_t end = 0, foreseen = 0;
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
@@ -174,7 +188,6 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
             out.push_back(one);
         }
     }
-    passes_.foresee({});
     state_ = std::move(state);
     return out;
 }

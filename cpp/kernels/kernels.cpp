@@ -63,7 +63,7 @@ void sigmoid_all(const double* x, double* out, std::size_t n) {
     map(x, out, n, [](Vec v) { return sigmoid(v); });
 }
 
-// f(m), a loss or its curvature, both of which underflow behind long runs at almost all margins.
+// f(m), a loss or its curvature, both of which underflow at almost all margins after long runs.
 template <class L, class Function>
 inline Vec unless_nothing(L, Vec m, Function f) {
     constexpr double kNothing = 746.0;  // e^-746 is 0

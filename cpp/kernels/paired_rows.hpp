@@ -1,6 +1,6 @@
 // Two passes over plain rows for one reading of them, each of which gives what it gives alone,
 // operation by operation: a strip's products with both vectors, then, from a cache, its part of
-// both sums, while the rows of the next strip are asked for.
+// both sums; all along the rows of the next strip are asked for.
 #pragma once
 
 #include "plain_rows.hpp"
@@ -141,7 +141,8 @@ void both_by(PlainRows<Real> rows, const RowPass& one, const RowPass& two) {
 
 template <class Real>
 void plain_both(PlainRows<Real> rows, const RowPass& one, const RowPass& two) {
-    if (rows.cols > kMostForFew) return both_by<Many>(rows, one, two);
+    if constexpr (Few::dots != Many::dots || Few::sums != Many::sums)
+        if (rows.cols > kMostForFew) return both_by<Many>(rows, one, two);
     both_by<Few>(rows, one, two);
 }
 

@@ -1,4 +1,4 @@
-// Storage that begins at a cache line.
+// Storage that begins at a cache line unless it is little.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,8 @@ void leave_pages(const void* begin, const void* end);
 // and a processor that reads on in advance stops at its end.
 void want_large_pages(void* begin, std::size_t bytes);
 
-// Storage, from a cache line on, of tables that are written before they are read.
+// Storage of tables that are written before they are read; what is not little begins at a cache
+// line.
 template <class T>
 struct InLargePages {
     using value_type = T;

@@ -35,9 +35,12 @@ public:
     // y_i (x_i . w + b). The result stays valid until the next call; it is padded to whole blocks.
     const Vector& margins(const Vector& u);
 
-    // Makes those of the first of them in one go, for margins() to find until it is told others, of
-    // rows that are not packed. Of how many: as many as there is room for, none or at least two.
+    // Makes those of the first of them in one go, for margins() to find until it is told others, if
+    // it can. Of how many: as many as there is room for, none or at least two.
     std::size_t foresee(std::vector<const Vector*> us);
+    bool can_foresee() const;
+    // Leaves what is kept for passes to come.
+    void forget();
 
     // The same as if computed in twice the working precision (Dot2 of Ogita, Rump and Oishi 2005)
     // and then rounded: off by at most eps |m_i| + (gamma_k)^2 (|x_i| . |w| + |b|) with eps =
