@@ -17,7 +17,7 @@ constexpr std::size_t kMostWaiting = 32, kMostParameters = 1u << 22;
 constexpr double kMostVisits = 0x1p30;
 // Beside a visit by a pass of its own, which waits for the memory: one by a pass for many, one of a
 // sparse row, which has no such pass, and the loss of a row.
-constexpr double kTogether = 1.0 / 8.0, kSparseVisit = 8.0, kLoss = 16.0;
+constexpr double kTogether = 1.0 / 5.0, kSparseVisit = 8.0, kLoss = 16.0;
 
 }  // namespace
 
