@@ -44,7 +44,7 @@ Passes::Passes(const Problem& problem, int threads)
     : problem_(problem),
       threads_(
           std::min<int>(usable_threads(threads), static_cast<int>(problem.partition().count()))),
-      // Whole cache lines apart, so that two threads hardly ever write to the same one.
+      // Whole cache lines apart, so that two threads never write to the same one.
       stride_((problem.layout().length + 7) / 8 * 8),
       partials_(stride_ * problem.partition().count(), 0.0) {}
 

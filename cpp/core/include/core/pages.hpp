@@ -18,8 +18,7 @@ void leave_pages(const void* begin, const void* end);
 // and a processor that reads on in advance stops at its end.
 void want_large_pages(void* begin, std::size_t bytes);
 
-// Storage of tables that are written before they are read; what is not little begins at a cache
-// line.
+// Storage, from a cache line on, of tables that are written before they are read.
 template <class T>
 struct InLargePages {
     using value_type = T;
