@@ -26,12 +26,13 @@ struct FromCacheLine {
     T* allocate(std::size_t n) {
         char* const all = static_cast<char*>(::operator new(n * sizeof(T) + kCacheLine));
         char* const begin = all + (kCacheLine - reinterpret_cast<std::uintptr_t>(all) % kCacheLine);
-        std::memcpy(begin - sizeof(all), &all, sizeof(all));
+        std::memcpy(begin - sizeof(all), static_cast<const void*>(&all), sizeof(all));
         return reinterpret_cast<T*>(begin);
     }
     void deallocate(T* begin, std::size_t) {
         char* all;
-        std::memcpy(&all, reinterpret_cast<char*>(begin) - sizeof(all), sizeof(all));
+        std::memcpy(static_cast<void*>(&all), reinterpret_cast<char*>(begin) - sizeof(all),
+                    sizeof(all));
         ::operator delete(all);
     }
     bool operator==(const FromCacheLine&) const = default;
