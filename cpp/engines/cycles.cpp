@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <iterator>
 #include <stdexcept>
 
@@ -24,7 +23,7 @@ constexpr double kCloser = 16.0;
 
 // Whether a state begins with these values, and what follows in it.
 bool begins_with(const double*& state, const double* values, std::size_t count) {
-    if (count > 0 && std::memcmp(state, values, count * sizeof(double)) != 0) return false;
+    if (!same_bits(state, values, count)) return false;
     state += count;
     return true;
 }

@@ -72,7 +72,9 @@ double Passes::least_margin(const Vector& u) {
 }
 
 const Vector& Passes::margins(const Vector& u) {
-    if (same_bits(u, margins_of_)) return margins_;
+    const bool known = !u.empty() && u.size() == margins_of_.size() &&
+                       same_bits(u.data(), margins_of_.data(), u.size());
+    if (known) return margins_;
     margins_of_.clear();
     margins_.resize(whole_lanes(problem_.rows()));
     if (recall(u)) return margins_;

@@ -30,16 +30,13 @@ void many_margins(Rows rows, const Vector& us, std::size_t length, std::size_t c
 }  // namespace
 
 std::size_t Passes::foresee(std::vector<const Vector*> us) {
-    foreseen_of_.clear();
-    foreseen_ = Vector();
+    foreseen_of_ = foreseen_ = Vector();
     if (!can_foresee() || us.size() < 2) return 0;
     const std::size_t apart = whole_lanes(problem_.rows());
     us.resize(std::min(us.size(), kMostMargins / apart));
     Vector together, work;
-    std::vector<Vector> of;
     try {
         for (const Vector* u : us) together.insert(together.end(), u->begin(), u->end());
-        for (const Vector* u : us) of.push_back(*u);
         work.resize(static_cast<std::size_t>(threads_) * kManyRoom);
         foreseen_.resize(us.size() * apart);
     } catch (const std::bad_alloc&) {  // margins() does without
@@ -53,7 +50,7 @@ std::size_t Passes::foresee(std::vector<const Vector*> us) {
             many_margins(rows, together, us[0]->size(), us.size(), out, apart, room);
         });
     });
-    foreseen_of_ = std::move(of);
+    foreseen_of_ = std::move(together);
     return us.size();
 }
 
@@ -69,10 +66,9 @@ void Passes::forget() {
 }
 
 bool Passes::recall(const Vector& u) {
-    for (std::size_t k = 0; k < foreseen_of_.size(); ++k) {
-        if (!same_bits(u, foreseen_of_[k])) continue;
-        const auto of = foreseen_.begin() + static_cast<std::ptrdiff_t>(k * margins_.size());
-        std::copy_n(of, margins_.size(), margins_.begin());
+    for (std::size_t k = 0; k * u.size() < foreseen_of_.size(); ++k) {
+        if (!same_bits(u.data(), &foreseen_of_[k * u.size()], u.size())) continue;
+        std::copy_n(&foreseen_[k * margins_.size()], margins_.size(), margins_.begin());
         margins_of_ = u;
         return true;
     }

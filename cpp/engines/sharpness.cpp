@@ -61,16 +61,14 @@ bool Sharpness::is_due(const SharpnessState& state, const Found& found, double s
            step >= kServes * found.step + 1.0;
 }
 
-bool Sharpness::searches(const SharpnessState& state, const Point& point) const {
-    return watched_ && (is_due(state, state.at, point.step) ||
-                        (!point.middle.empty() && is_due(state, state.mean, point.step)));
+int Sharpness::due(const SharpnessState& state, const Point& point) const {
+    if (!watched_) return 0;
+    const bool mean = !point.middle.empty() && is_due(state, state.mean, point.step);
+    return (is_due(state, state.at, point.step) ? 1 : 0) + (mean ? 1 : 0);
 }
 
 double Sharpness::expected_passes(const Point& point) const {
-    if (!watched_) return 0.0;
-    const bool mean = !point.middle.empty() && is_due(state_, state_.mean, point.step);
-    const int due = (is_due(state_, state_.at, point.step) ? 1 : 0) + (mean ? 1 : 0);
-    return due * std::min<double>(kSpread * last_search_, kMostProducts);
+    return due(state_, point) * std::min<double>(kSpread * last_search_, kMostProducts);
 }
 
 double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
@@ -103,7 +101,7 @@ std::size_t Sharpness::foresee(const SharpnessState& state, const std::vector<co
     std::vector<std::size_t> ends;
     // Where a search ends with steady directions others are due much later.
     const bool each = state.at.step < 0.0 || static_cast<double>(state.passes) < free_passes();
-    for (std::size_t k = first; k < points.size() && searches(state, *points[k]); ++k) {
+    for (std::size_t k = first; k < points.size() && due(state, *points[k]) > 0; ++k) {
         if (k > first && !each) break;
         us.push_back(&points[k]->u);
         if (!points[k]->middle.empty()) us.push_back(&points[k]->middle);
@@ -126,7 +124,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
     for (std::size_t first = 0; first < points.size(); first = end) {
         std::optional<double> at, mean;
         const Point& leading = *points[first];
-        if (first >= foreseen && searches(state, leading)) foreseen = foresee(state, points, first);
+        if (first >= foreseen && due(state, leading) > 0) foreseen = foresee(state, points, first);
         const auto renew = [&](Found& found, const Point& point, const Vector& u, bool turned) {
             const Vector before = found.directions.empty() ? Vector() : found.directions[0];
             const double largest =
@@ -146,7 +144,7 @@ std::vector<Sharpness::Told> Sharpness::look(const std::vector<const Point*>& po
         if (!watched_) at = kNotWatched;
         if (!watched_ || leading.middle.empty()) mean = kNotWatched;
         end = first + 1;  // all points to the next search
-        while (end < points.size() && !searches(state, *points[end])) ++end;
+        while (end < points.size() && due(state, *points[end]) == 0) ++end;
 
         std::vector<Vector> us;
         for (std::size_t k = first; k < end; ++k) us.push_back(points[k]->u);

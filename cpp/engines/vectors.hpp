@@ -22,10 +22,9 @@ inline void add_multiple(Vector& a, double factor, const Vector& b) {
     for (std::size_t j = 0; j < a.size(); ++j) a[j] += factor * b[j];
 }
 
-// To the last bit, of which == does not see the sign of zeros. None are those of an empty one.
-inline bool same_bits(const Vector& a, const Vector& b) {
-    return !a.empty() && a.size() == b.size() &&
-           std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+// Of n numbers; == does not see the sign of zeros.
+inline bool same_bits(const double* a, const double* b, std::size_t n) {
+    return n == 0 || std::memcmp(a, b, n * sizeof(double)) == 0;
 }
 
 // Steps of an irrational length that are spread evenly over [0, 1), the same in every run.

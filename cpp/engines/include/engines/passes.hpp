@@ -148,10 +148,9 @@ private:
     int threads_;
     std::size_t stride_;
     Vector partials_, newton_partials_;
-    Vector margins_, margins_of_;  // and the parameters whose margins these are
-    Vector foreseen_;              // one after the other
-    std::vector<Vector> foreseen_of_;
-    Vector along_;  // products with what was projected on last, if they have room
+    Vector margins_, margins_of_;    // and the parameters whose margins these are
+    Vector foreseen_, foreseen_of_;  // the same of several, one after the other
+    Vector along_;                   // products with what was projected on last, if they have room
     std::vector<Vector> along_of_;
 };
 

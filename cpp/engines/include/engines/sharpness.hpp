@@ -57,7 +57,7 @@ private:
     bool few() const { return passes_.problem().layout().cols <= kMostPackedCols; }
     double free_passes() const;
     bool is_due(const SharpnessState& state, const Found& found, double step) const;
-    bool searches(const SharpnessState& state, const Point& point) const;
+    int due(const SharpnessState& state, const Point& point) const;  // how many searches
     std::size_t foresee(const SharpnessState& state, const std::vector<const Point*>& points,
                         std::size_t first);
     double search(const Vector& u, std::int64_t counted, std::vector<Vector>& directions,
