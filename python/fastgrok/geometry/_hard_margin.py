@@ -107,7 +107,7 @@ class HardMargin(WorkingSet):
         self._sizes = sizes
         self._guess = guess
         self._bound: float | None = None
-        self.working = np.flatnonzero(guess).tolist()
+        self.working = guess.nonzero()[0].tolist()
         self.alpha = guess[self.working]
         self.rest = np.zeros(len(self.working))
         self._off = 0.0  # of b, over 1 or itself
@@ -266,7 +266,7 @@ class HardMargin(WorkingSet):
 
     def _rounding(self, sizes: F64 | float) -> F64:
         w, b = (self.theta[:-1], self.theta[-1]) if self.bias else (self.theta, 0.0)
-        reach = float(np.linalg.norm(w)) * sizes
+        reach = sqrt(w.dot(w)) * sizes
         if self._columns is not None:
             reach = np.minimum(reach, float(np.abs(w) @ self._columns))
         return np.asarray(4.0 * _EPS * (reach + abs(b)))

@@ -56,7 +56,7 @@ class Solver:
         penalties = {"none": None, "penalized": 4.0**self._power, "free": 0.0}
         self.penalty: float | None = penalties[kind]
         self._separable: bool | None = None  # not asked yet
-        self._one_class = kind == "penalized" and bool(np.all(y == y[0]))
+        self._one_class = kind == "penalized" and bool((y == y[0]).all())
         few = self.rows.dim <= _MOST_GRADED
         # Beside columns so large a penalized bias is one in very small units.
         self._appended = kind == "penalized" and not self._one_class and few
@@ -68,7 +68,7 @@ class Solver:
             self.sizes, self.exponent, largest = self.rows.sizes()
         self._columns = np.ldexp(largest, -self.exponent)
         units = np.frexp(self._columns[self._columns > 0.0])[1]
-        self._graded = few and bool(units.size and np.ptp(units) > _UNITS)
+        self._graded = few and bool(units.size and units.max() - units.min() > _UNITS)
 
     def solve(self, start: F64 | None) -> MaxMargin:
         """Solve it on a working set that grows until no other row is inside the margin."""
@@ -84,7 +84,7 @@ class Solver:
             theta = self._in_units_of_X(found.theta)
             margins = self.rows.margins(theta)
             slack = found.slack(self.sizes)
-            below = np.flatnonzero(margins < 1.0 - slack)
+            below = (margins < 1.0 - slack).nonzero()[0]
             if below.size:
                 below = below[~np.isin(below, chosen)]
             if not below.size:
@@ -216,9 +216,8 @@ class Solver:
             with contextlib.suppress(FastgrokError):
                 return self._of_one_class()
         dual, rest = np.zeros(self.rows.count), np.zeros(self.rows.count)
-        with np.errstate(over="ignore"):
-            dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
-            rest[working] = np.ldexp(found.rest, -2 * self.exponent)
+        dual[working] = np.ldexp(found.alpha, -2 * self.exponent)
+        rest[working] = np.ldexp(found.rest, -2 * self.exponent)
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise self._none_found()
         if self.penalty and self.exponent > self._power and abs(b) >= 2.0**-_MOST_POWER:
@@ -226,16 +225,15 @@ class Solver:
         least = float(margins.min())
         if not least > 0.0:
             raise self._none_found()
-        norm = float(np.linalg.norm(found.theta[: len(w)]))
-        with np.errstate(divide="ignore"):
-            margin = float(np.ldexp(np.divide(least, norm), self.exponent))
+        vector = found.theta[: len(w)]
+        margin = float(np.ldexp(np.divide(least, sqrt(vector.dot(vector))), self.exponent))
         return MaxMargin(
             w=w,
             b=b,
             margin=margin,
             dual=dual,
             dual_rest=rest,
-            support=np.flatnonzero(margins <= 1.0 + 8.0 * slack),
+            support=(margins <= 1.0 + 8.0 * slack).nonzero()[0],
             gap=found.gap(least),
             bias=self.kind,
         )
