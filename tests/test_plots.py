@@ -325,3 +325,35 @@ def test_steps_up_to_the_end_of_float64(steps, tmp_path):
     for axes in (run.plot(), plots.distance_curve(run), plots.bias_curve(run)):
         axes.figure.savefig(tmp_path / "run.png")
         assert axes.get_xlim()[1] == steps
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plots.accuracy_curves,
+        plots.loss_curves,
+        plots.bias_curve,
+        plots.distance_curve,
+        plots.alignment_curve,
+        plots.sharpness_curve,
+        plots.error_curves,
+        plots.grokking_marks,
+    ],
+)
+@pytest.mark.parametrize("wrong", [None, [0.5, 1.0], "run"])
+def test_what_is_no_run_is_named(draw, wrong):
+    with pytest.raises(TypeError, match="run must be a Trajectory"):
+        draw(wrong)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'run'"):
+        draw()
+    assert not plt.get_fignums()
+
+
+def test_phases_need_axes_and_phases(run):
+    with pytest.raises(TypeError, match="ax must be matplotlib axes"):
+        plots.phase_shading(None, None)
+    ax = plots.accuracy_curves(run)
+    with pytest.raises(TypeError, match="ax must be matplotlib axes"):
+        plots.phase_shading(run, ax)
+    with pytest.raises(TypeError, match=r"phases must be what Trajectory\.phases returns"):
+        plots.phase_shading(ax, None)

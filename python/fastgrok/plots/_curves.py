@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok._checks import EvaluationSet
 from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.descent.stable import most_sharpness
 from fastgrok.linear import hyperplane_distance
-from fastgrok.plots._axes import curve, later, step_axes
+from fastgrok.plots._axes import curve, given_or_new, later, step_axes
 from fastgrok.plots.palette import BLUE, GREEN, ORANGE
 from fastgrok.plots.style import styled_if_new
 from fastgrok.questions import limits
@@ -77,7 +78,7 @@ def accuracy_curves(
         the run lacks its data, or if `evals` holds an attack by automatic differentiation, whose
         result depends on the size of the weights.
     TypeError
-        If `limit` is something else.
+        If `limit` is something else, or `run` no run.
     NotSeparableError
         For "auto" if none of the training data can be separated from the others.
 
@@ -305,8 +306,19 @@ def phase_shading(ax: Axes, phases: Phases) -> Axes:
     -------
     matplotlib.axes.Axes
         The same axes.
+
+    Raises
+    ------
+    TypeError
+        If `ax` or `phases` are something else.
     """
-    left, right = ax.get_xlim()
+    if ax is None:
+        raise TypeError("ax must be matplotlib axes on which a run has been drawn, got None")
+    left, right = given_or_new(ax).get_xlim()
+    if not hasattr(phases, "t3"):
+        raise TypeError(
+            f"phases must be what Trajectory.phases returns, got {_checks.show(phases)}"
+        )
     if phases.t1 is not None and phases.t2 is not None:
         edges = (left, phases.t1, phases.t2, right)
         for number, color in enumerate(_PHASE_COLORS, start=1):

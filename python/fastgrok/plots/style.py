@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from fastgrok._checks import show
+from fastgrok.records import Record
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -48,11 +51,20 @@ def styled() -> AbstractContextManager[None]:
 
 
 def styled_if_new(draw: Callable[P, T]) -> Callable[P, T]:
-    """Have a function draw in our style on axes of its own: axes that it is given have one."""
-    position = list(inspect.signature(draw).parameters).index("ax")
+    """
+    Have a function draw in our style on axes of its own: axes that it is given have one.
+
+    A `run` that is none is refused first.
+    """
+    names = list(inspect.signature(draw).parameters)
+    position = names.index("ax")
+    of_run = names[0] == "run"
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
+        run = args[0] if args else kwargs.get("run")
+        if of_run and (args or "run" in kwargs) and not isinstance(run, Record):
+            raise TypeError(f"run must be a Trajectory, as train returns it, got {show(run)}")
         given = args[position] if len(args) > position else kwargs.get("ax")
         if given is not None:
             return draw(*args, **kwargs)
