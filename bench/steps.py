@@ -42,6 +42,7 @@ CHECKED_STEPS = 200
 LEAST_STEPS = 10  # of a turn
 OURS = "fastgrok"
 SAME_SIZE, BEYOND, CLOCK = "read as many bytes", "read beyond the caches", "clock"
+BARE = "loads and multiply-adds alone"
 
 
 class Entry(NamedTuple):
@@ -73,6 +74,8 @@ def gauges(task: Task) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
     }
     if task.columns == 2 and with_numba:
         found[CLOCK] = (_limits.Clock, ())
+    if task.dtype == "float64" and _limits.is_bare_known(task.rows, task.columns):
+        found[BARE] = (_limits.Bare, (task.rows, task.columns, task.threads))
     return found
 
 
@@ -152,6 +155,8 @@ def judge(
     simd = fg.show_config()["simd"]
     if hertz and simd == "v3":
         limit = max(limit, _limits.plane_microseconds(task.rows, hertz))
+    bare = median[BARE] * 1e6 if BARE in median else None
+    limit = max(limit, bare or 0.0)
 
     def best(arithmetic: str) -> dict[str, Any] | None:
         peers = [row for row in rows if row["side"] != OURS and row["arithmetic"] == arithmetic]
@@ -170,6 +175,7 @@ def judge(
         "read_same_gb_per_s": reads[SAME_SIZE],
         "read_beyond_gb_per_s": reads[BEYOND],
         "clock_ghz": hertz and hertz / 1e9,
+        "bare_us": bare,
         "limit_us": limit,
         "fraction": limit / ours / 1e6,
     }
@@ -203,6 +209,8 @@ def text(result: dict[str, Any]) -> str:
     ]
     if result["clock_ghz"]:
         lines.append(f"clock: {result['clock_ghz']:.2f} GHz")
+    if result["bare_us"]:
+        lines.append(f"{BARE}: {digits(result['bare_us'])} us")
     lines.append(f"limit: {digits(result['limit_us'])} us, reached to {result['fraction']:.0%}")
     return "\n".join(lines) + "\n"
 

@@ -10,6 +10,7 @@ import fastgrok as fg
 import reference
 from cases import problem
 from fastgrok import _core
+from runs import train_quietly
 
 LOSSES = tuple(reference.LOSSES)
 
@@ -172,3 +173,17 @@ def test_sharpness_at_every_scale_and_where_eigenvalues_meet(columns, exponent):
         lr = float(sizes.max()) ** -2.0
         run = fg.train(rows, np.ones(columns), steps=1, lr=lr, bias=False, reduction="sum")
         assert run.sharpness[0] == pytest.approx(0.25, rel=4e-15)
+
+
+@pytest.mark.parametrize("engine", ["exact", "leap"])
+def test_the_largest_eigenvalue_is_not_taken_for_another(engine):
+    """Of few rows in many columns, where a start may have next to nothing of its direction."""
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        n, d = int(rng.choice([2, 3, 5, 20])), int(rng.choice([17, 33, 64, 150]))
+        X = rng.integers(-10, 10, size=(n, d)).astype(float)
+        y = rng.choice([-1.0, 1.0], n)
+        largest = np.linalg.eigvalsh(X @ X.T)[-1] / 4
+        run = train_quietly(X, y, steps=3000, lr=1.9 / largest, reduction="sum", bias=False,
+                            record=[0], engine=engine)  # fmt: skip
+        assert run.sharpness[0] == pytest.approx(1.9, rel=1e-6)

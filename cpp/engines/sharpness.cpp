@@ -20,7 +20,12 @@ constexpr std::size_t kDirections = 4;
 constexpr double kTurned = 0.05;
 // The step of directions that have turned, until those of two searches in turn lie so close.
 constexpr double kUnsteady = -1.0, kStays = 0.95;
-// While they have visited fewer entries every record has a search of its own.
+// A search that ends with its tolerance may end with another eigenvalue than the largest, of which
+// its start had little. Of so many entries all go on as far as they can, and of so many the first,
+// which starts anywhere.
+constexpr std::size_t kFewEntries = std::size_t{1} << 13, kFewAtFirst = std::size_t{1} << 20;
+constexpr double kToTheEnd = 1e-7;
+// While searches have visited fewer entries than that every record has one of its own.
 constexpr double kFreeEntries = 2e8;
 // All searches together may cost so many passes and this share of the steps; beyond that every
 // search gets the fewest.
@@ -50,10 +55,16 @@ std::optional<double> curvature_within(const double* projected, std::size_t apar
 Sharpness::Sharpness(Passes& passes, Loss loss, bool watched)
     : passes_(passes), loss_(loss), watched_(watched), last_search_(kMostProducts) {}
 
+std::size_t Sharpness::entries() const {
+    return passes_.problem().rows() * passes_.problem().row_entries();
+}
+
+bool Sharpness::few() const {
+    return passes_.problem().layout().cols <= kMostPackedCols || entries() <= kFewEntries;
+}
+
 double Sharpness::free_passes() const {
-    const Problem& problem = passes_.problem();
-    return kFreeEntries /
-           (static_cast<double>(problem.rows()) * static_cast<double>(problem.row_entries()));
+    return kFreeEntries / static_cast<double>(entries());
 }
 
 bool Sharpness::is_due(const SharpnessState& state, const Found& found, double step) const {
@@ -75,9 +86,10 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
                          std::int64_t& spent, const std::function<void()>& between_passes) {
     CurvatureSearch search;
     search.most_products = kMostProducts;
-    if (few()) {  // it ends by itself after d + 1 products
-        search.tolerance = 1e-7;
+    if (few()) {  // it ends by itself after as many products as rows or parameters, or these
+        search.tolerance = kToTheEnd;
     } else {
+        if (directions.empty() && entries() <= kFewAtFirst) search.tolerance = kToTheEnd;
         const double credit = std::max(kFreePasses, free_passes()) +
                               kShareOfSteps * static_cast<double>(counted) -
                               static_cast<double>(spent);

@@ -13,10 +13,10 @@ using Product = std::function<void(const Vector& v, Vector& out)>;
 
 // Lanczos' method from a warm start: directions[0], if there is one, which is a guess of length 1.
 // At most `most_products` are made, fewer once the residual is below `tolerance` times the
-// eigenvalue. The result never exceeds the true eigenvalue (up to rounding) and misses it by at
-// most the residual, in practice by its square. NaN where a curvature overflows. Afterwards
-// `directions` are the best eigenvectors found of the `keep` largest eigenvalues, or of fewer.
-// What a product throws leaves them as they were.
+// eigenvalue. The result never exceeds the true eigenvalue (up to rounding), and some eigenvalue
+// lies within the residual of it: the largest, unless the start has next to nothing of that one.
+// NaN where a curvature overflows. Afterwards `directions` are the best eigenvectors found of the
+// `keep` largest eigenvalues, or of fewer. What a product throws leaves them as they were.
 double largest_eigenvalue(const Problem& problem, const Product& product, double tolerance,
                           int most_products, std::vector<Vector>& directions, std::size_t keep = 1);
 

@@ -54,7 +54,9 @@ public:
 private:
     using Found = SharpnessState::Found;
 
-    bool few() const { return passes_.problem().layout().cols <= kMostPackedCols; }
+    // Whether a search costs so little that every record has one, which ends by itself.
+    bool few() const;
+    std::size_t entries() const;  // of the rows
     double free_passes() const;
     bool is_due(const SharpnessState& state, const Found& found, double step) const;
     int due(const SharpnessState& state, const Point& point) const;  // how many searches
