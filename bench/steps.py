@@ -235,10 +235,13 @@ def page(results: list[dict[str, Any]]) -> str:
             str(result["threads"]),
             *(f"{digits(row['us'])} us" if row else "" for row in (ours, numpy)),
             f"{digits(best['us'])} us, {best['side']}" if best else "",
-            f"{best['ratio']:.2g}" if best else "",
+            f"{best['ratio']:.3g}" if best else "",
+            f"{digits(result['limit_us'])} us",
         ]
 
-    head = ("rows x columns", "threads", "fastgrok, a step", "NumPy", "best peer", "its ratio")
+    head = (
+        "rows x columns", "threads", "fastgrok, a step", "NumPy", "best peer", "its ratio", "limit",
+    )  # fmt: skip
     return _page.markdown(head, [line(one) for one in results if one["dtype"] == "float64"])
 
 

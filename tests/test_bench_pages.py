@@ -82,11 +82,18 @@ def test_times_far_ahead():
 def test_races_of_steps_and_attacks():
     sides = [{"side": name, "us": us} for name, us in (("fastgrok", 3.8), ("numpy", 31.0))]
     best = {"side": "numba", "us": 7.6, "ratio": 2.0}
-    race = {"rows": 2000, "columns": 2, "dtype": "float64", "threads": 1, "sides": sides}
+    race = {
+        "rows": 2000,
+        "columns": 2,
+        "dtype": "float64",
+        "threads": 1,
+        "sides": sides,
+        "limit_us": 1.94,
+    }
     races = [race | {"best": best}, race | {"best": None}, race | {"dtype": "float32"}]
     assert steps.page(races).splitlines()[2:] == [
-        "| 2000 x 2 | 1 | 3.8 us | 31 us | 7.6 us, numba | 2 |",
-        "| 2000 x 2 | 1 | 3.8 us | 31 us |  |  |",
+        "| 2000 x 2 | 1 | 3.8 us | 31 us | 7.6 us, numba | 2 | 1.94 us |",
+        "| 2000 x 2 | 1 | 3.8 us | 31 us |  |  | 1.94 us |",
     ]
     row = {"rows": 10, "columns": 2, "side": "foolbox", "seconds": 0.183, "times_exact": 102.0,
            "times_pgd": 9.5}  # fmt: skip
