@@ -153,8 +153,8 @@ def judge(
     limit = size_of(task, task.dtype) / max(reads.values()) / 1e3
     hertz = 1 / median[CLOCK] if CLOCK in median else None
     simd = fg.show_config()["simd"]
-    if hertz and simd == "v3":
-        limit = max(limit, _limits.plane_microseconds(task.rows, hertz))
+    if hertz:
+        limit = max(limit, _limits.plane_microseconds(task.rows, simd, hertz) / task.threads)
     bare = median[BARE] * 1e6 if BARE in median else None
     limit = max(limit, bare or 0.0)
 
