@@ -319,6 +319,11 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def flag_or_function(name: str, value: Any) -> Any:
+    """Accept what a function is to show of its progress: True or False, or who is to be told."""
+    return value if callable(value) else flag(name, value)
+
+
 def choice(name: str, value: object, names: Collection[str]) -> str:
     """One of the given names."""
     if isinstance(value, str) and value in names:

@@ -71,7 +71,7 @@ class Questions(Record):
         ValueError
             If the run has no such data set or `eps` is outside [0, 1).
         TypeError
-            If `eps` is not a real number.
+            If `test` is not a name, `eps` not a real number, or `include_start` not a bool.
 
         Notes
         -----
@@ -125,7 +125,7 @@ class Questions(Record):
         ValueError
             If the run has no such data set or `accuracy` is outside (0, 1].
         TypeError
-            If `accuracy` is not a real number.
+            If `name` is not a name, `accuracy` not a real number, or `sustained` not a bool.
 
         Notes
         -----
