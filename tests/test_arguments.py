@@ -181,3 +181,41 @@ def test_what_is_no_name_of_a_set_is_refused(argument, ask, value):
         ask(value)
     shown = value if isinstance(value, list | dict | int | tuple) else "an array of shape (1,)"
     assert str(caught.value).startswith(f"{argument} must be one of 'train', 't', got {shown}")
+
+
+# --- masked numbers ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.ma.masked, np.ma.array(1.0), np.ma.array(1.0, mask=True)])
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda v: train(b0=v), "b0 must be a real number"),
+        (lambda v: train(weight_decay=v), "weight_decay must be a real number"),
+        (lambda v: train(checkpoint_interval=v), "checkpoint_interval must be a real number"),
+        (lambda v: train(threads=v), "threads must be an integer"),
+        (lambda v: fg.train(X, Y, steps=v, lr=0.1), "steps must be an integer"),
+        (lambda v: fg.train(X, Y, steps=3, lr=v), "lr must be a real number"),
+        (lambda v: train(record=v), "record must be a plain array"),
+        (lambda v: fg.hyperplane_distance(X[0], v), "b must be a real number"),
+        (datasets.two_points, "lam must be a real number"),
+        (lambda v: two_point.stationary_point(v, 1.0), "lam must be a plain array"),
+        (RUN.at, "step must be a plain array"),
+    ],
+)
+def test_masked_numbers_are_refused(call, told, value):
+    with pytest.raises(TypeError, match=rf"^{told}, got a masked array: (drop or )?fill it first"):
+        call(value)
+
+
+def test_masked_row_numbers_and_texts_are_refused():
+    rows = np.ma.array([0, 1], mask=[False, True])
+    names = np.ma.array(np.where(Y > 0, "a", "b"), mask=Y > 0)
+    calls = {
+        "support": lambda: RUN.phases(rows),
+        "y": lambda: fg.train(X, names, **ARGUMENTS),
+        "flipped": lambda: Dataset(X, Y, flipped=rows),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name} must be a plain array, got a masked array"):
+            call()
