@@ -93,9 +93,8 @@ class Questions(Record):
         >>> data = fg.datasets.margin_cube((100, 100), gamma=0.1)
         >>> test = fg.datasets.concentrated((500, 500), gamma=0.1, seed=1)
         >>> run = fg.train(data.X, data.y, steps=1e9, lr=0.1, evals={"concentrated": test})
-        >>> times = run.grokking("concentrated", eps=0.001)
-        >>> times.train, times.test, round(times.delay)
-        (1884, 33496544, 17779)
+        >>> print(run.grokking("concentrated", eps=0.001))
+        training set: step 1884; test set: step 33496544; 1.778e+04 times as late
         """
         return at_level(grokking_times(self, test, eps, include_start), self, test, level)
 

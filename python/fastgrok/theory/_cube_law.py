@@ -92,10 +92,10 @@ def _series(d: int) -> tuple[float, F64, F64]:
     """Half a period, the frequencies and the characteristic function of u there."""
     period = min(math.sqrt(d), 12.0 / math.sqrt(3.0))
     frequencies: F64 = np.arange(1.0, _HARMONICS + 1.0) * (math.pi / period)
-    angles = frequencies / math.sqrt(d)
     with np.errstate(under="ignore"):
         if d <= _MOST_FACTORS:
-            return period, frequencies, np.sinc(angles / math.pi) ** d
+            return period, frequencies, np.sinc(frequencies / (math.pi * math.sqrt(d))) ** d
+        angles = frequencies / math.sqrt(d)
         less: F64 = np.zeros(_HARMONICS)  # sin(x) / x - 1, by its power series, as x < 2
         for k in range(20, 0, -2):
             less = -angles * angles / (k * (k + 1)) * (1.0 + less)
