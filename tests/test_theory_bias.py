@@ -93,7 +93,7 @@ def test_bias_curve_of_a_run_on_support_vectors():
 
 def exact_mass(h, dim):
     """P(|u| <= h) on the cube of half width 1, as an alternating sum of powers."""
-    with mp.workdps(120):
+    with mp.workdps(120 + dim):
         x = mp.sqrt(dim) * mp.mpf(h) / 2 + mp.mpf(dim) / 2
         terms = ((-1) ** k * mp.binomial(dim, k) * (x - k) ** dim for k in range(int(x) + 1))
         return 2 * mp.fsum(terms) / mp.factorial(dim) - 1
@@ -110,6 +110,23 @@ def test_the_law_along_the_diagonal(dim):
     np.testing.assert_allclose(beyond, [1.0, 1.0, 1.0, np.nan], rtol=1e-14)
     thinnest = bias.concentrated_accuracy([0.0, 0.5e-3, 1.0], 1e-3, np.nextafter(0.5, 1), dim=dim)
     np.testing.assert_array_equal(thinnest, [1.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("dim", [256, 257, 1000])
+def test_the_law_of_many_columns(dim):
+    h = np.array([1e-3, 0.3, 1.5, 4.0])
+    got = mass(h, np.full(4, dim), np.ones(4))
+    np.testing.assert_allclose(got, [float(exact_mass(x, dim)) for x in h], rtol=1e-14)
+
+
+@pytest.mark.parametrize("dim", [10**9, 2**53 + 2, 2**70, 2**1000])
+def test_the_law_of_a_sum_without_end_is_normal(dim):
+    h = np.array([1e-3, 0.3, 1.5, 4.0])
+    normal = np.array([math.erf(x * math.sqrt(1.5)) for x in h])
+    got = mass(h, np.full(4, float(dim)), np.ones(4))
+    np.testing.assert_allclose(got, normal, rtol=1e-15 + 1 / dim, atol=0)
+    got = bias.standard_accuracy(5.0 * h, 0.0, dim)
+    np.testing.assert_allclose(got, 1.0 - 0.5 * normal, rtol=1e-15 + 1 / dim, atol=0)
 
 
 @FEW

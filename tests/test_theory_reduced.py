@@ -78,6 +78,13 @@ def test_the_population_alone_drives_a_cube_root():
     np.testing.assert_allclose(b, 0.0, atol=1e-9)
 
 
+def test_dimensions_beyond_integers_of_64_bits():
+    """There u is normal, as it nearly is from a million on."""
+    got = [reduced_model([1e2, 1e4], (350, 35), 1e-3, dim=d) for d in (10**6, 2**70, 2**1000)]
+    np.testing.assert_allclose(got[1], got[0], rtol=1e-5)
+    np.testing.assert_array_equal(got[1], got[2])
+
+
 def test_times_in_any_order_and_symmetry():
     t = np.array([[1e4, 0.0, 1e-9], [5.0, 1e4, 3e2]])
     norm_w, b = reduced_model(t, (30, 10), 0.1, support=(4, 4))

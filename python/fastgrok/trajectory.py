@@ -182,8 +182,10 @@ class Trajectory(Questions):
 
         Raises
         ------
+        OSError
+            If the file cannot be written.
         TypeError
-            If ``params`` holds what JSON cannot express.
+            If `path` is no path, or ``params`` holds what JSON cannot express.
         """
         file.save(self, path)
 
@@ -203,8 +205,12 @@ class Trajectory(Questions):
 
         Raises
         ------
+        OSError
+            If the file cannot be opened.
         ValueError
             If the file is damaged, is not a saved run, or is of an unknown version.
+        TypeError
+            If `path` is no path.
         """
         return cls(**file.load(path))
 

@@ -55,8 +55,6 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
     """Return `value` as an array of real numbers, without a copy where it is one already."""
     if type(value) is np.ndarray and value.dtype.kind in "biuf":
         return value
-    if isinstance(value, MaskedArray):
-        raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
     if hasattr(value, "toarray"):
         kind = type(value).__name__
         raise TypeError(f"{name} must be a dense array, got {kind}: call its toarray() first")
@@ -81,6 +79,8 @@ def numbers(name: str, value: ArrayLike) -> NDArray[Any]:
 
 def array_of(name: str, value: Any) -> NDArray[Any]:
     """Make an array of it, whatever its type says to that."""
+    if isinstance(value, MaskedArray):  # whose masked numbers would count as any others
+        raise TypeError(f"{name} must be a plain array, got a masked array: drop or fill it first")
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
@@ -268,6 +268,8 @@ def short_name(name: str) -> str:
 def _scalar(name: str, value: object, kind: str) -> Any:
     if type(value) is float or type(value) is int:
         return value
+    if isinstance(value, MaskedArray):
+        raise TypeError(f"{name} must be {kind}, got a masked array: fill it first")
     if hasattr(value, "__array__") and not isinstance(value, np.generic):  # of jax, torch, ...
         array = array_of(name, value)
         value = array[()] if array.ndim == 0 else value
@@ -317,6 +319,11 @@ def flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {show(value)}")
     return bool(value)
+
+
+def flag_or_function(name: str, value: Any) -> Any:
+    """Accept what a function is to show of its progress: True or False, or who is to be told."""
+    return value if callable(value) else flag(name, value)
 
 
 def choice(name: str, value: object, names: Collection[str]) -> str:

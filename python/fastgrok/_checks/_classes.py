@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.ma import MaskedArray
 from numpy.typing import ArrayLike, NDArray
 
 from fastgrok._checks import frames
@@ -171,7 +170,7 @@ def one_dimension(name: str, value: Any) -> NDArray[Any]:
     text = array.dtype.kind in "UST" or (
         array.dtype.kind == "O" and any(isinstance(item, str | bytes) for item in array.flat)
     )
-    if not text or isinstance(value, MaskedArray):
+    if not text:
         array = numbers(name, value)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

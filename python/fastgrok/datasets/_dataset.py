@@ -152,8 +152,9 @@ class Dataset:
         OSError
             If the file can't be written.
         TypeError
-            If `params` or `class_names` holds something that JSON can't.
+            If `path` is no path, or `params` or `class_names` holds something that JSON can't.
         """
+        target = _checks.path("path", path)
         arrays = {"y": self.y, "support": self.support}
         if self.w_true is not None:
             arrays["w_true"] = self.w_true
@@ -181,7 +182,7 @@ class Dataset:
                         np.lib.format.write_array(member, array, allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo("meta.json"), text)
 
-        write_atomically(path, write)
+        write_atomically(target, write)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = False) -> Dataset:
@@ -208,9 +209,10 @@ class Dataset:
             If the file can't be opened.
         ValueError
             If it is damaged, or not a data set, or in a newer format than this version reads.
+        TypeError
+            If `path` is no path, or `mmap` no bool.
         """
-        mapped = _checks.flag("mmap", mmap)
-        name = os.fspath(path)
+        name, mapped = _checks.path("path", path), _checks.flag("mmap", mmap)
         with open(name, "rb") as file:
             try:
                 return cls(**_read(file, name, mapped))

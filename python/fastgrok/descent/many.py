@@ -41,7 +41,7 @@ def run_many(
     """Train them all; see `fastgrok.train_many`."""
     with setting_out():
         workers = _checks.threads(threads)
-        report = progress if callable(progress) else _checks.flag("progress", progress)
+        report = _checks.flag_or_function("progress", progress)
         sets = Sets()
         settings = [_checked(i, problem, sets) for i, problem in enumerate(_listed(problems))]
         if not settings:

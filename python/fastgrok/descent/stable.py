@@ -107,8 +107,8 @@ def stable_lr(
     Examples
     --------
     >>> X, y = [[3.0, 0.0], [0.0, 1.0]], [1, -1]
-    >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2), rounded down
-    1.7777777...
+    >>> stable_lr(X, y, bias=False)  # 2 / (9 / 4 / 2) = 16/9 in 24 bits, rounded down
+    1.7777776718139648
     """
     rows, _ = _checks.data(X, y, classes=classes, sparse_too=True)
     weights = None

@@ -77,6 +77,8 @@ def from_npy(path: str | os.PathLike[str], *, block: int | None = None) -> Any:
     ------
     OSError, ValueError
         If there is no such file, or it is not of this kind.
+    TypeError
+        If `path` is no path.
     """
     import dask  # noqa: PLC0415
     import dask.array as da  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok.papers._catalogue import Output
 from fastgrok.papers._report import Verdict, write_csv
 from fastgrok.plots.style import styled
@@ -49,10 +50,10 @@ def write_item(
     Pictures are written as PNG and as SVG, or as `pictures_as` says: the same file for the same
     picture.
     """
-    files = []
+    files, parent = [], Path(_checks.path("folder", folder))
 
     def path(key: str, suffix: str) -> Path:
-        files.append(folder / f"{name}{'-' if key else ''}{key}.{suffix}")
+        files.append(parent / f"{name}{'-' if key else ''}{key}.{suffix}")
         return files[-1]
 
     for key, picture in pictures.items():

@@ -6,6 +6,7 @@ from html import escape
 from math import isfinite
 from pathlib import Path
 
+from fastgrok import _checks
 from fastgrok.papers._catalogue import FORMATS, Item, Output, Paper
 from fastgrok.papers._report import Outcome, Verdict, head_and_foot, versions
 from fastgrok.papers._summary import REPORT, Made, tally
@@ -40,6 +41,7 @@ def write_gallery(papers: Sequence[tuple[Paper, Made]], folder: Path, *, size: s
     Path
         The page. It needs nothing but the files beside it, to which its links are relative.
     """
+    folder = Path(_checks.path("folder", folder))
     body = [
         "<header><h1>Grokking in linear models: every figure and table</h1>",
         f"<p>Made at {escape(size)} by {escape(versions())}. Draws of the data have the seeds 0, "

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from fastgrok import _checks
 from fastgrok.papers._catalogue import Output, Settings, Stopped
 from fastgrok.papers._files import pictures_as
 
@@ -45,6 +46,7 @@ def make(
     Stopped
         On Ctrl-C during training; what was kept is then in NAME-partial.csv.
     """
+    folder = Path(_checks.path("folder", folder))
     try:
         data = train(settings)
     except KeyboardInterrupt as stop:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fastgrok import _checks
 from fastgrok.papers._catalogue import FORMATS, Item, Output, Paper
 from fastgrok.papers._report import Outcome, markdown_table, verdict_table, versions
 
@@ -85,6 +86,7 @@ def write_overview(paper: Paper, made: Made, folder: Path, *, size: str) -> Path
     Path
         The report.
     """
+    folder = Path(_checks.path("folder", folder))
     rows = []
     sections = []
     for item, output in made:

@@ -71,7 +71,7 @@ class Questions(Record):
         ValueError
             If the run has no such data set or `eps` is outside [0, 1).
         TypeError
-            If `eps` is not a real number.
+            If `test` is not a name, `eps` not a real number, or `include_start` not a bool.
 
         Notes
         -----
@@ -89,8 +89,12 @@ class Questions(Record):
 
         Examples
         --------
-        >>> times = run.grokking("concentrated", eps=0.001)  # doctest: +SKIP
-        >>> times.train, times.test, times.delay  # doctest: +SKIP
+        >>> import fastgrok as fg
+        >>> data = fg.datasets.margin_cube((100, 100), gamma=0.1)
+        >>> test = fg.datasets.concentrated((500, 500), gamma=0.1, seed=1)
+        >>> run = fg.train(data.X, data.y, steps=1e9, lr=0.1, evals={"concentrated": test})
+        >>> print(run.grokking("concentrated", eps=0.001))
+        training set: step 1884; test set: step 33496544; 1.778e+04 times as late
         """
         return at_level(grokking_times(self, test, eps, include_start), self, test, level)
 
@@ -120,7 +124,7 @@ class Questions(Record):
         ValueError
             If the run has no such data set or `accuracy` is outside (0, 1].
         TypeError
-            If `accuracy` is not a real number.
+            If `name` is not a name, `accuracy` not a real number, or `sustained` not a bool.
 
         Notes
         -----

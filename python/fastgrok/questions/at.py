@@ -31,6 +31,7 @@ def weights_at(
 ) -> tuple[F64, Any]:
     """Return w and b at these steps; see `Trajectory.at`."""
     asked = _asked(run, step)
+    progress = _checks.flag_or_function("progress", progress)
     steps, place = np.unique(asked, return_inverse=True)
     theta = np.full((steps.size, run.w.size + 1), np.nan)
     known = _known(run)

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok._checks.shares import POPULATION_SIZE, exact_share, written
 from fastgrok.records import Record
 
@@ -156,9 +157,11 @@ def points(run: Record, name: str) -> int:
 
 
 def check_name(run: Record, name: str, argument: str = "test") -> None:
-    """Raise ValueError unless this argument names a data set of the run."""
+    """Raise an error unless this argument names a data set of the run."""
+    known = ", ".join(map(repr, run.losses))
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be one of {known}, got {_checks.show(name)}")
     if name not in run.losses:
-        known = ", ".join(map(repr, run.losses))
         raise ValueError(f"{argument} is {name!r}, but this run recorded only {known}")
 
 
@@ -242,6 +245,7 @@ def grokking_times(
     """Read the grokking times off the record; see `Trajectory.grokking`."""
     check_name(run, test)
     tolerance = exact_tolerance(eps)
+    include_start = _checks.flag("include_start", include_start)
     train_crossing = find_crossing(run.steps, counted(run, "train"), tolerance, include_start)
     test_crossing = find_crossing(run.steps, counted(run, test), tolerance, include_start)
     return combine(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok._checks.shares import exact_share
 from fastgrok.questions.grokking import check_name, counted, points
 from fastgrok.questions.refine import refined_times
@@ -41,6 +42,7 @@ def first_hit(
     """Read a first hit off the record; see `Trajectory.first_hit`."""
     counts = _counts(run, name)
     reached = counts >= _needed(run, name, accuracy)
+    sustained = _checks.flag("sustained", sustained)
     if not reached.any() or (sustained and not reached[-1]):
         return None
     misses = np.flatnonzero(~reached)
@@ -62,6 +64,7 @@ def refined_hit(
     progress: bool | Callable[[int], None],
 ) -> Hit | None:
     """Find a first hit exact to the step; see `Trajectory.refine_hit`."""
+    progress = _checks.flag_or_function("progress", progress)
     recorded = first_hit(run, name, accuracy, sustained)
     if recorded is None or recorded.step == recorded.bracket[0]:
         return recorded

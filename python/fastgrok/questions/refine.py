@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgrok import _checks
 from fastgrok.descent import table
 from fastgrok.descent.errors import LeapError
 from fastgrok.questions._crossings import Inside, cross_inside_leaps
@@ -47,6 +48,7 @@ def refined_times(
     """Rerun the brackets around each crossing; see `Trajectory.refine`."""
     check_name(run, test)
     tolerance = exact_tolerance(eps)
+    include_start = _checks.flag("include_start", include_start)
     if missing := table.lack("refine", run.params):
         raise ValueError(f"{missing}: train with record=1 for every step")
     if run.weights is None:

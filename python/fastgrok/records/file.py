@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from fastgrok import _checks
 from fastgrok._checks import MAX_EXACT_STEPS
 from fastgrok._files import write_atomically
 from fastgrok.records.record import Record
@@ -39,6 +40,7 @@ _PLAIN = ("steps", "b", "norm_w", "sharpness", "sharpness_mean", "regime", "w")
 
 def save(run: Record, path: str | os.PathLike[str]) -> None:
     """Write a run; see `Trajectory.save`."""
+    target = _checks.path("path", path)
     engine = run.engine
     header = {
         "format": FORMAT,
@@ -72,28 +74,29 @@ def save(run: Record, path: str | os.PathLike[str]) -> None:
     except TypeError as error:
         raise TypeError(f"params must hold plain numbers, strings and booleans: {error}") from error
     raw = np.frombuffer(text.encode(), dtype=np.uint8)
-    write_atomically(path, lambda file: np.savez(file, header=raw, **arrays))
+    write_atomically(target, lambda file: np.savez(file, header=raw, **arrays))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the fields of a run; see `Trajectory.load`."""
-    with open(path, "rb") as file:
-        header, arrays = _read(file, path)
+    name = _checks.path("path", path)
+    with open(name, "rb") as file:
+        header, arrays = _read(file, name)
     version = header.get("version")
     if header.get("format") != FORMAT:
-        raise ValueError(f"{os.fspath(path)!r} is not a saved trajectory")
+        raise ValueError(f"{name!r} is not a saved trajectory")
     if version != VERSION:
         raise ValueError(
-            f"{os.fspath(path)!r} has trajectory format version {version!r}; this fastgrok reads "
+            f"{name!r} has trajectory format version {version!r}; this fastgrok reads "
             f"version {VERSION}"
         )
     try:
         return _fields(header, arrays)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is not a complete trajectory: {error}") from error
+        raise ValueError(f"{name!r} is not a complete trajectory: {error}") from error
 
 
-def _read(file: IO[bytes], path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(file: IO[bytes], path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read header and arrays of an archive whose checksums are right."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -111,9 +114,7 @@ def _read(file: IO[bytes], path: str | os.PathLike[str]) -> tuple[dict[str, Any]
     except MemoryError:
         raise
     except Exception as error:  # whatever the bytes make the readers of zip, npy and JSON raise
-        raise ValueError(
-            f"{os.fspath(path)!r} is not a saved trajectory, or is damaged: {error}"
-        ) from error
+        raise ValueError(f"{path!r} is not a saved trajectory, or is damaged: {error}") from error
     return header, arrays
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgrok import datasets
+from fastgrok import _checks, datasets
 from fastgrok.descent.errors import DivergenceError
 from fastgrok.descent.stable import stable_lr
 from fastgrok.descent.steps import log_spaced
@@ -59,6 +59,7 @@ def edge(
         is for good, NaN if that is not known), "decided", "final_accuracy", "final_norm_w",
         "final_b", and with the geometry "limit_accuracy", "margin", "rest" (||S_infinity||).
     """
+    geometry = _checks.flag("geometry", geometry)
     X, y = _points(lam, n, sigma, seed)
     run = run_to(horizon, X, y, lr, {_ALL: GaussianNoise(sigma)})
     found = _geometry(X, sigma) if geometry else {}

@@ -101,7 +101,7 @@ def sweep(
     >>> found.time.dims, found.time.shape
     (('lam', 'sigma'), (2, 3))
     >>> round(float(found.log10_time.sel(lam=0.45, sigma=5.0)), 2)
-    4.67
+    2.65
     """
     axes = Grid.of(grid)
     experiment = _experiment(run)

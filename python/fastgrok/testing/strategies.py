@@ -109,7 +109,9 @@ def boundary_sets(
     The rows with x_1 = 0 are an interior set of the other columns, all others have y x_1 > 0; then
     columns are added to one another, the points are moved (with a bias), and rows permuted.
     """
-    return _boundary(*_settings(max_rows, 2 + bias, max_columns, bias, powers))
+    return _boundary(
+        *_settings(max_rows, 2 + _checks.flag("bias", bias), max_columns, bias, powers)
+    )
 
 
 @helpful
@@ -142,7 +144,9 @@ def interior_sets(
     The last row is made such that some positive weights p of all rows have sum p_i y_i x_i = 0, and
     sum p_i y_i = 0 with a bias.
     """
-    return _interior(*_settings(max_rows, 1 + bias, max_columns, bias, powers))
+    return _interior(
+        *_settings(max_rows, 1 + _checks.flag("bias", bias), max_columns, bias, powers)
+    )
 
 
 _Settings = tuple[int, int, bool, int]

@@ -15,6 +15,7 @@ from fastgrok.theory._arguments import F64
 
 _MOST_PIECES = 20
 _HARMONICS = 64
+_MOST_FACTORS = 256  # beyond, the power of a rounded factor would be that many times as wrong
 _LEAST_OUTSIDE = 1e-9  # share of the cube that rounding cannot take for none
 _FIRST_PIECE = 0.5  # no knot lies nearer to the middle, save in it
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
@@ -92,8 +93,13 @@ def _series(d: int) -> tuple[float, F64, F64]:
     period = min(math.sqrt(d), 12.0 / math.sqrt(3.0))
     frequencies: F64 = np.arange(1.0, _HARMONICS + 1.0) * (math.pi / period)
     with np.errstate(under="ignore"):
-        factors: F64 = np.sinc(frequencies / (math.pi * math.sqrt(d))) ** d
-    return period, frequencies, factors
+        if d <= _MOST_FACTORS:
+            return period, frequencies, np.sinc(frequencies / (math.pi * math.sqrt(d))) ** d
+        angles = frequencies / math.sqrt(d)
+        less: F64 = np.zeros(_HARMONICS)  # sin(x) / x - 1, by its power series, as x < 2
+        for k in range(20, 0, -2):
+            less = -angles * angles / (k * (k + 1)) * (1.0 + less)
+        return period, frequencies, np.exp(d * np.log1p(less))
 
 
 def transverse_variance(d: int, half_width: float) -> float:

@@ -122,7 +122,7 @@ class _Forces:
         # Beyond 12 standard deviations of u there is nothing.
         self.high = half_width * min(math.sqrt(dim), 12.0 / math.sqrt(3.0))
         self.high = max(self.high, 2.0 * self.low)
-        inner = within_margin(*(np.array([v]) for v in (gamma, dim, half_width)))
+        inner = within_margin(*(np.array([float(v)]) for v in (gamma, dim, half_width)))
         self._normalisation = 2.0 / float(1.0 - inner[0])
         self._fixed = np.linspace(self.low, self.high, _FIXED_PANELS + 1)
 

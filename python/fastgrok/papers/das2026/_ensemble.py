@@ -225,6 +225,8 @@ def train_ensemble(
         )
     seeds = [_checks.whole("seeds", seed, minimum=0) for seed in seeds]
     steps = _checks.whole("steps", steps)
+    adversarial = _checks.flag("adversarial", adversarial)
+    progress = _checks.flag("progress", progress)
     sets = {"gamma": gamma, "alpha": alpha, "planting": planting}
     training = {"steps": steps, "lr": lr, "engine": engine, "record": record}
     common = {key: value for key, value in {**training, **sets}.items() if key != "record"}

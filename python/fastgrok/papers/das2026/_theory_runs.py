@@ -179,6 +179,7 @@ def theory_runs(
     setups += [Setup(*_GENERIC, seed) for seed in seeds]
     if not setups:
         raise ValueError("there must be at least one draw of the data")
+    progress = _checks.flag("progress", progress)
     training = {"steps": steps, "lr": lr, "engine": engine}
     # The model of two variables is that of all draws.
     jobs: list[Job[list[TheoryRun]]] = [

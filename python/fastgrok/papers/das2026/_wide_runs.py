@@ -133,6 +133,7 @@ def train_wide(
     if sum(n) % 2:
         raise ValueError(f"n must add up to an even number, for the test sets, got {n}")
     orders = _checks.whole("orders", orders)
+    progress = _checks.flag("progress", progress)
     grid = log_spaced(steps) if record is None else np.asarray(record, dtype=np.int64)
     plan = _Plan(
         dim,
