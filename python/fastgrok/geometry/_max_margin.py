@@ -18,6 +18,7 @@ from fastgrok.geometry._solution import MODELS, MaxMargin
 BIASES = tuple(MODELS)
 NORMS = ("l2", "linf", "l1")
 _NO_GAP = 1e-12  # less than this is the rounding of any solution, not of a hard one
+_ROUNDING = 2.0**-50  # the gap that it leaves, of the sum of |w_j x_ij| and |b|, at most
 
 
 @helpful
@@ -148,17 +149,29 @@ def max_margin(
             solver = PolyhedralSolver(whole, signs, kind, chosen, tolerance, count)
             found = solver.solve(point)
     if found.gap > tolerance:
-        reason = (
-            "the best that float64 can do"
-            if found.gap < _NO_GAP
-            else "for rows so long beside their margin, or columns of such different units, "
-            "rounding (w, b) to float64 leaves that much"
-        )
+        reason = _why(rows, found)
         warn(
             f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: {reason}",
             UserWarning,
         )
     return found
+
+
+def _why(X: Any, found: MaxMargin) -> str:
+    """Why the gap is not smaller."""
+    if found.gap < _NO_GAP:
+        return "the best that float64 can do"
+    if found.norm != "l2":
+        products = float((abs(X) @ np.abs(found.w)).max()) + abs(found.b)
+        if found.gap > _ROUNDING * products:
+            return (
+                "for rows or columns of such different sizes HiGHS did not solve the linear "
+                "program better"
+            )
+    return (
+        "for rows so long beside their margin, or columns of such different units, "
+        "rounding (w, b) to float64 leaves that much"
+    )
 
 
 def _kind(bias: str | bool) -> str:
