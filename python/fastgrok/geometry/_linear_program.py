@@ -100,10 +100,18 @@ class LinearProgram:
         answer = self._best(direction, 0.0, np.array([least, least]))
         return None if answer is None else self._point(answer)
 
-    def corrected(self, found: Vertex) -> Vertex:
-        """Solve the equations that make the vertex again, with residuals of twice the digits."""
+    def corrected(self, found: Vertex, nearest: bool = False) -> Vertex:
+        """
+        Solve the equations that make the vertex again, with residuals of twice the digits.
+
+        They are of rows with weights, or of all `nearest` ones: a long row may need next to none.
+        """
         weights = found.p / self._lengths
-        rows = np.flatnonzero(weights > _NO_WEIGHT * weights.max())
+        on_margin = weights > _NO_WEIGHT * weights.max()
+        if nearest:
+            margins = self.A @ found.u
+            on_margin |= (margins - margins[on_margin].min()) * self._lengths < _AT_BOUND
+        rows = np.flatnonzero(on_margin)
         free = self._free(found.u)
         M = self._equations(rows, free, found.u)
         fixed = np.where(free, 0.0, found.u)
@@ -128,8 +136,10 @@ class LinearProgram:
             guess = np.append(guess, -slopes.max(initial=0.0))
         head, more = _solved(np.ascontiguousarray(M.T), below, guess)
         p, rest = np.zeros(len(found.p)), np.zeros(len(found.p))
-        p[rows], rest[rows] = head[: len(rows)], more[: len(rows)]
-        if np.all(p[rows] > 0.0):
+        positive = head[: len(rows)] > 0.0
+        p[rows[positive]] = head[: len(rows)][positive]
+        rest[rows[positive]] = more[: len(rows)][positive]
+        if positive.any():
             return Vertex(u, p, rest)
         return Vertex(u, found.p, found.rest)
 

@@ -129,8 +129,11 @@ class PolyhedralSolver:
                 exponent -= _STEP
                 continue
             found = self._proved(chosen, vertex, units, exponent)
-            for _ in range(2):
-                again = self._proved(chosen, program.corrected(found.vertex), units, exponent)
+            for nearest in (False, False, True, True):
+                if nearest and found.share > 0.0 and found.gap < self.tol:
+                    break
+                vertex = program.corrected(found.vertex, nearest)
+                again = self._proved(chosen, vertex, units, exponent)
                 found = self._better(chosen, found, again)
             if best is None or found.share > best.share:
                 best = found
@@ -337,7 +340,7 @@ class PolyhedralSolver:
         gap = (1.0 - share) * (1.0 + share)
         size = float(np.abs(w).max())
         margin = 1.0 / size if size else np.inf
-        dual = _scaled(found.dual, found.dual_rest, 1.0 / total / (1.0 + M) ** 2)
+        dual = _scaled(found.dual, found.dual_rest, 1.0 / total / (1.0 + M) / (1.0 + M))
         return self._made(w, float(theta[-1]), margin, dual, found.support, gap, found.unique)
 
     def _made(
