@@ -162,3 +162,6 @@ def test_the_gap_of_one_class_is_proved_as_well(norm, label):
             found = fg.max_margin(X, np.full(len(X), label), norm=norm)
             if np.isfinite(found.margin):
                 assert_largest(X, np.full(len(X), label), found)
+    # The square of such a margin leaves float64.
+    found = fg.max_margin([[1e160 * label, 2e160], [3e160 * label, 0.0]], [label] * 2, norm=norm)
+    assert found.margin == pytest.approx({"linf": 3e160, "l1": 1.5e160}[norm], rel=1e-12)
