@@ -356,7 +356,8 @@ class PolyhedralSolver:
         """Return the result, if float64 can hold it."""
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise self._none_found()
-        return MaxMargin(w, b, margin, *dual, support, gap, self.kind, self.norm, unique)
+        head, rest = dual
+        return MaxMargin(w, b, margin, head, rest, support, gap, self.kind, self.norm, unique)
 
 
 def _scaled(head: F64, rest: F64, factor: float) -> F64:
