@@ -62,6 +62,15 @@ def test_margins_that_are_worked_out_by_hand(X, y, norm, margin):
     assert_largest(X, y, found)
 
 
+def test_a_long_row_that_needs_next_to_no_weight():
+    """(a, 1 - a) has 1e-4 (1 - a) and 7e6 a - 3e-4 (1 - a), which are equal at a = 6e-11."""
+    X = np.array([[0, 200, 4e-4, 0.02], [0, 0, 1e-4, 0], [7e6, 200, -3e-4, 0]])[[0, 1, 2, 2, 1, 0]]
+    found = fg.max_margin(X, np.ones(6), bias="none", norm="l1")
+    assert found.gap < 1e-13
+    assert found.w[0] / found.w[2] == pytest.approx(4e-4 / 7e6, rel=1e-6)
+    assert_largest(X, np.ones(6), found)
+
+
 def test_rows_that_only_a_short_column_separates():
     X = np.array([
         [-4e-3, -6e-6, -2e4], [0.0, 4e-6, 0.0], [0.0, 9e-6, -1e4], [3e-3, -1e-6, 1e4],
