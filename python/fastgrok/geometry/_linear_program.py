@@ -63,21 +63,25 @@ class LinearProgram:
     Parameters
     ----------
     A : ndarray of shape (n, D)
-        Vectors, in units that make the largest entries of the columns, and of the shortest rows,
+        Vectors, in units of the columns that make entries, and the largest of the shortest row,
         about 1.
     limits : ndarray of shape (D,)
         ||theta|| is that of u / limits; infinite for a free bias, 0 for a column of zeros.
     norm : {"linf", "l1"}
         Of theta.
+    most : float, default infinity
+        HiGHS looks among u whose coordinates, but a free bias, are at most this.
     """
 
-    def __init__(self, A: F64, limits: F64, norm: str) -> None:
+    def __init__(self, A: F64, limits: F64, norm: str, most: float = np.inf) -> None:
         self.A, self.limits, self.norm = A, limits, norm
+        self._bounds = np.where(limits < _INFINITE, np.minimum(limits, most), np.inf)
         self._lengths = _units(np.maximum(np.abs(A).max(axis=1), 1.0))
         with np.errstate(divide="ignore"):
             self._prices = 1.0 / limits
         self._dear = self._prices > (_MOST if norm == "l1" else np.inf)
         self._dear |= limits == 0.0
+        self._bounds[self._dear] = 0.0
 
     def solve(self) -> Vertex | None:
         """Return what HiGHS finds; None if it fails, or finds no weights."""
@@ -96,10 +100,18 @@ class LinearProgram:
         answer = self._best(direction, 0.0, np.array([least, least]))
         return None if answer is None else self._point(answer)
 
-    def corrected(self, found: Vertex) -> Vertex:
-        """Solve the equations that make the vertex again, with residuals of twice the digits."""
+    def corrected(self, found: Vertex, nearest: bool = False) -> Vertex:
+        """
+        Solve the equations that make the vertex again, with residuals of twice the digits.
+
+        They are of rows with weights, or of all `nearest` ones: a long row may need next to none.
+        """
         weights = found.p / self._lengths
-        rows = np.flatnonzero(weights > _NO_WEIGHT * weights.max())
+        on_margin = weights > _NO_WEIGHT * weights.max()
+        if nearest:
+            margins = self.A @ found.u
+            on_margin |= (margins - margins[on_margin].min()) * self._lengths < _AT_BOUND
+        rows = np.flatnonzero(on_margin)
         free = self._free(found.u)
         M = self._equations(rows, free, found.u)
         fixed = np.where(free, 0.0, found.u)
@@ -124,8 +136,10 @@ class LinearProgram:
             guess = np.append(guess, -slopes.max(initial=0.0))
         head, more = _solved(np.ascontiguousarray(M.T), below, guess)
         p, rest = np.zeros(len(found.p)), np.zeros(len(found.p))
-        p[rows], rest[rows] = head[: len(rows)], more[: len(rows)]
-        if np.all(p[rows] > 0.0):
+        positive = head[: len(rows)] > 0.0
+        p[rows[positive]] = head[: len(rows)][positive]
+        rest[rows[positive]] = more[: len(rows)][positive]
+        if positive.any():
             return Vertex(u, p, rest)
         return Vertex(u, found.p, found.rest)
 
@@ -177,19 +191,16 @@ class LinearProgram:
         """Largest gain . u + of_margin t within the norm, for t within limits; None if it fails."""
         n, dim = self.A.shape
         last, A = -self._lengths[:, None], self.A * self._lengths[:, None]
-        limits = np.where(self.limits < _INFINITE, self.limits, np.inf)
-        limits[self._dear] = 0.0
         if self.norm == "linf":
             matrix, right = np.hstack([A, last]), np.zeros(n)
-            bounds = np.column_stack([-limits, limits])
+            bounds = np.column_stack([-self._bounds, self._bounds])
         else:
             # Positive parts of the weights, and negative ones; the norm is their sum.
             prices = np.where(self._dear, 0.0, self._prices)
             matrix = np.hstack([A, -A, last])
             matrix = np.vstack([matrix, -np.concatenate([prices, prices, [0.0]])])
             right = np.append(np.zeros(n), -1.0)
-            most = np.where(self._dear, 0.0, np.inf)
-            bounds = np.column_stack([np.zeros(2 * dim), np.concatenate([most, most])])
+            bounds = np.column_stack([np.zeros(2 * dim), np.tile(self._bounds, 2)])
             gain = np.concatenate([gain, -gain])
         answer = linear_program(
             -np.append(gain, of_margin),

@@ -18,6 +18,7 @@ from fastgrok.geometry._solution import MODELS, MaxMargin
 BIASES = tuple(MODELS)
 NORMS = ("l2", "linf", "l1")
 _NO_GAP = 1e-12  # less than this is the rounding of any solution, not of a hard one
+_ROUNDING = 2.0**-50  # the gap that it leaves, of the sum of |w_j x_ij| and |b|, at most
 
 
 @helpful
@@ -58,10 +59,11 @@ def max_margin(
     among the sources), and margins are computed as if with twice the digits. Where its plain
     products do not show the margin, a Newton method for soft margins guesses the support, and a
     dual active-set method with a QR factorisation makes it right, for a few thousand rows at a time
-    until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS), whose
-    vertex is solved for again with residuals of twice the digits. The gap is proved from the
-    solution and its coefficients alone, whatever found them. Solutions may then fill a face of
-    which one vertex is returned, not always that which a run tends to: see `MaxMargin.unique`.
+    until no other is inside the margin. In l_inf and l_1 it is a linear program (HiGHS) of columns
+    that powers of two bring to scale, whose vertex is solved for again with residuals of twice the
+    digits. The gap is proved from the solution and its coefficients alone, whatever found them.
+    Solutions may then fill a face of which one is returned, not always that which a run tends to:
+    see `MaxMargin.unique`.
 
     Parameters
     ----------
@@ -93,12 +95,13 @@ def max_margin(
     MaxMargin
         The solution. Its `gap` is above `tol` only where (w, b) cannot be written down in float64,
         because \|b\| or the sums of \|w_j x_ij\|, which make margins of 1, are beyond about 1e5 for
-        the default.
+        the default; in l_inf and l_1 also, rarely, where HiGHS does not solve the linear program,
+        of columns or rows whose sizes differ by more than about 1e8. The warning says which.
 
     Warns
     -----
     UserWarning
-        If the gap is above `tol`.
+        If the gap is above `tol`, with what is to blame.
 
     Raises
     ------
@@ -148,17 +151,29 @@ def max_margin(
             solver = PolyhedralSolver(whole, signs, kind, chosen, tolerance, count)
             found = solver.solve(point)
     if found.gap > tolerance:
-        reason = (
-            "the best that float64 can do"
-            if found.gap < _NO_GAP
-            else "for rows so long beside their margin, or columns of such different units, "
-            "rounding (w, b) to float64 leaves that much"
-        )
+        reason = _why(rows, found)
         warn(
             f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: {reason}",
             UserWarning,
         )
     return found
+
+
+def _why(X: Any, found: MaxMargin) -> str:
+    """Why the gap is not smaller."""
+    if found.gap < _NO_GAP:
+        return "the best that float64 can do"
+    if found.norm != "l2":
+        products = float((abs(X) @ np.abs(found.w)).max()) + abs(found.b)
+        if found.gap > _ROUNDING * products:
+            return (
+                "for rows or columns of such different sizes HiGHS did not solve the linear "
+                "program better"
+            )
+    return (
+        "for rows so long beside their margin, or columns of such different units, "
+        "rounding (w, b) to float64 leaves that much"
+    )
 
 
 def _kind(bias: str | bool) -> str:

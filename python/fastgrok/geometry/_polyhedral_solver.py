@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum, isfinite, isnan, sqrt
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgrok._checks import F64
+from fastgrok.geometry._column_units import FAR, Exponents, column_units
 from fastgrok.geometry._dual_bound import dual_bound, dual_norm
 from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
 from fastgrok.geometry._linear_program import LinearProgram, Vertex
@@ -19,19 +20,15 @@ from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._solution import MaxMargin
 from fastgrok.geometry._verified import error_of_product
 
-Exponents: TypeAlias = NDArray[np.intc]
-
 _EPS = 2.0**-53
-_FAR = 1000
-"""Powers of two beyond which a scale is as good as any other."""
 _ROUNDS = 12
 """Of programs in units of the bound that the last one proved."""
 _STEP = 3
 """Powers of two by which units become smaller if a program failed."""
+_NO_GAP = 1e-12
+"""Gaps that are left to rounding."""
 _NEAR, _APART = 1e-8, 1e-3
 """Solutions whose margins differ by less, of themselves, and their directions by more, are two."""
-
-
 _ALIKE = 1e6
 """Columns whose units differ by less show in the same direction."""
 
@@ -64,8 +61,9 @@ class PolyhedralSolver:
     """
     The problem in a norm of l_inf or l_1.
 
-    The columns have units that make their largest entries about 1, in rows that are scaled so as
-    well, and margins one that makes the largest about 1, which is found as programs go on.
+    Columns have units that make their entries about 1 (see `column_units`), and margins one that
+    makes the largest about 1, which is found as programs go on. All are powers of two, and what is
+    proved is proved of weights and rows as they are.
     """
 
     def __init__(
@@ -100,31 +98,53 @@ class PolyhedralSolver:
     def _solve_for(self, chosen: Index) -> _Found:
         """Solve it for these rows; raises if they have no margin."""
         Z = self.rows.take(chosen)
-        units = _units(Z)
         exponent = self._first_exponent(chosen)
         best: _Found | None = None
+        for units, most in column_units(Z):
+            found = self._in_units(chosen, Z, units, exponent, most)
+            if found is not None and (best is None or found.share > best.share):
+                best = found
+            if best is not None and best.share > 0.0 and self._is_enough(best):
+                break
+        if best is None or not best.share > 0.0:
+            raise self._none_found()
+        return best
+
+    def _is_enough(self, found: _Found) -> bool:
+        """Whether the gap is small, also once weights that make margins of 1 have been rounded."""
+        theta = found.theta
+        least = found.share * found.bound * self._norm(theta, found.exponent)
+        rounding = 4.0 * _EPS * float(np.abs(theta) @ self._sizes) / least
+        return found.gap + rounding < max(self.tol, _NO_GAP)
+
+    def _in_units(
+        self, chosen: Index, Z: F64, units: Exponents, exponent: int, most: float
+    ) -> _Found | None:
+        """Solve it in these units of columns, and ones of margins that are found as it goes."""
+        best: _Found | None = None
         for _ in range(_ROUNDS):
-            program = self._program(Z, units, exponent)
+            program = self._program(Z, units, exponent, most)
             vertex = program.solve()
             if vertex is None:
                 exponent -= _STEP
                 continue
             found = self._proved(chosen, vertex, units, exponent)
-            for _ in range(2):
-                again = self._proved(chosen, program.corrected(found.vertex), units, exponent)
+            for nearest in (False, False, True, True):
+                if nearest and found.share > 0.0 and found.gap < self.tol:
+                    break
+                vertex = program.corrected(found.vertex, nearest)
+                again = self._proved(chosen, vertex, units, exponent)
                 found = self._better(chosen, found, again)
             if best is None or found.share > best.share:
                 best = found
             if best.share > 0.0 and best.gap < self.tol:
-                return best
+                break
             if best.share <= 0.0 and self._separable is None:
                 self._refuse_if_not_separable()
             lower = exponent + int(np.frexp(found.bound)[1])
             if not 0.0 < found.bound < 1.0 or lower == exponent:
                 break
             exponent = lower
-        if best is None or not best.share > 0.0:
-            raise self._none_found()
         return best
 
     def _refuse_if_not_separable(self) -> None:
@@ -135,16 +155,14 @@ class PolyhedralSolver:
             self._refuse_if_not_separable()
         return none_found(self.X, self.kind, self._separable)
 
-    def _program(self, Z: F64, units: Exponents, exponent: int) -> LinearProgram:
-        limits = np.ldexp(1.0, np.clip(units - exponent, -_FAR, _FAR))
+    def _program(
+        self, Z: F64, units: Exponents, exponent: int, most: float = np.inf
+    ) -> LinearProgram:
+        limits = np.ldexp(1.0, np.clip(units - exponent, -FAR, FAR))
         limits[~Z.any(axis=0)] = 0.0
         if self.kind == "free":
             limits[-1] = np.inf
-        with np.errstate(over="ignore"):
-            A = np.ldexp(Z, -units)
-        if not np.isfinite(A).all():
-            raise self._none_found()
-        return LinearProgram(A, limits, self.norm)
+        return LinearProgram(np.ldexp(Z, -units), limits, self.norm, most)
 
     def _first_exponent(self, chosen: Index) -> int:
         """Exponent of 2 of a bound on the margin: of all rows, or of the shortest of each class."""
@@ -265,9 +283,10 @@ class PolyhedralSolver:
             if u is None:
                 continue
             theta = np.ldexp(u, -found.units)
-            margin = float(self.rows.margins(theta).min()) / self._norm(theta, found.exponent)
+            margin = float(self.rows.margins(theta).min())
+            size_of_u = self._norm(theta, found.exponent)
             apart = float(np.abs(self._direction(u, program.limits) - own).max())
-            if margin >= least / size * (1.0 - _NEAR) and apart > _APART:
+            if margin >= size_of_u * least / size * (1.0 - _NEAR) and apart > _APART:
                 return False
             next_to += apart < 1e-2 * _APART
         return True if alike and next_to == 2 else None
@@ -298,25 +317,31 @@ class PolyhedralSolver:
             p = np.asarray(error.certificate.weights, dtype=np.float64)
             inside = error.certificate.verdict == "interior" and not self._zero.any()
             unique = True if self.norm == "l1" else None if inside else False
-            return self._made(none, y, np.inf, p, everything, 0.0, unique)
+            dual = np.stack([p, np.zeros_like(p)])
+            return self._made(none, y, np.inf, dual, everything, 0.0, unique)
         M = float(np.ldexp(found.margin, exponent))
-        most = M / sqrt(1.0 - found.gap)
-        p = found.dual / found.dual.sum()
+        most = M / sqrt(1.0 - found.gap) * (1.0 + 8.0 * _EPS)
+        total = float(found.dual.sum())
         if self.norm == "l1" and M <= 1.0:
+            dual = _scaled(found.dual, found.dual_rest, 1.0 / total)
             gap = 1.0 - 1.0 / max(most, 1.0) ** 2
-            return self._made(none, y, np.inf, p, everything, gap, True if most < 1.0 else None)
+            return self._made(none, y, np.inf, dual, everything, gap, True if most < 1.0 else None)
         if self.norm == "l1":
             with np.errstate(all="ignore"):
-                w, dual = np.ldexp(found.w, -exponent), np.ldexp(found.dual, -2 * exponent)
+                w = np.ldexp(found.w, -exponent)
+                dual = np.ldexp([found.dual, found.dual_rest], -2 * exponent)
             unique = found.unique if M > 1.0 + _NEAR else None
             return self._made(w, 0.0, M, dual, found.support, found.gap, unique)
-        share = (1.0 + M) / (1.0 + most)
-        gap = (1.0 - share) * (1.0 + share)
         w = found.w * found.margin / (1.0 + M)
+        theta = np.append(w, y / (1.0 + M))
+        # The weights have been rounded once more.
+        least = self._sure(float(self.rows.margins(theta).min()), theta)
+        share = min(least / (self._norm(theta, 0) * (1.0 + most)), 1.0)
+        gap = (1.0 - share) * (1.0 + share)
         size = float(np.abs(w).max())
         margin = 1.0 / size if size else np.inf
-        dual = p / (1.0 + M) ** 2
-        return self._made(w, y / (1.0 + M), margin, dual, found.support, gap, found.unique)
+        dual = _scaled(found.dual, found.dual_rest, 1.0 / total / (1.0 + M) / (1.0 + M))
+        return self._made(w, float(theta[-1]), margin, dual, found.support, gap, found.unique)
 
     def _made(
         self,
@@ -331,20 +356,8 @@ class PolyhedralSolver:
         """Return the result, if float64 can hold it."""
         if not (np.isfinite(w).all() and np.isfinite(dual).all()):
             raise self._none_found()
-        rest = np.zeros_like(dual)
-        return MaxMargin(w, b, margin, dual, rest, support, gap, self.kind, self.norm, unique)
-
-
-def _units(Z: F64) -> Exponents:
-    """Exponents of 2 that make columns about 1 where rows do, and the shortest of those are 1."""
-    units = np.zeros(Z.shape[1], dtype=np.intc)
-    some = Z.any(axis=0)
-    if some.any():
-        Z = Z[Z.any(axis=1)][:, some]
-        sizes = np.where(Z != 0.0, np.frexp(Z)[1], -4 * _FAR)
-        columns = (sizes - sizes.max(axis=1, keepdims=True)).max(axis=0)
-        units[some] = columns + (sizes - columns).max(axis=1).min()
-    return units
+        head, rest = dual
+        return MaxMargin(w, b, margin, head, rest, support, gap, self.kind, self.norm, unique)
 
 
 def _scaled(head: F64, rest: F64, factor: float) -> F64:
