@@ -19,6 +19,7 @@ const Lanes& at(const double* p) {
 template <int K>
 double pass(const double* x, std::int64_t rows, std::int64_t stride, std::int64_t cols,
             const double* u, double* sums) {
+    // Zeros, which a compiler must multiply with all the same: 0 times infinity is none.
     Lanes product[K] = {}, c = {};
     for (std::int64_t i = 0; i + K <= rows; i += K) {
         const double *now = x + i * stride, *last = i > 0 ? now - K * stride : now;

@@ -9,7 +9,8 @@ which is slow for small arrays.
 In the caches a step needs more than one reading, because the rows that were multiplied are added up
 once their slopes are known: `Bare` does all loads, stores and multiply-adds of that in strips of 2,
 3, 4 or 8 rows, the fastest of which counts, and leaves out what lies between (sums across a
-register, slopes, the step itself). A register of 8 columns of a strip of 8 rows needs 18 loads and
+register, slopes, the step itself). That is no bound for narrow rows, which stay in registers, and
+it is not asked for. A register of 8 columns of a strip of 8 rows needs 18 loads and
 a store for 16 multiply-adds. Zen 4 loads one such register in a cycle, and two with AVX2.
 
 With two columns the arithmetic is the limit. A register of four rows takes, in AVX2 with FMA,
@@ -22,11 +23,13 @@ With two columns the arithmetic is the limit. A register of four rows takes, in 
 on the two pipes that do these on Zen 3: (13 + 2 + 4.5) / 2 = 9.75 cycles. Additions and integer
 shifts go to other pipes. With AVX-512 on Zen 4 a register of eight rows takes 16 cycles: so long
 did a loop of the 13 and the division, and nothing else, run. The processor's clock comes from a
-chain of integer operations of one cycle, each of which needs the one before.
+chain of integer operations of one cycle, each of which needs the one before. Other processors have
+other counts: those are told for whatever runs the instructions.
 """
 
 import ctypes
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -44,7 +47,7 @@ BEYOND_CACHES = 1 << 29
 IN_CACHES = 1 << 24
 STRIPS = (2, 3, 4, 8)
 LINE = 8  # numbers of a cache line
-COMPILER = os.environ.get("CXX", "c++")
+COMPILER = shlex.split(os.environ.get("CXX", "c++"))
 CYCLES_A_REGISTER = {"v3": (13 + 2 + 4.5) / 2, "v4": 16.0}
 ROWS_A_REGISTER = {"v3": 4, "v4": 8}
 
@@ -92,8 +95,8 @@ class Reader(_Counted):
 
 def is_bare_known(rows: int, columns: int) -> bool:
     """Whether `Bare` says what a step may take: elsewhere memory or slopes are the limit."""
-    fits = rows * columns * 8 <= IN_CACHES and columns >= LINE
-    return fits and shutil.which(COMPILER) is not None
+    fits = rows * columns * 8 <= IN_CACHES and columns >= 12 * LINE and rows >= 32 * STRIPS[-1]
+    return fits and shutil.which(COMPILER[0]) is not None
 
 
 class Bare(_Counted):
@@ -109,7 +112,7 @@ class Bare(_Counted):
             file = Path(folder) / "bare.so"
             source = Path(__file__).with_name("_bare_steps.cpp")
             options = ["-O3", "-march=native", "-std=c++20", "-fopenmp", "-shared", "-fPIC"]
-            subprocess.run([COMPILER, *options, str(source), "-o", str(file)], check=True)
+            subprocess.run([*COMPILER, *options, str(source), "-o", str(file)], check=True)
             steps = ctypes.CDLL(str(file)).bare_steps
         steps.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3, *[ctypes.c_int] * 2]
         steps.argtypes += [ctypes.c_int64]

@@ -62,7 +62,10 @@ NO_PATHS = (1.5, True, 1, b"run", ["run"], X)
 
 
 def test_every_path_is_tried():
-    assert having("PathLike") == {"save path", "sweep store", "train checkpoint", "from_npy path"}
+    found = having("PathLike")
+    assert found == {"save path", "sweep store", "train checkpoint", "from_npy path"}
+    tried = {(name.split()[0].split(".")[-1], name.split()[-1]) for name in PATHS}
+    assert {tuple(name.split()) for name in found} <= tried
 
 
 @pytest.mark.parametrize("name", PATHS)

@@ -34,6 +34,13 @@ def assert_proved(X, y, found):
     low, high = margin_bounds(X, y, found)
     assert 0 < low <= high
     assert 1 - (low / high) ** 2 <= Fraction(found.gap)
+    # Coefficients have the size that is documented.
+    if np.isfinite(found.margin):
+        beside = found.b if found.bias == "penalized" else 0.0
+        theta = np.append(found.w, beside)
+        size = np.abs(theta).max() if found.norm == "linf" else np.abs(theta).sum()
+        total = found.dual.sum() + found.dual_rest.sum()
+        assert total == pytest.approx(size**2, rel=1e-9)
 
 
 def assert_largest(X, y, found):
@@ -169,8 +176,7 @@ def test_the_gap_of_one_class_is_proved_as_well(norm, label):
         if len(X) > 1:
             X = y[:, None] * X * label  # on one side of the origin
             found = fg.max_margin(X, np.full(len(X), label), norm=norm)
-            if np.isfinite(found.margin):
-                assert_largest(X, np.full(len(X), label), found)
+            assert_largest(X, np.full(len(X), label), found)
     # The square of such a margin leaves float64.
     found = fg.max_margin([[1e160 * label, 2e160], [3e160 * label, 0.0]], [label] * 2, norm=norm)
     assert found.margin == pytest.approx({"linf": 3e160, "l1": 1.5e160}[norm], rel=1e-12)

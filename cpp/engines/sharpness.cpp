@@ -60,7 +60,9 @@ std::size_t Sharpness::entries() const {
 }
 
 bool Sharpness::few() const {
-    return passes_.problem().layout().cols <= kMostPackedCols || entries() <= kFewEntries;
+    const std::size_t length = passes_.problem().layout().length;  // of sparse rows may be more
+    return passes_.problem().layout().cols <= kMostPackedCols ||
+           std::max(entries(), length) <= kFewEntries;
 }
 
 double Sharpness::free_passes() const {
@@ -86,14 +88,17 @@ double Sharpness::search(const Vector& u, std::int64_t counted, std::vector<Vect
                          std::int64_t& spent, const std::function<void()>& between_passes) {
     CurvatureSearch search;
     search.most_products = kMostProducts;
-    if (few()) {  // it ends by itself after as many products as rows or parameters, or these
+    if (few()) {  // it ends by itself when there are as many products as eigenvalues
         search.tolerance = kToTheEnd;
     } else {
-        if (directions.empty() && entries() <= kFewAtFirst) search.tolerance = kToTheEnd;
         const double credit = std::max(kFreePasses, free_passes()) +
                               kShareOfSteps * static_cast<double>(counted) -
                               static_cast<double>(spent);
         search.most_passes = std::max(credit, kFewestPasses);
+        if (directions.empty() && entries() <= kFewAtFirst) {
+            search.most_passes = kMostProducts;
+            search.tolerance = kToTheEnd;
+        }
         search.keep = kDirections;
     }
     double visited = 0.0;
@@ -112,7 +117,8 @@ std::size_t Sharpness::foresee(const SharpnessState& state, const std::vector<co
     std::vector<const Vector*> us;
     std::vector<std::size_t> ends;
     // Where a search ends with steady directions others are due much later.
-    const bool each = state.at.step < 0.0 || static_cast<double>(state.passes) < free_passes();
+    const bool each =
+        few() || state.at.step < 0.0 || static_cast<double>(state.passes) < free_passes();
     for (std::size_t k = first; k < points.size() && due(state, *points[k]) > 0; ++k) {
         if (k > first && !each) break;
         us.push_back(&points[k]->u);

@@ -51,12 +51,12 @@ class Trajectory(Questions):
     sharpness : ndarray of float64, shape (R,)
         lr * lambda_max(Hessian of the loss) at the recorded weights; gradient descent is
         stable where it is below 2. Never above the true value. Computed to rounding for at most
-        16 columns or 40 rows of up to 2^13 entries, else to about 1e-3 (1e-2 of a loss without a
-        continuous second derivative), and a few percent where another eigenvalue has just become
-        the largest. On large data (beyond some 10^6 entries), where that would
-        take more than a tenth of the run, to a few percent between searches at step 0, 1, 4, 13,
-        ...; where it is beyond 2, so that the Hessian changes from record to record, it may be
-        told a third too low there. NaN if it was not watched.
+        16 columns, and for some thousand entries in fewer than 40 rows or columns, else to about
+        1e-3 (1e-2 of a loss without a continuous second derivative), and a few percent where
+        another eigenvalue has just become the largest. On large data (beyond some 10^6 entries),
+        where that would take more than a tenth of the run, to a few percent between searches at
+        step 0, 1, 4, 13, ...; where it is beyond 2, so that the Hessian changes from record to
+        record, it may be told a third too low there. NaN if it was not watched.
     sharpness_mean : ndarray of float64, shape (R,)
         The same at the mean of the last two iterates, from which an oscillation cannot hide, where
         the last two updates point against each other (in a leap, of two neighbouring ones); equal

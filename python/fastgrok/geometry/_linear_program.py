@@ -46,7 +46,7 @@ class Vertex:
     u : ndarray of shape (D,)
         theta in the units of the columns.
     p : ndarray of shape (n,)
-        Weights of the rows, >= 0 with sum 1.
+        Weights of the rows, >= 0, with sum 1 but for what rounding made negative.
     rest : ndarray of shape (n,)
         What float64 leaves of them.
     """
@@ -75,7 +75,8 @@ class LinearProgram:
 
     def __init__(self, A: F64, limits: F64, norm: str, most: float = np.inf) -> None:
         self.A, self.limits, self.norm = A, limits, norm
-        self._bounds = np.where(limits < _INFINITE, np.minimum(limits, most), np.inf)
+        self._bounds = np.where(limits < _INFINITE, limits, np.inf)
+        self._bounds = np.minimum(self._bounds, np.where(np.isfinite(limits), most, np.inf))
         self._lengths = _units(np.maximum(np.abs(A).max(axis=1), 1.0))
         with np.errstate(divide="ignore"):
             self._prices = 1.0 / limits

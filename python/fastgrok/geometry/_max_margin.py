@@ -150,7 +150,7 @@ def max_margin(
             whole = sparse.dense("X", rows)
             solver = PolyhedralSolver(whole, signs, kind, chosen, tolerance, count)
             found = solver.solve(point)
-    if found.gap > tolerance:
+    if not found.gap <= tolerance:
         reason = _why(rows, found)
         warn(
             f"the relative duality gap is {found.gap:.1e}, not below tol={tolerance:g}: {reason}",

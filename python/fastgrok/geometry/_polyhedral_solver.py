@@ -102,20 +102,23 @@ class PolyhedralSolver:
         best: _Found | None = None
         for units, most in column_units(Z):
             found = self._in_units(chosen, Z, units, exponent, most)
-            if found is not None and (best is None or found.share > best.share):
+            if found is None:
+                continue
+            if best is None or self._missed(found) < self._missed(best):
                 best = found
-            if best is not None and best.share > 0.0 and self._is_enough(best):
+            if self._missed(best) < max(self.tol, _NO_GAP):
                 break
         if best is None or not best.share > 0.0:
             raise self._none_found()
         return best
 
-    def _is_enough(self, found: _Found) -> bool:
-        """Whether the gap is small, also once weights that make margins of 1 have been rounded."""
+    def _missed(self, found: _Found) -> float:
+        """Bound the gap once weights that make margins of 1 have been rounded."""
+        if not found.share > 0.0:
+            return np.inf
         theta = found.theta
         least = found.share * found.bound * self._norm(theta, found.exponent)
-        rounding = 4.0 * _EPS * float(np.abs(theta) @ self._sizes) / least
-        return found.gap + rounding < max(self.tol, _NO_GAP)
+        return found.gap + 4.0 * _EPS * float(np.abs(theta) @ self._sizes) / least
 
     def _in_units(
         self, chosen: Index, Z: F64, units: Exponents, exponent: int, most: float
@@ -226,9 +229,9 @@ class PolyhedralSolver:
     def _result(self, chosen: Index, found: _Found, margins: F64) -> MaxMargin:
         with np.errstate(all="ignore"):
             theta = found.theta / margins.min() + 0.0  # no negative zeros
-            dual = _scaled(
-                found.vertex.p, found.vertex.rest, np.square(self._norm(theta, found.exponent))
-            )
+            # Their sum is not 1 where some that came out negative have been left out.
+            factor = np.square(self._norm(theta, found.exponent)) / found.vertex.p.sum()
+            dual = _scaled(found.vertex.p, found.vertex.rest, factor)
             dual = np.ldexp(dual, -2 * found.exponent)
         if not (np.isfinite(theta).all() and np.isfinite(dual).all()):
             raise self._none_found()
@@ -286,7 +289,8 @@ class PolyhedralSolver:
             margin = float(self.rows.margins(theta).min())
             size_of_u = self._norm(theta, found.exponent)
             apart = float(np.abs(self._direction(u, program.limits) - own).max())
-            if margin >= size_of_u * least / size * (1.0 - _NEAR) and apart > _APART:
+            as_large = margin >= size_of_u * least / size * (1.0 - _NEAR)
+            if size_of_u > 0.0 and as_large and apart > _APART:
                 return False
             next_to += apart < 1e-2 * _APART
         return True if alike and next_to == 2 else None
@@ -320,6 +324,8 @@ class PolyhedralSolver:
             dual = np.stack([p, np.zeros_like(p)])
             return self._made(none, y, np.inf, dual, everything, 0.0, unique)
         M = float(np.ldexp(found.margin, exponent))
+        if not (isfinite(M) and found.gap < 1.0):
+            raise self._none_found()
         most = M / sqrt(1.0 - found.gap) * (1.0 + 8.0 * _EPS)
         total = float(found.dual.sum())
         if self.norm == "l1" and M <= 1.0:

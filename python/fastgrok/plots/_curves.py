@@ -14,7 +14,7 @@ from fastgrok._checks.docstrings import described
 from fastgrok.descent import table
 from fastgrok.descent.stable import most_sharpness
 from fastgrok.linear import hyperplane_distance
-from fastgrok.plots._axes import curve, given_or_new, later, step_axes
+from fastgrok.plots._axes import curve, later, step_axes
 from fastgrok.plots.palette import BLUE, GREEN, ORANGE
 from fastgrok.plots.style import styled_if_new
 from fastgrok.questions import limits
@@ -312,9 +312,11 @@ def phase_shading(ax: Axes, phases: Phases) -> Axes:
     TypeError
         If `ax` or `phases` are something else.
     """
-    if ax is None:
-        raise TypeError("ax must be matplotlib axes on which a run has been drawn, got None")
-    left, right = given_or_new(ax).get_xlim()
+    if not hasattr(ax, "get_xlim"):
+        raise TypeError(
+            f"ax must be matplotlib axes on which a run has been drawn, got {_checks.show(ax)}"
+        )
+    left, right = ax.get_xlim()
     if not hasattr(phases, "t3"):
         raise TypeError(
             f"phases must be what Trajectory.phases returns, got {_checks.show(phases)}"

@@ -99,7 +99,7 @@ def _series(d: int) -> tuple[float, F64, F64]:
         less: F64 = np.zeros(_HARMONICS)  # sin(x) / x - 1, by its power series, as x < 2
         for k in range(20, 0, -2):
             less = -angles * angles / (k * (k + 1)) * (1.0 + less)
-        return period, frequencies, np.exp(d * np.log1p(less))
+        return period, frequencies, np.exp(float(d) * np.log1p(less))
 
 
 def transverse_variance(d: int, half_width: float) -> float:
