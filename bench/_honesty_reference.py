@@ -7,19 +7,16 @@ collocation come from mpmath.
 
 import ctypes
 import functools
-import os
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+import _compiled
+
 Long = np.longdouble
-SOURCE = Path(__file__).with_name("_honesty_reference.cpp")
 STAGES = 5
 FIRST, MOST = 4096, 65536  # exact steps before the integration
 LOSSES = {"logistic": 0, "exponential": 1, "squared": 2}
@@ -64,12 +61,7 @@ class Steps:
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "reference.so"
-        compiler = os.environ.get("CXX", "c++")
-        command = [compiler, "-O2", "-std=c++20", "-shared", "-fPIC", str(SOURCE), "-o", str(file)]
-        subprocess.run(command, check=True)
-        library = ctypes.CDLL(str(file))
+    library = _compiled.library("_honesty_reference.cpp", "-O2")
     size, real, pointer = ctypes.c_int64, ctypes.c_longdouble, ctypes.c_void_p
     problem = [size, size, pointer, pointer, real, ctypes.c_int]
     library.every_step.argtypes = [*problem, pointer, size, pointer, pointer]

@@ -28,26 +28,20 @@ other counts: those are told for whatever runs the instructions.
 """
 
 import ctypes
-import os
-import shlex
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import _compiled
 from _race import fastest
 
 BEYOND_CACHES = 1 << 29
 IN_CACHES = 1 << 24
 STRIPS = (2, 3, 4, 8)
 LINE = 8  # numbers of a cache line
-COMPILER = shlex.split(os.environ.get("CXX", "c++"))
 CYCLES_A_REGISTER = {"v3": (13 + 2 + 4.5) / 2, "v4": 16.0}
 ROWS_A_REGISTER = {"v3": 4, "v4": 8}
 
@@ -96,7 +90,7 @@ class Reader(_Counted):
 def is_bare_known(rows: int, columns: int) -> bool:
     """Whether `Bare` says what a step may take: elsewhere memory or slopes are the limit."""
     fits = rows * columns * 8 <= IN_CACHES and columns >= 12 * LINE and rows >= 32 * STRIPS[-1]
-    return fits and shutil.which(COMPILER[0]) is not None
+    return fits and _compiled.is_possible()
 
 
 class Bare(_Counted):
@@ -108,12 +102,8 @@ class Bare(_Counted):
         numbers = np.ones(rows * stride + LINE)
         skipped = -numbers.ctypes.data // numbers.itemsize % LINE
         self._held = numbers  # while it is read by address
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "bare.so"
-            source = Path(__file__).with_name("_bare_steps.cpp")
-            options = ["-O3", "-march=native", "-std=c++20", "-fopenmp", "-shared", "-fPIC"]
-            subprocess.run([*COMPILER, *options, str(source), "-o", str(file)], check=True)
-            steps = ctypes.CDLL(str(file)).bare_steps
+        options = ["-O3", "-march=native", "-fopenmp"]
+        steps = _compiled.library("_bare_steps.cpp", *options).bare_steps
         steps.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3, *[ctypes.c_int] * 2]
         steps.argtypes += [ctypes.c_int64]
         steps.restype = ctypes.c_double

@@ -272,18 +272,18 @@ def test_sharpness_curve_of_adam_has_no_limit_of_stability():
     assert set(curves) == {"at the iterate", "at the mean of two iterates"}
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
-        plots.accuracy_curves,
-        plots.loss_curves,
-        plots.bias_curve,
-        plots.distance_curve,
-        plots.error_curves,
-        plots.grokking_marks,
-        plots.sharpness_curve,
-    ],
+CURVES = (
+    plots.accuracy_curves,
+    plots.loss_curves,
+    plots.bias_curve,
+    plots.distance_curve,
+    plots.error_curves,
+    plots.grokking_marks,
+    plots.sharpness_curve,
 )
+
+
+@pytest.mark.parametrize("draw", CURVES)
 @pytest.mark.parametrize("steps", [(), (0,), (0, 1)])
 def test_runs_of_next_to_nothing(draw, steps):
     nan = np.full(len(steps), np.nan)
@@ -327,19 +327,7 @@ def test_steps_up_to_the_end_of_float64(steps, tmp_path):
         assert axes.get_xlim()[1] == steps
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
-        plots.accuracy_curves,
-        plots.loss_curves,
-        plots.bias_curve,
-        plots.distance_curve,
-        plots.alignment_curve,
-        plots.sharpness_curve,
-        plots.error_curves,
-        plots.grokking_marks,
-    ],
-)
+@pytest.mark.parametrize("draw", [*CURVES, plots.alignment_curve])
 @pytest.mark.parametrize("wrong", [None, [0.5, 1.0], "run"])
 def test_what_is_no_run_is_named(draw, wrong):
     with pytest.raises(TypeError, match="run must be a Trajectory"):
