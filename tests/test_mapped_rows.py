@@ -11,6 +11,7 @@ import fastgrok as fg
 from bits import compute
 from cases import point, problem
 from fastgrok import _core
+from fastgrok.descent import many
 from runs import assert_same_bits
 
 ROWS, COLUMNS = 3000, 257
@@ -104,6 +105,18 @@ def test_a_run_leaves_its_pages_behind(name, rows, nothing_kept):
     assert (run.engine.row_share < 0.5) == (name == "some rows")
     evals = {"flipped": (X, -y), "attacked": fg.Pgd(X, y, eps=0.01)}
     assert_same_bits(run, fg.train(X, y, evals=evals, **settings))
+
+
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_runs_together_leave_their_pages_behind(count, rows, nothing_kept, monkeypatch):
+    X, y, there, path = rows
+    monkeypatch.setattr(many, "LARGE", 0)
+    how = {"y": y, "steps": 5, "engine": "exact", "skip_rows": False, "watch_sharpness": False}
+    problems = [{**how, "lr": 0.01 * (k + 1)} for k in range(count)]
+    runs = fg.train_many([{**one, "X": there} for one in problems], threads=2)
+    assert resident(path) <= 2 * CHUNK
+    for run, one in zip(runs, problems, strict=True):
+        assert_same_bits(run, fg.train(X, **one, threads=1))
 
 
 def test_checks_and_digests_leave_their_pages_behind(rows, nothing_kept, tmp_path):

@@ -165,6 +165,33 @@ def test_any_list(problems, threads, large):
         assert_same_bits(run, straight)
 
 
+@pytest.mark.usefixtures("in_step")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("n", "d"), [(70, 33), (301, 40), (1003, 170)])
+def test_any_number_of_runs_share_a_pass(n, d, dtype):
+    # Groups of four, and what is left of them, in runs whose labels and weights take turns.
+    X, y = problem(n, d)
+    X = np.asarray(X, dtype=dtype)
+    weight = 1.0 + np.arange(n) % 5
+    others = ({}, {"loss": "exponential"}, {"loss": "squared_hinge"}, {"bias": False})
+    beside = (
+        {"y": y},
+        {"y": y.copy()},
+        {"y": -y},
+        {"y": y, "sample_weight": weight},
+        {"y": y, "sample_weight": weight[::-1]},
+    )
+    problems = [
+        {
+            "X": X, "steps": 9, "lr": 1e-3 * (k + 1), "engine": "exact", "skip_rows": False,
+            **others[k % 4], **beside[k // 3 % 5],
+        }
+        for k in range(23)
+    ]  # fmt: skip
+    for count in (2, 3, 23):
+        assert_as_alone(problems[:count], 1, 3)
+
+
 def separable(n, d, seed=0):
     """Rows on both sides of a slab, many of them far from it."""
     rng = np.random.default_rng(seed)
@@ -245,13 +272,16 @@ def test_who_takes_a_run():
     def threads(problems):
         return [run.engine.threads for run in many_quietly(problems, threads=2)]
 
-    assert threads([ask(large)]) == [2]
+    def own(count):  # rows of its own for each
+        return [ask(large) for _ in range(count)]
+
+    assert threads(own(1)) == [2]
     assert threads([ask(large), ask(small)]) == [2, 1]
-    assert threads([ask(large)] * 2) == [1, 1]
-    assert threads([ask(large)] * 3) == [2, 1, 1]
-    assert threads([ask(large)] * 8) == [1] * 8
-    assert threads([ask(large, 50), *[ask(large)] * 4]) == [2, 1, 1, 1, 1]
-    assert threads([ask(small, 10_000), *[ask(large)] * 3]) == [1, 1, 1, 1]
+    assert threads(own(2)) == [1, 1]
+    assert threads(own(3)) == [2, 1, 1]
+    assert threads(own(8)) == [1] * 8
+    assert threads([ask(large, 50), *own(4)]) == [2, 1, 1, 1, 1]
+    assert threads([ask(small, 10_000), *own(3)]) == [1, 1, 1, 1]
     assert threads([ask(small)] * 3) == [1, 1, 1]
 
 

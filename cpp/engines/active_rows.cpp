@@ -83,13 +83,14 @@ void ActiveRows::first_of_chunk(std::size_t chunk, const Vector& u, double most,
     }
 }
 
-void ActiveRows::first_of_block(std::size_t chunk, std::size_t first, std::size_t count,
-                                const Vector& u, double most, double* out) {
+RowPass ActiveRows::pass_of_block(std::size_t chunk, std::size_t first, const Vector& u,
+                                  double most, double* out) {
     double* const bits = bits_of_chunk(chunk);
-    problem_.visit_rows(problem_.first_row(chunk) + first, count, [&](auto rows) {
-        kernels_for(rows).first(rows, u.data(), loss_, most, 0.0,
-                                bits == nullptr ? bits : bits + first, out);
-    });
+    return {.u = u.data(),
+            .loss = loss_,
+            .most = most,
+            .bits = bits == nullptr ? bits : bits + first,
+            .out = out};
 }
 
 // Where the pass keeps the margins of a chunk's places; null where it does not.

@@ -105,9 +105,9 @@ void Descent::pass_elsewhere() {
     for (const double rows : visited) visits_elsewhere_ += static_cast<std::uint64_t>(rows);
 }
 
-void Descent::pass_block(std::size_t chunk, std::size_t first, std::size_t count) {
+RowPass Descent::pass_of_block(std::size_t chunk, std::size_t first) {
     double* const sum = first == 0 ? passes_.zero_partial(chunk) : passes_.partial(chunk);
-    active_.first_of_block(chunk, first, count, u_, most_bits_, sum);
+    return active_.pass_of_block(chunk, first, u_, most_bits_, sum);
 }
 
 bool Descent::recover(const std::exception_ptr& failure) {

@@ -29,8 +29,7 @@ constexpr int kMostFiner = 4;
 // Up to here, or so many times the first try, exact steps are cheaper than what a leap given up
 // would cost later.
 constexpr std::int64_t kLastEarly = 8192, kEarlyTries = 8;
-constexpr double kMostCounted = 0x1p53;
-constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kMostCounted = 0x1p53, kNever = std::numeric_limits<double>::infinity();
 
 // Until the leap has passed k of its own steps, or nothing moves any more; false if it fails.
 template <class Way, class Step>
@@ -248,7 +247,8 @@ void LeapingDescent::set_out(const Starts& starts, int period, double tolerance,
     attempt.fine = make(tolerance, 0.25);
     attempt.coarse = std::make_unique<CoarseLeap>(make(kRatio * tolerance, 0.5),
                                                   std::floor(horizon_ / attempt.stride));
-    const bool pays = problem.plain() ? problem.bytes() >= options_.paired_from
+    const std::size_t bytes = problem.bytes() * (problem.entry_bytes() < sizeof(double) ? 8 : 1);
+    const bool pays = problem.plain() ? bytes >= options_.paired_from
                                       : problem.elsewhere() != nullptr && !problem.packed();
     if (pays && !is_child_of_fork() && attempt.coarse->can_go_beside())
         attempt.coarse->go_beside(*attempt.fine);

@@ -3,6 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "engines/storage.hpp"
 
 namespace fastgrok {
 namespace {
@@ -23,19 +29,59 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 17;
 constexpr std::size_t kFewestRows = 8;
 
 std::size_t rows_of_a_block(const Problem& problem) {
-    const std::size_t entry =
-        problem.visit_row(0, [](auto* x, std::size_t, auto) { return sizeof(*x); });
+    const std::size_t entry = problem.entry_bytes();
     const std::size_t rows =
         problem.sparse() ? kBlockBytes / ((entry + sizeof(std::uint32_t)) * problem.row_entries())
                          : kBlockBytes / (entry * problem.layout().cols);
     return std::max(kFewestRows, rows / kFewestRows * kFewestRows);
 }
 
+// What a pass finds beside the rows; packed ones have all of it in them.
+std::span<const double> beside_rows(const Problem& problem, const double* numbers) {
+    const bool any = numbers != nullptr && !problem.packed() && problem.elsewhere() == nullptr;
+    return {numbers, any ? problem.rows() : 0};
+}
+
+std::span<const double> labels_of(const Problem& problem) {
+    return beside_rows(problem, problem.labels());
+}
+
+std::span<const double> weights_of(const Problem& problem) {
+    return beside_rows(problem, problem.weights());
+}
+
+std::size_t hash_of_labels(const Problem& problem) {
+    std::size_t out = 0;
+    for (const auto numbers : {labels_of(problem), weights_of(problem)}) {
+        const auto bytes = std::as_bytes(numbers);
+        const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        out = 31 * out + std::hash<std::string_view>{}(text);
+    }
+    return out;
+}
+
+bool has_labels_of(const Problem& a, const Problem& b) {
+    return std::ranges::equal(labels_of(a), labels_of(b)) &&
+           std::ranges::equal(weights_of(a), weights_of(b));
+}
+
 }  // namespace
 
 Lockstep::Lockstep(const std::vector<Descent*>& runs, int threads)
     : runs_(runs.size()), threads_(threads), rows_at_once_(rows_of_a_block(runs[0]->problem())) {
-    for (std::size_t i = 0; i < runs.size(); ++i) runs_[i].descent = runs[i];
+    std::vector<std::pair<std::size_t, const Problem*>> companies;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const Problem& problem = runs[i]->problem();
+        runs_[i].descent = runs[i];
+        if (runs.size() == 1) break;
+        const std::size_t hash = hash_of_labels(problem);
+        const auto is_ours = [&](const auto& other) {
+            return other.first == hash && has_labels_of(problem, *other.second);
+        };
+        const auto found = std::find_if(companies.begin(), companies.end(), is_ours);
+        runs_[i].company = found - companies.begin();
+        if (found == companies.end()) companies.emplace_back(hash, &problem);
+    }
 }
 
 std::int64_t Lockstep::steps() const {
@@ -81,6 +127,8 @@ bool Lockstep::run(const Poll& poll, double poll_seconds) {
     going_.clear();
     for (Run& run : runs_)
         if (run.ending.status == Status::going) going_.push_back(&run);
+    std::stable_sort(going_.begin(), going_.end(),
+                     [](const Run* a, const Run* b) { return a->company < b->company; });
     std::int64_t block = 1;
     while (true) {
         for (Run* run : going_) {
@@ -199,26 +247,64 @@ std::int64_t Lockstep::take_steps_elsewhere(std::int64_t rounds) {
 // One chunk for the runs going_[begin], ..., going_[end - 1].
 void Lockstep::pass(std::size_t chunk, std::size_t begin, std::size_t end) {
     const Problem& problem = going_[begin]->descent->problem();
-    std::size_t sharing = 0;
+    std::size_t sharing = 0, companies = 0;
     // A chunk of packed rows is short enough for the caches.
-    if (end - begin > 1 && !problem.packed())
-        for (std::size_t k = begin; k < end; ++k) sharing += going_[k]->descent->sees_all_rows();
+    if (end - begin > 1 && !problem.packed()) {
+        std::ptrdiff_t last = -1;
+        for (std::size_t k = begin; k < end; ++k) {
+            if (!going_[k]->descent->sees_all_rows()) continue;
+            ++sharing;
+            companies += going_[k]->company != std::exchange(last, going_[k]->company);
+        }
+    }
     const bool by_blocks = sharing > 1;
     if (by_blocks) {
         const std::size_t rows = problem.first_row(chunk + 1) - problem.first_row(chunk);
-        for (std::size_t first = 0; first < rows; first += rows_at_once_) {
-            const std::size_t count = std::min(rows_at_once_, rows - first);
-            for (std::size_t k = begin; k < end; ++k) {
-                Descent& descent = *going_[k]->descent;
-                if (!descent.sees_all_rows()) continue;
-                guarded(*going_[k], [&] { descent.pass_block(chunk, first, count); });
+        const bool at_once = companies == 1 && sharing <= kMostTogether && problem.plain();
+        const std::size_t most = at_once ? rows : rows_at_once_;
+        for (std::size_t first = 0; first < rows; first += most)
+            for (std::size_t k = begin, next; k < end; k = next) {
+                next = next_company(k, end);
+                pass_block(chunk, first, std::min(most, rows - first), k, next);
             }
-        }
+        if (at_once) problem.leave_chunk(chunk);
     }
     for (std::size_t k = begin; k < end; ++k) {
         Descent& descent = *going_[k]->descent;
         if (by_blocks && descent.sees_all_rows()) continue;
         guarded(*going_[k], [&] { descent.pass_chunk(chunk); });
+    }
+}
+
+std::size_t Lockstep::next_company(std::size_t k, std::size_t end) const {
+    std::size_t next = k + 1;
+    while (next < end && going_[next]->company == going_[k]->company) ++next;
+    return next;
+}
+
+// Some rows of a chunk for those runs of a company that see them all.
+void Lockstep::pass_block(std::size_t chunk, std::size_t first, std::size_t count,
+                          std::size_t begin, std::size_t end) {
+    const Problem& problem = going_[begin]->descent->problem();
+    const std::size_t row = problem.first_row(chunk) + first;
+    for (std::size_t k = begin; k < end;) {
+        RowPass passes[kMostTogether];
+        std::size_t n = 0;
+        for (; k < end && n < kMostTogether; ++k) {
+            Run& run = *going_[k];
+            if (!run.descent->sees_all_rows()) continue;
+            guarded(run, [&] {
+                passes[n] = run.descent->pass_of_block(chunk, first);
+                ++n;
+            });
+        }
+        problem.visit_rows(row, count, [&](auto rows) {
+            if constexpr (ForPassesTogether<decltype(rows)>)
+                if (n > 1) return kernels_for(rows).together(rows, passes, n);
+            for (const RowPass& pass : std::span(passes).first(n))
+                kernels_for(rows).first(rows, pass.u, pass.loss, pass.most, pass.shift, pass.bits,
+                                        pass.out);
+        });
     }
 }
 

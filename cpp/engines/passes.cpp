@@ -184,9 +184,10 @@ void Passes::make(const RowPass& pass) {
 
 void Passes::make_both(const RowPass& pass, Passes& other, const RowPass& others) {
     for_chunks([&](std::size_t c) {
-        const RowPass one = in_chunk(pass, c), two = other.in_chunk(others, c);
+        const RowPass both[] = {in_chunk(pass, c), other.in_chunk(others, c)};
         problem_.visit_chunk(c, [&](auto rows) {
-            if constexpr (ForTwoPasses<decltype(rows)>) kernels_for(rows).both(rows, one, two);
+            if constexpr (ForPassesTogether<decltype(rows)>)
+                kernels_for(rows).together(rows, both, 2);
         });
     });
 }

@@ -9,9 +9,9 @@
 #include "many_rows.hpp"
 #include "packed_newton.hpp"
 #include "packed_rows.hpp"
-#include "paired_rows.hpp"
 #include "plain_rows.hpp"
 #include "sparse_rows.hpp"
+#include "together_rows.hpp"
 
 namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
@@ -120,7 +120,7 @@ double dot(const double* a, const double* b, std::size_t n) {
 template <class Real>
 constexpr Kernels::Plain<Real> plain() {
     return {plain_margins<Real>, plain_many_margins<Real>, plain_accurate<Real>,
-            plain_first<Real>,   plain_second<Real>,       plain_both<Real>,
+            plain_first<Real>,   plain_second<Real>,       plain_together<Real>,
             plain_drop<Real>,    plain_inside<Real>};
 }
 

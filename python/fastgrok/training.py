@@ -343,10 +343,10 @@ def train_many(
 
     Runs over the same rows take their steps together, so that the rows are read from memory once a
     step for all of them: problems whose `X` is the same array, or shows the same memory, of more
-    than 4 MiB (smaller rows stay in the caches). Starts, learning rates, losses, reductions,
-    records and, beyond 16 columns, labels may differ (up to 16 columns the labels and the rows are
-    stored together). Other runs are taken one by each thread, the longest first, unless they are
-    large and few: these get all threads, one after the other.
+    than 1 MiB; up to four with the same labels and weights share all loads of a dense row. Starts,
+    learning rates, losses, reductions, records and, beyond 16 columns, labels may differ (up to 16
+    columns the labels and the rows are stored together). Other runs are taken one by each thread,
+    the longest first, unless they are large and few: these get all threads, one after the other.
 
     Parameters
     ----------

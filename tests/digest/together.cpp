@@ -47,7 +47,7 @@ bool print_pair(std::size_t n, std::size_t d, bool single, Kind kind) {
         Digest alone, far, together, listed;
         std::vector<Vector> sums;
         problem.visit_chunk(0, [&](auto rows) {
-            if constexpr (ForTwoPasses<decltype(rows)>) {
+            if constexpr (ForPassesTogether<decltype(rows)>) {
                 const auto& kernels = kernels_for(rows);
                 const auto make = [&](auto of, const RowPass& pass, Digest& digest) {
                     Vector out(length, 0.0), bits(whole_lanes(n), 0.0);
@@ -68,14 +68,25 @@ bool print_pair(std::size_t n, std::size_t d, bool single, Kind kind) {
                     for (std::size_t i = 0; i < 3; ++i)
                         for (std::size_t k = 0; k < 3; ++k) {
                             Vector one(length, 0.0), two(length, 0.0);
-                            RowPass first = passes[i], second = passes[k];
-                            first.out = one.data();
-                            second.out = two.data();
-                            kernels.both(rows, first, second);
+                            RowPass both[] = {passes[i], passes[k]};
+                            both[0].out = one.data();
+                            both[1].out = two.data();
+                            kernels.together(rows, both, 2);
                             together.add_all(one);
                             together.add_all(two);
                             same &= same_bits(one, sums[i]) && same_bits(two, sums[k]);
                         }
+                    for (const std::size_t count : {3u, 4u}) {
+                        RowPass all[kMostTogether];
+                        std::vector<Vector> out(count, Vector(length, 0.0));
+                        for (std::size_t k = 0; k < count; ++k) {
+                            all[k] = passes[k % 3];
+                            all[k].out = out[k].data();
+                        }
+                        kernels.together(rows, all, count);
+                        for (std::size_t k = 0; k < count; ++k)
+                            same &= same_bits(out[k], sums[k % 3]);
+                    }
                 }
             }
         });

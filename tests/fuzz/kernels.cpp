@@ -103,8 +103,9 @@ void plain(const Case& c, const Kernels::Plain<Number>& kernels, const Blocks<Nu
     kernels.second(rows, c.weight.data(), v.data(), second.data());
     out.add("second", given(second, layout));
     Numbers one(layout.length, 0.0), two(layout.length, 0.0);
-    kernels.both(rows, {u.data(), nullptr, c.loss, most, c.shift, nullptr, one.data()},
-                 {v.data(), c.weight.data(), c.loss, 0.0, 0.0, nullptr, two.data()});
+    const RowPass all[] = {{u.data(), nullptr, c.loss, most, c.shift, nullptr, one.data()},
+                           {v.data(), c.weight.data(), c.loss, 0.0, 0.0, nullptr, two.data()}};
+    kernels.together(rows, all, 2);
     out.add("first of both", given(one, layout));
     out.add("second of both", given(two, layout));
     Numbers size(u.size(), 0.0), side(u.size(), 0.5), radius(2 * room, 0.25), drop(2 * room);

@@ -23,8 +23,10 @@ from fastgrok.descent.watching import watching
 from fastgrok.errors import StabilityWarning
 from fastgrok.records import Record
 
-LARGE = 1 << 22
-"""Rows of fewer bytes lie in a cache anyway, and runs over them need not go in step."""
+LARGE = 1 << 20
+"""Runs over rows of fewer bytes cost more in step than they save by reading them together."""
+_LARGER = 4
+"""The same of sparse rows and of few columns, which are loaded for each run: times as large."""
 
 # Threads that work on one group together wait for each other at every step.
 _WORTH_A_TEAM = 0.95
@@ -165,7 +167,9 @@ def _plan(
         if i in alone:
             continue
         rows, labels = one.train
-        large = sparse.nbytes(rows) > LARGE and not one.leaps
+        loaded_once = not problem.packed and not sparse.is_sparse(rows)
+        least = LARGE if loaded_once else _LARGER * LARGE
+        large = sparse.nbytes(rows) > least and not one.leaps
         shared.setdefault((id(rows), problem.packed and id(labels)) if large else i, []).append(i)
     work = {group[0]: sum(settings[i].work for i in group) for group in shared.values()}
     groups = sorted(shared.values(), key=lambda group: -work[group[0]])

@@ -94,10 +94,12 @@ public:
     const double* labels() const { return y_; }
     // Rows that are here, and neither packed nor sparse.
     bool plain() const { return begin_ == nullptr && elsewhere_ == nullptr && !packed(); }
-    // What a pass over plain rows reads.
-    std::size_t bytes() const {
-        return rows_ * stride_ * std::visit([](auto* x) { return sizeof(*x); }, x_);
+    // Of a number in the rows as given.
+    std::size_t entry_bytes() const {
+        return std::visit([](auto* x) { return sizeof(*x); }, x_);
     }
+    // What a pass over plain rows reads.
+    std::size_t bytes() const { return rows_ * stride_ * entry_bytes(); }
     // Whether passes over both read the same memory, labels of rows that are not packed apart.
     bool shares_storage(const Problem& other) const {
         return x_ == other.x_ && column_ == other.column_ && begin_ == other.begin_ &&

@@ -21,6 +21,7 @@
 #include "core/problem.hpp"
 #include "core/team.hpp"
 #include "engines/needs.hpp"
+#include "kernels/kernels.hpp"
 
 namespace fastgrok {
 
@@ -48,11 +49,11 @@ public:
     // Whether the coming pass goes over all rows.
     bool over_all() const { return depth_ == 0; }
 
-    // For such a pass over rows that are not packed: `count` rows of the chunk from its row `first`
-    // on are added. Block by block in order, from row 0, all of a chunk come to what first_of_chunk
-    // gives.
-    void first_of_block(std::size_t chunk, std::size_t first, std::size_t count, const Vector& u,
-                        double most, double* out);
+    // For such a pass over rows that are not packed: what it is over rows of the chunk from its row
+    // `first` on, which are added. Block by block in order, from row 0, all of a chunk come to what
+    // first_of_chunk gives.
+    RowPass pass_of_block(std::size_t chunk, std::size_t first, const Vector& u, double most,
+                          double* out);
 
     // By one thread alone: the pass at u is over, the next one is at `next`, which is `distance`
     // away, or less, with the bound `most`.

@@ -159,7 +159,7 @@ private:
     bool sees_all_rows() const { return active_.over_all(); }
     void pass_chunk(std::size_t chunk);
     void pass_elsewhere();  // all chunks
-    void pass_block(std::size_t chunk, std::size_t first, std::size_t count);
+    RowPass pass_of_block(std::size_t chunk, std::size_t first);
     void finish_step();
     bool recover(const std::exception_ptr& failure);
 

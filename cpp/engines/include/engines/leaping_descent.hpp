@@ -28,6 +28,7 @@ struct LeapingOptions {
     // Steps, from and to, between which recall() may tell where leaps went.
     std::vector<std::pair<double, double>> kept;
     // Rows of so many bytes are read once for passes of both integrations: no cache holds them.
+    // Those in single precision, which are widened once as well, from an eighth of that on.
     std::size_t paired_from = std::size_t{1} << 26;
 };
 

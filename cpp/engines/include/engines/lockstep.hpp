@@ -1,5 +1,6 @@
 // Runs over the same rows, step by step together: every block of rows is read once a step for all
-// of them, and lies in a cache when the second asks for it. Company changes no bit of a run.
+// of them, and lies in a cache when the second asks for it; dense rows are loaded once for some
+// runs with the same labels and weights. Company changes no bit of a run.
 #pragma once
 
 #include <atomic>
@@ -37,6 +38,7 @@ public:
 private:
     struct Run {
         Descent* descent = nullptr;
+        std::ptrdiff_t company = 0;  // the same of runs with the same labels and weights
         Ending ending;
         std::atomic<bool> failed{false};
         std::exception_ptr failure;
@@ -47,6 +49,9 @@ private:
     std::int64_t take_steps(std::int64_t rounds);
     std::int64_t take_steps_elsewhere(std::int64_t rounds);
     void pass(std::size_t chunk, std::size_t begin, std::size_t end);
+    std::size_t next_company(std::size_t k, std::size_t end) const;
+    void pass_block(std::size_t chunk, std::size_t first, std::size_t count, std::size_t begin,
+                    std::size_t end);
     template <class Work>
     static void guarded(Run& run, Work work);
 

@@ -49,13 +49,13 @@ SparseRows<Real> slice(SparseRows<Real> rows, std::size_t first, std::size_t cou
             rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 
-// What only some storages have kernels for: attacks, many parameter vectors at once, and two
+// What only some storages have kernels for: attacks, many parameter vectors at once, and several
 // passes.
 template <class Rows>
 concept Attackable = requires(const Rows& rows) { kernels_for(rows).drop; };
 template <class Rows>
 concept ForMany = requires(const Rows& rows) { kernels_for(rows).many_margins; };
 template <class Rows>
-concept ForTwoPasses = requires(const Rows& rows) { kernels_for(rows).both; };
+concept ForPassesTogether = requires(const Rows& rows) { kernels_for(rows).together; };
 
 }  // namespace fastgrok

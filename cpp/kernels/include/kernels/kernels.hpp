@@ -13,8 +13,9 @@ inline constexpr std::size_t kMostTileEntries = 192, kSolvedCols = 32;
 // Doubles that many_margins works in.
 inline constexpr std::size_t kManyRoom = 3072 + 49152;
 
-// One of two passes over plain rows that are made together: `second` with these weights, or `first`
-// where there are none.
+// How many passes over plain rows can be made together, and one of them: `second` with these
+// weights, or `first` where there are none.
+inline constexpr std::size_t kMostTogether = 4;
 struct RowPass {
     const double* u = nullptr;  // or v
     const double* weight = nullptr;
@@ -97,8 +98,8 @@ struct Kernels {
     //   many_margins  the margins of `count` parameter vectors, which lie one after the other, each
     //                 to the bits of `margins`; those of one begin `apart` behind the last one's.
     //                 `room` has kManyRoom doubles, at a cache line
-    //   both          two passes for one reading of the rows, each to the bits of it alone; their
-    //                 `out` must not overlap
+    //   together      2 to kMostTogether passes for one reading of the rows, each to the bits of it
+    //                 alone; their `out` must not overlap
     template <class Real>
     struct Plain {
         void (*margins)(PlainRows<Real> rows, const double* u, double* out);
@@ -108,7 +109,7 @@ struct Kernels {
         void (*first)(PlainRows<Real> rows, const double* u, Loss loss, double most, double shift,
                       double* bits, double* out);
         void (*second)(PlainRows<Real> rows, const double* weight, const double* v, double* out);
-        void (*both)(PlainRows<Real> rows, const RowPass& one, const RowPass& two);
+        void (*together)(PlainRows<Real> rows, const RowPass* passes, std::size_t count);
         void (*drop)(PlainRows<Real> rows, const Retreat& retreat, const double* radius,
                      std::size_t count, std::size_t stride, double* out);
         // Whether lower_j <= x_ij <= upper_j throughout; what it says of NaNs means nothing.
