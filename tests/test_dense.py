@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import qr
 
 from cases import python
 from fastgrok import _core
-from fastgrok.geometry import _products
+from fastgrok.geometry import products
 
 # Around the sizes of registers, tiles, small triangles and of what is packed at once.
 SIZES = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 48, 130]
@@ -122,6 +123,23 @@ def test_orthonormal_rows(n, d):
             assert abs(L[3, 3]) < 1e-14 * d * scale
 
 
+@pytest.mark.parametrize(
+    ("n", "d"), [(1, 1), (9, 1), (1, 9), (5, 5), (17, 40), (90, 33), (300, 70)]
+)
+def test_rows_by_their_distances(n, d):
+    rows = np.random.default_rng(n).normal(size=(n, d)) * np.logspace(0, -9, n)[:, None]
+    if n > 4:
+        rows[1], rows[3] = 0.0, 3.0 * rows[2]
+    for scale in (1.0, 1e-200, 1e200):
+        distance, order = _core.order_by_distance(scale * rows)
+        R, pivots = qr((scale * rows).T, mode="r", pivoting=True)
+        wanted = np.abs(np.diag(R))
+        np.testing.assert_allclose(distance, wanted, rtol=1e-6, atol=1e-14 * scale)
+        clear = np.count_nonzero(wanted > 1e-12 * scale)
+        np.testing.assert_array_equal(order[:clear], pivots[:clear])
+        assert sorted(order) == list(range(n))
+
+
 def test_large_ones_go_to_the_blas_to_the_same_results(monkeypatch):
     rng = np.random.default_rng(5)
     A, B, v = rng.normal(size=(30, 40)), rng.normal(size=(40, 20)), rng.normal(size=40)
@@ -129,25 +147,26 @@ def test_large_ones_go_to_the_blas_to_the_same_results(monkeypatch):
 
     def results():
         return [
-            _products.times(A, v),
-            _products.times(np.asfortranarray(A), v),
-            _products.product(A, B),
-            _products.product(A, A.T),
-            np.tril(_products.gram(A)),
-            np.tril(_products.gram(A[:, :-1])),
-            np.tril(_products.add_gram(S.copy(), A, -1.0)),
-            np.tril(_products.cholesky(S.copy())),
-            _products.solve_cholesky(_products.cholesky(S.copy()), A),
-            np.abs(_products.orthonormal_rows(A)[0]),
+            products.times(A, v),
+            products.times(np.asfortranarray(A), v),
+            products.product(A, B),
+            products.product(A, A.T),
+            np.tril(products.gram(A)),
+            np.tril(products.gram(A[:, :-1])),
+            np.tril(products.add_gram(S.copy(), A, -1.0)),
+            np.tril(products.cholesky(S.copy())),
+            products.solve_cholesky(products.cholesky(S.copy()), A),
+            np.abs(products.orthonormal_rows(A)[0]),
+            *products.pivoted_rows(A),
         ]
 
     ours = results()
-    monkeypatch.setattr(_products, "_MANY_ENTRIES", 0)
-    monkeypatch.setattr(_products, "_MANY_TERMS", 0)
+    monkeypatch.setattr(products, "_MANY_ENTRIES", 0)
+    monkeypatch.setattr(products, "_MANY_TERMS", 0)
     for one, other in zip(ours, results(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
-        _products.cholesky(-S)
+        products.cholesky(-S)
 
 
 @pytest.mark.parametrize(

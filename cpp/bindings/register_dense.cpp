@@ -113,6 +113,21 @@ py::tuple orthonormal_rows(const Array<double>& rows) {
     return py::make_tuple(l, q);
 }
 
+py::tuple distances(const Array<double>& rows) {
+    require(rows.ndim() == 2, "a matrix");
+    const MatrixView from = view(rows);
+    Vector distance;
+    std::vector<std::size_t> order;
+    {
+        const Unlocked alone;
+        Vector copy(from.at, from.at + from.rows * from.cols);
+        order =
+            fastgrok::order_by_distance({copy.data(), from.rows, from.cols, from.row, 1}, distance);
+    }
+    return py::make_tuple(py::array_t<double>(distance.size(), distance.data()),
+                          py::array_t<std::size_t>(order.size(), order.data()));
+}
+
 }  // namespace
 
 void register_dense(py::module_& m) {
@@ -125,6 +140,7 @@ void register_dense(py::module_& m) {
     m.def("solve_triangular", &solve_triangular, py::arg("l").noconvert(),
           py::arg("right").noconvert(), py::arg("transposed") = false);
     m.def("orthonormal_rows", &orthonormal_rows, py::arg("rows").noconvert());
+    m.def("order_by_distance", &distances, py::arg("rows").noconvert());
 }
 
 }  // namespace fastgrok

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import orthonormal_rows, solve_triangular, times
+from fastgrok.geometry.products import orthonormal_rows, solve_triangular, times
 
 
 class IndependentRows:

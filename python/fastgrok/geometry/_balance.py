@@ -11,6 +11,7 @@ from fastgrok._checks import F64
 from fastgrok.geometry._exact import Span, integers
 from fastgrok.geometry._rows import Rows
 from fastgrok.geometry._verified import positive_solution
+from fastgrok.geometry.products import orthonormal_rows, solve_triangular, times
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,16 @@ class Balance:
         anything. The old weights times a power of two take up what the new ones leave over.
         """
         members, before = [*self.base, *base], len(self.base)
-        from scipy.linalg import qr  # noqa: PLC0415
-
-        Q, R = qr(self.rows.scaled(members)[0].T, mode="economic", check_finite=False)
-        if not 0 < len(members) <= self.rows.dim or not np.all(np.diag(R)):
+        if not 0 < len(members) <= self.rows.dim:
+            return None
+        L, Q = orthonormal_rows(self.rows.scaled(members)[0])
+        if not np.all(np.diag(L)):
             return None
         old = self.weights[:before]
         if not np.all(old > 0.0):
             return None
         vector = self.rows.scaled([extra])[0][0]
-        from scipy.linalg import solve_triangular  # noqa: PLC0415
-
-        new = -solve_triangular(R, Q.T @ vector, check_finite=False)
+        new = -solve_triangular(L, times(Q, vector), transposed=True)
         missing = float((-new[:before] / old).max(initial=0.0))
         factor = 2.0 ** np.ceil(np.log2(max(1.0, 0.5 + missing)))
         new[:before] += factor * old

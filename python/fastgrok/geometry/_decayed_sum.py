@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from fastgrok._checks import F64, HEARD, blocks
 from fastgrok._checks.aside import if_long
 from fastgrok._core import accurate_product
-from fastgrok.geometry._products import cholesky, gram, orthonormal_rows, solve_cholesky, times
 from fastgrok.geometry._rows import scaled_norms
+from fastgrok.geometry.products import cholesky, gram, orthonormal_rows, solve_cholesky, times
 
 _MOST_STEPS = 2000
 _LARGEST_LIFT = 430

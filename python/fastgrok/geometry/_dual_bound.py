@@ -7,7 +7,7 @@ import numpy as np
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
-from fastgrok.geometry._products import times
+from fastgrok.geometry.products import times
 
 _EPS = float(np.finfo(np.float64).eps)
 

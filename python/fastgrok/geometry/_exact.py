@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastgrok._checks import F64
-from fastgrok._checks.aside import decomposed
 from fastgrok.geometry._lifting import Integers, adjugate_modulo, independent
+from fastgrok.geometry.products import reciprocal_condition
 
 _PRIME = 2**31 - 1
 
@@ -46,10 +46,7 @@ def exact_rank(rows: F64) -> int:
     if len(rows) >= rows.shape[1]:
         sizes = np.abs(rows).max(axis=0)
         scaled = np.ldexp(rows, -np.frexp(sizes)[1])
-        from scipy.linalg import lapack, qr  # noqa: PLC0415
-
-        R = decomposed(qr, scaled, mode="r", check_finite=False)[0][: rows.shape[1]]
-        if lapack.dtrcon(R)[0] > 1e-10:  # the reciprocal condition number
+        if reciprocal_condition(scaled) > 1e-10:
             return int(rows.shape[1])
     table = (integer_rows(rows) % _PRIME).astype(np.int64)
     rank = 0

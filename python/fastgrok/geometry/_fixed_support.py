@@ -4,8 +4,8 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import cholesky, gram, solve_cholesky, times
 from fastgrok.geometry._rows import Index
+from fastgrok.geometry.products import cholesky, gram, solve_cholesky, times
 
 
 class FixedSupport:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import cholesky, gram, solve_cholesky, solve_triangular, times
+from fastgrok.geometry.products import cholesky, gram, solve_cholesky, solve_triangular, times
 
 
 class GradedRows:

@@ -13,7 +13,7 @@ from fastgrok._checks import F64
 from fastgrok._checks.aside import if_long
 from fastgrok._checks.calls import helpful
 from fastgrok.geometry import blas
-from fastgrok.geometry._products import solve_triangular
+from fastgrok.geometry.products import solve_triangular
 
 _BLOCK = 1 << 22  # numbers looked at together: no temporary as large as K
 _LEEWAY = 10.0  # rounding errors of the one who computed K count this often

@@ -15,10 +15,10 @@ from fastgrok.errors import FastgrokError
 from fastgrok.geometry._errors import NotSeparableError, none_found, refuse_if_not_separable
 from fastgrok.geometry._hard_margin import HardMargin, NotSeparatedError
 from fastgrok.geometry._probe import first_rows, working_size
-from fastgrok.geometry._products import cholesky, gram
 from fastgrok.geometry._rows import Index, Rows
 from fastgrok.geometry._soft_margin import SoftMargin
 from fastgrok.geometry._solution import MaxMargin
+from fastgrok.geometry.products import cholesky, gram
 
 _UNITS, _MOST_GRADED = 13, 1000
 """Powers of two by which columns may differ before products of rows lose them, and the most columns

@@ -20,7 +20,7 @@ from numpy.linalg import LinAlgError
 from fastgrok._checks import F64
 from fastgrok.geometry._decayed_sum import KINK, DecayedSum, length
 from fastgrok.geometry._duality_certificate import duality_bound
-from fastgrok.geometry._products import cholesky, gram, solve_cholesky
+from fastgrok.geometry.products import cholesky, gram, solve_cholesky
 
 _EPS = 2.0**-53
 _UP = 1.0 + 2.0**-20

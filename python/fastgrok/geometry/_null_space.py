@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastgrok._checks import F64
 from fastgrok.geometry._exact import Span
 from fastgrok.geometry._lifting import Integers
-from fastgrok.geometry._products import pivoted_rows
+from fastgrok.geometry.products import pivoted_rows
 
 _NEGLIGIBLE = 1e-12  # of a row, in floating point
 _AT_ONCE = 4096  # rows in Python's integers

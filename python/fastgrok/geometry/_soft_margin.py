@@ -22,7 +22,7 @@ from numpy.linalg import LinAlgError
 from numpy.typing import NDArray
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import add_gram, cholesky, gram, solve_cholesky, times
+from fastgrok.geometry.products import add_gram, cholesky, gram, solve_cholesky, times
 
 _Mask = NDArray[np.bool_]
 _MOST_STEPS = 200

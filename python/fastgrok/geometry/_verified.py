@@ -16,8 +16,8 @@ import numpy as np
 
 from fastgrok._checks import F64
 from fastgrok._core import accurate_product
-from fastgrok.geometry._products import orthonormal_rows, product, solve_triangular, times
 from fastgrok.geometry._rows import Index, Rows
+from fastgrok.geometry.products import orthonormal_rows, product, solve_triangular, times
 
 _EPS = 2.0**-53
 _TINY = 2.0**-1000

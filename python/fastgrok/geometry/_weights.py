@@ -3,14 +3,14 @@
 import numpy as np
 
 from fastgrok._checks import F64
-from fastgrok.geometry._products import (
+from fastgrok.geometry._rows import Index
+from fastgrok.geometry.products import (
     orthonormal_rows,
     pivoted_rows,
     product,
     solve_triangular,
     times,
 )
-from fastgrok.geometry._rows import Index
 
 _DEPENDENT = 1e-10
 """Rows of norm about 1 whose rest outside the others' span is smaller may depend on them."""

@@ -4,8 +4,8 @@ Dense linear algebra of the geometry: our own kernels, and the BLAS for what is 
 The threads of a BLAS are those of the whole process. How many they are cannot be set for one
 solver beside others, and they wait for each other in loops: in many short calls they gain next to
 nothing on idle processors, and on busy ones make solvers a hundred times slower. So only calls
-that take long go there, and QR factorisations with pivots. All others stay on the thread that
-calls, and give the same bits on every processor with fused multiply-add.
+that take long go there. All others stay on the thread that calls, and give the same bits on every
+processor with fused multiply-add.
 
 Matrices are C-contiguous where nothing else is said; of symmetric ones and of Cholesky factors the
 lower triangle counts. SciPy is slow to import, and only where it is called.
@@ -19,6 +19,7 @@ from fastgrok._checks import F64
 from fastgrok._checks.aside import aside, decomposed
 from fastgrok._core import add_gram as core_add_gram
 from fastgrok._core import cholesky as core_cholesky
+from fastgrok._core import order_by_distance as core_order_by_distance
 from fastgrok._core import orthonormal_rows as core_orthonormal_rows
 from fastgrok._core import product as core_product
 from fastgrok._core import solve_triangular as core_solve_triangular
@@ -95,8 +96,20 @@ def orthonormal_rows(rows: F64) -> tuple[F64, F64]:
     return np.ascontiguousarray(R.T), np.ascontiguousarray(Q.T)
 
 
+def reciprocal_condition(matrix: F64) -> float:
+    """Estimate that of a matrix with at least as many rows as columns, about."""
+    from scipy.linalg import lapack  # noqa: PLC0415
+
+    L = orthonormal_rows(np.ascontiguousarray(matrix.T))[0]
+    estimate: float = lapack.dtrcon(L.T)[0]
+    return estimate
+
+
 def pivoted_rows(rows: F64) -> tuple[F64, NDArray[np.intp]]:
     """Diagonal of L, and the order of the rows, where every row is the farthest from the last."""
+    if rows.size * min(rows.shape) < _MANY_TERMS:
+        distance, order = core_order_by_distance(np.ascontiguousarray(rows))
+        return distance, order.astype(np.intp)
     from scipy.linalg import qr  # noqa: PLC0415
 
     R, pivots = decomposed(qr, rows.T, mode="r", pivoting=True, check_finite=False)

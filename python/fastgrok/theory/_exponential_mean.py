@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, qr, solve_triangular
+from scipy.linalg import LinAlgError, qr
 
 from fastgrok._checks import F64
 from fastgrok._checks.aside import decomposed
 from fastgrok._core import accurate_product
+from fastgrok.geometry.products import orthonormal_rows, pivoted_rows, solve_triangular, times
 
 _EPS = float(np.finfo(np.float64).eps)
 _RANK_RTOL = 1e-11
@@ -137,7 +138,7 @@ class _Newton:
             except LinAlgError:
                 return False
             step = -self._solve(accurate_product(self._transposed, self.shares))
-            change = self.A @ step
+            change = times(self.A, step)
             moved = float(np.abs(change[self.shares > self._least_share]).max(initial=0.0))
             if not np.isfinite(moved):
                 return False
@@ -151,30 +152,28 @@ class _Newton:
         return False
 
     def _factorise(self) -> None:
-        """R P^T with (R P^T)^T R P^T = sum_i p_i a_i a_i^T; raises LinAlgError."""
+        """P L with P L L^T P^T = sum_i p_i a_i a_i^T; raises LinAlgError."""
         rows = np.sqrt(self.shares)[:, None] * self.A
         rows = rows[np.argsort(-np.linalg.norm(rows, axis=1), kind="stable")]
+        columns = np.ascontiguousarray(rows.T)
+        self._order = np.arange(len(columns))
         if self.shares.min() < 1e-8 * self.shares.max():
-            R, self._order = decomposed(qr, rows, mode="r", pivoting=True, check_finite=False)
-        else:
-            R, self._order = (
-                decomposed(qr, rows, mode="r", check_finite=False)[0],
-                np.arange(rows.shape[1]),
-            )
-        self._R = R[: rows.shape[1]]
-        if not np.all(np.diag(self._R)):
+            self._order = pivoted_rows(columns)[1]
+            columns = columns[self._order]
+        self._L = orthonormal_rows(columns)[0]
+        if not np.all(np.diag(self._L)):
             raise LinAlgError("the vectors are dependent within rounding")
 
     def _solve(self, right: F64) -> F64:
-        half = solve_triangular(self._R, right[self._order], trans="T", check_finite=False)
+        half = solve_triangular(self._L, right[self._order])
         out = np.empty_like(right)
-        out[self._order] = solve_triangular(self._R, half, check_finite=False)
+        out[self._order] = solve_triangular(self._L, half, transposed=True)
         return out
 
     def inverse_root(self) -> F64:
         """G with G G^T the inverse of the last matrix."""
-        out = np.empty(self._R.shape)
-        out[self._order] = solve_triangular(self._R, np.eye(len(out)), check_finite=False)
+        out = np.empty(self._L.shape)
+        out[self._order] = solve_triangular(self._L, np.eye(len(out)), transposed=True)
         return out
 
     def _rounding(self) -> float:

@@ -51,4 +51,8 @@ void add_to_factor(const MatrixView& t, const MatrixView& v);
 // overwritten; l (rows x rows, its upper triangle zero) and q (like a) are contiguous by rows.
 void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& q);
 
+// The order of the rows of `a` in which each is the farthest from the span of those before it, as
+// long as there are distances to tell, which `distance` gets; rows are contiguous and overwritten.
+std::vector<std::size_t> order_by_distance(const MatrixView& a, Vector& distance);
+
 }  // namespace fastgrok

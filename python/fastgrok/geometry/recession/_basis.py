@@ -9,10 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from fastgrok._checks import F64
-from fastgrok._checks.aside import decomposed
 from fastgrok.geometry._lifting import MOST_EQUATIONS, Integers, Lifting, independent
-from fastgrok.geometry._products import pivoted_rows
 from fastgrok.geometry._rows import Index
+from fastgrok.geometry.products import pivoted_rows, reciprocal_condition
 from fastgrok.geometry.recession._whole import Whole, product, whole_vector
 
 _MOST_WORK = 2e10
@@ -128,12 +127,8 @@ def independent_columns(matrix: Whole, vectors: F64) -> tuple[Basis | None, bool
     units = np.ldexp(vectors, -np.frexp(columns)[1])
     lines = np.abs(units).max(axis=1)
     units = np.ldexp(units, -np.frexp(lines)[1][:, None])
-    if len(units) >= units.shape[1]:
-        from scipy.linalg import lapack, qr  # noqa: PLC0415
-
-        R = decomposed(qr, units, mode="r", check_finite=False)[0][: units.shape[1]]
-        if lapack.dtrcon(R)[0] > _FAR_FROM_DOUBTFUL:  # the reciprocal condition number
-            return None, True
+    if len(units) >= units.shape[1] and reciprocal_condition(units) > _FAR_FROM_DOUBTFUL:
+        return None, True
     first = pivoted_rows(units)[1][: units.shape[1]]
     found = Basis.find(matrix, first)
     if found is None and len(first) < len(matrix):

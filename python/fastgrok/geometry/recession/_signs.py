@@ -27,8 +27,8 @@ from fastgrok._checks import F64
 from fastgrok.geometry._exact import separate
 from fastgrok.geometry._faces import least
 from fastgrok.geometry._lifting import Integers, Lifting, independent
-from fastgrok.geometry._products import cholesky, gram, product, solve_triangular
 from fastgrok.geometry._rows import Index
+from fastgrok.geometry.products import cholesky, gram, product, solve_triangular
 from fastgrok.geometry.recession._basis import no_rows
 from fastgrok.geometry.recession._partition import Partition
 from fastgrok.geometry.recession._units import encloses, in_units, is_multiple, normalized, quotient
