@@ -118,6 +118,9 @@ def test_orthonormal_rows(n, d):
         np.testing.assert_allclose(L @ Q, scale * rows, rtol=0, atol=1e-14 * d * scale)
         np.testing.assert_allclose(Q @ Q.T, np.eye(n), rtol=0, atol=1e-14)
         assert not np.triu(L, 1).any()
+        alone, none = _core.orthonormal_rows(scale * rows, basis=False)
+        np.testing.assert_array_equal(alone, L)
+        assert none.shape == (0, d)
         if n > 4:
             assert abs(L[1, 1]) == 0.0
             assert abs(L[3, 3]) < 1e-14 * d * scale
@@ -157,6 +160,7 @@ def test_large_ones_go_to_the_blas_to_the_same_results(monkeypatch):
             np.tril(products.cholesky(S.copy())),
             products.solve_cholesky(products.cholesky(S.copy()), A),
             np.abs(products.orthonormal_rows(A)[0]),
+            np.abs(products.row_triangle(A)),
             *products.pivoted_rows(A),
         ]
 

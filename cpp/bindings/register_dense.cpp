@@ -100,10 +100,11 @@ Array<double> solve_triangular(const Array<double>& l, const Array<double>& righ
     return out;
 }
 
-py::tuple orthonormal_rows(const Array<double>& rows) {
+// Without a basis there are no q.
+py::tuple orthonormal_rows(const Array<double>& rows, bool basis) {
     require(rows.ndim() == 2 && rows.shape(0) <= rows.shape(1), "at most as many rows as columns");
     const MatrixView from = view(rows);
-    Strided l = zeros(from.rows, from.rows), q = zeros(from.rows, from.cols);
+    Strided l = zeros(from.rows, from.rows), q = zeros(basis ? from.rows : 0, from.cols);
     const MatrixView triangle = view(l), out = view(q);
     {
         const Unlocked alone;
@@ -139,7 +140,8 @@ void register_dense(py::module_& m) {
     m.def("add_to_factor", &add_columns, py::arg("l").noconvert(), py::arg("v").noconvert());
     m.def("solve_triangular", &solve_triangular, py::arg("l").noconvert(),
           py::arg("right").noconvert(), py::arg("transposed") = false);
-    m.def("orthonormal_rows", &orthonormal_rows, py::arg("rows").noconvert());
+    m.def("orthonormal_rows", &orthonormal_rows, py::arg("rows").noconvert(),
+          py::arg("basis") = true);
     m.def("order_by_distance", &distances, py::arg("rows").noconvert());
 }
 

@@ -103,6 +103,7 @@ void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& 
         blocks.back().apply(below, false);
         for (std::size_t k = 0; k < rest; ++k) std::copy_n(&below(k, i), count, &l(next + k, i));
     }
+    if (q.rows == 0) return;
     for (std::size_t i = 0; i < q.rows; ++i) {
         std::fill_n(&q(i, 0), q.cols, 0.0);
         q(i, i) = 1.0;

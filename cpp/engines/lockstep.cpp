@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <functional>
-#include <span>
-#include <string_view>
 #include <utility>
 
 #include "engines/storage.hpp"
+#include "vectors.hpp"
 
 namespace fastgrok {
 namespace {
@@ -36,51 +34,29 @@ std::size_t rows_of_a_block(const Problem& problem) {
     return std::max(kFewestRows, rows / kFewestRows * kFewestRows);
 }
 
-// What a pass finds beside the rows; packed ones have all of it in them.
-std::span<const double> beside_rows(const Problem& problem, const double* numbers) {
-    const bool any = numbers != nullptr && !problem.packed() && problem.elsewhere() == nullptr;
-    return {numbers, any ? problem.rows() : 0};
-}
-
-std::span<const double> labels_of(const Problem& problem) {
-    return beside_rows(problem, problem.labels());
-}
-
-std::span<const double> weights_of(const Problem& problem) {
-    return beside_rows(problem, problem.weights());
-}
-
-std::size_t hash_of_labels(const Problem& problem) {
-    std::size_t out = 0;
-    for (const auto numbers : {labels_of(problem), weights_of(problem)}) {
-        const auto bytes = std::as_bytes(numbers);
-        const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        out = 31 * out + std::hash<std::string_view>{}(text);
-    }
-    return out;
-}
-
-bool has_labels_of(const Problem& a, const Problem& b) {
-    return std::ranges::equal(labels_of(a), labels_of(b)) &&
-           std::ranges::equal(weights_of(a), weights_of(b));
+// Whether passes over both find the same beside the rows; packed ones have all of it in them.
+bool is_same_beside_rows(const Problem& a, const Problem& b) {
+    if (a.packed() || a.elsewhere() != nullptr) return true;
+    const auto same = [&](const double* one, const double* other) {
+        return one == other ||
+               (one != nullptr && other != nullptr && same_bits(one, other, a.rows()));
+    };
+    return same(a.labels(), b.labels()) && same(a.weights(), b.weights());
 }
 
 }  // namespace
 
 Lockstep::Lockstep(const std::vector<Descent*>& runs, int threads)
     : runs_(runs.size()), threads_(threads), rows_at_once_(rows_of_a_block(runs[0]->problem())) {
-    std::vector<std::pair<std::size_t, const Problem*>> companies;
+    std::vector<const Problem*> companies;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const Problem& problem = runs[i]->problem();
+        const auto found = std::find_if(
+            companies.begin(), companies.end(),
+            [&](const Problem* other) { return is_same_beside_rows(problem, *other); });
         runs_[i].descent = runs[i];
-        if (runs.size() == 1) break;
-        const std::size_t hash = hash_of_labels(problem);
-        const auto is_ours = [&](const auto& other) {
-            return other.first == hash && has_labels_of(problem, *other.second);
-        };
-        const auto found = std::find_if(companies.begin(), companies.end(), is_ours);
         runs_[i].company = found - companies.begin();
-        if (found == companies.end()) companies.emplace_back(hash, &problem);
+        if (found == companies.end()) companies.push_back(&problem);
     }
 }
 
@@ -301,9 +277,7 @@ void Lockstep::pass_block(std::size_t chunk, std::size_t first, std::size_t coun
         problem.visit_rows(row, count, [&](auto rows) {
             if constexpr (ForPassesTogether<decltype(rows)>)
                 if (n > 1) return kernels_for(rows).together(rows, passes, n);
-            for (const RowPass& pass : std::span(passes).first(n))
-                kernels_for(rows).first(rows, pass.u, pass.loss, pass.most, pass.shift, pass.bits,
-                                        pass.out);
+            for (std::size_t i = 0; i < n; ++i) make_pass(rows, passes[i]);
         });
     }
 }

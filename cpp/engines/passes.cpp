@@ -173,12 +173,7 @@ RowPass Passes::in_chunk(RowPass pass, std::size_t chunk) {
 void Passes::make(const RowPass& pass) {
     for_chunks([&](std::size_t c) {
         const RowPass of = in_chunk(pass, c);
-        problem_.visit_chunk(c, [&](auto rows) {
-            if (of.weight != nullptr)
-                kernels_for(rows).second(rows, of.weight, of.u, of.out);
-            else
-                kernels_for(rows).first(rows, of.u, of.loss, of.most, of.shift, of.bits, of.out);
-        });
+        problem_.visit_chunk(c, [&](auto rows) { make_pass(rows, of); });
     });
 }
 

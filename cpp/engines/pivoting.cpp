@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/interrupt.hpp"
 #include "engines/dense.hpp"
 #include "kernels/kernels.hpp"
+#include "norms.hpp"
 
 namespace fastgrok {
 
@@ -14,13 +16,7 @@ std::vector<std::size_t> order_by_distance(const MatrixView& a, Vector& distance
     const std::size_t steps = std::min(a.rows, a.cols);
     const auto norm_from = [&](std::size_t i, std::size_t j) {
         const double* const x = &a(i, j);
-        const double square = kernels().dot(x, x, a.cols - j);
-        if (square > 0x1p-900 && square < 0x1p900) return std::sqrt(square);
-        double largest = 0.0, sum = 0.0;
-        for (std::size_t k = 0; k < a.cols - j; ++k) largest = std::max(largest, std::fabs(x[k]));
-        if (!(largest > 0.0) || !std::isfinite(largest)) return largest;
-        for (std::size_t k = 0; k < a.cols - j; ++k) sum += x[k] / largest * (x[k] / largest);
-        return largest * std::sqrt(sum);
+        return norm(x, a.cols - j, kernels().dot(x, x, a.cols - j));
     };
     std::vector<std::size_t> order(a.rows);
     Vector left(a.rows), measured(a.rows), reflector(a.cols);

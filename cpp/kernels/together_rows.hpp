@@ -23,10 +23,11 @@ struct Many {
 };
 constexpr std::size_t kMostForFew = 4096;  // columns
 
-// t[v][r] = x_r . w_v, each as dot_rows() has it, while R / 2 rows of `next` are asked for.
+// t[v][from + r] = x_r . w_v, each as dot_rows() has it, while R / 2 rows of `next` are asked for.
 template <std::size_t R, std::size_t V, bool kAsk, class Real>
 inline void dot_rows_with_all(const Real* const* x, std::size_t cols, const double* const (&w)[V],
-                              double* const (&t)[V], const Real* const* next) {
+                              double (&t)[V][kStripRoom], std::size_t from,
+                              const Real* const* next) {
     constexpr std::size_t kFetched = kAsk ? R / 2 : 0;
     const Real *row[R], *later[R / 2];
     const double* of[V];
@@ -59,13 +60,14 @@ inline void dot_rows_with_all(const Real* const* x, std::size_t cols, const doub
     for (std::size_t v = 0; v < V; ++v) {
         double room[kStripRoom];  // for whole registers
         finish_dots(sum[v], room);
-        for (std::size_t r = 0; r < R; ++r) t[v][r] = room[r];
+        for (std::size_t r = 0; r < R; ++r) t[v][from + r] = room[r];
     }
 }
 
-// out[v] += sum over R rows of c[v][r] * x_r, while R / 2 rows of `next` are asked for.
+// out[v] += sum over R rows of c[v][from + r] * x_r, while R / 2 rows of `next` are asked for.
 template <std::size_t R, std::size_t V, bool kAsk, class Real>
-inline void add_rows_to_all(const Real* const* x, std::size_t cols, const double* const (&c)[V],
+inline void add_rows_to_all(const Real* const* x, std::size_t cols,
+                            const double (&c)[V][kStripRoom], std::size_t from,
                             double* const (&out)[V], const Real* const* next) {
     constexpr std::size_t kFetched = kAsk ? R / 2 : 0;
     const Real *row[R], *later[R / 2];
@@ -74,7 +76,7 @@ inline void add_rows_to_all(const Real* const* x, std::size_t cols, const double
     for (std::size_t r = 0; r < kFetched; ++r) later[r] = next[r];
     for (std::size_t v = 0; v < V; ++v) {
         to[v] = out[v];
-        for (std::size_t r = 0; r < R; ++r) cc[v][r] = set1(c[v][r]);
+        for (std::size_t r = 0; r < R; ++r) cc[v][r] = set1(c[v][from + r]);
     }
     for (std::size_t r = 0; r < R; ++r) row[r] = x[r];
     const auto add = [&](std::size_t j, int n) {
@@ -115,20 +117,13 @@ void all_by(PlainRows<Real> rows, const RowPass* passes) {
     for (std::size_t v = 0; v < V; ++v) u[v] = passes[v].u, out[v] = passes[v].out;
     Strip<K, Real> strip, next;
     double coefficients[V][kStripRoom];
-    const auto places = [&](std::size_t r) {
-        struct Places {
-            double* c[V];
-        } at;
-        for (std::size_t v = 0; v < V; ++v) at.c[v] = coefficients[v] + r;
-        return at;
-    };
     if (rows.count > 0) next.find(rows, 0);
     for (std::size_t i = 0; i < rows.count; i += K) {
         strip = next;
         next.find(rows, i + K < rows.count ? i + K : i);
         const bool whole = strip.n == K;
         for (std::size_t r = 0; whole && r < K; r += R)
-            dot_rows_with_all<R, V, kAsk>(strip.x + r, cols, u, places(r).c, next.x + r / 2);
+            dot_rows_with_all<R, V, kAsk>(strip.x + r, cols, u, coefficients, r, next.x + r / 2);
         const double* const weighted = rows.weights != nullptr ? strip.weighted : strip.y;
         for (std::size_t v = 0; v < V; ++v) {
             double* const c = coefficients[v];
@@ -141,12 +136,9 @@ void all_by(PlainRows<Real> rows, const RowPass* passes) {
             }
             weigh_for(passes[v], i, strip.y, weighted, strip.n, c);
         }
-        for (std::size_t r = 0; whole && r < K; r += S) {
-            const auto at = places(r);
-            const double* c[V];
-            for (std::size_t v = 0; v < V; ++v) c[v] = at.c[v];
-            add_rows_to_all<S, V, kAsk>(strip.x + r, cols, c, out, next.x + (K + r) / 2);
-        }
+        for (std::size_t r = 0; whole && r < K; r += S)
+            add_rows_to_all<S, V, kAsk>(strip.x + r, cols, coefficients, r, out,
+                                        next.x + (K + r) / 2);
         for (std::size_t v = 0; v < V; ++v) {
             if (!whole) {
                 std::copy_n(coefficients[v], kStripRoom, strip.c);

@@ -8,6 +8,7 @@ from fastgrok.geometry.products import (
     orthonormal_rows,
     pivoted_rows,
     product,
+    row_triangle,
     solve_triangular,
     times,
 )
@@ -79,7 +80,7 @@ def independent_rows(Z: F64, preference: F64) -> tuple[Index, Index]:
     n, dim = Z.shape
     order = np.argsort(-preference, kind="stable")
     if n >= dim:
-        L = orthonormal_rows(Z[order[:dim]])[0]
+        L = row_triangle(Z[order[:dim]])
         if np.abs(np.diag(L)).min() > 1e-8:
             return order[:dim], order[dim:]
     left, pivots = pivoted_rows(Z[order])

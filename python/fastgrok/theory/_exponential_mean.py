@@ -19,7 +19,7 @@ from scipy.linalg import LinAlgError, qr
 from fastgrok._checks import F64
 from fastgrok._checks.aside import decomposed
 from fastgrok._core import accurate_product
-from fastgrok.geometry.products import orthonormal_rows, pivoted_rows, solve_triangular, times
+from fastgrok.geometry.products import pivoted_rows, row_triangle, solve_triangular, times
 
 _EPS = float(np.finfo(np.float64).eps)
 _RANK_RTOL = 1e-11
@@ -160,7 +160,7 @@ class _Newton:
         if self.shares.min() < 1e-8 * self.shares.max():
             self._order = pivoted_rows(columns)[1]
             columns = columns[self._order]
-        self._L = orthonormal_rows(columns)[0]
+        self._L = row_triangle(columns)
         if not np.all(np.diag(self._L)):
             raise LinAlgError("the vectors are dependent within rounding")
 

@@ -48,7 +48,8 @@ void solve_lower(const MatrixView& l, const MatrixView& b, Side side);
 void add_to_factor(const MatrixView& t, const MatrixView& v);
 
 // Rows a = l q with orthonormal rows q, by Householder's reflections; a.rows <= a.cols. `a` is
-// overwritten; l (rows x rows, its upper triangle zero) and q (like a) are contiguous by rows.
+// overwritten; l (rows x rows, its upper triangle zero) and q (like a, or without rows if it is not
+// wanted) are contiguous by rows.
 void orthonormalise(const MatrixView& a, const MatrixView& l, const MatrixView& q);
 
 // The order of the rows of `a` in which each is the farthest from the span of those before it, as

@@ -49,6 +49,15 @@ SparseRows<Real> slice(SparseRows<Real> rows, std::size_t first, std::size_t cou
             rows.weights == nullptr ? nullptr : rows.weights + first};
 }
 
+template <class Rows>
+void make_pass(const Rows& rows, const RowPass& pass) {
+    if (pass.weight != nullptr)
+        kernels_for(rows).second(rows, pass.weight, pass.u, pass.out);
+    else
+        kernels_for(rows).first(rows, pass.u, pass.loss, pass.most, pass.shift, pass.bits,
+                                pass.out);
+}
+
 // What only some storages have kernels for: attacks, many parameter vectors at once, and several
 // passes.
 template <class Rows>

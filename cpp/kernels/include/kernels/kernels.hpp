@@ -13,9 +13,9 @@ inline constexpr std::size_t kMostTileEntries = 192, kSolvedCols = 32;
 // Doubles that many_margins works in.
 inline constexpr std::size_t kManyRoom = 3072 + 49152;
 
-// How many passes over plain rows can be made together, and one of them: `second` with these
-// weights, or `first` where there are none.
+// How many passes over plain rows can be made together.
 inline constexpr std::size_t kMostTogether = 4;
+// A pass: `second` with these weights, or `first` where there are none.
 struct RowPass {
     const double* u = nullptr;  // or v
     const double* weight = nullptr;
