@@ -1,7 +1,7 @@
 // Passes over plain rows that follow each other and lie in the caches: the place of every row is
 // told by that of the first and the distance from one to the next, which takes a few registers
-// where the places of two strips take more than there are, and a strip's products, coefficients and
-// part of the sums stay in registers from one to the next.
+// where the places of two strips take more than there are, and a strip's labels, products and
+// coefficients are stored by whole registers, as they are loaded.
 #pragma once
 
 #include "row_strips.hpp"
@@ -22,7 +22,7 @@ struct AdjacentRows {
     const Real* at(std::size_t r, std::size_t j) const { return x + r * stride + j; }
 };
 
-// f(first column, valid lanes) for all registers of a row.
+// f(first column, its register among those of the lanes, valid lanes) for all registers of a row.
 template <class Function>
 [[gnu::always_inline]] inline void for_registers(std::size_t cols, Function f) {
     std::size_t j = 0;
@@ -32,8 +32,8 @@ template <class Function>
         f(j, g, cols - j < kWidth ? static_cast<int>(cols - j) : kWidth);
 }
 
-// The lanes of x_r . w for R rows, while those before them are added to out, see add_rows(), if so
-// is asked. w and out are padded to whole 16s.
+// The lanes of x_r . w for R rows, while c[r] times those of `last` are added to out if so is
+// asked. w and out are padded to whole 16s.
 template <std::size_t R, Beside kBeside, class Real>
 [[gnu::always_inline]] inline void dot_adjacent(AdjacentRows<Real> rows, const double* w,
                                                 Vec (&sum)[R][kRowGroups], AdjacentRows<Real> last,
@@ -55,8 +55,8 @@ template <std::size_t R, Beside kBeside, class Real>
     });
 }
 
-// out += sum over K rows of c[r] * x_r, row after row, while the second half of the K rows of
-// `next` is asked for, if so many are.
+// out += sum over K rows of c[r] * x_r, row after row, while the last kFetched of the K rows of
+// `next` are asked for.
 template <std::size_t K, std::size_t kFetched, class Real>
 [[gnu::always_inline]] inline void add_adjacent(AdjacentRows<Real> rows, const double* c,
                                                 double* out, AdjacentRows<Real> next) {

@@ -16,8 +16,8 @@ namespace {
 
 // Of narrow rows two strips of 8, which is as many coefficients as any register holds, lie in the
 // first-level cache; of wider rows fewer have room there. What comes from beyond the caches is
-// asked for in advance, and so much more of it is under way if the strips are large. Of rows in the
-// caches that costs more than it gains.
+// asked for in advance, and so much more of it is under way if the strips are large. Of listed rows
+// in the caches that costs more than it gains.
 constexpr std::size_t kLongStrip = 8, kShortStrip = 4, kNarrowRow = 160;
 static_assert(kLongStrip % kRowsAtOnce == 0);
 // Coefficients of a strip, padded to whole registers of any width.
@@ -164,15 +164,17 @@ struct Strip {
         }
     }
 
-    // t[r] = x_r . w + b for K rows, or for one if there are no more, while the first half of the K
-    // rows of `next` is asked for, if any.
+    // t[r] = x_r . w + b for K rows, or for n if these are few, while the first half of the K rows
+    // of `next` is asked for, if any.
     template <Ahead kAhead = Ahead::nothing>
     void dot(std::size_t cols, const double* w, double b, double* t,
              const Real* const* next = nullptr) const {
         constexpr std::size_t R = K < kRowsAtOnce ? K : kRowsAtOnce;
-        if (n == 1) {
-            dot_rows<1, Beside::nothing, Ahead::nothing>(x, cols, w, t);
-            t[0] += b;
+        if (2 * n < K) {
+            for (std::size_t r = 0; r < n; ++r) {
+                dot_rows<1, Beside::nothing, Ahead::nothing>(x + r, cols, w, t + r);
+                t[r] += b;
+            }
             return;
         }
         for (std::size_t r = 0; r < K; r += R)
