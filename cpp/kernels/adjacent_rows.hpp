@@ -10,7 +10,6 @@ namespace fastgrok::FASTGROK_SIMD_NAMESPACE {
 namespace {
 
 constexpr std::size_t kFirstLevel = 32768;  // bytes, of most caches
-constexpr std::size_t kNever = static_cast<std::size_t>(-1);
 constexpr int kIntoFirstLevel = 3;
 
 template <class Real>
@@ -150,22 +149,25 @@ inline void accumulate_adjacent(PlainRows<Real> rows, const double* u, Weigh wei
     constexpr bool kLongAtOnce = kRowsAtOnce == kLongStrip, kSingle = sizeof(Real) < sizeof(double);
     // The processor is busy enough with the widening of single precision, most of all where it
     // fills registers as long as a cache line.
-    constexpr std::size_t kBusy = kLongAtOnce ? kNever : 256;
-    if (kSingle && rows.cols < kBusy)
-        return accumulate_adjacent<kLongStrip, Added::after_next, 0>(rows, u, weigh, out);
-    // Such rows are over before a strip's coefficients are found.
-    if (!kSingle && rows.cols < 512 / kRowsAtOnce)
-        return accumulate_adjacent<kLongStrip, Added::after_next, kLongStrip / 2>(rows, u, weigh,
-                                                                                  out);
-    // What is to stay in the first-level cache: some rows, the parameters and the sums.
-    const auto fit = [&](std::size_t n) {
-        return n * rows.cols * sizeof(Real) + 2 * rows.cols * sizeof(double) <= kFirstLevel;
-    };
-    if (fit(kShortStrip) && !(kLongAtOnce && fit(2 * kLongStrip)))
-        return accumulate_adjacent<kShortStrip, Added::at_once, kShortStrip>(rows, u, weigh, out);
-    if constexpr (kLongAtOnce)
-        return accumulate_adjacent<kLongStrip, Added::beside_next, 0>(rows, u, weigh, out);
-    accumulate_adjacent<kLongStrip, Added::after_next, 0>(rows, u, weigh, out);
+    if constexpr (kSingle && kLongAtOnce) {
+        accumulate_adjacent<kLongStrip, Added::after_next, 0>(rows, u, weigh, out);
+    } else {
+        // Rows below 512 / kRowsAtOnce columns are over before a strip's coefficients are found.
+        constexpr std::size_t kNarrow = kSingle ? 256 : 512 / kRowsAtOnce;
+        constexpr std::size_t kFetched = kSingle ? 0 : kLongStrip / 2;
+        if (rows.cols < kNarrow)
+            return accumulate_adjacent<kLongStrip, Added::after_next, kFetched>(rows, u, weigh,
+                                                                                out);
+        // What is to stay in the first-level cache: some rows, the parameters and the sums.
+        const auto fit = [&](std::size_t n) {
+            return n * rows.cols * sizeof(Real) + 2 * rows.cols * sizeof(double) <= kFirstLevel;
+        };
+        if (fit(kShortStrip) && !(kLongAtOnce && fit(2 * kLongStrip)))
+            return accumulate_adjacent<kShortStrip, Added::at_once, kShortStrip>(rows, u, weigh,
+                                                                                 out);
+        constexpr Added kWide = kLongAtOnce ? Added::beside_next : Added::after_next;
+        accumulate_adjacent<kLongStrip, kWide, 0>(rows, u, weigh, out);
+    }
 }
 
 }  // namespace
